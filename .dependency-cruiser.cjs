@@ -1,0 +1,56 @@
+/**
+ * The rooms of ARCHITECTURE.md as rules: which folder of src/ may import which.
+ * A room that is not named here may import nothing outside itself.
+ */
+const mayImport = {
+  wire: [],
+  tables: ['wire'],
+  dataplane: ['wire', 'tables'],
+  protocols: ['wire'],
+  pcap: [],
+  config: [],
+  control: ['config', 'tables', 'protocols', 'dataplane', 'wire'],
+  adapters: ['dataplane', 'pcap', 'wire', 'tables'],
+  metrics: ['dataplane', 'tables', 'wire', 'control'],
+  api: ['config', 'control', 'metrics', 'dataplane', 'tables', 'wire'],
+};
+const pure = ['wire', 'tables', 'dataplane', 'protocols', 'pcap', 'control'];
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(mayImport).map(([room, rooms]) => ({
+      name: `room-${room}`,
+      severity: 'error',
+      comment: `src/${room} may import only: ${rooms.join(', ') || 'nothing'}`,
+      from: { path: `^src/${room}/` },
+      to: { path: '^src/', pathNot: `^src/(${[room, ...rooms].join('|')})/` },
+    })),
+    {
+      name: 'pure-rooms-import-no-node',
+      severity: 'error',
+      comment: 'the data plane and the pure rooms have no I/O and no packages',
+      from: { path: `^src/(${pure.join('|')})/` },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer'] },
+    },
+    {
+      name: 'native-only-through-adapters',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/adapters/' },
+      to: { path: '^native/' },
+    },
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'not-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-dev-dependencies-in-src',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.json'] },
+  },
+};

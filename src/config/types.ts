@@ -1,0 +1,104 @@
+/**
+ * The normalised configuration: what the loader hands to control after every default is filled in, every
+ * range is expanded and every preset is named. Plain data, structured-clonable, no derived state.
+ *
+ * Names follow the IEEE YANG module `ieee802-dot1q-bridge` where it has one (pvid, acceptable frame types,
+ * ingress filtering). VIDs are numbers 1..4094; MAC addresses are lower-case `aa:bb:cc:dd:ee:ff` strings.
+ */
+
+/** Which of 01-80-C2-00-00-0X a bridge filters (IEEE 802.1Q-2022 §8.6.3). */
+export type ReservedMacPolicy = 'c-vlan' | 's-vlan' | 'tpmr' | 'transparent';
+/** What a full table does with a new source: see semantics in docs/fdb.md. */
+export type FdbOverflow = 'fair' | 'lru' | 'refuse';
+/** `forward`: count and report a frame that claims a static MAC on another port; `drop`: discard it as well. */
+export type StaticViolation = 'forward' | 'drop';
+export type AcceptFrames = 'all' | 'untagged' | 'tagged';
+/** `c-vlan` knows TPID 0x8100 as a tag, `s-vlan` 0x88A8; `unaware` forwards every tag as payload. */
+export type BridgeType = 'c-vlan' | 's-vlan' | 'unaware';
+export type PortMode = 'access' | 'trunk' | 'hybrid' | 'dot1q-tunnel';
+export type PortState = 'discarding' | 'learning' | 'forwarding';
+/** Kinds of configured FDB entries (`dynamic` ones are only learned). */
+export type FdbEntryKind = 'static' | 'sticky' | 'local' | 'external' | 'blackhole';
+
+export interface FdbConfig {
+  ageSeconds: number; // 10..1,000,000; 300
+  maxEntries: number; // learned entries of this bridge; 65,536
+  overflow: FdbOverflow;
+  staticViolation: StaticViolation;
+}
+
+export interface VlanConfig {
+  vid: number;
+  name: string;
+  /** Limit of learned entries in this VLAN; 0 = none of its own. */
+  fdbMaxEntries: number;
+}
+
+export interface BridgeConfig {
+  name: string;
+  type: BridgeType;
+  fdb: FdbConfig;
+  reservedMac: ReservedMacPolicy;
+  /** Repeat every frame to all members, learn nothing. */
+  hub: boolean;
+  learning: boolean;
+  unknownUnicastFlood: boolean;
+  multicastFlood: boolean;
+  broadcastFlood: boolean;
+  vlans: VlanConfig[]; // sorted by vid; empty on an unaware bridge
+}
+
+/** `adapter` and the keys that belong to it; the adapters room interprets `options`. */
+export interface AdapterConfig {
+  kind: string; // tap | udp | memory | pcap
+  options: Record<string, string | number | boolean>;
+}
+
+export interface VlanMembership {
+  vid: number;
+  untagged: boolean; // leaves without a tag
+}
+
+export interface PortConfig {
+  name: string;
+  bridge: string;
+  adapter: AdapterConfig;
+  mode: PortMode;
+  /** VID for untagged and priority-tagged frames; null drops them. */
+  pvid: number | null;
+  members: VlanMembership[]; // sorted by vid
+  acceptFrames: AcceptFrames;
+  ingressFiltering: boolean;
+  /** dot1q-tunnel only: allowed customer VIDs; null = any frame. */
+  tunnelCvids: number[] | null;
+  mtu: number; // bytes of payload after the Ethernet header and tags
+  state: PortState;
+  learning: boolean;
+  unknownUnicastFlood: boolean; // out of this port
+  multicastFlood: boolean; // out of this port
+  broadcastFlood: boolean; // out of this port
+  isolated: boolean; // isolated ports do not reach each other
+  splitHorizonGroup: number; // 0 = none
+  hairpin: boolean; // may send back to itself
+  fdbMaxEntries: number; // 0 = none of its own
+}
+
+export interface FdbEntryConfig {
+  bridge: string;
+  vid: number | null; // null on an unaware bridge
+  mac: string;
+  /** null for blackhole and local entries of the bridge itself. */
+  port: string | null;
+  kind: FdbEntryKind;
+}
+
+export interface SwitchConfig {
+  name: string;
+  bridges: BridgeConfig[]; // [0] is the default bridge, made of `switch:` and `vlans:`
+  ports: PortConfig[];
+  fdbEntries: FdbEntryConfig[];
+  /** Seed of the keyed hash; null = random at start. */
+  hashSeed: number | null;
+  /** Path of the control socket; null = default for the name. */
+  controlSocket: string | null;
+}
