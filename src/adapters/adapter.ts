@@ -1,0 +1,57 @@
+/**
+ * The contract between the switch and whatever moves bytes to and from the world.
+ *
+ * An adapter appends received frames to a batch and sends the frames of an egress list. Both calls are
+ * synchronous and bounded; neither throws for anything a peer or the kernel does. Policy stays outside: an
+ * adapter never looks into a frame.
+ */
+
+import type { Arena } from '../dataplane/arena.ts';
+import type { Batch } from '../dataplane/batch.ts';
+
+/** What a port can take beyond plain frames (virtio names). Bit set of `Adapter.offloads`. */
+export const OFFLOAD_CSUM = 1 << 0;
+export const OFFLOAD_TSO4 = 1 << 1;
+export const OFFLOAD_TSO6 = 1 << 2;
+export const OFFLOAD_USO = 1 << 3;
+
+export interface AdapterEvents {
+  /** The link went up or down; `reason` is for people ("interface deleted"). */
+  link(up: boolean, reason: string): void;
+  /** Event-driven adapters: frames are waiting for `receive`. */
+  readable(): void;
+}
+
+export interface Adapter {
+  readonly kind: string;
+  /** What it is attached to, for people: `tap1`, `127.0.0.1:5001`. */
+  readonly device: string;
+  /** Largest payload after the Ethernet header and tags that it can carry. */
+  readonly mtu: number;
+  /** Pollable descriptor, or -1 when the adapter calls `events.readable`. */
+  readonly fd: number;
+  /** Offloads that this adapter could do. */
+  readonly offloadsAvailable: number;
+  /** Offloads in force. While a port exists that cannot take them, the runtime turns them off everywhere. */
+  readonly offloads: number;
+  setOffloads(offloads: number): void;
+  /**
+   * Appends at most `max` frames to the batch: slot, off, len, port, rxFlags, gso, csum (and timeUs where the
+   * source has its own time). Returns how many. The runtime fills nowMs.
+   */
+  receive(batch: Batch, port: number, max: number): number;
+  /**
+   * Sends the frames of list[start .. start+count), words as in `Egress`. Returns how many were taken; the rest
+   * is dropped and counted by the runtime as TX_RING_FULL (or TX_ERROR where `lastError` says so). What it
+   * keeps beyond the call it must `retain` in the arena or copy.
+   */
+  send(batch: Batch, list: Int32Array, start: number, count: number): number;
+  /** Errno of the last failed send, 0 when it only was full. */
+  readonly lastError: number;
+  close(): void;
+}
+
+export interface AdapterContext {
+  readonly arena: Arena;
+  readonly events: AdapterEvents;
+}

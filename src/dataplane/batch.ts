@@ -1,0 +1,104 @@
+/**
+ * Frames that are processed together, one column per property.
+ *
+ * An adapter fills the receive columns, the pipeline the rest. What leaves is not copied into queues: each
+ * egress port has a list of words `index | SHAPE_ALT?`, and a copy of a flood is one such word. The lists live
+ * until the runtime has flushed every port, right after `forwardBatch`.
+ *
+ * A frame can leave in two shapes at once (tagged here, untagged there). The main shape is (off, len). The
+ * other shares its payload: `altHeadLen` header bytes at `altHeadOff`, then `altLen` bytes at `altOff`.
+ *
+ *   slot:  ... | alt MACs [tag] | ..... | MACs [tag] type payload ......... |
+ *              ^ altHeadOff             ^ off        ^ altOff
+ */
+
+export const BATCH_FRAMES = 256;
+
+/** The frame is only part of what was on the wire (capture length < original length). */
+export const RX_TRUNCATED = 1 << 0;
+
+/** In an egress list: the frame leaves in its other shape. */
+export const SHAPE_ALT = 1 << 16;
+export const INDEX_MASK = 0xffff;
+
+export interface Batch {
+  readonly capacity: number;
+  count: number;
+  // -- set on receipt
+  /** Arena slot that holds the frame, -1 when the memory is not the arena's to free. */
+  readonly slot: Int32Array;
+  readonly off: Int32Array;
+  readonly len: Int32Array;
+  readonly port: Int32Array;
+  readonly rxFlags: Int32Array;
+  /** Milliseconds of the switch's clock; wraps, only differences count. */
+  readonly nowMs: Int32Array;
+  /** Microseconds since the epoch, for captures that are written. */
+  readonly timeUs: Float64Array;
+  /** Offload: virtio flags | gso type << 8 | gso size << 16; 0 = a plain frame with valid checksums. */
+  readonly gso: Int32Array;
+  /** Offload: checksum start | checksum offset << 16, bytes from the frame's first byte. */
+  readonly csum: Int32Array;
+  // -- set by the pipeline
+  readonly fid: Int32Array;
+  readonly vid: Int32Array;
+  /** Bytes of the bridge's own tag in front of the EtherType: 0 or 4. */
+  readonly tagLen: Int32Array;
+  readonly tci: Int32Array;
+  readonly dstHigh: Int32Array;
+  readonly dstLow: Int32Array;
+  readonly srcHigh: Int32Array;
+  readonly srcLow: Int32Array;
+  readonly dstSlot: Int32Array;
+  readonly srcSlot: Int32Array;
+  /** 0 while alive, else a drop reason. */
+  readonly reason: Int32Array;
+  readonly altHeadOff: Int32Array;
+  readonly altHeadLen: Int32Array;
+  readonly altOff: Int32Array;
+  readonly altLen: Int32Array;
+}
+
+export function createBatch(capacity: number = BATCH_FRAMES): Batch {
+  const column = () => new Int32Array(capacity);
+  return {
+    capacity,
+    count: 0,
+    slot: column(),
+    off: column(),
+    len: column(),
+    port: column(),
+    rxFlags: column(),
+    nowMs: column(),
+    timeUs: new Float64Array(capacity),
+    gso: column(),
+    csum: column(),
+    fid: column(),
+    vid: column(),
+    tagLen: column(),
+    tci: column(),
+    dstHigh: column(),
+    dstLow: column(),
+    srcHigh: column(),
+    srcLow: column(),
+    dstSlot: column(),
+    srcSlot: column(),
+    reason: column(),
+    altHeadOff: column(),
+    altHeadLen: column(),
+    altOff: column(),
+    altLen: column(),
+  };
+}
+
+/** What leaves: per port a list of at most one word per frame of the batch. */
+export interface Egress {
+  readonly capacity: number;
+  /** Port p's list is [p * capacity, p * capacity + count[p]). */
+  readonly list: Int32Array;
+  readonly count: Int32Array;
+}
+
+export function createEgress(ports: number, capacity: number = BATCH_FRAMES): Egress {
+  return { capacity, list: new Int32Array(ports * capacity), count: new Int32Array(ports) };
+}

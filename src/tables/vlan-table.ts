@@ -1,0 +1,46 @@
+/**
+ * One row per broadcast domain: a VLAN of a bridge, or a whole VLAN-unaware bridge.
+ *
+ * A row's number is its FID (filtering identifier), the key under which addresses are learned. FID 0 means
+ * "no such VLAN" and is also the ledger's row for frames that were dropped before they had a VLAN.
+ */
+
+import { bitmapWidth } from './bitmap.ts';
+import { sharedInt32, sharedUint16 } from './shared.ts';
+
+export const VIDS_PER_BRIDGE = 4096;
+/** FIDs are 16 bits of the FDB key. */
+export const MAX_FIDS = 65536;
+
+export interface VlanTable {
+  /** Rows, FID 0 included. */
+  readonly capacity: number;
+  readonly bridges: number;
+  /** 32-bit words in one port set. */
+  readonly width: number;
+  /** [bridge * 4096 + vid] -> FID, 0 = no such VLAN. Vid 0 is the one domain of an unaware bridge. */
+  readonly fidOf: Uint16Array;
+  readonly vid: Int32Array;
+  readonly bridge: Int32Array;
+  /** Idle milliseconds after which a learned address is gone. */
+  readonly ageMs: Int32Array;
+  /** Row per FID: ports that the VID may leave by. */
+  readonly member: Int32Array;
+  /** Row per FID: those of them where it leaves without a tag. */
+  readonly untagged: Int32Array;
+}
+
+export function createVlanTable(capacity: number, bridges: number, ports: number): VlanTable {
+  const width = bitmapWidth(ports);
+  return {
+    capacity,
+    bridges,
+    width,
+    fidOf: sharedUint16(bridges * VIDS_PER_BRIDGE),
+    vid: sharedInt32(capacity),
+    bridge: sharedInt32(capacity),
+    ageMs: sharedInt32(capacity).fill(300_000),
+    member: sharedInt32(capacity * width),
+    untagged: sharedInt32(capacity * width),
+  };
+}
