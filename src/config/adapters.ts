@@ -1,0 +1,161 @@
+/**
+ * The keys of a port that belong to its adapter: which keys each adapter takes, what their values must look like,
+ * and which device no two ports may share. The adapters room gives them meaning.
+ */
+import { ConfigError, type Path, type Source, show } from './error.ts';
+import type { PortKey, RawPort } from './schema-port.ts';
+import type { AdapterConfig } from './types.ts';
+
+const ADAPTER_KEYS = {
+  tap: ['device', 'queues', 'persistent', 'offloads'],
+  udp: ['local', 'remote'],
+  memory: [],
+  pcap: ['file', 'out'],
+} as const satisfies Record<RawPort['adapter'], readonly PortKey[]>;
+
+const VALID_DEVICE = 'valid are 1 to 15 visible ASCII characters without / : % and not "." or ".."';
+const VALID_ENDPOINT = 'valid is HOST:PORT or [IPV6]:PORT with a port of 1-65535';
+
+export class AdapterReader {
+  readonly #source: Source;
+  /** What is taken, such as `tap tap1`, and by which port. */
+  readonly #taken = new Map<string, string>();
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  read(name: string, port: RawPort): AdapterConfig {
+    const path: Path = ['ports', name];
+    this.#refuseForeignKeys(path, port);
+    switch (port.adapter) {
+      case 'tap':
+        return this.#tap(name, path, port);
+      case 'udp':
+        return this.#udp(name, path, port);
+      case 'pcap':
+        return this.#pcap(name, path, port);
+      case 'memory':
+        return { kind: 'memory', options: {} };
+    }
+  }
+
+  #refuseForeignKeys(path: Path, port: RawPort): void {
+    const own: readonly string[] = ADAPTER_KEYS[port.adapter];
+    for (const [owner, keys] of Object.entries(ADAPTER_KEYS)) {
+      for (const key of keys) {
+        if (port[key] === undefined || own.includes(key)) continue;
+        const takes = own.length === 0 ? 'takes no such keys' : `takes ${own.join(', ')}`;
+        throw this.#error([...path, key], `"${key}" belongs to adapter ${owner}; adapter ${port.adapter} ${takes}`);
+      }
+    }
+  }
+
+  #tap(name: string, path: Path, port: RawPort): AdapterConfig {
+    const { device } = port;
+    if (device === undefined) throw this.#error([...path, 'device'], 'is missing; valid is a name such as tap1');
+    if (!/^[!-~]{1,15}$/.test(device) || /[/:%]/.test(device) || device === '.' || device === '..') {
+      throw this.#error([...path, 'device'], `${show(device)} is not a device name; ${VALID_DEVICE}`);
+    }
+    this.#take(`device ${device}`, name, [...path, 'device']);
+    const { queues = 1, persistent = false, offloads = 'auto' } = port;
+    return { kind: 'tap', options: { device, queues, persistent, offloads } };
+  }
+
+  #udp(name: string, path: Path, port: RawPort): AdapterConfig {
+    const { local, remote } = port;
+    for (const [key, value] of Object.entries({ local, remote })) {
+      if (value === undefined) throw this.#error([...path, key], `is missing; ${VALID_ENDPOINT}`);
+      if (!isEndpoint(value)) throw this.#error([...path, key], `${show(value)} is no endpoint; ${VALID_ENDPOINT}`);
+    }
+    if (local!.startsWith('[') !== remote!.startsWith('[') && isLiteral(local!) && isLiteral(remote!)) {
+      throw this.#error([...path, 'remote'], 'local and remote mix IPv4 and IPv6; valid are two of one kind');
+    }
+    this.#take(`local ${local!.toLowerCase()}`, name, [...path, 'local']);
+    return { kind: 'udp', options: { local: local!, remote: remote! } };
+  }
+
+  #pcap(name: string, path: Path, port: RawPort): AdapterConfig {
+    const options: AdapterConfig['options'] = {};
+    for (const key of ['file', 'out'] as const) {
+      const value = port[key];
+      if (value === undefined) continue;
+      if (value === '' || value.includes('\0')) {
+        throw this.#error([...path, key], `${show(value)} is not a path; valid is the path of a capture`);
+      }
+      options[key] = value;
+    }
+    const { file, out } = port;
+    if (file === undefined && out === undefined) {
+      throw this.#error(
+        [...path, 'file'],
+        'is missing; valid is a capture to read ("file"), one to write ("out"), or both',
+      );
+    }
+    if (out !== undefined) {
+      if (out === file) throw this.#error([...path, 'out'], `${show(out)} is the capture that the port reads`);
+      this.#take(`out ${out}`, name, [...path, 'out']);
+    }
+    return { kind: 'pcap', options };
+  }
+
+  #take(what: string, name: string, path: Path): void {
+    const owner = this.#taken.get(what);
+    if (owner !== undefined) {
+      throw this.#error(path, `${show(what.slice(what.indexOf(' ') + 1))} is used by port ${owner} already`);
+    }
+    this.#taken.set(what, name);
+  }
+
+  #error(path: Path, problem: string): ConfigError {
+    return new ConfigError(this.#source.place(path), problem);
+  }
+}
+
+/** `[V6]:PORT`, `V4:PORT` or `NAME:PORT`. */
+export function isEndpoint(text: string): boolean {
+  const match = /^(?:\[([^\][]+)\]|([^\][:\s/]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return false;
+  const port = Number(match[3]);
+  if (port < 1 || port > 65_535 || /^0/.test(match[3]!)) return false;
+  if (match[1] !== undefined) return isIpv6(match[1]);
+  const host = match[2]!;
+  return /^[0-9.]+$/.test(host) ? isIpv4(host) : isHostName(host);
+}
+
+function isLiteral(endpoint: string): boolean {
+  return endpoint.startsWith('[') || /^[0-9.]+:/.test(endpoint);
+}
+
+function isHostName(text: string): boolean {
+  return text.length <= 253 && text.split('.').every((label) => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label));
+}
+
+function isIpv4(text: string): boolean {
+  const parts = text.split('.');
+  return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+}
+
+function isIpv6(text: string): boolean {
+  const [address = '', zone, ...rest] = text.split('%');
+  if (rest.length > 0 || (zone !== undefined && !/^[A-Za-z0-9_.-]{1,15}$/.test(zone))) return false;
+  const halves = address.split('::');
+  if (halves.length > 2) return false;
+  let groups = 0;
+  for (const [index, half] of halves.entries()) {
+    if (half === '') {
+      if (halves.length === 1) return false;
+      continue;
+    }
+    const parts = half.split(':');
+    for (const [i, part] of parts.entries()) {
+      const isTail = index === halves.length - 1 && i === parts.length - 1;
+      if (isTail && part.includes('.')) {
+        if (!isIpv4(part)) return false;
+        groups += 2;
+      } else if (/^[0-9A-Fa-f]{1,4}$/.test(part)) groups++;
+      else return false;
+    }
+  }
+  return halves.length === 2 ? groups <= 7 : groups === 8;
+}

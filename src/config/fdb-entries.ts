@@ -1,0 +1,80 @@
+/**
+ * `fdb:` entries against the bridges and ports of the same file: an entry that could never match (an unknown port, a
+ * VLAN the port is not in, a group address) is an error, not a silence.
+ */
+import type { Bridge, Bridges } from './bridges.ts';
+import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
+import type { RawConfig } from './schema.ts';
+import type { FdbEntryConfig, PortConfig } from './types.ts';
+
+type RawEntry = RawConfig['fdb'][number];
+
+export function readFdbEntries(
+  raw: RawEntry[],
+  bridges: Bridges,
+  ports: PortConfig[],
+  source: Source,
+): FdbEntryConfig[] {
+  if (raw.length === 0) return [];
+  const byName = new Map(ports.map((port) => [port.name, port]));
+  const members = new Map<string, Set<number>>();
+  const seen = new Map<string, number>();
+  const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
+
+  const findPort = (entry: RawEntry, path: Path): PortConfig | null => {
+    if (entry.port === undefined) {
+      if (entry.kind === 'blackhole' || entry.kind === 'local') return null;
+      throw error([...path, 'port'], `is missing; an entry of kind ${entry.kind} has a port`);
+    }
+    if (entry.kind === 'blackhole') throw error([...path, 'port'], 'a blackhole entry has no port; remove "port"');
+    const port = byName.get(entry.port);
+    if (port !== undefined) return port;
+    const hint = didYouMean(entry.port, [...byName.keys()].slice(0, 1024));
+    throw error([...path, 'port'], `there is no port ${show(entry.port)}${hint}; valid is a name under "ports"`);
+  };
+
+  const findBridge = (entry: RawEntry, port: PortConfig | null, path: Path): Bridge => {
+    const bridge = bridges.find(entry.bridge ?? port?.bridge, [...path, 'bridge']);
+    if (port !== null && port.bridge !== bridge.name) {
+      throw error([...path, 'bridge'], `port ${port.name} belongs to bridge ${port.bridge}, not to ${bridge.name}`);
+    }
+    return bridge;
+  };
+
+  const findVid = ({ vlan }: RawEntry, bridge: Bridge, port: PortConfig | null, path: Path): number | null => {
+    if (bridge.type === 'unaware') {
+      if (vlan === undefined) return null;
+      throw error([...path, 'vlan'], `bridge ${bridge.name} is unaware: it has no VLANs; remove "vlan"`);
+    }
+    if (vlan === undefined) throw error([...path, 'vlan'], 'is missing; valid are 1-4094');
+    if (port !== null) {
+      const vids = members.get(port.name) ?? new Set(port.members.map(({ vid }) => vid));
+      members.set(port.name, vids);
+      if (!vids.has(vlan)) throw error([...path, 'vlan'], `port ${port.name} is not a member of VLAN ${vlan}`);
+    } else if (!bridge.has(vlan)) {
+      throw error([...path, 'vlan'], `bridge ${bridge.name} has no VLAN ${vlan}; add it to "vlans" or to a port`);
+    }
+    return vlan;
+  };
+
+  return raw.map((entry, index) => {
+    const path: Path = ['fdb', index];
+    const mac = entry.mac.toLowerCase().replaceAll('-', ':');
+    if (mac === '00:00:00:00:00:00')
+      throw error([...path, 'mac'], 'the zero address is nobody; valid is a unicast MAC');
+    if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1) {
+      throw error([...path, 'mac'], `${mac} is a group address; valid is a unicast MAC (even first byte)`);
+    }
+    const port = findPort(entry, path);
+    const bridge = findBridge(entry, port, path);
+    const vid = findVid(entry, bridge, port, path);
+    const key = `${bridge.name} ${vid} ${mac}`;
+    const first = seen.get(key);
+    if (first !== undefined) {
+      const where = vid === null ? `bridge ${bridge.name}` : `VLAN ${vid} of bridge ${bridge.name}`;
+      throw error([...path, 'mac'], `${mac} is configured twice in ${where}; the first one is fdb[${first}]`);
+    }
+    seen.set(key, index);
+    return { bridge: bridge.name, vid, mac, port: port?.name ?? null, kind: entry.kind };
+  });
+}

@@ -1,0 +1,76 @@
+/**
+ * From the validated raw shape to the normalised configuration: names resolved, presets named, ranges expanded,
+ * defaults filled in, and everything checked that holds between keys. Nothing is returned before all of it holds.
+ *
+ * Ports keep the order of the file, except that JavaScript lists names made of digits first, in their order.
+ */
+import { AdapterReader } from './adapters.ts';
+import { Bridges } from './bridges.ts';
+import { ConfigError, type Source, show } from './error.ts';
+import { readFdbEntries } from './fdb-entries.ts';
+import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
+import { readPortVlans, readUnawarePort } from './port-modes.ts';
+import { type RawConfig, validate } from './schema.ts';
+import type { PortConfig, SwitchConfig } from './types.ts';
+
+export const MAX_PORTS = 1024;
+
+export function normalise(raw: unknown, source: Source): SwitchConfig {
+  const config = validate(raw, source);
+  refuseBadNames(config, source);
+  const bridges = new Bridges(config, source);
+  const ports = readPorts(config, bridges, source);
+  const fdbEntries = readFdbEntries(config.fdb, bridges, ports, source);
+  return {
+    name: config.switch.name,
+    bridges: bridges.normalised(),
+    ports,
+    fdbEntries,
+    hashSeed: config.switch.hashSeed ?? null,
+    controlSocket: config.switch.controlSocket ?? null,
+  };
+}
+
+function refuseBadNames(config: RawConfig, source: Source): void {
+  const pattern = new RegExp(NAME_PATTERN);
+  for (const section of ['bridges', 'ports'] as const) {
+    for (const name of Object.keys(config[section])) {
+      if (pattern.test(name)) continue;
+      const what = section === 'ports' ? 'a port name' : 'a bridge name';
+      throw new ConfigError(source.place([section, name]), `${show(name)} is not ${what}; ${VALID_NAME}`);
+    }
+  }
+}
+
+function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortConfig[] {
+  const raw = Object.entries(config.ports);
+  if (raw.length > MAX_PORTS) {
+    throw new ConfigError(source.place(['ports']), `there are ${raw.length} ports; valid are at most ${MAX_PORTS}`);
+  }
+  const adapters = new AdapterReader(source);
+  return raw.map(([name, port]) => {
+    const bridge = bridges.find(port.bridge, ['ports', name, 'bridge']);
+    const adapter = adapters.read(name, port);
+    const vlans = bridge.type === 'unaware' ? readUnawarePort(name, port, source) : readPortVlans(name, port, source);
+    for (const { vid } of vlans.members) bridge.ensure(vid);
+    if (vlans.pvid !== null) bridge.ensure(vlans.pvid);
+    const { mtu, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
+    const { isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
+    return {
+      name,
+      bridge: bridge.name,
+      adapter,
+      ...vlans,
+      mtu,
+      state,
+      learning,
+      unknownUnicastFlood,
+      multicastFlood,
+      broadcastFlood,
+      isolated,
+      splitHorizonGroup,
+      hairpin,
+      fdbMaxEntries,
+    };
+  });
+}

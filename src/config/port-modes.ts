@@ -1,0 +1,187 @@
+/**
+ * Port modes are words of the configuration; the data plane knows PVID, member set and untagged set. Here one
+ * becomes the other:
+ *
+ *     mode          PVID            members                 leaves untagged   accepts
+ *     access        vlan            vlan                    vlan              untagged
+ *     trunk         native | none   vlans (all) + native    native            all with native, else tagged
+ *     hybrid        pvid (1)        tagged + untagged       untagged          all
+ *     dot1q-tunnel  vlan            vlan                    vlan              all
+ *
+ * `acceptFrames` replaces the last column in every mode. A `pvid` on a trunk without `native` is a native VLAN that
+ * keeps its tag (Open vSwitch calls it native-tagged).
+ */
+import { ConfigError, type Path, type Source } from './error.ts';
+import type { PortKey, RawPort } from './schema-port.ts';
+import type { AcceptFrames, PortMode, VlanMembership } from './types.ts';
+import { expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
+
+export interface PortVlans {
+  mode: PortMode;
+  pvid: number | null;
+  members: VlanMembership[];
+  acceptFrames: AcceptFrames;
+  ingressFiltering: boolean;
+  tunnelCvids: number[] | null;
+}
+
+const MODE_KEYS = {
+  access: ['vlan'],
+  trunk: ['vlans', 'native'],
+  hybrid: ['tagged', 'untagged'],
+  'dot1q-tunnel': ['vlan', 'cvids'],
+} as const satisfies Record<PortMode, readonly PortKey[]>;
+
+const LIST_KEYS = ['vlan', 'vlans', 'native', 'tagged', 'untagged', 'cvids'] as const;
+const VLAN_KEYS = ['mode', ...LIST_KEYS, 'pvid', 'acceptFrames', 'ingressFiltering'] as const;
+
+/**
+ * One object per (VID, tagged or not) for all ports: 64 trunks of 4,094 VLANs are 64 arrays over the same 4,094
+ * objects. Frozen, because they are shared.
+ */
+const memberships: VlanMembership[][] = [[], []];
+
+function membership(vid: number, untagged: boolean): VlanMembership {
+  const row = memberships[untagged ? 1 : 0]!;
+  row[vid] ??= Object.freeze({ vid, untagged });
+  return row[vid];
+}
+
+/** A port of an unaware bridge has no VLAN settings: tags are payload, everything is accepted. */
+export function readUnawarePort(name: string, port: RawPort, source: Source): PortVlans {
+  for (const key of VLAN_KEYS) {
+    if (port[key] === undefined) continue;
+    const problem = `the bridge of this port is unaware: it has no VLANs; remove "${key}" or set the type c-vlan`;
+    throw new ConfigError(source.place(['ports', name, key]), problem);
+  }
+  return { mode: 'access', pvid: null, members: [], acceptFrames: 'all', ingressFiltering: false, tunnelCvids: null };
+}
+
+export function readPortVlans(name: string, port: RawPort, source: Source): PortVlans {
+  return new ModeReader(name, port, source).read();
+}
+
+class ModeReader {
+  readonly #path: Path;
+  readonly #port: RawPort;
+  readonly #source: Source;
+  readonly #mode: PortMode;
+
+  constructor(name: string, port: RawPort, source: Source) {
+    this.#path = ['ports', name];
+    this.#port = port;
+    this.#source = source;
+    this.#mode = port.mode ?? 'access';
+  }
+
+  read(): PortVlans {
+    this.#refuseForeignKeys();
+    const settings = this.#preset();
+    const { acceptFrames, ingressFiltering = true } = this.#port;
+    if (ingressFiltering) this.#requireMembership(settings);
+    return { ...settings, mode: this.#mode, acceptFrames: acceptFrames ?? settings.acceptFrames, ingressFiltering };
+  }
+
+  #preset(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+    switch (this.#mode) {
+      case 'access':
+        return { ...this.#single(), acceptFrames: 'untagged', tunnelCvids: null };
+      case 'trunk':
+        return this.#trunk();
+      case 'hybrid':
+        return this.#hybrid();
+      case 'dot1q-tunnel':
+        return { ...this.#single(), acceptFrames: 'all', tunnelCvids: this.#optionalSet('cvids') };
+    }
+  }
+
+  /** access and dot1q-tunnel: one VLAN, which is the PVID and leaves untagged. */
+  #single(): { pvid: number; members: VlanMembership[] } {
+    const { mode, pvid } = this.#port;
+    const vlan = this.#port.vlan ?? (mode === undefined ? 1 : undefined);
+    if (vlan === undefined) throw this.#error('vlan', 'is missing; valid are 1-4094');
+    if (pvid !== undefined && pvid !== vlan) {
+      throw this.#error(
+        'pvid',
+        `the PVID of a port in mode ${this.#mode} is its "vlan", which is ${vlan}; remove "pvid"`,
+      );
+    }
+    return { pvid: vlan, members: [membership(vlan, true)] };
+  }
+
+  #trunk(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+    const { native, pvid } = this.#port;
+    if (native !== undefined && pvid !== undefined && pvid !== native) {
+      throw this.#error('pvid', `the PVID of this trunk is its "native", which is ${native}; give one of the two`);
+    }
+    const vids = this.#optionalSet('vlans') ?? expandSet('all');
+    const untagged = new Uint8Array(MAX_VID + 1);
+    if (native !== undefined) untagged[native] = 1;
+    const members = vids.map((vid) => membership(vid, untagged[vid] === 1));
+    if (native !== undefined && !vids.includes(native)) {
+      members.push(membership(native, true));
+      members.sort((a, b) => a.vid - b.vid);
+    }
+    const untaggedVid = native ?? (pvid === 'none' ? null : (pvid ?? null));
+    return { pvid: untaggedVid, members, acceptFrames: untaggedVid === null ? 'tagged' : 'all', tunnelCvids: null };
+  }
+
+  #hybrid(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+    const { pvid = 1 } = this.#port;
+    const tagged = this.#optionalSet('tagged') ?? [];
+    const untagged = this.#optionalSet('untagged') ?? [];
+    const kinds = new Uint8Array(MAX_VID + 1); // 0 no member, 1 tagged, 2 untagged
+    for (const vid of tagged) kinds[vid] = 1;
+    for (const vid of untagged) {
+      if (kinds[vid] === 1) {
+        throw this.#error('untagged', `VLAN ${vid} is in "tagged" as well; it leaves with a tag or without one`);
+      }
+      kinds[vid] = 2;
+    }
+    const members: VlanMembership[] = [];
+    for (let vid = 1; vid <= MAX_VID; vid++) if (kinds[vid] !== 0) members.push(membership(vid, kinds[vid] === 2));
+    return { pvid: pvid === 'none' ? null : pvid, members, acceptFrames: 'all', tunnelCvids: null };
+  }
+
+  /** With ingress filtering a port can only take frames of the VLANs it is a member of. */
+  #requireMembership({ pvid, members }: { pvid: number | null; members: VlanMembership[] }): void {
+    const lists = this.#mode === 'trunk' ? '"vlans"' : '"tagged" or "untagged"';
+    if (members.length === 0 && pvid === null) {
+      throw this.#error('mode', `the port is a member of no VLAN; add VLANs to ${lists}`);
+    }
+    if (pvid === null || members.some(({ vid }) => vid === pvid)) return;
+    const origin = this.#port.pvid === undefined ? ' (the default)' : '';
+    const problem = `untagged frames get the PVID ${pvid}${origin}, but the port is no member of VLAN ${pvid} and ingress filtering drops them`;
+    throw this.#error('pvid', `${problem}; add ${pvid} to ${lists}, set "pvid: none", or "ingressFiltering: false"`);
+  }
+
+  #refuseForeignKeys(): void {
+    const own: readonly string[] = MODE_KEYS[this.#mode];
+    for (const key of LIST_KEYS) {
+      if (this.#port[key] === undefined || own.includes(key)) continue;
+      const owners = Object.entries(MODE_KEYS).filter(([, keys]) => (keys as readonly string[]).includes(key));
+      const modes = owners.map(([mode]) => mode).join(' and ');
+      const given = this.#port.mode === undefined ? `${this.#mode} (the default)` : this.#mode;
+      const takes = own.map((name) => `"${name}"`).join(', ');
+      throw this.#error(key, `"${key}" belongs to mode ${modes}; this port is in mode ${given}, which takes ${takes}`);
+    }
+  }
+
+  #optionalSet(key: 'vlans' | 'tagged' | 'untagged' | 'cvids'): number[] | null {
+    const spec = this.#port[key];
+    if (spec === undefined) return null;
+    const vids = expandVlans(spec);
+    if (Array.isArray(vids)) return vids;
+    const path = vids.index === null ? [key] : [key, vids.index];
+    throw new ConfigError(this.#source.place([...this.#path, ...path]), vids.problem);
+  }
+
+  #error(key: PortKey, problem: string): ConfigError {
+    return new ConfigError(this.#source.place([...this.#path, key]), problem);
+  }
+}
+
+function expandSet(spec: VlanSpec): number[] {
+  const vids = expandVlans(spec);
+  return Array.isArray(vids) ? vids : [];
+}

@@ -1,0 +1,78 @@
+/** Schema of `switch:`, `vlans:` and `bridges:`: what is set once per bridge, and once per process. */
+import type { z } from 'zod';
+import { boolean, choice, integer, map, matching, name, named, VALID_NAME } from './leaf.ts';
+import { VLAN_SET_PATTERN } from './vlan-range.ts';
+
+export const MAX_FDB_ENTRIES = 1_048_576;
+
+export const fdbLimit = () => integer(0, MAX_FDB_ENTRIES, 'a number of entries').default(0);
+
+const fdb = map(
+  {
+    ageSeconds: integer(10, 1_000_000, 'a number of seconds')
+      .default(300)
+      .describe('Seconds after which a learned entry that was not refreshed is forgotten.'),
+    maxEntries: integer(1, MAX_FDB_ENTRIES, 'a number of entries')
+      .default(65_536)
+      .describe('Learned entries of this bridge; configured entries do not count and always fit.'),
+    overflow: choice(['fair', 'lru', 'refuse'], 'an overflow policy')
+      .default('fair')
+      .describe(
+        'What a full table does with a new source. fair: the least recently used entry of the port that holds most goes; lru: the least recently used entry goes; refuse: the source is not learned.',
+      ),
+    staticViolation: choice(['forward', 'drop'], 'a policy for static violations')
+      .default('forward')
+      .describe('A frame that claims a static or sticky MAC on another port is counted and forwarded, or dropped.'),
+  },
+  'FDB settings',
+);
+
+const bridgeShape = {
+  type: choice(['c-vlan', 's-vlan', 'unaware'], 'a bridge type')
+    .default('c-vlan')
+    .describe('c-vlan: TPID 0x8100 is a tag; s-vlan: TPID 0x88A8 is; unaware: every tag is payload, no VLANs.'),
+  fdb: fdb.prefault({}).describe('The table of MAC addresses.'),
+  reservedMac: choice(['c-vlan', 's-vlan', 'tpmr', 'transparent'], 'a reserved MAC policy')
+    .optional()
+    .describe(
+      'Which of 01-80-C2-00-00-00 to -0F are filtered. c-vlan: all 16; s-vlan: 01-0A and 0E; tpmr: 01, 02, 04, 0E; transparent: only 01 (PAUSE). Default: s-vlan on an s-vlan bridge, otherwise c-vlan.',
+    ),
+  hub: boolean().default(false).describe('Repeat every frame to all members and learn nothing.'),
+  learning: boolean().default(true).describe('Learn source addresses. Off: every unicast frame is unknown.'),
+  unknownUnicastFlood: boolean().default(true).describe('Flood unicast frames to an unknown address.'),
+  multicastFlood: boolean().default(true).describe('Flood multicast frames.'),
+  broadcastFlood: boolean().default(true).describe('Flood broadcast frames.'),
+};
+
+const vlan = map(
+  {
+    name: name('a VLAN name').optional().describe(`Name of the VLAN, unique in its bridge; ${VALID_NAME}.`),
+    fdbMaxEntries: fdbLimit().describe('Limit of learned entries in this VLAN; 0: none of its own.'),
+  },
+  'VLAN settings',
+);
+
+export const vlans = named(VLAN_SET_PATTERN, vlan, 'VLANs', '{ 10: { name: red } }')
+  .prefault({})
+  .describe('VLANs by VID or range. A VLAN that only a port names needs no entry here.');
+
+export const switchSection = map(
+  {
+    name: name('a name').default('loom0').describe('Name of the switch and of its default bridge.'),
+    ...bridgeShape,
+    hashSeed: integer(0, 4_294_967_295, 'a seed')
+      .optional()
+      .describe('Seed of the keyed hash of the tables. Default: random at start.'),
+    controlSocket: matching(/^[^\p{Cc}]{1,103}$/u, 'a socket path', 'valid is a path of at most 103 characters')
+      .optional()
+      .describe('Path of the Unix socket for `etherloom show`. Default: made from the name.'),
+  },
+  'switch settings',
+)
+  .prefault({})
+  .describe('The process and its default bridge.');
+
+export const bridgeSection = map({ ...bridgeShape, vlans }, 'bridge settings').describe('One more bridge.');
+
+export type RawBridge = z.output<typeof bridgeSection>;
+export type RawVlans = z.output<typeof vlans>;

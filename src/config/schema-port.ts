@@ -1,0 +1,86 @@
+/**
+ * Schema of one port: a flat map. Which keys belong to which adapter and mode is checked afterwards
+ * (adapters.ts, port-modes.ts), because "native belongs to mode trunk" helps more than "no variant matches".
+ */
+import { z } from 'zod';
+import { show } from './error.ts';
+import { boolean, choice, integer, map, name, text, vid, vlanSet } from './leaf.ts';
+import { fdbLimit } from './schema-bridge.ts';
+
+export const ADAPTERS = ['tap', 'udp', 'memory', 'pcap'] as const;
+export const MODES = ['access', 'trunk', 'hybrid', 'dot1q-tunnel'] as const;
+
+const adapterShape = {
+  adapter: choice(ADAPTERS, 'an adapter').describe(
+    'What moves the bytes: a TAP device, a UDP socket, memory, captures.',
+  ),
+  device: text('a device name', 'valid is the name of a TAP device such as tap1')
+    .optional()
+    .describe('tap: name of the device, at most 15 characters, created if it does not exist.'),
+  queues: integer(1, 8, 'a number of queues').optional().describe('tap: queues of the device. Default: 1.'),
+  persistent: boolean().optional().describe('tap: the device outlives the switch. Default: false.'),
+  offloads: choice(['auto', 'on', 'off'], 'an offload setting')
+    .optional()
+    .describe('tap: checksum and segmentation offload with the kernel. Default: auto.'),
+  local: text('an address', 'valid is HOST:PORT or [IPV6]:PORT')
+    .optional()
+    .describe('udp: HOST:PORT or [IPV6]:PORT to receive on; one frame per datagram.'),
+  remote: text('an address', 'valid is HOST:PORT or [IPV6]:PORT')
+    .optional()
+    .describe('udp: HOST:PORT or [IPV6]:PORT to send to.'),
+  file: text('a path', 'valid is the path of a capture').optional().describe('pcap: the capture to read.'),
+  out: text('a path', 'valid is the path of a capture').optional().describe('pcap: the capture to write.'),
+};
+
+const vlanShape = {
+  mode: choice(MODES, 'a port mode')
+    .optional()
+    .describe(
+      'access: one VLAN, untagged; trunk: many VLANs, tagged; hybrid: tagged and untagged lists; dot1q-tunnel: customer frames inside one service VLAN. Default: access in VLAN 1.',
+    ),
+  vlan: vid().optional().describe('access, dot1q-tunnel: the VLAN of the port.'),
+  vlans: vlanSet().optional().describe('trunk: the VLANs that pass, e.g. "10,20-30". Default: all (1-4094).'),
+  native: vid().optional().describe('trunk: the VLAN that is untagged on this trunk. Default: none.'),
+  tagged: vlanSet().optional().describe('hybrid: VLANs that leave with a tag.'),
+  untagged: vlanSet().optional().describe('hybrid: VLANs that leave without a tag.'),
+  cvids: vlanSet().optional().describe('dot1q-tunnel: customer VLANs that may enter. Default: any frame.'),
+  pvid: z
+    .union([vid(), z.literal('none')], {
+      error: ({ input }) =>
+        typeof input === 'string' && /^\d+$/.test(input)
+          ? `"${input.slice(0, 9)}" is text; write the number without quotes; valid are 1-4094, none`
+          : `${show(input)} is not a PVID; valid are 1-4094, none`,
+    })
+    .optional()
+    .describe('VID of untagged and priority-tagged frames; none drops them. hybrid: default 1; other modes imply it.'),
+  acceptFrames: choice(['all', 'untagged', 'tagged'], 'a kind of frames')
+    .optional()
+    .describe('Frames that may enter; priority-tagged frames count as untagged. The default depends on the mode.'),
+  ingressFiltering: boolean()
+    .optional()
+    .describe('Drop frames of VLANs that the port is not a member of. Default: true.'),
+};
+
+const commonShape = {
+  bridge: name('a bridge name').optional().describe('Bridge that the port belongs to. Default: the one of `switch:`.'),
+  mtu: integer(68, 65_535, 'an MTU').default(1500).describe('Bytes after the Ethernet header and tags.'),
+  state: choice(['discarding', 'learning', 'forwarding'], 'a port state')
+    .default('forwarding')
+    .describe('State of the port at start.'),
+  learning: boolean().default(true).describe('Learn source addresses from this port.'),
+  unknownUnicastFlood: boolean().default(true).describe('Flood unknown unicast out of this port.'),
+  multicastFlood: boolean().default(true).describe('Flood multicast out of this port.'),
+  broadcastFlood: boolean().default(true).describe('Flood broadcast out of this port.'),
+  isolated: boolean().default(false).describe('Isolated ports do not reach each other.'),
+  splitHorizonGroup: integer(0, 65_535, 'a group number')
+    .default(0)
+    .describe('Ports of one group do not reach each other; 0: no group.'),
+  hairpin: boolean().default(false).describe('Frames may leave by the port they came from.'),
+  fdbMaxEntries: fdbLimit().describe('Limit of entries learned from this port; 0: none of its own.'),
+};
+
+export const portSection = map({ ...adapterShape, ...vlanShape, ...commonShape }, 'port settings').describe('A port.');
+
+export type RawPort = z.output<typeof portSection>;
+export type PortKey = keyof typeof adapterShape | keyof typeof vlanShape | keyof typeof commonShape;
+export const PORT_KEYS = Object.keys(portSection.shape) as PortKey[];

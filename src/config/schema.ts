@@ -1,0 +1,80 @@
+/**
+ * The user-facing shape of a configuration, as one zod schema: the loader validates with it, editors read it as
+ * JSON Schema (`dist/config.schema.json`), docs/configuration.md explains it. It says which keys exist and which
+ * values each may have; what holds between keys is checked in normalise.ts.
+ */
+import { z } from 'zod';
+import { ConfigError, type Place, type Source } from './error.ts';
+import { choice, integer, list, map, matching, NAME_PATTERN, name, named, text, unknownKey } from './leaf.ts';
+import { bridgeSection, switchSection, vlans } from './schema-bridge.ts';
+import { portSection } from './schema-port.ts';
+
+export const MAX_FDB_CONFIGURED = 65_536;
+
+const fdbEntry = map(
+  {
+    mac: matching(
+      /^[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$/,
+      'a MAC address',
+      'valid is a form such as 02:00:00:00:00:01',
+    ).describe('Unicast MAC address, with ":" or "-".'),
+    vlan: integer(1, 4094, 'a VLAN ID')
+      .optional()
+      .describe('VLAN of the entry; required unless the bridge is unaware.'),
+    port: name('a port name').optional().describe('Port of the entry; none for blackhole, optional for local.'),
+    kind: choice(['static', 'sticky', 'local', 'external', 'blackhole'], 'a kind of entry')
+      .default('static')
+      .describe(
+        'static: never moves; sticky: the same, configured as learned; local: address of the switch; external: told by a control plane; blackhole: frames to it are dropped.',
+      ),
+    bridge: name('a bridge name').optional().describe('Bridge of the entry. Default: the bridge of the port.'),
+  },
+  'entry settings',
+).describe('A configured FDB entry.');
+
+export const configSchema = map(
+  {
+    $schema: text('a URL', 'valid is a text').optional().describe('JSON Schema of this file, for editors; ignored.'),
+    switch: switchSection,
+    vlans,
+    bridges: named(NAME_PATTERN, bridgeSection, 'bridges', '{ br1: {} }')
+      .prefault({})
+      .describe('Further bridges of the same process, by name.'),
+    ports: named(NAME_PATTERN, portSection, 'ports', '{ p1: { adapter: tap, device: tap1 } }')
+      .prefault({})
+      .describe('Ports by name.'),
+    fdb: list(fdbEntry, MAX_FDB_CONFIGURED, 'FDB entries').prefault([]).describe('FDB entries that are not learned.'),
+  },
+  'sections',
+).describe('Configuration of an Etherloom switch.');
+
+export type RawConfig = z.output<typeof configSchema>;
+
+/** The validated raw configuration, or the first complaint in the order of the text. */
+export function validate(raw: unknown, source: Source): RawConfig {
+  const result = configSchema.safeParse(raw);
+  if (result.success) return result.data;
+  let first: { place: Place; problem: string } | null = null;
+  const consider = (path: PropertyKey[], problem: string) => {
+    const place = source.place(path as (string | number)[]);
+    if (first === null || isBefore(place, first.place)) first = { place, problem };
+  };
+  for (const issue of result.error.issues) {
+    if (issue.code !== 'unrecognized_keys') consider(issue.path, issue.message);
+    else for (const key of issue.keys) consider([...issue.path, key], unknownKey(key, issue.message));
+  }
+  const { place, problem } = first!;
+  throw new ConfigError(place, problem);
+}
+
+function isBefore(a: Place, b: Place): boolean {
+  return a.line < b.line || (a.line === b.line && a.column < b.column);
+}
+
+/** JSON Schema (draft 7, which the YAML language servers know) of the file that a user writes. */
+export function configJsonSchema(): Record<string, unknown> {
+  return {
+    title: 'Etherloom configuration',
+    ...z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' }),
+  };
+}
