@@ -6,7 +6,7 @@ import { ConfigError, didYouMean, type Path, type Source, show } from './error.t
 import type { RawConfig } from './schema.ts';
 import type { RawBridge, RawVlans } from './schema-bridge.ts';
 import type { BridgeConfig, VlanConfig } from './types.ts';
-import { expandVlans } from './vlan-range.ts';
+import { expandVlans, isVid } from './vlan-range.ts';
 
 /** The tables of the data plane index (bridge, VLAN) with 16 bits; 0 and 65,535 are theirs. */
 export const MAX_BRIDGE_VLANS = 65_534;
@@ -45,6 +45,7 @@ export class Bridge {
   }
 
   configure(raw: RawVlans, path: Path, source: Source): void {
+    const names = new Map<string, number>();
     for (const [key, settings] of Object.entries(raw)) {
       const here = [...path, key];
       if (this.type === 'unaware') {
@@ -56,24 +57,17 @@ export class Bridge {
         const problem = `a name belongs to one VLAN, ${show(key)} are ${vids.length}; valid is a key with one VLAN ID`;
         throw new ConfigError(source.place([...here, 'name']), problem);
       }
+      if (settings.name !== undefined) {
+        const owner = names.get(settings.name) ?? ownerOfDefault(settings.name);
+        if (owner !== null && owner !== vids[0]) {
+          throw new ConfigError(source.place([...here, 'name']), `${show(settings.name)} is the name of VLAN ${owner}`);
+        }
+        names.set(settings.name, vids[0]!);
+      }
       for (const vid of vids) {
         if (this.has(vid)) throw new ConfigError(source.place(here), `VLAN ${vid} is configured twice`);
         this.#vlans[vid] = { vid, name: settings.name ?? defaultName(vid), fdbMaxEntries: settings.fdbMaxEntries };
       }
-    }
-    this.#refuseSharedNames(raw, path, source);
-  }
-
-  /** Names that users give may not be those of other VLANs, default names included. */
-  #refuseSharedNames(raw: RawVlans, path: Path, source: Source): void {
-    const owners = new Map<string, string>();
-    for (const [key, { name }] of Object.entries(raw)) {
-      if (name === undefined) continue;
-      const owner = owners.get(name) ?? /^vlan([1-9]\d{0,3})$/.exec(name)?.[1];
-      if (owner !== undefined && owner !== key.trim()) {
-        throw new ConfigError(source.place([...path, key, 'name']), `${show(name)} is the name of VLAN ${owner}`);
-      }
-      owners.set(name, key.trim());
     }
   }
 
@@ -91,6 +85,12 @@ export class Bridge {
 
 function defaultName(vid: number): string {
   return `vlan${vid}`;
+}
+
+/** The VLAN that has this name unless it is given another: a name may not lead to two VLANs. */
+function ownerOfDefault(name: string): number | null {
+  const vid = Number(/^vlan([1-9]\d{0,3})$/.exec(name)?.[1]);
+  return isVid(vid) ? vid : null;
 }
 
 /** All bridges by name; the first one is the default bridge. */

@@ -2,21 +2,22 @@
  * YAML text to plain values, with the place of every key and value. JSON is read by the same door: YAML 1.2 is a
  * superset of it.
  *
- * The `yaml` package parses; the conversion to values is ours, because a configuration file is input from outside:
- * keys that reach into object prototypes are refused, aliases are counted at their expanded size, numbers that YAML
- * 1.1 and 1.2 read differently (`010`) are refused, duplicate keys name both lines. Maps come out without a
- * prototype. Limits: 8 Mi characters of text, 32 levels, 100,000 values by alias.
+ * The `yaml` package parses (yaml-text.ts); the conversion to values is ours, because a configuration file is input
+ * from outside: keys that reach into object prototypes are refused, aliases are counted at their expanded size, numbers
+ * that YAML 1.1 and 1.2 read differently (`010`) are refused, duplicate keys name both lines. Maps come out without a
+ * prototype, and every map and list keeps the places of its keys for the errors of later stages.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode } from 'yaml';
 import { ConfigError, type Path, type Place, pathText, type Source, show } from './error.ts';
+import { readYaml } from './yaml-text.ts';
 
-export const MAX_TEXT = 8 * 1024 * 1024; // UTF-16 units; a configuration of 1,024 ports is about 200 KiB
-const MAX_DEPTH = 32; // the deepest valid path has 4 steps
 const MAX_ALIASED = 100_000; // values that aliases may stand for, all together
 
 type Mark = { key: number; value: number };
 type Marks = Map<string | number, Mark>;
 type At = (offset: number, path?: Path) => Place;
+
+const EMPTY = 'the file is empty; valid is a map with "ports"';
 
 /** Names that mean something to a JavaScript object whoever holds it. */
 export function isReservedName(name: string): boolean {
@@ -35,29 +36,13 @@ export function parseText(text: string, file: string): ParsedDocument {
     return { file, line: Math.max(1, line), column: Math.max(1, col), path: pathText(path) };
   };
   if (typeof text !== 'string') throw new ConfigError(at(0), 'the configuration is not text');
-  if (text.length > MAX_TEXT) {
-    throw new ConfigError(at(0), `the file has ${text.length} characters; valid are at most ${MAX_TEXT}`);
-  }
-  refuseDeepNesting(text, (offset, problem) => {
-    lines.lineStarts = lineStarts(text, offset);
-    return new ConfigError(at(offset), problem);
-  });
-
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    version: '1.2',
-    schema: 'core',
-    merge: false,
-    uniqueKeys: false, // checked below, without the package's quadratic comparison
-    logLevel: 'silent',
-  });
-  const syntax = document.errors[0];
-  if (syntax !== undefined) throw new ConfigError(at(syntax.pos[0]), syntaxProblem(syntax.code, syntax.message));
-  if (document.contents === null) throw new ConfigError(at(0), 'the file is empty; valid is a map with "ports"');
+  const document = readYaml(text, lines);
+  if ('problem' in document) throw new ConfigError(at(document.offset), document.problem);
+  if (document.contents === null) throw new ConfigError(at(0), EMPTY);
 
   const marks = new WeakMap<object, Marks>();
-  const value = new Converter(document, marks, at).convert(document.contents as ParsedNode, [], 0);
+  const value = new Converter(marks, at).convert(document.contents as ParsedNode, []);
+  if (value === null) throw new ConfigError(at(0), EMPTY);
   const place: Source['place'] = (path) => {
     let here: unknown = value;
     let offset = 0;
@@ -74,37 +59,31 @@ export function parseText(text: string, file: string): ParsedDocument {
 
 /** Collections in a YAML document, as values with marks. Shared anchors stay shared: nothing is copied. */
 class Converter {
-  readonly #document: Document.Parsed;
   readonly #marks: WeakMap<object, Marks>;
   readonly #at: At;
-  readonly #anchored = new Map<ParsedNode, { value: unknown; size: number }>();
+  /** By name; an alias means the last anchor of its name before it. */
+  readonly #anchored = new Map<string, { value: unknown; size: number }>();
   #size = 0;
   #aliased = 0;
 
-  constructor(document: Document.Parsed, marks: WeakMap<object, Marks>, at: At) {
-    this.#document = document;
+  constructor(marks: WeakMap<object, Marks>, at: At) {
     this.#marks = marks;
     this.#at = at;
   }
 
-  convert(node: ParsedNode, path: Path, depth: number): unknown {
+  convert(node: ParsedNode, path: Path): unknown {
     const start = this.#size++;
-    if (depth > MAX_DEPTH) throw this.#error(node, path, `is nested deeper than ${MAX_DEPTH} levels`);
-    if (isAlias(node)) return this.#alias(node, path);
+    if (isAlias(node)) return this.#alias(node, node.source, path);
     if (node.tag !== undefined) throw this.#error(node, path, `the YAML tag ${show(node.tag)} is not supported`);
-    const value = isMap(node)
-      ? this.#map(node, path, depth)
-      : isSeq(node)
-        ? this.#list(node, path, depth)
-        : this.#scalar(node, path);
-    if (node.anchor !== undefined) this.#anchored.set(node, { value, size: this.#size - start });
+    const value = isMap(node) ? this.#map(node, path) : isSeq(node) ? this.#list(node, path) : this.#scalar(node, path);
+    if (node.anchor !== undefined) this.#anchored.set(node.anchor, { value, size: this.#size - start });
     return value;
   }
 
-  #alias(node: ParsedNode, path: Path): unknown {
-    const target = isAlias(node) ? (node.resolve(this.#document) as ParsedNode | undefined) : undefined;
-    const known = target === undefined ? undefined : this.#anchored.get(target);
-    if (known === undefined) throw this.#error(node, path, 'the alias names no anchor that is complete before it');
+  #alias(node: ParsedNode, name: string, path: Path): unknown {
+    const known = this.#anchored.get(name);
+    if (known === undefined)
+      throw this.#error(node, path, `there is no anchor ${show(name)} complete before this alias`);
     this.#size += known.size;
     this.#aliased += known.size;
     if (this.#aliased > MAX_ALIASED) {
@@ -113,7 +92,7 @@ class Converter {
     return known.value;
   }
 
-  #map(node: ParsedNode, path: Path, depth: number): unknown {
+  #map(node: ParsedNode, path: Path): unknown {
     const map = Object.create(null) as Record<string, unknown>;
     const marks: Marks = new Map();
     if (!isMap(node)) return map;
@@ -129,7 +108,7 @@ class Converter {
       }
       const child = pair.value as ParsedNode | null;
       marks.set(key, { key: offset, value: child?.range?.[0] ?? offset });
-      map[key] = child === null ? null : this.convert(child, here, depth + 1);
+      map[key] = child === null ? null : this.convert(child, here);
     }
     this.#marks.set(map, marks);
     return map;
@@ -151,14 +130,14 @@ class Converter {
     return key;
   }
 
-  #list(node: ParsedNode, path: Path, depth: number): unknown {
+  #list(node: ParsedNode, path: Path): unknown {
     const list: unknown[] = [];
     const marks: Marks = new Map();
     if (!isSeq(node)) return list;
     for (const item of node.items as ParsedNode[]) {
       const offset = item.range[0];
       marks.set(list.length, { key: offset, value: offset });
-      list.push(this.convert(item, [...path, list.length], depth + 1));
+      list.push(this.convert(item, [...path, list.length]));
     }
     this.#marks.set(list, marks);
     return list;
@@ -176,35 +155,4 @@ class Converter {
   #error(node: ParsedNode, path: Path, problem: string): ConfigError {
     return new ConfigError(this.#at(node.range[0], path), problem);
   }
-}
-
-function syntaxProblem(code: string, message: string): string {
-  if (code === 'TAB_AS_INDENT') return 'a tab indents this line; YAML allows only spaces there';
-  if (code === 'MULTIPLE_DOCS') return 'a second document starts here ("---"); valid is one document';
-  return `not valid YAML: ${message}`;
-}
-
-/**
- * The parser recurses per level: a megabyte of `[` would end in a stack overflow, after seconds. Brackets in flow
- * style and indicators of compact block style (`- - -`, `? ? ?`) are counted before it starts; strings and comments
- * are not understood here, so the limit is far above any file that is meant.
- */
-function refuseDeepNesting(text: string, error: (offset: number, problem: string) => ConfigError): void {
-  const limit = 1000;
-  let open = 0;
-  let run = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c === 0x5b || c === 0x7b) open++;
-    else if ((c === 0x5d || c === 0x7d) && open > 0) open--;
-    if (c === 0x2d || c === 0x3f || c === 0x3a) run++;
-    else if (c !== 0x20 && c !== 0x09) run = 0;
-    if (open > limit || run > limit) throw error(i, `the text is nested deeper than ${limit} levels`);
-  }
-}
-
-function lineStarts(text: string, end: number): number[] {
-  const starts = [0];
-  for (let i = text.indexOf('\n'); i !== -1 && i < end; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
-  return starts;
 }

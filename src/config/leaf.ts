@@ -31,7 +31,7 @@ export function integer(min: number, max: number, what: string) {
 }
 
 export function boolean() {
-  return z.boolean(complain('a switch', 'valid are true, false'));
+  return z.boolean(complain('a boolean', 'valid are true, false'));
 }
 
 export function choice<const T extends readonly [string, ...string[]]>(names: T, what: string) {

@@ -11,6 +11,7 @@ import { readFdbEntries } from './fdb-entries.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
 import { readPortVlans, readUnawarePort } from './port-modes.ts';
 import { type RawConfig, validate } from './schema.ts';
+import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema-bridge.ts';
 import type { PortConfig, SwitchConfig } from './types.ts';
 
 export const MAX_PORTS = 1024;
@@ -18,6 +19,7 @@ export const MAX_PORTS = 1024;
 export function normalise(raw: unknown, source: Source): SwitchConfig {
   const config = validate(raw, source);
   refuseBadNames(config, source);
+  refuseBadSocket(config.switch.controlSocket, source);
   const bridges = new Bridges(config, source);
   const ports = readPorts(config, bridges, source);
   const fdbEntries = readFdbEntries(config.fdb, bridges, ports, source);
@@ -40,6 +42,14 @@ function refuseBadNames(config: RawConfig, source: Source): void {
       throw new ConfigError(source.place([section, name]), `${show(name)} is not ${what}; ${VALID_NAME}`);
     }
   }
+}
+
+function refuseBadSocket(path: string | undefined, source: Source): void {
+  if (path === undefined) return;
+  const bytes = new TextEncoder().encode(path).length;
+  if (bytes >= 1 && bytes <= MAX_SOCKET_PATH && !/\p{Cc}/u.test(path)) return;
+  const place = source.place(['switch', 'controlSocket']);
+  throw new ConfigError(place, `${show(path)} is not a socket path; ${VALID_SOCKET}`);
 }
 
 function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortConfig[] {

@@ -78,7 +78,7 @@ class ModeReader {
     this.#refuseForeignKeys();
     const settings = this.#preset();
     const { acceptFrames, ingressFiltering = true } = this.#port;
-    if (ingressFiltering) this.#requireMembership(settings);
+    if (ingressFiltering && acceptFrames !== 'tagged') this.#requireMembership(settings);
     return { ...settings, mode: this.#mode, acceptFrames: acceptFrames ?? settings.acceptFrames, ingressFiltering };
   }
 

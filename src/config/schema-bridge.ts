@@ -1,9 +1,13 @@
 /** Schema of `switch:`, `vlans:` and `bridges:`: what is set once per bridge, and once per process. */
 import type { z } from 'zod';
-import { boolean, choice, integer, map, matching, name, named, VALID_NAME } from './leaf.ts';
+import { boolean, choice, integer, map, name, named, text, VALID_NAME } from './leaf.ts';
 import { VLAN_SET_PATTERN } from './vlan-range.ts';
 
 export const MAX_FDB_ENTRIES = 1_048_576;
+
+/** Bytes of UTF-8: the shortest `sun_path` of the platforms (macOS, 104) with its closing zero. */
+export const MAX_SOCKET_PATH = 103;
+export const VALID_SOCKET = `valid is a path of 1 to ${MAX_SOCKET_PATH} bytes`;
 
 export const fdbLimit = () => integer(0, MAX_FDB_ENTRIES, 'a number of entries').default(0);
 
@@ -63,7 +67,7 @@ export const switchSection = map(
     hashSeed: integer(0, 4_294_967_295, 'a seed')
       .optional()
       .describe('Seed of the keyed hash of the tables. Default: random at start.'),
-    controlSocket: matching(/^[^\p{Cc}]{1,103}$/u, 'a socket path', 'valid is a path of at most 103 characters')
+    controlSocket: text('a socket path', VALID_SOCKET)
       .optional()
       .describe('Path of the Unix socket for `etherloom show`. Default: made from the name.'),
   },

@@ -9,7 +9,7 @@ import { choice, integer, list, map, matching, NAME_PATTERN, name, named, text, 
 import { bridgeSection, switchSection, vlans } from './schema-bridge.ts';
 import { portSection } from './schema-port.ts';
 
-export const MAX_FDB_CONFIGURED = 65_536;
+export const MAX_FDB_CONFIGURED = 16_384; // within the token budget of a file; more is a control plane's work
 
 const fdbEntry = map(
   {
