@@ -1,0 +1,24 @@
+{
+  # One N-API addon, C only. Linux alone has TAP devices; elsewhere nothing is built.
+  'variables': { 'werror%': 0 },
+  'targets': [
+    {
+      'target_name': 'etherloom',
+      'conditions': [
+        ['OS=="linux"', {
+          'sources': [
+            'src/addon.c',
+            'src/args.c',
+            'src/burst.c',
+            'src/interface.c',
+            'src/poller.c',
+            'src/tap.c',
+          ],
+          'defines': ['NAPI_VERSION=8', '_GNU_SOURCE'],
+          'cflags': ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fvisibility=hidden'],
+          'conditions': [['werror==1', { 'cflags': ['-Werror'] }]],
+        }, { 'type': 'none' }],
+      ],
+    },
+  ],
+}

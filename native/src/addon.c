@@ -1,0 +1,36 @@
+/* The list of what the addon exports. Context-aware: every thread that loads it gets functions of its own. */
+#include "addon.h"
+
+NAPI_MODULE_INIT() {
+  const struct {
+    const char *name;
+    napi_callback call;
+  } functions[] = {
+      {"tapOpen", tap_open},
+      {"tapClose", tap_close},
+      {"tapSetOffload", tap_set_offload},
+      {"tapSetPersist", tap_set_persist},
+      {"tapState", tap_state},
+      {"tapReadBurst", tap_read_burst},
+      {"tapWriteBurst", tap_write_burst},
+      {"ifInfo", if_info},
+      {"ifSetMtu", if_set_mtu},
+      {"ifSetUp", if_set_up},
+      {"pollerCreate", poller_create},
+      {"pollerAdd", poller_add},
+      {"pollerRemove", poller_remove},
+      {"pollerWait", poller_wait},
+      {"pollerArm", poller_arm},
+      {"pollerWake", poller_wake},
+      {"pollerClose", poller_close},
+  };
+  if (!tap_init(env)) return NULL;
+  for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+    napi_value function;
+    if (napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function) != napi_ok ||
+        napi_set_named_property(env, exports, functions[i].name, function) != napi_ok)
+      return NULL;
+  }
+  if (napi_set_named_property(env, exports, "api", make_int(env, ADDON_API)) != napi_ok) return NULL;
+  return exports;
+}

@@ -1,0 +1,80 @@
+/*
+ * What the files of the addon share: argument readers, error throwing, the functions that addon.c exports.
+ *
+ * Native code moves bytes. It holds no policy, keeps no pointer into JavaScript memory beyond a call, and checks
+ * every argument: whatever a caller passes, the answer is a TypeError or RangeError, never a crash. The control
+ * calls throw errors that look like Node's own (code, errno, syscall); the burst calls report an errno in a
+ * column instead, since a full queue or a vanished device is an everyday answer and not an exception.
+ *
+ * Every function may run in several threads at once, each with an environment of its own.
+ */
+#ifndef ETHERLOOM_ADDON_H
+#define ETHERLOOM_ADDON_H
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
+#define ADDON_API 1
+
+/* Most arguments that any function takes. */
+#define MAX_ARGS 16
+
+typedef struct {
+  int32_t *at;
+  size_t count;
+} Column;
+
+typedef struct {
+  uint8_t *at;
+  size_t size;
+} Bytes;
+
+/* -- args.c: false means that an exception is pending */
+bool args_read(napi_env env, napi_callback_info info, size_t expected, napi_value *argv);
+bool arg_int(napi_env env, napi_value value, const char *what, int64_t min, int64_t max, int64_t *out);
+bool arg_bool(napi_env env, napi_value value, const char *what, bool *out);
+/* `out` has `size` bytes, terminator included; an empty or longer text, or one with NUL or '/', is refused.
+   Interface names: 16 bytes (IFNAMSIZ). */
+bool arg_name(napi_env env, napi_value value, const char *what, char *out, size_t size);
+bool arg_column(napi_env env, napi_value value, const char *what, Column *out);
+bool arg_bytes(napi_env env, napi_value value, const char *what, Bytes *out);
+bool throw_range(napi_env env, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool throw_type(napi_env env, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An Error with code, errno and syscall like those of node:fs; `hint` is for people, may be NULL. */
+napi_value throw_errno(napi_env env, int error, const char *syscall, const char *device, const char *hint);
+napi_value make_int(napi_env env, int64_t value);
+napi_value make_bool(napi_env env, bool value);
+
+/* -- tap.c */
+bool tap_init(napi_env env);
+/* Reads a descriptor argument and makes sure that it is a TAP which this addon opened and nobody closed. */
+bool arg_tap(napi_env env, napi_value value, int *fd);
+napi_value tap_open(napi_env env, napi_callback_info info);
+napi_value tap_close(napi_env env, napi_callback_info info);
+napi_value tap_set_offload(napi_env env, napi_callback_info info);
+napi_value tap_set_persist(napi_env env, napi_callback_info info);
+napi_value tap_state(napi_env env, napi_callback_info info);
+
+/* -- interface.c */
+bool interface_exists(const char name[16]);
+napi_value if_info(napi_env env, napi_callback_info info);
+napi_value if_set_mtu(napi_env env, napi_callback_info info);
+napi_value if_set_up(napi_env env, napi_callback_info info);
+
+/* -- burst.c */
+napi_value tap_read_burst(napi_env env, napi_callback_info info);
+napi_value tap_write_burst(napi_env env, napi_callback_info info);
+
+/* -- poller.c */
+napi_value poller_create(napi_env env, napi_callback_info info);
+napi_value poller_add(napi_env env, napi_callback_info info);
+napi_value poller_remove(napi_env env, napi_callback_info info);
+napi_value poller_wait(napi_env env, napi_callback_info info);
+napi_value poller_arm(napi_env env, napi_callback_info info);
+napi_value poller_wake(napi_env env, napi_callback_info info);
+napi_value poller_close(napi_env env, napi_callback_info info);
+
+#endif

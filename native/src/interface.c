@@ -1,0 +1,94 @@
+/* What is asked of and set on network interfaces by name, in the caller's own network namespace. */
+#include "addon.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * One interface ioctl; returns 0 or an errno; `name` is a whole IFNAMSIZ. Any socket serves, and AF_UNIX exists
+ * where AF_INET was left out.
+ */
+static int ask(const char name[IFNAMSIZ], unsigned long number, struct ifreq *request) {
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  memcpy(request->ifr_name, name, IFNAMSIZ);
+  int error = ioctl(fd, number, request) == 0 ? 0 : errno;
+  close(fd);
+  return error;
+}
+
+bool interface_exists(const char name[16]) {
+  struct ifreq request = {0};
+  return ask(name, SIOCGIFINDEX, &request) == 0;
+}
+
+static const char *hint_of(int error) {
+  if (error == EPERM || error == EACCES) return "needs CAP_NET_ADMIN (root)";
+  if (error == ENODEV) return "there is no such interface";
+  if (error == EINVAL) return "outside what this kind of interface allows";
+  return NULL;
+}
+
+/* ifInfo(name) -> { index, mtu, flags, carrier } or null where there is none */
+napi_value if_info(napi_env env, napi_callback_info info) {
+  napi_value argv[1], result;
+  char name[IFNAMSIZ] = "";
+  if (!args_read(env, info, 1, argv) || !arg_name(env, argv[0], "name", name, sizeof name)) return NULL;
+  struct ifreq request = {0};
+  int64_t index, mtu, flags;
+  const char *step = "ioctl(SIOCGIFINDEX)";
+  int error = ask(name, SIOCGIFINDEX, &request);
+  index = request.ifr_ifindex;
+  if (!error) error = ask(name, SIOCGIFMTU, &request), step = "ioctl(SIOCGIFMTU)";
+  mtu = request.ifr_mtu;
+  if (!error) error = ask(name, SIOCGIFFLAGS, &request), step = "ioctl(SIOCGIFFLAGS)";
+  flags = (uint16_t)request.ifr_flags;
+  if (error == ENODEV || error == ENXIO) {
+    napi_get_null(env, &result);
+    return result;
+  }
+  if (error) return throw_errno(env, error, step, name, hint_of(error));
+  if (napi_create_object(env, &result) != napi_ok) return NULL;
+  napi_set_named_property(env, result, "index", make_int(env, index));
+  napi_set_named_property(env, result, "mtu", make_int(env, mtu));
+  napi_set_named_property(env, result, "flags", make_int(env, flags));
+  napi_set_named_property(env, result, "carrier", make_bool(env, (flags & IFF_RUNNING) != 0));
+  return result;
+}
+
+/* ifSetMtu(name, mtu) */
+napi_value if_set_mtu(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  char name[IFNAMSIZ] = "";
+  int64_t mtu;
+  if (!args_read(env, info, 2, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
+      !arg_int(env, argv[1], "mtu", 68, 65535, &mtu))
+    return NULL;
+  struct ifreq request = {0};
+  request.ifr_mtu = (int)mtu;
+  int error = ask(name, SIOCSIFMTU, &request);
+  return error ? throw_errno(env, error, "ioctl(SIOCSIFMTU)", name, hint_of(error)) : NULL;
+}
+
+/* ifSetUp(name, up) */
+napi_value if_set_up(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  char name[IFNAMSIZ] = "";
+  bool up;
+  if (!args_read(env, info, 2, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
+      !arg_bool(env, argv[1], "up", &up))
+    return NULL;
+  struct ifreq request = {0};
+  int error = ask(name, SIOCGIFFLAGS, &request);
+  if (error) return throw_errno(env, error, "ioctl(SIOCGIFFLAGS)", name, hint_of(error));
+  int flags = request.ifr_flags;
+  int wanted = up ? flags | IFF_UP : flags & ~IFF_UP;
+  if (wanted == flags) return NULL;
+  request.ifr_flags = (short)wanted;
+  error = ask(name, SIOCSIFFLAGS, &request);
+  return error ? throw_errno(env, error, "ioctl(SIOCSIFFLAGS)", name, hint_of(error)) : NULL;
+}
