@@ -1,0 +1,136 @@
+/**
+ * The only door to the addon in `native/`.
+ *
+ * Importing this loads nothing: the addon is looked for at the first use, so that a library user without it meets
+ * no error before a TAP port is opened. What the functions promise is written beside them in `native/src/*.c`.
+ */
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Must be ADDON_API of native/src/addon.h. */
+const API = 1;
+
+export const TAP_VNET_HDR = 1 << 0;
+export const TAP_MULTI_QUEUE = 1 << 1;
+export const TAP_MUST_EXIST = 1 << 2;
+
+export const TAP_DELETED = 0;
+export const TAP_DOWN = 1;
+export const TAP_UP = 2;
+
+/** Words of the `report` column of the burst calls. */
+export const REPORT_ERRNO = 0;
+export const REPORT_FRAMES = 1;
+export const REPORT_WORDS = 2;
+
+export interface OpenedTap {
+  fd: number;
+  /** As the kernel calls it. */
+  name: string;
+  multiQueue: boolean;
+  /** The device was not there before, and goes when it is closed unless it is made persistent. */
+  created: boolean;
+}
+
+export interface InterfaceInfo {
+  index: number;
+  mtu: number;
+  /** IFF_ flags. */
+  flags: number;
+  carrier: boolean;
+}
+
+/** Control calls throw errors with `code`, `errno` and `syscall`; burst calls report. */
+export interface NativeAddon {
+  readonly api: number;
+  tapOpen(name: string, flags: number): OpenedTap;
+  /** Whether it was open. */
+  tapClose(fd: number): boolean;
+  /** Takes TUN_F_ bits; false when this kernel does not know one of them, then nothing changed. */
+  tapSetOffload(fd: number, bits: number): boolean;
+  tapSetPersist(fd: number, persist: boolean): void;
+  /** TAP_UP, TAP_DOWN or TAP_DELETED, in whatever network namespace the device is. */
+  tapState(fd: number): number;
+  /** Reads to off[row] and fills len, gso, csum of rows [first, first + result). */
+  tapReadBurst(
+    fd: number,
+    arena: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    gso: Int32Array,
+    csum: Int32Array,
+    first: number,
+    max: number,
+    capacity: number,
+    vnetHdr: boolean,
+    report: Int32Array,
+  ): number;
+  /** Writes the frames of list[start .. start + count), skips those that the kernel refuses. Returns how many left. */
+  tapWriteBurst(
+    fd: number,
+    arena: Uint8Array,
+    list: Int32Array,
+    start: number,
+    count: number,
+    off: Int32Array,
+    len: Int32Array,
+    altHeadOff: Int32Array,
+    altHeadLen: Int32Array,
+    altOff: Int32Array,
+    altLen: Int32Array,
+    gso: Int32Array,
+    csum: Int32Array,
+    vnetHdr: boolean,
+    report: Int32Array,
+  ): number;
+  ifInfo(name: string): InterfaceInfo | null;
+  ifSetMtu(name: string, mtu: number): void;
+  ifSetUp(name: string, up: boolean): void;
+  pollerCreate(callback: () => void): number;
+  pollerAdd(poller: number, fd: number, tag: number): void;
+  pollerRemove(poller: number, fd: number): boolean;
+  pollerWait(poller: number, timeoutMs: number, ready: Int32Array): number;
+  pollerArm(poller: number): void;
+  pollerWake(poller: number): boolean;
+  pollerClose(poller: number): boolean;
+}
+
+export type NativeAvailability = { ok: true } | { ok: false; why: string };
+
+let loaded: NativeAddon | undefined;
+let failure: string | undefined;
+
+/** The addon; throws an error with code ERR_NATIVE_UNAVAILABLE that says what to do when it is not there. */
+export function native(): NativeAddon {
+  if (loaded === undefined && failure === undefined) load();
+  if (loaded !== undefined) return loaded;
+  throw Object.assign(new Error(`the native addon is not available: ${failure}`), { code: 'ERR_NATIVE_UNAVAILABLE' });
+}
+
+export function nativeAvailable(): NativeAvailability {
+  if (loaded === undefined && failure === undefined) load();
+  return loaded === undefined ? { ok: false, why: failure ?? 'not loaded' } : { ok: true };
+}
+
+function load(): void {
+  if (process.platform !== 'linux') {
+    failure = `it is for Linux, this is ${process.platform}`;
+    return;
+  }
+  // src/adapters and dist/adapters are equally far from native/; a bundle in dist/ is one folder nearer.
+  const places = ['../../native/build/Release/etherloom.node', '../native/build/Release/etherloom.node'];
+  const path = places.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((place) => existsSync(place));
+  if (path === undefined) {
+    failure = 'it was not built; run: node native/install.mjs --force';
+    return;
+  }
+  try {
+    const addon = createRequire(import.meta.url)(path) as NativeAddon;
+    if (addon.api === API) loaded = addon;
+    else failure = 'it was built from other sources; run: node native/install.mjs --force';
+  } catch (error) {
+    failure = `${(error as Error).message.split('\n')[0]}; run: node native/install.mjs --force`;
+  }
+}

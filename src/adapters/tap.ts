@@ -1,0 +1,333 @@
+/**
+ * A port on a TAP device: frames of a VM, a network namespace or the host itself.
+ *
+ * Every burst is one native call that reads straight into arena slots or writes straight from them. With offloads
+ * the kernel hands over TCP super-frames of up to 64 KB, unsegmented and without checksum; every read then needs a
+ * large slot, since a frame's size is known only afterwards.
+ *
+ * Link: the kernel's word for "up" is that the device can be written to, asked of all devices of a thread twice a
+ * second and at once when a write says it is down. A device that was deleted (EBADFD) never comes back under its
+ * descriptor: the adapter closes it, `fd` becomes -1, and the port has to be opened again. Link events come in a
+ * microtask, never from inside `receive` or `send`; the first tells the state at opening.
+ */
+
+import { constants } from 'node:os';
+import {
+  type Arena,
+  frameStart,
+  LARGE_FRAME_BYTES,
+  release,
+  SMALL_FRAME_BYTES,
+  takeLarge,
+  takeSmall,
+} from '../dataplane/arena.ts';
+import type { Batch } from '../dataplane/batch.ts';
+import {
+  type Adapter,
+  type AdapterContext,
+  type AdapterEvents,
+  OFFLOAD_CSUM,
+  OFFLOAD_TSO4,
+  OFFLOAD_TSO6,
+  OFFLOAD_USO,
+} from './adapter.ts';
+import {
+  type NativeAddon,
+  native,
+  REPORT_ERRNO,
+  REPORT_FRAMES,
+  REPORT_WORDS,
+  TAP_DELETED,
+  TAP_MULTI_QUEUE,
+  TAP_MUST_EXIST,
+  TAP_UP,
+  TAP_VNET_HDR,
+} from './native.ts';
+import { tunBits } from './offload-names.ts';
+
+export interface TapOptions {
+  device: string;
+  /** Bytes after the Ethernet header and tags; also set on the device where that is allowed. */
+  mtu: number;
+  /** `auto` takes what the kernel can do, `on` fails without checksum and TCP offload, `off` asks for plain frames. */
+  offloads: 'auto' | 'on' | 'off';
+  /** More than 1 opens the device for several queues. One adapter is one queue: each worker opens its own. */
+  queues: number;
+  /** The device stays when the switch ends. One that was made by someone else stays as its maker wanted. */
+  persistent: boolean;
+  /** Refuse to make the device (default false). */
+  mustExist?: boolean;
+}
+
+export interface TapAdapter extends Adapter {
+  /** The device was made by this adapter. */
+  readonly created: boolean;
+  /** Frames that were longer than a slot and thrown away on receipt. */
+  readonly framesTooLong: number;
+}
+
+const { EIO } = constants.errno;
+/** Not among the constants of node:os. Linux numbers it so everywhere but on Alpha, MIPS and SPARC. */
+const EBADFD = 77;
+const ALL_OFFLOADS = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_USO;
+const REQUIRED_BY_ON = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6;
+/** Ethernet header, two tags, and the byte by which a read that fills its slot is told from one that fits. */
+const FRAME_OVERHEAD = 14 + 8 + 1;
+/** Slots offered to a quiet device. Taking and releasing a batch full of slots costs more than reading one frame. */
+const QUIET_BURST = 8;
+const LINK_CHECK_MS = 500;
+
+/** Opens (or makes) the device, sets MTU, offloads and link up. Throws errors with `code`, `errno`, `syscall`. */
+export function openTap(options: TapOptions, context: AdapterContext): TapAdapter {
+  const addon = native();
+  const flags =
+    (options.offloads === 'off' ? 0 : TAP_VNET_HDR) |
+    (options.queues > 1 ? TAP_MULTI_QUEUE : 0) |
+    (options.mustExist ? TAP_MUST_EXIST : 0);
+  const { fd, name, created } = addon.tapOpen(options.device, flags);
+  try {
+    if (options.persistent) addon.tapSetPersist(fd, true);
+    const available = options.offloads === 'off' ? 0 : bestOffloads(addon, fd);
+    if (available === 0) addon.tapSetOffload(fd, 0);
+    if (options.offloads === 'on' && (available & REQUIRED_BY_ON) !== REQUIRED_BY_ON) {
+      throw Object.assign(new Error(`${name}: this kernel offers no TCP offload on TAP devices; use offloads: auto`), {
+        code: 'ENOTSUP',
+      });
+    }
+    configureInterface(addon, name, options.mtu, created);
+    return new Tap(addon, fd, name, created, options, available, context);
+  } catch (error) {
+    addon.tapClose(fd);
+    throw error;
+  }
+}
+
+/** Tries the sets from the best down, and leaves the first one that the kernel takes in force. */
+function bestOffloads(addon: NativeAddon, fd: number): number {
+  const sets = [ALL_OFFLOADS, ALL_OFFLOADS & ~OFFLOAD_USO, OFFLOAD_CSUM];
+  return sets.find((offloads) => addon.tapSetOffload(fd, tunBits(offloads))) ?? 0;
+}
+
+/** Who may attach to a TAP may not always configure it: on a device made by someone else EPERM is an answer. */
+function configureInterface(addon: NativeAddon, name: string, mtu: number, created: boolean): void {
+  const info = addon.ifInfo(name);
+  if (info === null) return; // moved to another namespace meanwhile
+  try {
+    if (info.mtu !== mtu) addon.ifSetMtu(name, mtu);
+    addon.ifSetUp(name, true);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (created || (code !== 'EPERM' && code !== 'EACCES')) throw error;
+  }
+}
+
+class Tap implements TapAdapter {
+  readonly kind = 'tap';
+  readonly device: string;
+  readonly mtu: number;
+  readonly created: boolean;
+  readonly offloadsAvailable: number;
+  readonly #addon: NativeAddon;
+  readonly #arena: Arena;
+  readonly #events: AdapterEvents;
+  readonly #vnetHdr: boolean;
+  readonly #report = new Int32Array(REPORT_WORDS);
+  #fd: number;
+  #offloads: number;
+  #large: boolean;
+  #burst = QUIET_BURST;
+  #up: boolean | undefined;
+  #closed = false;
+  #lastError = 0;
+  #framesTooLong = 0;
+
+  constructor(
+    addon: NativeAddon,
+    fd: number,
+    device: string,
+    created: boolean,
+    options: TapOptions,
+    offloads: number,
+    context: AdapterContext,
+  ) {
+    this.#addon = addon;
+    this.#fd = fd;
+    this.device = device;
+    this.mtu = options.mtu;
+    this.created = created;
+    this.offloadsAvailable = offloads;
+    this.#offloads = offloads;
+    this.#vnetHdr = options.offloads !== 'off';
+    this.#arena = context.arena;
+    this.#events = context.events;
+    this.#large = this.#needsLargeSlots();
+    watchLink(this);
+    this.checkLink();
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  get offloads(): number {
+    return this.#offloads;
+  }
+
+  get lastError(): number {
+    return this.#lastError;
+  }
+
+  get framesTooLong(): number {
+    return this.#framesTooLong;
+  }
+
+  setOffloads(offloads: number): void {
+    const wanted = offloads & this.offloadsAvailable;
+    if (wanted === this.#offloads || this.#fd < 0) return;
+    if (!this.#addon.tapSetOffload(this.#fd, tunBits(wanted))) return;
+    this.#offloads = wanted;
+    this.#large = this.#needsLargeSlots();
+  }
+
+  /** A super-frame that was queued before offloads went off is too long for a small slot, and is dropped. */
+  #needsLargeSlots(): boolean {
+    return (this.#offloads & ~OFFLOAD_CSUM) !== 0 || this.mtu + FRAME_OVERHEAD > SMALL_FRAME_BYTES;
+  }
+
+  receive(batch: Batch, port: number, max: number): number {
+    if (this.#fd < 0) return 0;
+    const begin = batch.count;
+    let room = Math.min(max, batch.capacity - begin);
+    while (room > 0) {
+      const offered = this.#takeSlots(batch, Math.min(room, this.#burst));
+      if (offered === 0) break; // the frames wait in the kernel
+      const got = this.#readBurst(batch, port, offered);
+      room -= got;
+      if (this.#report[REPORT_ERRNO] !== 0) {
+        this.checkLink();
+        break;
+      }
+      if (got < offered) {
+        this.#burst = Math.max(QUIET_BURST, got * 2);
+        break;
+      }
+      this.#burst = Math.min(this.#burst * 2, batch.capacity);
+    }
+    return batch.count - begin;
+  }
+
+  /** Puts up to `wanted` free slots behind the batch's last frame. */
+  #takeSlots(batch: Batch, wanted: number): number {
+    const arena = this.#arena;
+    const large = this.#large;
+    for (let n = 0; n < wanted; n++) {
+      const slot = large ? takeLarge(arena) : takeSmall(arena);
+      if (slot < 0) return n;
+      batch.slot[batch.count + n] = slot;
+      batch.off[batch.count + n] = frameStart(arena, slot);
+    }
+    return wanted;
+  }
+
+  #readBurst(batch: Batch, port: number, offered: number): number {
+    const first = batch.count;
+    const got = this.#addon.tapReadBurst(
+      this.#fd,
+      this.#arena.bytes,
+      batch.off,
+      batch.len,
+      batch.gso,
+      batch.csum,
+      first,
+      offered,
+      this.#large ? LARGE_FRAME_BYTES : SMALL_FRAME_BYTES,
+      this.#vnetHdr,
+      this.#report,
+    );
+    const end = first + got;
+    // Last taken, first given back: the free stack is as it was.
+    for (let i = first + offered - 1; i >= end; i--) release(this.#arena, batch.slot[i]);
+    for (let i = first; i < end; i++) {
+      batch.port[i] = port;
+      batch.rxFlags[i] = 0;
+    }
+    batch.count = end;
+    this.#framesTooLong += this.#report[REPORT_FRAMES];
+    return got;
+  }
+
+  send(batch: Batch, list: Int32Array, start: number, count: number): number {
+    if (this.#fd < 0) {
+      this.#lastError = EBADFD;
+      return 0;
+    }
+    const sent = this.#addon.tapWriteBurst(
+      this.#fd,
+      this.#arena.bytes,
+      list,
+      start,
+      count,
+      batch.off,
+      batch.len,
+      batch.altHeadOff,
+      batch.altHeadLen,
+      batch.altOff,
+      batch.altLen,
+      batch.gso,
+      batch.csum,
+      this.#vnetHdr,
+      this.#report,
+    );
+    this.#lastError = this.#report[REPORT_ERRNO];
+    if (this.#lastError === EIO || this.#lastError === EBADFD) this.checkLink();
+    return sent;
+  }
+
+  checkLink(): void {
+    if (this.#fd < 0) return;
+    const state = this.#addon.tapState(this.#fd);
+    if (state === TAP_DELETED) {
+      this.#detach();
+      this.#tell(false, 'interface deleted');
+    } else if ((state === TAP_UP) !== this.#up) {
+      this.#up = state === TAP_UP;
+      this.#tell(this.#up, this.#up ? 'interface up' : 'interface down');
+    }
+  }
+
+  #tell(up: boolean, reason: string): void {
+    queueMicrotask(() => {
+      if (!this.#closed) this.#events.link(up, reason);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#detach();
+  }
+
+  #detach(): void {
+    if (this.#fd < 0) return;
+    unwatchLink(this);
+    this.#addon.tapClose(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+// One timer for all devices of a thread: an idle switch with 64 ports wakes as seldom as one with a single port.
+const watched = new Set<Tap>();
+let timer: NodeJS.Timeout | undefined;
+
+function watchLink(tap: Tap): void {
+  watched.add(tap);
+  timer ??= setInterval(() => {
+    for (const each of watched) each.checkLink();
+  }, LINK_CHECK_MS).unref();
+}
+
+function unwatchLink(tap: Tap): void {
+  watched.delete(tap);
+  if (watched.size > 0) return;
+  clearInterval(timer);
+  timer = undefined;
+}
