@@ -25,8 +25,8 @@ function complain(what: string, valid: string): Complaint {
   };
 }
 
-export function integer(min: number, max: number, what: string) {
-  const complaint = complain(what, `valid are ${min}-${max}`);
+export function integer(min: number, max: number, what: string, valid = `valid are ${min}-${max}`) {
+  const complaint = complain(what, valid);
   return z.int(complaint).min(min, complaint).max(max, complaint);
 }
 
@@ -61,6 +61,11 @@ export function name(what: string) {
 
 export function vid() {
   return integer(1, 4094, 'a VLAN ID');
+}
+
+export function pvid() {
+  const valid = 'valid are 1-4094, none';
+  return z.union([integer(1, 4094, 'a PVID', valid), z.literal('none')], complain('a PVID', valid));
 }
 
 /** The shape only; `expandVlans` reads the text and knows the element that is wrong. */

@@ -118,12 +118,12 @@ function readWord(line: Line, part: string): void {
     throw problem(line.spec, word, `the key ${show(word)} is not known${didYouMean(word, WORDS)}; ${known}`);
   }
   if (!Object.hasOwn(MODE_WORDS, word)) {
-    set(line, word, word, readValue(line, word, text));
+    set(line, word, word, readValue(line, word, word, text));
     return;
   }
   set(line, 'mode', word, word);
   const key = MODE_WORDS[word] ?? null;
-  if (key !== null && text !== null) set(line, key, word, readValue(line, key, text));
+  if (key !== null && text !== null) set(line, key, word, readValue(line, key, word, text));
   else if (key !== null) line.words.set(key, word);
   else if (text !== null) throw problem(line.spec, word, 'takes no value; its VLANs are tagged=LIST and untagged=LIST');
 }
@@ -138,19 +138,19 @@ function set(line: Line, key: string, word: string, value: unknown): void {
   line.words.set(key, word);
 }
 
-function readValue(line: Line, key: string, text: string | null): unknown {
+function readValue(line: Line, key: string, word: string, text: string | null): unknown {
   if (FLAGS.includes(key)) {
     if (text === null || text === 'true') return true;
     return text === 'false' ? false : text;
   }
-  if (text === null) throw problem(line.spec, key, `has no value; valid is ${key}=VALUE`);
-  if (NUMBERS.includes(key)) return toNumber(line, key, text);
+  if (text === null) throw problem(line.spec, word, `has no value; valid is ${word}=VALUE`);
+  if (NUMBERS.includes(key)) return toNumber(line, word, text);
   return VLAN_SETS.includes(key) ? text.replaceAll('+', ',') : text;
 }
 
 /** Decimal digits only; anything else stays text for the schema to refuse. */
-function toNumber(line: Line, key: string, text: string): number | string {
-  if (/^0\d/.test(text)) throw problem(line.spec, key, `${show(text)} has a leading zero; write it without one`);
+function toNumber(line: Line, word: string, text: string): number | string {
+  if (/^0\d/.test(text)) throw problem(line.spec, word, `${show(text)} has a leading zero; write it without one`);
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
 

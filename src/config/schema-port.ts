@@ -2,9 +2,8 @@
  * Schema of one port: a flat map. Which keys belong to which adapter and mode is checked afterwards
  * (adapters.ts, port-modes.ts), because "native belongs to mode trunk" helps more than "no variant matches".
  */
-import { z } from 'zod';
-import { show } from './error.ts';
-import { boolean, choice, integer, map, name, text, vid, vlanSet } from './leaf.ts';
+import type { z } from 'zod';
+import { boolean, choice, integer, map, name, pvid, text, vid, vlanSet } from './leaf.ts';
 import { fdbLimit } from './schema-bridge.ts';
 
 export const ADAPTERS = ['tap', 'udp', 'memory', 'pcap'] as const;
@@ -44,13 +43,7 @@ const vlanShape = {
   tagged: vlanSet().optional().describe('hybrid: VLANs that leave with a tag.'),
   untagged: vlanSet().optional().describe('hybrid: VLANs that leave without a tag.'),
   cvids: vlanSet().optional().describe('dot1q-tunnel: customer VLANs that may enter. Default: any frame.'),
-  pvid: z
-    .union([vid(), z.literal('none')], {
-      error: ({ input }) =>
-        typeof input === 'string' && /^\d+$/.test(input)
-          ? `"${input.slice(0, 9)}" is text; write the number without quotes; valid are 1-4094, none`
-          : `${show(input)} is not a PVID; valid are 1-4094, none`,
-    })
+  pvid: pvid()
     .optional()
     .describe('VID of untagged and priority-tagged frames; none drops them. hybrid: default 1; other modes imply it.'),
   acceptFrames: choice(['all', 'untagged', 'tagged'], 'a kind of frames')

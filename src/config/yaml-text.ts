@@ -63,18 +63,22 @@ function* boundedTokens(text: string, lines: LineCounter): Generator<CST.Token, 
   let budget = MAX_TOKENS;
   for (const lexeme of new Lexer().lex(text)) {
     if (--budget < 0) throw new Stop(parser.offset, `the file has more than ${MAX_TOKENS} YAML tokens`);
-    yield* refuseErrors(parser.next(lexeme));
+    yield* acceptable(parser.next(lexeme));
     // The stack holds the document, one entry per open collection, and the scalar being read.
     if (parser.stack.length > MAX_DEPTH + 2) {
       throw new Stop(parser.offset, `the text is nested deeper than ${MAX_DEPTH} levels`);
     }
   }
-  yield* refuseErrors(parser.end());
+  yield* acceptable(parser.end());
 }
 
-function* refuseErrors(tokens: Iterable<CST.Token>): Generator<CST.Token, void> {
+/** Errors end the work, and so do directives: YAML 1.1 would read `010` and `yes` in another way. */
+function* acceptable(tokens: Iterable<CST.Token>): Generator<CST.Token, void> {
   for (const token of tokens) {
     if (token.type === 'error') throw new Stop(token.offset, `not valid YAML: ${token.message}`);
+    if (token.type === 'directive' && !/^%YAML 1\.2$/.test(token.source.trim())) {
+      throw new Stop(token.offset, 'the YAML directive is not supported; valid is %YAML 1.2');
+    }
     yield token;
   }
 }
