@@ -1,0 +1,265 @@
+/** Good configurations and the exact normalised form of each. */
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
+import type { BridgeConfig, PortConfig } from '../../../src/config/types.ts';
+
+const DEFAULT_BRIDGE: BridgeConfig = {
+  name: 'loom0',
+  type: 'c-vlan',
+  fdb: { ageSeconds: 300, maxEntries: 65_536, overflow: 'fair', staticViolation: 'forward' },
+  reservedMac: 'c-vlan',
+  hub: false,
+  learning: true,
+  unknownUnicastFlood: true,
+  multicastFlood: true,
+  broadcastFlood: true,
+  vlans: [],
+};
+
+const DEFAULT_PORT: PortConfig = {
+  name: 'p1',
+  bridge: 'loom0',
+  adapter: { kind: 'memory', options: {} },
+  mode: 'access',
+  pvid: 1,
+  members: [{ vid: 1, untagged: true }],
+  acceptFrames: 'untagged',
+  ingressFiltering: true,
+  tunnelCvids: null,
+  mtu: 1500,
+  state: 'forwarding',
+  learning: true,
+  unknownUnicastFlood: true,
+  multicastFlood: true,
+  broadcastFlood: true,
+  isolated: false,
+  splitHorizonGroup: 0,
+  hairpin: false,
+  fdbMaxEntries: 0,
+};
+
+const vlan = (vid: number, name = `vlan${vid}`, fdbMaxEntries = 0) => ({ vid, name, fdbMaxEntries });
+const tagged = (...vids: number[]) => vids.map((vid) => ({ vid, untagged: false }));
+const untagged = (...vids: number[]) => vids.map((vid) => ({ vid, untagged: true }));
+
+/** The one port of a configuration whose port has these keys. */
+function port(keys: string, more = ''): PortConfig {
+  return loadConfig(`ports: { p1: { adapter: memory, ${keys} } }\n${more}`, 'switch.yaml').ports[0]!;
+}
+
+describe('whole files', () => {
+  it('fills in every default', () => {
+    expect(loadConfig('{}', 'switch.yaml')).toEqual({
+      name: 'loom0',
+      bridges: [DEFAULT_BRIDGE],
+      ports: [],
+      fdbEntries: [],
+      hashSeed: null,
+      controlSocket: null,
+    });
+  });
+
+  it('reads the file of the documentation', () => {
+    const text = `
+switch: { name: loom0, fdb: { ageSeconds: 300, maxEntries: 65536 }, reservedMac: c-vlan, hashSeed: 1 }
+vlans: { 10: { name: red }, 20: { name: blue, fdbMaxEntries: 5 }, '21-22': {} }
+ports:
+  p1: { adapter: tap, device: tap1, mode: access, vlan: 10 }
+  p2: { adapter: tap, device: tap2, mode: trunk, vlans: '10,20-22', native: 1 }
+  p3: { adapter: memory, mode: hybrid, pvid: 10, tagged: [20], untagged: [10], acceptFrames: all }
+  p4: { adapter: udp, local: '127.0.0.1:5001', remote: 'peer.example:5002', mode: dot1q-tunnel, vlan: 100, cvids: '7,9-10' }
+fdb:
+  - { mac: '02-00-00-00-00-0A', vlan: 10, port: p1 }
+  - { mac: '02:00:00:00:00:01', vlan: 20, kind: blackhole }
+`;
+    const tap = (device: string) => ({
+      kind: 'tap',
+      options: { device, queues: 1, persistent: false, offloads: 'auto' },
+    });
+    expect(loadConfig(text, 'switch.yaml')).toEqual({
+      name: 'loom0',
+      bridges: [
+        {
+          ...DEFAULT_BRIDGE,
+          vlans: [vlan(1), vlan(10, 'red'), vlan(20, 'blue', 5), vlan(21), vlan(22), vlan(100)],
+        },
+      ],
+      ports: [
+        { ...DEFAULT_PORT, adapter: tap('tap1'), pvid: 10, members: untagged(10) },
+        {
+          ...DEFAULT_PORT,
+          name: 'p2',
+          adapter: tap('tap2'),
+          mode: 'trunk',
+          members: [...untagged(1), ...tagged(10, 20, 21, 22)],
+          acceptFrames: 'all',
+        },
+        {
+          ...DEFAULT_PORT,
+          name: 'p3',
+          mode: 'hybrid',
+          pvid: 10,
+          members: [...untagged(10), ...tagged(20)],
+          acceptFrames: 'all',
+        },
+        {
+          ...DEFAULT_PORT,
+          name: 'p4',
+          adapter: { kind: 'udp', options: { local: '127.0.0.1:5001', remote: 'peer.example:5002' } },
+          mode: 'dot1q-tunnel',
+          pvid: 100,
+          members: untagged(100),
+          acceptFrames: 'all',
+          tunnelCvids: [7, 9, 10],
+        },
+      ],
+      fdbEntries: [
+        { bridge: 'loom0', vid: 10, mac: '02:00:00:00:00:0a', port: 'p1', kind: 'static' },
+        { bridge: 'loom0', vid: 20, mac: '02:00:00:00:00:01', port: null, kind: 'blackhole' },
+      ],
+      hashSeed: 1,
+      controlSocket: null,
+    });
+  });
+
+  it('reads JSON, and the key that names the schema', () => {
+    const text = JSON.stringify({ $schema: './config.schema.json', ports: { p1: { adapter: 'memory', vlan: 5 } } });
+    expect(loadConfig(text, 'switch.json').ports).toEqual([{ ...DEFAULT_PORT, pvid: 5, members: untagged(5) }]);
+  });
+
+  it('is plain data', () => {
+    const config = loadConfig('ports: { p1: { adapter: memory, mode: trunk } }', 'switch.yaml');
+    expect(structuredClone(config)).toEqual(config);
+    expect(JSON.parse(JSON.stringify(config))).toEqual(config);
+  });
+
+  it('lets an alias repeat a map', () => {
+    const { ports } = loadConfig('ports:\n  a: &port { adapter: memory, vlan: 7 }\n  b: *port\n', 'switch.yaml');
+    expect(ports.map(({ name, pvid }) => [name, pvid])).toEqual([
+      ['a', 7],
+      ['b', 7],
+    ]);
+  });
+
+  it('takes a file that says that it is YAML 1.2', () => {
+    expect(loadConfig('%YAML 1.2\n---\nswitch: { name: a }\n', 'switch.yaml').name).toBe('a');
+  });
+
+  it('keeps names apart that differ in case', () => {
+    const { ports } = loadConfig('ports: { a: { adapter: memory }, A: { adapter: memory } }', 'switch.yaml');
+    expect(ports.map(({ name }) => name)).toEqual(['a', 'A']);
+  });
+
+  it('takes names that objects have by nature', () => {
+    const { ports } = loadConfig('ports: { toString: { adapter: memory }, hasOwnProperty: { adapter: memory } }', 'x');
+    expect(ports.map(({ name }) => name)).toEqual(['toString', 'hasOwnProperty']);
+  });
+});
+
+describe('bridges', () => {
+  it('makes further bridges with VLANs of their own', () => {
+    const text = `
+bridges:
+  br1: { type: s-vlan, vlans: { 100: { name: carrier } }, fdb: { overflow: lru } }
+  br2: { type: unaware, hub: true }
+ports:
+  a: { adapter: memory, bridge: br1, vlan: 100 }
+  b: { adapter: memory, bridge: br2, mtu: 9000 }
+fdb:
+  - { mac: '02:00:00:00:00:01', port: b }
+  - { mac: '02:00:00:00:00:01', port: a, vlan: 100, bridge: br1, kind: sticky }
+  - { mac: '02:00:00:00:00:02', bridge: br2, kind: local }
+`;
+    const config = loadConfig(text, 'switch.yaml');
+    expect(config.bridges).toEqual([
+      DEFAULT_BRIDGE,
+      {
+        ...DEFAULT_BRIDGE,
+        name: 'br1',
+        type: 's-vlan',
+        reservedMac: 's-vlan',
+        fdb: { ...DEFAULT_BRIDGE.fdb, overflow: 'lru' },
+        vlans: [vlan(100, 'carrier')],
+      },
+      { ...DEFAULT_BRIDGE, name: 'br2', type: 'unaware', hub: true },
+    ]);
+    expect(config.ports[1]).toEqual({
+      ...DEFAULT_PORT,
+      name: 'b',
+      bridge: 'br2',
+      pvid: null,
+      members: [],
+      acceptFrames: 'all',
+      ingressFiltering: false,
+      mtu: 9000,
+    });
+    expect(config.fdbEntries).toEqual([
+      { bridge: 'br2', vid: null, mac: '02:00:00:00:00:01', port: 'b', kind: 'static' },
+      { bridge: 'br1', vid: 100, mac: '02:00:00:00:00:01', port: 'a', kind: 'sticky' },
+      { bridge: 'br2', vid: null, mac: '02:00:00:00:00:02', port: null, kind: 'local' },
+    ]);
+  });
+});
+
+describe('port modes', () => {
+  it.each<[string, Partial<PortConfig>]>([
+    ['mtu: 1500', { mode: 'access', pvid: 1, members: untagged(1), acceptFrames: 'untagged' }],
+    ['vlan: 10', { mode: 'access', pvid: 10, members: untagged(10), acceptFrames: 'untagged' }],
+    ['mode: access, vlan: 4094', { pvid: 4094, members: untagged(4094) }],
+    ['mode: access, vlan: 10, acceptFrames: all', { acceptFrames: 'all' }],
+    ['mode: trunk, vlans: [10, "20-21"]', { pvid: null, members: tagged(10, 20, 21), acceptFrames: 'tagged' }],
+    ['mode: trunk, vlans: 10, acceptFrames: all', { pvid: null, acceptFrames: 'all' }],
+    ['mode: trunk, vlans: "10, 5 - 6, 10"', { members: tagged(5, 6, 10) }],
+    ['mode: trunk, vlans: [], native: 9', { pvid: 9, members: untagged(9), acceptFrames: 'all' }],
+    ['mode: trunk, vlans: "8-10", native: 9', { pvid: 9, members: [...tagged(8), ...untagged(9), ...tagged(10)] }],
+    ['mode: trunk, vlans: "8-9", pvid: 9', { pvid: 9, members: tagged(8, 9), acceptFrames: 'all' }],
+    ['mode: trunk, vlans: 8, pvid: none', { pvid: null, acceptFrames: 'tagged' }],
+    ['mode: hybrid, untagged: [1, 2], tagged: 3', { pvid: 1, members: [...untagged(1, 2), ...tagged(3)] }],
+    ['mode: hybrid, pvid: 3, tagged: 3', { pvid: 3, members: tagged(3), acceptFrames: 'all' }],
+    ['mode: hybrid, pvid: none, tagged: 3', { pvid: null, members: tagged(3), acceptFrames: 'all' }],
+    ['mode: hybrid, pvid: 7, tagged: 3, ingressFiltering: false', { pvid: 7, members: tagged(3) }],
+    ['mode: hybrid, tagged: 3, acceptFrames: tagged', { pvid: 1, members: tagged(3), acceptFrames: 'tagged' }],
+    ['mode: dot1q-tunnel, vlan: 5', { pvid: 5, members: untagged(5), acceptFrames: 'all', tunnelCvids: null }],
+    ['mode: dot1q-tunnel, vlan: 5, cvids: [1, "3-4"]', { tunnelCvids: [1, 3, 4] }],
+  ])('%s', (keys, expected) => {
+    expect(port(keys)).toMatchObject(expected);
+  });
+
+  it('gives a trunk without a list every VLAN', () => {
+    const config = loadConfig('ports: { t: { adapter: memory, mode: trunk } }', 'switch.yaml');
+    expect(config.ports[0]!.members).toHaveLength(4094);
+    expect(config.ports[0]!.members.at(-1)).toEqual({ vid: 4094, untagged: false });
+    expect(config.bridges[0]!.vlans).toHaveLength(4094);
+  });
+
+  it('creates the VLAN of a PVID that is no member', () => {
+    const text = 'ports: { p: { adapter: memory, mode: hybrid, pvid: 7, tagged: 3, ingressFiltering: false } }';
+    expect(loadConfig(text, 'x').bridges[0]!.vlans).toEqual([vlan(3), vlan(7)]);
+  });
+
+  it('loads 64 trunks of all VLANs in well under a second', () => {
+    const lines = Array.from({ length: 64 }, (_, i) => `  p${i}: { adapter: memory, mode: trunk, native: ${i + 1} }`);
+    const text = `ports:\n${lines.join('\n')}\n`;
+    const start = performance.now();
+    const config = loadConfig(text, 'switch.yaml');
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect(config.ports.every(({ members }) => members.length === 4094)).toBe(true);
+  });
+});
+
+describe('adapters', () => {
+  it.each([
+    ['adapter: pcap, file: in.pcap', { kind: 'pcap', options: { file: 'in.pcap' } }],
+    ['adapter: pcap, file: a, out: b', { kind: 'pcap', options: { file: 'a', out: 'b' } }],
+    [
+      'adapter: tap, device: vm0, queues: 8, persistent: true, offloads: "off"',
+      { kind: 'tap', options: { device: 'vm0', queues: 8, persistent: true, offloads: 'off' } },
+    ],
+    [
+      "adapter: udp, local: '[fe80::1%eth0]:1', remote: '[::ffff:10.0.0.1]:65535'",
+      { kind: 'udp', options: { local: '[fe80::1%eth0]:1', remote: '[::ffff:10.0.0.1]:65535' } },
+    ],
+  ])('%s', (keys, expected) => {
+    expect(loadConfig(`ports: { p1: { ${keys} } }`, 'x').ports[0]!.adapter).toEqual(expected);
+  });
+});
