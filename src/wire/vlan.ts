@@ -13,10 +13,8 @@ export const TAG_BYTES = 4;
 
 export const TPID_C = 0x8100;
 export const TPID_S = 0x88a8;
-/** S-tags of the years before 802.1ad: 0x9100 is the common one, 0x9200 and 0x9300 were used by some. */
+/** The S-tag of the years before 802.1ad. 0x9200 and 0x9300, rarer still, are left as ordinary types. */
 export const TPID_QINQ_OLD = 0x9100;
-export const TPID_QINQ_9200 = 0x9200;
-export const TPID_QINQ_9300 = 0x9300;
 
 /** The priority tag: PCP and DEI of a frame that belongs to no VLAN yet. */
 export const VID_PRIORITY = 0;
@@ -66,9 +64,7 @@ export function tagNext(view: DataView, at: number): number {
 
 /** A TPID that names a VLAN tag for a reader of captures. */
 export function isTagType(type: number): boolean {
-  return (
-    type === TPID_C || type === TPID_S || type === TPID_QINQ_OLD || type === TPID_QINQ_9200 || type === TPID_QINQ_9300
-  );
+  return type === TPID_C || type === TPID_S || type === TPID_QINQ_OLD;
 }
 
 /** 0..7, 7 is the most urgent. */
