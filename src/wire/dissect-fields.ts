@@ -62,8 +62,9 @@ export interface VxlanFields {
   reserved8?: number;
 }
 
+/** null where the packet is cut or the addresses are not of Ethernet and IPv4. */
 export interface ArpFields {
-  op: number;
+  op: number | null;
   sha: string | null;
   spa: string | null;
   tha: string | null;

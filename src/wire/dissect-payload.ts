@@ -66,6 +66,9 @@ const LLC_IP = 0x06;
 const PPP_IPV4 = 0x0021;
 const PPP_IPV6 = 0x0057;
 const GRE_PPP = 0x880b;
+/** Below these labels stands no packet but an associated channel (RFC 5586) or OAM (RFC 3429). */
+const LABEL_GAL = 13;
+const LABEL_OAM = 14;
 const JUMBO_OPTION = 0xc2;
 
 /** What stands behind an EtherType, or behind an 802.3 length up to MAX_LENGTH_FIELD. */
@@ -316,6 +319,7 @@ function walkArp(walk: Walk, at: number, end: number): void {
   const view = walk.view;
   if (end - at < 8) {
     cut(walk, 'arp', end - at, 8);
+    if (end - at >= 2) walk.frame.arp ??= { op: null, sha: null, spa: null, tha: null, tpa: null };
     return;
   }
   const macs = view.getUint8(at + 4);
@@ -346,13 +350,14 @@ function walkPppoe(walk: Walk, at: number, end: number): void {
     return;
   }
   const lengthBytes = walk.view.getUint16(at + 4);
-  walkPpp(walk, at + 6, Math.min(end, at + 6 + lengthBytes));
+  walkPpp(walk, at + 6, Math.min(end, at + 6 + lengthBytes), false);
 }
 
-function walkPpp(walk: Walk, at: number, end: number): void {
+/** `framed`: address and control (RFC 1662 3.1) may stand before the protocol, as they may not in PPPoE. */
+function walkPpp(walk: Walk, at: number, end: number, framed: boolean): void {
   const view = walk.view;
   let from = at;
-  if (end - from >= 2 && view.getUint16(from) === 0xff03) from += 2;
+  if (framed && end - from >= 2 && view.getUint16(from) === 0xff03) from += 2;
   if (end - from < 1) return;
   // An odd first byte is the whole protocol (field compression).
   const short = (view.getUint8(from) & 1) === 1;
@@ -371,8 +376,9 @@ function walkMpls(walk: Walk, at: number, end: number): void {
   const view = walk.view;
   for (; end - at >= 4; at += 4) {
     if ((view.getUint8(at + 2) & 1) === 0) continue;
+    const label = view.getUint32(at) >>> 12;
     at += 4;
-    if (at >= end) return;
+    if (at >= end || label === LABEL_GAL || label === LABEL_OAM) return;
     const nibble = view.getUint8(at) >>> 4;
     if (nibble === 4) walkIpv4(walk, at, end);
     else if (nibble === 6) walkIpv6(walk, at, end);
@@ -431,6 +437,6 @@ function walkGre(walk: Walk, at: number, end: number): void {
   }
   if (protocol === ETHERTYPE_IPV4) walkIp(walk, at + bytes, end);
   else if (protocol === ETHERTYPE_IPV6) walkIpv6(walk, at + bytes, end);
-  else if (protocol === GRE_PPP) walkPpp(walk, at + bytes, end);
+  else if (protocol === GRE_PPP) walkPpp(walk, at + bytes, end, true);
   else if (protocol === ETHERTYPE_MPLS) walkMpls(walk, at + bytes, end);
 }

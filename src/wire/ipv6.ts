@@ -20,8 +20,6 @@ export const NEXT_AUTHENTICATION = 51;
 export const NEXT_ICMPV6 = 58;
 export const NEXT_NONE = 59;
 export const NEXT_DESTINATION = 60;
-export const NEXT_MOBILITY = 135;
-export const NEXT_HIP = 139;
 export const NEXT_SHIM6 = 140;
 
 /** More than this in one packet is an attack, not a route. */
@@ -155,6 +153,7 @@ export function createUpper(): Upper {
   };
 }
 
+/** Headers that name a next one which may carry data. Mobility and HIP (RFC 7045 4) end the chain in practice. */
 export function isExtension(next: number): boolean {
   return (
     next === NEXT_HOP_BY_HOP ||
@@ -162,8 +161,6 @@ export function isExtension(next: number): boolean {
     next === NEXT_FRAGMENT ||
     next === NEXT_AUTHENTICATION ||
     next === NEXT_DESTINATION ||
-    next === NEXT_MOBILITY ||
-    next === NEXT_HIP ||
     next === NEXT_SHIM6
   );
 }
