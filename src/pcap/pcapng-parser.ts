@@ -8,8 +8,8 @@
  * next block after a length that lies.
  *
  * Which blocks are numbered follows tshark 4.0: packets, custom blocks, systemd journal entries and sysdig
- * events; statistics, names, secrets and unknown blocks are not. The contents of name and secrets blocks
- * are not judged: they are no concern of a switch, and tshark alone refuses a file for them.
+ * events; statistics, names, secrets and unknown blocks are not. What stands inside those is not judged,
+ * though tshark refuses a file for it: it is no concern of a switch.
  */
 import { CaptureError } from './error.ts';
 import { CaptureInterface } from './interface.ts';
