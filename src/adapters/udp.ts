@@ -1,0 +1,262 @@
+/**
+ * A port that is a UDP socket, one Ethernet frame per datagram: what QEMU speaks, without any privilege.
+ *
+ *   qemu-system-x86_64 ... -netdev dgram,id=n0,local.type=inet,local.host=127.0.0.1,local.port=5002,
+ *                                  remote.type=inet,remote.host=127.0.0.1,remote.port=5001
+ *   qemu-system-x86_64 ... -netdev socket,id=n0,udp=127.0.0.1:5001,localaddr=127.0.0.1:5002
+ *
+ * Plain node:dgram, no addon. The socket is connected, so that the kernel discards what other senders aim at it; what
+ * reached the socket between bind and connect is judged here. Received frames wait in a bounded queue, where the
+ * newest loses when it is full: a burst keeps its order and its beginning. A datagram too short or too long to be a
+ * frame is passed on, since to judge frames is the pipeline's work.
+ *
+ * There is no link to lose: a peer that is not there yet (ECONNREFUSED) is ordinary. Sending copies, since node keeps
+ * the memory until the datagram has left.
+ */
+
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { type Arena, frameStart, takeFor } from '../dataplane/arena.ts';
+import { type Batch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
+import type { Adapter, AdapterContext, AdapterEvents } from './adapter.ts';
+
+export interface UdpOptions {
+  /** `host:port` or `[v6]:port`; where frames are received. */
+  local: string;
+  /** Where frames go and whence alone they are taken. */
+  remote: string;
+  mtu: number;
+  /** Received frames that wait for the switch; 1,024 unless told. */
+  queueFrames?: number;
+}
+
+export interface UdpCounters {
+  /** Received while the queue was full, and thrown away. */
+  queueFull: number;
+  /** From a sender that is not the peer. */
+  foreign: number;
+  /** Longer than a datagram (or the path's MTU) can be. */
+  tooLong: number;
+  /** Other failures of sending or receiving. */
+  errors: number;
+}
+
+export interface UdpAdapter extends Adapter {
+  readonly counters: Readonly<UdpCounters>;
+  /** What the socket is bound to, with the port the system chose where 0 was asked for. */
+  readonly local: Endpoint;
+}
+
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+const QUEUE_FRAMES = 1024;
+/** Datagrams handed to node and not yet sent; more than this is "ring full". */
+const SENDS_UNDER_WAY = 1024;
+const SOCKET_BUFFER_BYTES = 1 << 20;
+
+/** Reads `host:port` or `[v6]:port`; throws a TypeError that says what is wrong. */
+export function parseEndpoint(text: string): Endpoint {
+  const match = /^(?:\[([^\][]+)\]|([^\][:\s]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65_535) throw new TypeError(`"${text}" is not host:port or [ipv6]:port`);
+  return { host, port };
+}
+
+/** `127.0.0.1:5001`, `[::1]:5001`. */
+export function endpointText({ host, port }: Endpoint): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Binds and connects. Rejects with errors that have `code` (EADDRINUSE, ENOTFOUND, ...). */
+export async function openUdp(options: UdpOptions, context: AdapterContext): Promise<UdpAdapter> {
+  const remote = await resolve(parseEndpoint(options.remote), 0);
+  const family = isIP(remote.host) === 6 ? 6 : 4;
+  const local = await resolve(parseEndpoint(options.local), family);
+  if ((isIP(local.host) === 6 ? 6 : 4) !== family) {
+    throw new TypeError(`local ${options.local} and remote ${options.remote} are not of one address family`);
+  }
+  const socket = createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    recvBufferSize: SOCKET_BUFFER_BYTES,
+    sendBufferSize: SOCKET_BUFFER_BYTES,
+  });
+  try {
+    await settled(socket, 'listening', () => socket.bind({ address: local.host, port: local.port, exclusive: true }));
+    const adapter = new Udp(socket, remote, options, context);
+    await settled(socket, 'connect', () => socket.connect(remote.port, remote.host));
+    adapter.connected(socket.remoteAddress());
+    return adapter;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/** `fe80::1%eth0` is told with and without its zone, depending on who tells it. */
+function withoutZone(address: string): string {
+  const zone = address.indexOf('%');
+  return zone < 0 ? address : address.slice(0, zone);
+}
+
+async function resolve(endpoint: Endpoint, family: 0 | 4 | 6): Promise<Endpoint> {
+  if (isIP(endpoint.host) !== 0) return endpoint;
+  const { address } = await lookup(endpoint.host, { family });
+  return { host: address, port: endpoint.port };
+}
+
+/** Starts something on the socket and waits for its event, or for the error instead. */
+function settled(socket: Socket, event: 'listening' | 'connect', start: () => void): Promise<void> {
+  return new Promise((done, fail) => {
+    const succeed = () => {
+      socket.removeListener('error', failed);
+      done();
+    };
+    const failed = (error: Error) => {
+      socket.removeListener(event, succeed);
+      fail(error);
+    };
+    socket.once(event, succeed);
+    socket.once('error', failed);
+    start();
+  });
+}
+
+class Udp implements UdpAdapter {
+  readonly kind = 'udp';
+  readonly device: string;
+  readonly mtu: number;
+  readonly fd = -1;
+  readonly offloadsAvailable = 0;
+  readonly offloads = 0;
+  readonly lastError = 0;
+  readonly local: Endpoint;
+  readonly counters: UdpCounters = { queueFull: 0, foreign: 0, tooLong: 0, errors: 0 };
+  readonly #socket: Socket;
+  readonly #arena: Arena;
+  readonly #events: AdapterEvents;
+  /** A ring: `#waiting` frames from `#head` on. */
+  readonly #queue: (Buffer | undefined)[];
+  #head = 0;
+  #waiting = 0;
+  #sendsUnderWay = 0;
+  #told = false;
+  #closed = false;
+  #remote: Endpoint;
+
+  constructor(socket: Socket, remote: Endpoint, options: UdpOptions, context: AdapterContext) {
+    const bound = socket.address();
+    this.#socket = socket;
+    this.#remote = remote;
+    this.#arena = context.arena;
+    this.#events = context.events;
+    this.#queue = new Array(options.queueFrames ?? QUEUE_FRAMES).fill(undefined);
+    this.local = { host: bound.address, port: bound.port };
+    this.device = endpointText(this.local);
+    this.mtu = options.mtu;
+    socket.on('message', (frame, from) => this.#arrived(frame, from));
+    socket.on('error', (error) => this.#failed(error));
+  }
+
+  /** The system's spelling of the peer's address is what `from` is compared with. */
+  connected(peer: { address: string; port: number }): void {
+    this.#remote = { host: withoutZone(peer.address), port: peer.port };
+  }
+
+  setOffloads(): void {}
+
+  #arrived(frame: Buffer, from: RemoteInfo): void {
+    if (from.port !== this.#remote.port || withoutZone(from.address) !== this.#remote.host) {
+      this.counters.foreign++;
+    } else if (this.#waiting === this.#queue.length) {
+      this.counters.queueFull++;
+    } else {
+      this.#queue[(this.#head + this.#waiting++) % this.#queue.length] = frame;
+      this.#tell();
+    }
+  }
+
+  /** Once per turn of the event loop, for all datagrams that came in it. */
+  #tell(): void {
+    if (this.#told) return;
+    this.#told = true;
+    setImmediate(() => {
+      this.#told = false;
+      if (!this.#closed && this.#waiting > 0) this.#events.readable();
+    });
+  }
+
+  receive(batch: Batch, port: number, max: number): number {
+    const begin = batch.count;
+    const end = Math.min(begin + max, batch.capacity, begin + this.#waiting);
+    for (let i = begin; i < end; i++) {
+      const frame = this.#queue[this.#head]!;
+      const slot = takeFor(this.#arena, frame.length);
+      if (slot < 0) break; // waits for a slot
+      this.#queue[this.#head] = undefined;
+      this.#head = (this.#head + 1) % this.#queue.length;
+      this.#waiting--;
+      const off = frameStart(this.#arena, slot);
+      this.#arena.bytes.set(frame, off);
+      batch.slot[i] = slot;
+      batch.off[i] = off;
+      batch.len[i] = frame.length;
+      batch.port[i] = port;
+      batch.rxFlags[i] = 0;
+      batch.gso[i] = 0;
+      batch.csum[i] = 0;
+      batch.count = i + 1;
+    }
+    if (this.#waiting > 0) this.#tell();
+    return batch.count - begin;
+  }
+
+  send(batch: Batch, list: Int32Array, start: number, count: number): number {
+    if (this.#closed) return 0;
+    const room = Math.min(count, SENDS_UNDER_WAY - this.#sendsUnderWay);
+    for (let k = 0; k < room; k++) {
+      const word = list[start + k];
+      this.#sendsUnderWay++;
+      this.#socket.send(this.#copy(batch, word & INDEX_MASK, (word & SHAPE_ALT) !== 0), this.#sent);
+    }
+    return room;
+  }
+
+  #copy(batch: Batch, i: number, alt: boolean): Buffer {
+    const { bytes } = this.#arena;
+    if (!alt) {
+      const off = batch.off[i];
+      return Buffer.from(bytes.subarray(off, off + batch.len[i]));
+    }
+    const head = batch.altHeadOff[i];
+    const headLen = batch.altHeadLen[i];
+    const body = batch.altOff[i];
+    const frame = Buffer.allocUnsafe(headLen + batch.altLen[i]);
+    frame.set(bytes.subarray(head, head + headLen));
+    frame.set(bytes.subarray(body, body + batch.altLen[i]), headLen);
+    return frame;
+  }
+
+  readonly #sent = (error: Error | null): void => {
+    this.#sendsUnderWay--;
+    if (error) this.#failed(error);
+  };
+
+  #failed(error: NodeJS.ErrnoException): void {
+    if (error.code === 'ECONNREFUSED' || this.#closed) return; // nobody there yet
+    if (error.code === 'EMSGSIZE') this.counters.tooLong++;
+    else this.counters.errors++;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue.fill(undefined);
+    this.#waiting = 0;
+    this.#socket.close();
+  }
+}

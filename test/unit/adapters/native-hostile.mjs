@@ -1,0 +1,195 @@
+/**
+ * Calls every native function with arguments that no caller should pass. Run as a process of its own: a crash is what
+ * it looks for. Every call must return or throw a TypeError, RangeError or an error with an errno; prints a summary.
+ *
+ *   node native-hostile.mjs ADDON SEED CALLS
+ */
+
+import { createRequire } from 'node:module';
+
+const [path, seed, calls] = process.argv.slice(2);
+const addon = createRequire(import.meta.url)(path);
+
+let state = Number(seed) >>> 0;
+const random = (n) => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return Math.floor((state / 2 ** 32) * n);
+};
+const pick = (list) => list[random(list.length)];
+
+function detached(Type) {
+  const array = new Type(64);
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return array;
+}
+
+const shared = new Uint8Array(new SharedArrayBuffer(1 << 16));
+const odd = new Int32Array(new SharedArrayBuffer(1024), 8, 5);
+const shrunk = new Int32Array(new ArrayBuffer(256, { maxByteLength: 256 }));
+shrunk.buffer.resize(4);
+const wild = Int32Array.from({ length: 64 }, () => random(2 ** 32) | 0);
+const large = Int32Array.from({ length: 64 }, () => pick([0, 64, 2 ** 31 - 1, -1, 65_535, 65_536, 60_000]));
+const trap = {
+  valueOf() {
+    throw new Error('asked');
+  },
+};
+
+let tap = -1;
+let poller = -1;
+const openTap = () => {
+  try {
+    tap = addon.tapOpen(`elh${process.pid.toString(36)}`, pick([0, 1])).fd;
+  } catch {
+    tap = 0; // not allowed here: the checks in front of the system calls are still met
+  }
+};
+const openPoller = () => {
+  poller = addon.pollerCreate(() => {});
+};
+
+const anything = () =>
+  pick([
+    undefined,
+    null,
+    true,
+    false,
+    0,
+    1,
+    -1,
+    2,
+    3,
+    64,
+    2048,
+    65_536,
+    1e9,
+    2 ** 31 - 1,
+    2 ** 31,
+    2 ** 32,
+    2 ** 53,
+    1.5,
+    NaN,
+    Infinity,
+    -Infinity,
+    10n,
+    'x',
+    '',
+    'lo/..',
+    'a\0b',
+    '%d',
+    'x'.repeat(300),
+    '\ud800',
+    Symbol('s'),
+    {},
+    [],
+    () => {},
+    trap,
+    new Proxy({}, {}),
+    new Proxy(new Int32Array(4), {}),
+    new Uint8Array(0),
+    new Int32Array(0),
+    new Int32Array(1),
+    new Int32Array(64),
+    new Uint8Array(4096),
+    new Float64Array(8),
+    new DataView(new ArrayBuffer(8)),
+    shared,
+    odd,
+    shrunk,
+    wild,
+    large,
+    detached(Int32Array),
+    detached(Uint8Array),
+    tap,
+    poller,
+  ]); // prettier-ignore
+
+const fd = () => tap;
+const id = () => poller;
+const name = () => pick(['el-none', '', 'x'.repeat(15), 'x'.repeat(16), 'a b', '..', '%d', 'ä'.repeat(8)]);
+const bytes = () => pick([shared, new Uint8Array(4096), new Uint8Array(10), detached(Uint8Array)]);
+const column = () => pick([new Int32Array(64), new Int32Array(64), wild, large, odd, shrunk, detached(Int32Array)]);
+const count = () => pick([0, 1, 8, 63, 64, 65, 2 ** 31 - 1, -1]);
+const flag = () => pick([true, false]);
+const report = () => pick([new Int32Array(2), new Int32Array(2), new Int32Array(1), odd]);
+
+/** What a well-meaning caller passes; the fuzz replaces some of it. */
+const shapes = {
+  tapOpen: [name, () => pick([0, 1, 2, 4, 7, 8, -1])],
+  tapClose: [fd],
+  tapSetOffload: [fd, () => pick([0, 1, 7, 0x67, 0xffff, 0x10000])],
+  tapSetPersist: [fd, () => pick([false, 1])],
+  tapState: [fd],
+  tapReadBurst: [
+    fd,
+    bytes,
+    column,
+    column,
+    column,
+    column,
+    count,
+    count,
+    () => pick([63, 64, 1920, 2 ** 30]),
+    flag,
+    report,
+  ],
+  tapWriteBurst: [
+    fd,
+    bytes,
+    column,
+    count,
+    count,
+    column,
+    column,
+    column,
+    column,
+    column,
+    column,
+    column,
+    column,
+    flag,
+    report,
+  ],
+  ifInfo: [name],
+  ifSetMtu: [name, () => pick([0, 68, 1500, 65_535, 65_536])],
+  ifSetUp: [name, flag],
+  pollerCreate: [() => () => {}],
+  pollerAdd: [id, fd, count],
+  pollerRemove: [id, fd],
+  pollerWait: [id, () => pick([0, 0, -1, 10_001, NaN]), column],
+  pollerArm: [id],
+  pollerWake: [id],
+  pollerClose: [id],
+};
+
+const missing = Object.keys(addon).filter((key) => typeof addon[key] === 'function' && !(key in shapes));
+if (missing.length > 0) throw new Error(`not covered: ${missing}`);
+
+let returned = 0;
+let threw = 0;
+for (let n = 0; n < Number(calls); n++) {
+  if (n % 200 === 0) {
+    if (tap > 0) addon.tapClose(tap);
+    if (poller > 0) addon.pollerClose(poller);
+    openTap();
+    openPoller();
+  }
+  const key = pick(Object.keys(shapes));
+  const args = shapes[key].map((make) => (random(12) === 0 ? anything() : make()));
+  if (random(20) === 0) args.length = random(args.length + 1);
+  // A wait that is allowed to be long would be one: only its refusals are of interest.
+  if (key === 'pollerWait' && typeof args[1] === 'number' && args[1] > 0 && args[1] <= 10_000) continue;
+  try {
+    const result = addon[key](...args);
+    returned++;
+    if (key === 'tapOpen' && result.fd !== tap) addon.tapClose(result.fd);
+    if (key === 'pollerCreate') addon.pollerClose(result);
+  } catch (error) {
+    threw++;
+    const expected = error instanceof TypeError || error instanceof RangeError || typeof error.errno === 'number';
+    if (!expected) throw error;
+  }
+}
+if (tap > 0) addon.tapClose(tap);
+if (poller > 0) addon.pollerClose(poller);
+console.log(JSON.stringify({ returned, threw, tap: tap > 0 }));

@@ -1,0 +1,135 @@
+/** The addon's edges: arguments that no caller should pass, threads that come and go, an addon that is not there. */
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from '../../../src/adapters/adapter.ts';
+import { native, nativeAvailable } from '../../../src/adapters/native.ts';
+import { offloadNames, tunBits } from '../../../src/adapters/offload-names.ts';
+import { createPoller, wakePoller } from '../../../src/adapters/poller.ts';
+
+const available = nativeAvailable();
+if (!available.ok) console.warn(`skipped: the addon: ${available.why}`);
+
+const ADDON = fileURLToPath(new URL('../../../native/build/Release/etherloom.node', import.meta.url));
+const run = promisify(execFile);
+const script = (name: string) => fileURLToPath(new URL(`./${name}`, import.meta.url));
+
+describe('offload names', () => {
+  it('translate to the bits of linux/if_tun.h', () => {
+    expect(tunBits(0)).toBe(0);
+    expect(tunBits(OFFLOAD_CSUM)).toBe(0x01);
+    expect(tunBits(OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6)).toBe(0x07);
+    expect(tunBits(OFFLOAD_CSUM | OFFLOAD_USO)).toBe(0x61);
+    expect(tunBits(OFFLOAD_TSO4)).toBe(0); // the kernel segments nothing whose checksum it must leave finished
+  });
+  it('are words for people', () => {
+    expect(offloadNames(0)).toBe('none');
+    expect(offloadNames(OFFLOAD_CSUM | OFFLOAD_TSO6)).toBe('csum tso6');
+  });
+});
+
+describe.skipIf(!available.ok)('native addon', () => {
+  it.each([1, 2])('meets hostile arguments with errors, never a crash (seed %i)', async (seed) => {
+    const { stdout } = await run(process.execPath, [script('native-hostile.mjs'), ADDON, String(seed), '10000']);
+    const { returned, threw } = JSON.parse(stdout);
+    expect(returned).toBeGreaterThan(1000);
+    expect(threw).toBeGreaterThan(1000);
+  });
+
+  it('works in several threads, is woken across them, and closes what a terminated one left open', async () => {
+    const { stdout } = await run(process.execPath, [script('native-workers.mjs'), ADDON]);
+    const { ms, message, opened, left } = JSON.parse(stdout);
+    expect(ms).toBeLessThan(2000);
+    expect(message).toBe('from the callback');
+    expect(opened).toBeGreaterThan(0);
+    expect(left).toBe(0);
+  });
+
+  it('reads and writes columns and arenas in shared memory', () => {
+    const shared = (words: number) => new Int32Array(new SharedArrayBuffer(words * 4));
+    const arena = new Uint8Array(new SharedArrayBuffer(4096));
+    const call = () =>
+      native().tapReadBurst(0, arena, shared(4), shared(4), shared(4), shared(4), 0, 4, 1024, false, shared(2));
+    expect(call).toThrow(/fd 0 is not an open TAP/); // the descriptor is judged before the arrays
+    const id = native().pollerCreate(() => {});
+    expect(native().pollerWait(id, 0, shared(4))).toBe(0);
+    native().pollerClose(id);
+  });
+
+  it('names the argument that is wrong', () => {
+    expect(() => native().tapOpen('', 0)).toThrow(/name must have 1 to 15 bytes/);
+    expect(() => native().tapOpen('x/y', 0)).toThrow(RangeError);
+    expect(() => native().tapOpen('x', 8)).toThrow(/flags must be an integer from 0 to 7/);
+    expect(() => native().tapState(1.5)).toThrow(/fd must be an integer/);
+    expect(() => native().pollerWait(10 ** 9, 0, new Int32Array(1))).toThrow(/poller 1000000000 is closed/);
+    expect(() => (native().pollerCreate as (arg: unknown) => void)(5)).toThrow(TypeError);
+    expect(() => (native().ifInfo as unknown as () => void)()).toThrow(/expected 1 arguments, got 0/);
+  });
+
+  it('knows interfaces by name', () => {
+    expect(native().ifInfo('lo')).toMatchObject({ index: 1, mtu: expect.any(Number) });
+    expect(native().ifInfo('el-none')).toBeNull();
+    expect(() => native().ifSetMtu('el-none', 1500)).toThrow(expect.objectContaining({ code: 'ENODEV', errno: -19 }));
+  });
+});
+
+describe.skipIf(!available.ok)('poller', () => {
+  it('calls back once per arming, when woken', async () => {
+    let calls = 0;
+    const poller = createPoller(() => calls++);
+    const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
+    expect(wakePoller(poller.id)).toBe(true);
+    await settle();
+    expect(calls).toBe(0);
+    poller.arm();
+    await settle();
+    expect(calls).toBe(1);
+    wakePoller(poller.id);
+    wakePoller(poller.id);
+    await settle();
+    expect(calls).toBe(1);
+    poller.arm();
+    await settle();
+    expect(calls).toBe(2);
+    poller.close();
+    expect(wakePoller(poller.id)).toBe(false);
+    expect(() => poller.arm()).toThrow(/closed/);
+  });
+
+  it('may be armed again and closed from inside the callback', async () => {
+    let calls = 0;
+    const poller = createPoller(() => {
+      if (++calls === 3) return poller.close();
+      poller.arm();
+      wakePoller(poller.id);
+    });
+    poller.arm();
+    wakePoller(poller.id);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(calls).toBe(3);
+  });
+
+  it('waits no longer than it was told', () => {
+    const poller = createPoller(() => {});
+    const begin = performance.now();
+    expect(poller.wait(30)).toBe(0);
+    expect(performance.now() - begin).toBeGreaterThan(25);
+    wakePoller(poller.id);
+    expect(poller.wait(5000)).toBe(0);
+    expect(performance.now() - begin).toBeLessThan(2000);
+    poller.close();
+  });
+
+  it('leaks no descriptor in 1,000 pollers', async () => {
+    const { readdirSync } = await import('node:fs');
+    const before = readdirSync('/proc/self/fd').length;
+    for (let i = 0; i < 1000; i++) {
+      createPoller(() => {}).close();
+      if (i % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
+  });
+});
