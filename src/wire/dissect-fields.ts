@@ -92,12 +92,20 @@ export interface Walk {
   readonly view: DataView;
   readonly frame: FrameFields;
   readonly vxlanPort: number;
+  /** End of what was captured, and of what was on the wire. */
+  readonly capEnd: number;
+  readonly wireEnd: number;
   segment: SegmentFields;
   /** Start and end of the VXLAN header behind the outer UDP header; -1 without one. */
   vxlanAt: number;
   vxlanEnd: number;
-  /** Headers passed: bounds the recursion on hostile nesting. */
-  depth: number;
+  /** The next header: its kind, its place, where it ends at the latest. */
+  step: number;
+  at: number;
+  end: number;
+  /** With STEP_TYPE the EtherType or 802.3 length, with STEP_UPPER the IP protocol. */
+  type: number;
+  overIpv6: boolean;
 }
 
 /** The first reason stays: it is the outermost. */
@@ -107,4 +115,36 @@ export function stop(walk: Walk, error: string): void {
 
 export function cut(walk: Walk, what: string, have: number, need: number): void {
   walk.frame.error ??= `${what}: cut after ${Math.max(have, 0)} of ${need} bytes`;
+}
+
+/** Where a packet that ends at `end` ends on the wire: further on when only the capture cut it. */
+export function endOnWire(walk: Walk, end: number): number {
+  return end === walk.capEnd ? Math.max(end, walk.wireEnd) : end;
+}
+
+export const STEP_DONE = 0;
+export const STEP_TYPE = 1;
+/** IP of either version. */
+export const STEP_IP = 2;
+export const STEP_IPV6 = 3;
+export const STEP_UPPER = 4;
+export const STEP_MPLS = 5;
+export const STEP_GRE = 6;
+
+/** Names the next header. Steps instead of calls: hostile nesting costs a loop, not the stack. */
+export function go(walk: Walk, step: number, at: number, end: number): void {
+  walk.step = step;
+  walk.at = at;
+  walk.end = end;
+}
+
+export function goType(walk: Walk, type: number, at: number, end: number): void {
+  walk.type = type;
+  go(walk, STEP_TYPE, at, end);
+}
+
+export function goUpper(walk: Walk, protocol: number, at: number, end: number, overIpv6: boolean): void {
+  walk.type = protocol;
+  walk.overIpv6 = overIpv6;
+  go(walk, STEP_UPPER, at, end);
 }

@@ -15,12 +15,21 @@ import {
   cut,
   ENCAP_ETHERNET,
   type FrameFields,
+  goType,
   type SegmentFields,
+  STEP_DONE,
+  STEP_GRE,
+  STEP_IP,
+  STEP_IPV6,
+  STEP_MPLS,
+  STEP_TYPE,
+  STEP_UPPER,
   stop,
   type TagFields,
   type Walk,
 } from './dissect-fields.ts';
-import { walkPayload } from './dissect-payload.ts';
+import { walkIp, walkIpv6, walkUpper } from './dissect-ip.ts';
+import { walkGre, walkMpls, walkType } from './dissect-link.ts';
 import { ETHERNET_BYTES, etherDstText, etherSrcText, etherType, isLength, MIN_ETHERTYPE } from './ethernet.ts';
 import { PORT_VXLAN } from './udp.ts';
 import { FIRST_TAG, isTagType, TAG_BYTES, TPID_S, tciDei, tciPcp, tciVid } from './vlan.ts';
@@ -52,12 +61,19 @@ export function dissectFrame(
     view,
     frame,
     vxlanPort,
+    capEnd: end,
+    wireEnd: off + len,
     segment: NO_SEGMENT,
     vxlanAt: -1,
     vxlanEnd: -1,
-    depth: 0,
+    step: STEP_DONE,
+    at: off,
+    end,
+    type: 0,
+    overIpv6: false,
   };
-  frame.outer = walkEthernet(walk, off, end, 'ethernet');
+  frame.outer = readEthernet(walk, off, end, 'ethernet');
+  walkHeaders(walk);
   if (walk.vxlanAt >= 0) walkVxlan(walk, walk.vxlanAt, walk.vxlanEnd);
   return frame;
 }
@@ -69,7 +85,43 @@ export function undissected(n: number, capLen: number, len: number, encap: numbe
 
 const NO_SEGMENT: SegmentFields = { eth_dst: '', eth_src: '', tags: [] };
 
-function walkEthernet(walk: Walk, off: number, end: number, what: string): SegmentFields | null {
+/** More headers than this is an attack; tshark gives up earlier. */
+const MAX_HEADERS = 64;
+
+/** From header to header until nothing is named. */
+function walkHeaders(walk: Walk): void {
+  for (let count = 0; walk.step !== STEP_DONE; count++) {
+    if (count === MAX_HEADERS) {
+      stop(walk, `more than ${MAX_HEADERS} headers`);
+      walk.step = STEP_DONE;
+      return;
+    }
+    const step = walk.step;
+    walk.step = STEP_DONE;
+    switch (step) {
+      case STEP_TYPE:
+        walkType(walk);
+        break;
+      case STEP_IP:
+        walkIp(walk);
+        break;
+      case STEP_IPV6:
+        walkIpv6(walk);
+        break;
+      case STEP_UPPER:
+        walkUpper(walk);
+        break;
+      case STEP_MPLS:
+        walkMpls(walk);
+        break;
+      case STEP_GRE:
+        walkGre(walk);
+        break;
+    }
+  }
+}
+
+function readEthernet(walk: Walk, off: number, end: number, what: string): SegmentFields | null {
   if (end - off < ETHERNET_BYTES) {
     cut(walk, what, end - off, ETHERNET_BYTES);
     return null;
@@ -85,7 +137,7 @@ function walkEthernet(walk: Walk, off: number, end: number, what: string): Segme
       return segment;
     }
     segment.eth_len = type;
-    walkPayload(walk, type, off + ETHERNET_BYTES, end);
+    goType(walk, type, off + ETHERNET_BYTES, end);
     return segment;
   }
   if (type < MIN_ETHERTYPE) {
@@ -94,7 +146,7 @@ function walkEthernet(walk: Walk, off: number, end: number, what: string): Segme
   }
   segment.eth_type = type;
   if (isTagType(type)) walkTags(walk, off + FIRST_TAG, end);
-  else walkPayload(walk, type, off + ETHERNET_BYTES, end);
+  else goType(walk, type, off + ETHERNET_BYTES, end);
   return segment;
 }
 
@@ -119,7 +171,7 @@ function walkTags(walk: Walk, at: number, end: number): void {
     if (tpid === TPID_S || !isLength(next)) tag.etype = next;
     else tag.len = next;
     if (!isTagType(next)) {
-      if (next >= MIN_ETHERTYPE || tag.len !== undefined) walkPayload(walk, next, at + 2, end);
+      if (next >= MIN_ETHERTYPE || tag.len !== undefined) goType(walk, next, at + 2, end);
       return;
     }
     tpid = next;
@@ -150,7 +202,8 @@ function walkVxlan(walk: Walk, at: number, end: number): void {
     vni: vxlanVni(view, at),
     reserved8: vxlanReserved8(view, at),
   };
-  frame.inner = walkEthernet(walk, at + VXLAN_BYTES, end, 'inner ethernet');
+  frame.inner = readEthernet(walk, at + VXLAN_BYTES, end, 'inner ethernet');
+  walkHeaders(walk);
 }
 
 export type {

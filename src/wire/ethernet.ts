@@ -31,6 +31,8 @@ export const ETHERTYPE_QINQ = 0x88a8;
 export const ETHERTYPE_LLDP = 0x88cc;
 export const ETHERTYPE_MACSEC = 0x88e5;
 export const ETHERTYPE_PBB = 0x88e7;
+export const ETHERTYPE_HSR = 0x892f;
+export const ETHERTYPE_ETAG = 0x893f; // 802.1BR
 
 /** 01-80-C2-00-00-0X: the sixteen group addresses that a bridge does not simply forward (802.1Q-2022 8.6.3). */
 export const RESERVED_GROUP_HIGH = 0x0180;

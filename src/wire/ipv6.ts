@@ -172,8 +172,17 @@ export function extensionBytes(view: DataView, at: number, next: number): number
   return next === NEXT_AUTHENTICATION ? (units + 2) << 2 : (units + 1) << 3;
 }
 
-/** Walks the extension headers of the packet at `off` into `out`; the fixed header must be there. */
-export function findUpper(view: DataView, off: number, end: number, out: Upper): void {
+/**
+ * Walks the extension headers of the packet at `off` into `out`; the fixed header must be there. A reader of
+ * captures may allow more of them than the data plane does: `end` bounds the walk too.
+ */
+export function findUpper(
+  view: DataView,
+  off: number,
+  end: number,
+  out: Upper,
+  maxExtensions: number = MAX_EXTENSIONS,
+): void {
   let next = view.getUint8(off + NEXT);
   let at = off + IPV6_BYTES;
   out.fragment = false;
@@ -181,7 +190,7 @@ export function findUpper(view: DataView, off: number, end: number, out: Upper):
   out.moreFragments = false;
   out.fragmentIdent = 0;
   out.whole = false;
-  for (let count = 0; count <= MAX_EXTENSIONS; count++) {
+  for (let count = 0; count <= maxExtensions; count++) {
     out.protocol = next;
     out.at = at;
     if (!isExtension(next) || out.fragmentOffset !== 0) {
