@@ -60,6 +60,16 @@ function nodeGyp() {
   }
 }
 
+/** A user without an entry in the password file has no home at all. */
+function hasHome() {
+  try {
+    const home = homedir();
+    return home !== '' && home !== '/' && existsSync(home);
+  } catch {
+    return false;
+  }
+}
+
 if (process.platform !== 'linux') giveUp(`TAP devices are those of Linux, this is ${process.platform}`);
 if (!force && isCurrent()) process.exit(0);
 
@@ -74,8 +84,7 @@ if (!has(process.env.npm_config_python || process.env.PYTHON || 'python3')) {
 }
 
 // node-gyp keeps downloaded headers under HOME, and wants one even when it needs none.
-const home = homedir();
-const scratch = home && home !== '/' && existsSync(home) ? null : mkdtempSync(join(tmpdir(), 'etherloom-gyp-'));
+const scratch = hasHome() ? null : mkdtempSync(join(tmpdir(), 'etherloom-gyp-'));
 const prefix = headers();
 const args = [gyp, force ? 'rebuild' : 'configure'];
 if (!force) args.push('build');
