@@ -90,10 +90,9 @@ const args = [gyp, force ? 'rebuild' : 'configure'];
 if (!force) args.push('build');
 args.push('--loglevel=error', '--directory', here, ...(prefix ? ['--nodedir', prefix] : []));
 if (scratch) args.push('--devdir', scratch);
-if (strict) args.push('--', '-Dwerror=1');
 const run = spawnSync(process.execPath, args, {
   encoding: 'utf8',
-  env: { ...process.env, ...(scratch ? { HOME: scratch } : {}) },
+  env: { ...process.env, ...(scratch ? { HOME: scratch } : {}), ...(strict ? { GYP_DEFINES: 'werror=1' } : {}) },
 });
 if (scratch) rmSync(scratch, { recursive: true, force: true });
 

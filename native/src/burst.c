@@ -50,25 +50,26 @@ static bool arg_report(napi_env env, napi_value value, Column *report) {
 }
 
 /*
- * tapReadBurst(fd, arena, off, len, gso, csum, first, max, capacity, vnetHdr, report) -> frames
+ * tapReadBurst(fd, arena, off, len, gso, csum, first, max, capacity, maxBytes, vnetHdr, report) -> frames
  *
  * Fills rows [first, first + frames) of len, gso and csum with frames read to off[row]. A read that fills the whole
  * capacity may have been cut by the kernel, which does not say: such a frame is not delivered but counted, so
- * the longest frame that passes has capacity - 1 bytes.
+ * the longest frame that passes has capacity - 1 bytes. The burst ends with the frame that makes it maxBytes or more.
  */
 napi_value tap_read_burst(napi_env env, napi_callback_info info) {
-  napi_value argv[11];
+  napi_value argv[12];
   int fd = -1;
   Bytes arena;
   Column off, len, gso, csum, report;
-  int64_t first, max, capacity;
+  int64_t first, max, capacity, max_bytes;
   bool vnet_hdr;
-  if (!args_read(env, info, 11, argv) || !arg_tap(env, argv[0], &fd) || !arg_bytes(env, argv[1], "arena", &arena) ||
+  if (!args_read(env, info, 12, argv) || !arg_tap(env, argv[0], &fd) || !arg_bytes(env, argv[1], "arena", &arena) ||
       !arg_column(env, argv[2], "off", &off) || !arg_column(env, argv[3], "len", &len) ||
       !arg_column(env, argv[4], "gso", &gso) || !arg_column(env, argv[5], "csum", &csum) ||
       !arg_int(env, argv[6], "first", 0, INT32_MAX, &first) || !arg_int(env, argv[7], "max", 0, INT32_MAX, &max) ||
-      !arg_int(env, argv[8], "capacity", 64, 1 << 20, &capacity) || !arg_bool(env, argv[9], "vnetHdr", &vnet_hdr) ||
-      !arg_report(env, argv[10], &report))
+      !arg_int(env, argv[8], "capacity", 64, 1 << 20, &capacity) ||
+      !arg_int(env, argv[9], "maxBytes", 1, INT32_MAX, &max_bytes) || !arg_bool(env, argv[10], "vnetHdr", &vnet_hdr) ||
+      !arg_report(env, argv[11], &report))
     return NULL;
   size_t end = (size_t)(first + max);
   if (end > off.count || end > len.count || end > gso.count || end > csum.count) {
@@ -79,7 +80,8 @@ napi_value tap_read_burst(napi_env env, napi_callback_info info) {
   int64_t row = first;
   int error = 0;
   int32_t cut = 0;
-  for (int64_t reads = 0; reads < max; reads++) {
+  int64_t bytes = 0;
+  for (int64_t reads = 0; reads < max && bytes < max_bytes; reads++) {
     int64_t at = off.at[row]; /* once: another thread may own the memory too */
     if (!inside(&arena, at, capacity)) {
       throw_range(env, "off[%lld] = %lld is outside the arena", (long long)row, (long long)at);
@@ -110,6 +112,7 @@ napi_value tap_read_burst(napi_env env, napi_callback_info info) {
       gso_word = (uint32_t)header[0] | (uint32_t)header[1] << 8 | le16(header + 4) << 16;
       csum_word = le16(header + 6) | le16(header + 8) << 16;
     }
+    bytes += n;
     len.at[row] = (int32_t)n;
     gso.at[row] = (int32_t)gso_word;
     csum.at[row] = (int32_t)csum_word;

@@ -75,6 +75,8 @@ const REQUIRED_BY_ON = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6;
 const FRAME_OVERHEAD = 14 + 8 + 1;
 /** Slots offered to a quiet device. Taking and releasing a batch full of slots costs more than reading one frame. */
 const QUIET_BURST = 8;
+/** A burst is written out while it is still in the second-level cache; super-frames would flush it sixteen times. */
+const BURST_BYTES = 512 * 1024;
 const LINK_CHECK_MS = 500;
 
 /** Opens (or makes) the device, sets MTU, offloads and link up. Throws errors with `code`, `errno`, `syscall`. */
@@ -241,6 +243,7 @@ class Tap implements TapAdapter {
       first,
       offered,
       this.#large ? LARGE_FRAME_BYTES : SMALL_FRAME_BYTES,
+      BURST_BYTES,
       this.#vnetHdr,
       this.#report,
     );

@@ -130,6 +130,7 @@ const shapes = {
     count,
     count,
     () => pick([63, 64, 1920, 2 ** 30]),
+    () => pick([0, 1, 1e5]),
     flag,
     report,
   ],
