@@ -24,6 +24,8 @@ export const INDEX_MASK = 0xffff;
 export interface Batch {
   readonly capacity: number;
   count: number;
+  /** Sum of prefetched words: only there so that the loads happen. */
+  touched: number;
   // -- set on receipt
   /** Arena slot that holds the frame, -1 when the memory is not the arena's to free. */
   readonly slot: Int32Array;
@@ -51,8 +53,12 @@ export interface Batch {
   readonly srcLow: Int32Array;
   readonly dstSlot: Int32Array;
   readonly srcSlot: Int32Array;
+  /** Where the destination is: a port, or TO_* of stages/relay.ts. */
+  readonly to: Int32Array;
   /** 0 while alive, else a drop reason. */
   readonly reason: Int32Array;
+  /** Ports that the frame was given to. */
+  readonly copies: Int32Array;
   readonly altHeadOff: Int32Array;
   readonly altHeadLen: Int32Array;
   readonly altOff: Int32Array;
@@ -64,6 +70,7 @@ export function createBatch(capacity: number = BATCH_FRAMES): Batch {
   return {
     capacity,
     count: 0,
+    touched: 0,
     slot: column(),
     off: column(),
     len: column(),
@@ -83,7 +90,9 @@ export function createBatch(capacity: number = BATCH_FRAMES): Batch {
     srcLow: column(),
     dstSlot: column(),
     srcSlot: column(),
+    to: column(),
     reason: column(),
+    copies: column(),
     altHeadOff: column(),
     altHeadLen: column(),
     altOff: column(),

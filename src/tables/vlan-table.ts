@@ -22,8 +22,6 @@ export interface VlanTable {
   readonly fidOf: Uint16Array;
   readonly vid: Int32Array;
   readonly bridge: Int32Array;
-  /** Idle milliseconds after which a learned address is gone. */
-  readonly ageMs: Int32Array;
   /** Row per FID: ports that the VID may leave by. */
   readonly member: Int32Array;
   /** Row per FID: those of them where it leaves without a tag. */
@@ -39,7 +37,6 @@ export function createVlanTable(capacity: number, bridges: number, ports: number
     fidOf: sharedUint16(bridges * VIDS_PER_BRIDGE),
     vid: sharedInt32(capacity),
     bridge: sharedInt32(capacity),
-    ageMs: sharedInt32(capacity).fill(300_000),
     member: sharedInt32(capacity * width),
     untagged: sharedInt32(capacity * width),
   };

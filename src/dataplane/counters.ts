@@ -1,0 +1,142 @@
+/**
+ * Counters and the ledger.
+ *
+ * One row per port (the port a frame arrived on, or for TX the one it left by) and one per FID; FID 0 is the
+ * row of frames that were dropped before they had a VLAN. All are doubles in shared memory, written by the
+ * forwarding thread only.
+ *
+ * The ledger, for every port and every FID, always:
+ *
+ *   received + generated = delivered + consumed + dropped(reason 1) + ... + dropped(reason n)
+ *
+ * A flooded frame is delivered once; its further copies are counted apart, and
+ * transmitted = delivered + flood copies over all ports. A copy that its port could not send is taken out of
+ * the copies again (COPIES_LOST), and the frame is a drop when it was the last.
+ */
+
+import { sharedFloat64 } from '../tables/shared.ts';
+import { DROP_REASONS, REASON_COUNT } from './reasons.ts';
+
+// Columns of a port's row.
+export const RX_FRAMES = 0;
+export const RX_BYTES = 1;
+export const GENERATED = 2;
+export const DELIVERED = 3;
+export const CONSUMED = 4;
+/** Frames that were flooded (delivered to a flood set of any size). */
+export const FLOODED = 5;
+/** Copies beyond the first. */
+export const FLOOD_COPIES = 6;
+export const TX_FRAMES = 7;
+export const TX_BYTES = 8;
+/** Copies that this port, as egress, could not send. */
+export const TX_DROPPED = 9;
+/** Copies of frames from this port that some port could not send, while others did. */
+export const COPIES_LOST = 10;
+export const PORT_COUNTERS = 16;
+
+// Columns of a FID's row: the first seven are those of a port.
+export const FID_COUNTERS = 8;
+
+export interface Counters {
+  readonly ports: number;
+  readonly fids: number;
+  readonly port: Float64Array;
+  readonly fid: Float64Array;
+  /** [port * REASON_COUNT + reason], by the port of arrival. */
+  readonly portDrops: Float64Array;
+  /** [fid * REASON_COUNT + reason] */
+  readonly fidDrops: Float64Array;
+}
+
+export function createCounters(ports: number, fids: number): Counters {
+  return {
+    ports,
+    fids,
+    port: sharedFloat64(ports * PORT_COUNTERS),
+    fid: sharedFloat64(fids * FID_COUNTERS),
+    portDrops: sharedFloat64(ports * REASON_COUNT),
+    fidDrops: sharedFloat64(fids * REASON_COUNT),
+  };
+}
+
+/** The left and the right side of the ledger of one row, and what makes up the right. */
+export interface LedgerRow {
+  received: number;
+  generated: number;
+  delivered: number;
+  consumed: number;
+  dropped: number;
+  floodCopies: number;
+  copiesLost: number;
+  drops: Record<string, number>;
+  balanced: boolean;
+}
+
+export function portLedger(counters: Counters, port: number): LedgerRow {
+  const at = port * PORT_COUNTERS;
+  return ledgerRow(counters.port, at, counters.port[at + COPIES_LOST], counters.portDrops, port * REASON_COUNT);
+}
+
+export function fidLedger(counters: Counters, fid: number): LedgerRow {
+  return ledgerRow(counters.fid, fid * FID_COUNTERS, 0, counters.fidDrops, fid * REASON_COUNT);
+}
+
+function ledgerRow(
+  row: Float64Array,
+  at: number,
+  copiesLost: number,
+  dropRow: Float64Array,
+  dropsAt: number,
+): LedgerRow {
+  const drops: Record<string, number> = {};
+  let dropped = 0;
+  for (const { number, name } of DROP_REASONS) {
+    const n = dropRow[dropsAt + number];
+    if (n === 0) continue;
+    drops[name] = n;
+    dropped += n;
+  }
+  const received = row[at + RX_FRAMES];
+  const generated = row[at + GENERATED];
+  const delivered = row[at + DELIVERED];
+  const consumed = row[at + CONSUMED];
+  return {
+    received,
+    generated,
+    delivered,
+    consumed,
+    dropped,
+    floodCopies: row[at + FLOOD_COPIES],
+    copiesLost,
+    drops,
+    balanced: received + generated === delivered + consumed + dropped,
+  };
+}
+
+/** Adds rows up; balanced when each is and the sums are. */
+export function sumLedger(rows: readonly LedgerRow[]): LedgerRow {
+  const sum: LedgerRow = {
+    received: 0,
+    generated: 0,
+    delivered: 0,
+    consumed: 0,
+    dropped: 0,
+    floodCopies: 0,
+    copiesLost: 0,
+    drops: {},
+    balanced: true,
+  };
+  for (const row of rows) {
+    sum.received += row.received;
+    sum.generated += row.generated;
+    sum.delivered += row.delivered;
+    sum.consumed += row.consumed;
+    sum.dropped += row.dropped;
+    sum.floodCopies += row.floodCopies;
+    sum.copiesLost += row.copiesLost;
+    for (const [name, n] of Object.entries(row.drops)) sum.drops[name] = (sum.drops[name] ?? 0) + n;
+    sum.balanced &&= row.balanced;
+  }
+  return sum;
+}

@@ -1,0 +1,82 @@
+/**
+ * Everything that a frame meets, in one object: tables, counters, arena, egress lists.
+ *
+ * Tables and counters are shared memory (`DataplaneShared` can be posted to another thread); arena and egress
+ * belong to the forwarding thread.
+ */
+
+import { createFdb, type Fdb, slotsFor } from '../tables/fdb.ts';
+import { createPortTable, MAX_PORTS, type PortTable } from '../tables/port-table.ts';
+import { sharedInt32 } from '../tables/shared.ts';
+import { createVlanTable, MAX_FIDS, type VlanTable } from '../tables/vlan-table.ts';
+import { type Arena, createArena } from './arena.ts';
+import { BATCH_FRAMES, createEgress, type Egress } from './batch.ts';
+import { type Counters, createCounters } from './counters.ts';
+
+export interface DataplaneShared {
+  readonly ports: PortTable;
+  readonly vlans: VlanTable;
+  readonly fdb: Fdb;
+  readonly counters: Counters;
+  /** LIMIT_*. */
+  readonly limits: Int32Array;
+}
+
+export interface Dataplane extends DataplaneShared {
+  readonly arena: Arena;
+  readonly egress: Egress;
+}
+
+/** Smallest MTU of all ports: shorter frames need no look at the MTU of each port. */
+export const LIMIT_MIN_MTU = 0;
+/** FDB slots above which the batch touches its records before it needs them, so that cache misses overlap. */
+export const LIMIT_TOUCH = 1;
+
+export interface DataplaneSize {
+  ports: number;
+  fids: number;
+  bridges: number;
+  fdbEntries: number;
+  tunnelRows: number;
+  seed: number;
+  smallSlots: number;
+  largeSlots: number;
+  batch: number;
+}
+
+const DEFAULT_SIZE: DataplaneSize = {
+  ports: 64,
+  fids: 4096,
+  bridges: 4,
+  fdbEntries: 65_536,
+  tunnelRows: 8,
+  seed: 0,
+  smallSlots: 2048,
+  largeSlots: 64,
+  batch: BATCH_FRAMES,
+};
+
+/** A table of up to 2^15 records (512 KB) stays in the second-level cache by itself. */
+const TOUCH_ABOVE_SLOTS = 1 << 15;
+
+/** Throws RangeError when a size is out of range. */
+export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
+  const s = { ...DEFAULT_SIZE, ...size };
+  if (!(s.ports >= 1 && s.ports < MAX_PORTS)) throw new RangeError(`ports: ${s.ports} is not in 1..${MAX_PORTS - 1}`);
+  if (!(s.fids >= 2 && s.fids <= MAX_FIDS)) throw new RangeError(`fids: ${s.fids} is not in 2..${MAX_FIDS}`);
+  if (!(s.batch >= 1 && s.batch <= 65_535)) throw new RangeError(`batch: ${s.batch} is not in 1..65535`);
+  const shared: DataplaneShared = {
+    ports: createPortTable(s.ports, s.tunnelRows),
+    vlans: createVlanTable(s.fids, s.bridges, s.ports),
+    fdb: createFdb({ entries: s.fdbEntries, ports: s.ports, fids: s.fids, bridges: s.bridges, seed: s.seed }),
+    counters: createCounters(s.ports, s.fids),
+    limits: sharedInt32(4),
+  };
+  shared.limits[LIMIT_MIN_MTU] = 65_535;
+  shared.limits[LIMIT_TOUCH] = slotsFor(s.fdbEntries) > TOUCH_ABOVE_SLOTS ? 1 : 0;
+  return {
+    ...shared,
+    arena: createArena({ smallSlots: s.smallSlots, largeSlots: s.largeSlots }),
+    egress: createEgress(s.ports, s.batch),
+  };
+}

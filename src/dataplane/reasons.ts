@@ -1,0 +1,106 @@
+/**
+ * Every reason for which a frame is not delivered: number, symbol, sentence. One list, from which counters,
+ * CLI, JSON and docs take theirs. Numbers are never reused; a retired reason keeps its line.
+ */
+
+export const DROP_NONE = 0;
+export const PARSE_RUNT = 1;
+export const PARSE_TRUNCATED_CAPTURE = 2;
+export const PARSE_TAG_TRUNCATED = 3;
+export const PARSE_GROUP_SOURCE = 4;
+export const PARSE_TOO_LONG = 5;
+export const INGRESS_PORT_DOWN = 8;
+export const INGRESS_PORT_STATE = 9;
+export const INGRESS_RESERVED_MAC = 10;
+export const INGRESS_FRAME_TYPE = 11;
+export const INGRESS_NO_PVID = 12;
+export const INGRESS_VLAN = 13;
+export const INGRESS_VID_RESERVED = 14;
+export const INGRESS_TUNNEL_CVID = 15;
+export const GUARD_STATIC_VIOLATION = 20;
+export const GUARD_BLACKHOLE_SOURCE = 21;
+export const LOOKUP_REFLECTION = 28;
+export const LOOKUP_BLACKHOLE = 29;
+export const EGRESS_VLAN = 36;
+export const EGRESS_ISOLATED = 37;
+export const EGRESS_PORT_STATE = 38;
+export const EGRESS_PORT_DOWN = 39;
+export const EGRESS_NO_PORT = 40;
+export const EGRESS_TOO_LONG = 41;
+export const TX_RING_FULL = 48;
+export const TX_ERROR = 49;
+
+/** Rows of the drop counters: numbers are below this. */
+export const REASON_COUNT = 64;
+
+export interface DropReason {
+  readonly number: number;
+  readonly name: string;
+  readonly sentence: string;
+}
+
+const reason = (number: number, name: string, sentence: string): DropReason => ({ number, name, sentence });
+
+export const DROP_REASONS: readonly DropReason[] = [
+  reason(PARSE_RUNT, 'PARSE_RUNT', 'The frame is shorter than an Ethernet header (14 bytes).'),
+  reason(
+    PARSE_TRUNCATED_CAPTURE,
+    'PARSE_TRUNCATED_CAPTURE',
+    'The capture holds only a part of the frame; a part is never forwarded as a whole.',
+  ),
+  reason(PARSE_TAG_TRUNCATED, 'PARSE_TAG_TRUNCATED', 'The frame ends inside its VLAN tag.'),
+  reason(PARSE_GROUP_SOURCE, 'PARSE_GROUP_SOURCE', 'The source address is a group address.'),
+  reason(PARSE_TOO_LONG, 'PARSE_TOO_LONG', 'The frame is longer than the MTU of the port it arrived on allows.'),
+  reason(INGRESS_PORT_DOWN, 'INGRESS_PORT_DOWN', 'The port it arrived on is down or belongs to no bridge.'),
+  reason(
+    INGRESS_PORT_STATE,
+    'INGRESS_PORT_STATE',
+    'The port it arrived on is not forwarding (spanning-tree state discarding or learning).',
+  ),
+  reason(
+    INGRESS_RESERVED_MAC,
+    'INGRESS_RESERVED_MAC',
+    'The destination is a reserved link-local group address (01-80-C2-00-00-0X) that this bridge filters.',
+  ),
+  reason(
+    INGRESS_FRAME_TYPE,
+    'INGRESS_FRAME_TYPE',
+    'The port does not accept this kind of frame, tagged or untagged (acceptFrames).',
+  ),
+  reason(INGRESS_NO_PVID, 'INGRESS_NO_PVID', 'The frame has no VLAN ID and the port has no PVID to give it.'),
+  reason(INGRESS_VLAN, 'INGRESS_VLAN', "The port it arrived on is not in the member set of the frame's VLAN."),
+  reason(INGRESS_VID_RESERVED, 'INGRESS_VID_RESERVED', 'The frame carries VLAN ID 4095, which is reserved.'),
+  reason(
+    INGRESS_TUNNEL_CVID,
+    'INGRESS_TUNNEL_CVID',
+    'The tunnel port does not carry the customer VLAN of the frame, or the frame has none.',
+  ),
+  reason(
+    GUARD_STATIC_VIOLATION,
+    'GUARD_STATIC_VIOLATION',
+    'The source address is configured on another port and staticViolation is drop.',
+  ),
+  reason(GUARD_BLACKHOLE_SOURCE, 'GUARD_BLACKHOLE_SOURCE', 'The source address is a blackhole.'),
+  reason(LOOKUP_REFLECTION, 'LOOKUP_REFLECTION', 'The destination is on the port that the frame came from.'),
+  reason(LOOKUP_BLACKHOLE, 'LOOKUP_BLACKHOLE', 'The destination address is a blackhole.'),
+  reason(EGRESS_VLAN, 'EGRESS_VLAN', "The destination's port is not in the member set of the frame's VLAN."),
+  reason(
+    EGRESS_ISOLATED,
+    'EGRESS_ISOLATED',
+    'The two ports are kept apart: both isolated, of one split-horizon group, or of different bridges.',
+  ),
+  reason(EGRESS_PORT_STATE, 'EGRESS_PORT_STATE', "The destination's port is not forwarding (spanning-tree state)."),
+  reason(EGRESS_PORT_DOWN, 'EGRESS_PORT_DOWN', "The destination's port is down."),
+  reason(EGRESS_NO_PORT, 'EGRESS_NO_PORT', 'The frame is to be flooded, and no other port of its VLAN takes it.'),
+  reason(EGRESS_TOO_LONG, 'EGRESS_TOO_LONG', 'The frame is longer than the MTU of the port it would leave by allows.'),
+  reason(TX_RING_FULL, 'TX_RING_FULL', 'The device of the port it would leave by takes no more at the moment.'),
+  reason(TX_ERROR, 'TX_ERROR', 'The device of the port it would leave by refused the frame.'),
+];
+
+const byNumber: (DropReason | undefined)[] = [];
+for (const r of DROP_REASONS) byNumber[r.number] = r;
+
+/** The symbol of a reason, for the door to the outside. */
+export function reasonName(number: number): string {
+  return byNumber[number]?.name ?? `REASON_${number}`;
+}

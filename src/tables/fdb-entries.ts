@@ -1,0 +1,133 @@
+/**
+ * The FDB as control sees it: configured entries in and out, and reading it back. Allocates; never on the way
+ * of a frame.
+ */
+
+import {
+  erase,
+  FDB_KIND_NAMES,
+  type Fdb,
+  type FdbKindName,
+  isLive,
+  KIND_DYNAMIC,
+  KIND_MASK,
+  KIND_SHIFT,
+  keyHigh,
+  META_STALE,
+  META_USED,
+  NO_PORT,
+  PORT_MASK,
+  place,
+  probe,
+  resizeFdb,
+  startSlot,
+} from './fdb.ts';
+import { needsSweep, sweepAll } from './fdb-sweep.ts';
+
+export interface FdbRow {
+  fid: number;
+  macHigh: number;
+  macLow: number;
+  /** -1 = no port (local entries of a bridge, blackholes). */
+  port: number;
+  kind: FdbKindName;
+  /** Milliseconds since a learned entry was last seen; 0 for configured ones. */
+  idleMs: number;
+}
+
+/**
+ * Puts a configured entry, in place of whatever holds that address. `port` -1 for none. Configured entries
+ * always fit: the table grows when it must, and then true says that its arrays are new.
+ */
+export function putEntry(
+  fdb: Fdb,
+  fid: number,
+  macHigh: number,
+  macLow: number,
+  port: number,
+  kind: number,
+): { grown: boolean } {
+  removeEntry(fdb, fid, macHigh, macLow);
+  const high = keyHigh(macHigh, fid);
+  const word3 = (kind << KIND_SHIFT) | (port < 0 ? NO_PORT : port);
+  const low = macLow | 0;
+  let grown = false;
+  while (place(fdb, low, high, startSlot(fdb, low, high), 0, word3) < 0) {
+    resizeFdb(fdb, Math.ceil(fdb.meta[META_USED] * 1.25) + 1024);
+    grown = true;
+  }
+  return { grown };
+}
+
+/** Takes out the entry of this address, of whatever kind; false when there is none. */
+export function removeEntry(fdb: Fdb, fid: number, macHigh: number, macLow: number): boolean {
+  const high = keyHigh(macHigh, fid);
+  const low = macLow | 0;
+  const slot = probe(fdb, low, high, startSlot(fdb, low, high));
+  if (slot < 0) return false;
+  erase(fdb, slot);
+  return true;
+}
+
+/** Takes out every entry, configured ones too, that `match` says yes to; returns how many. */
+export function removeWhere(fdb: Fdb, match: (row: FdbRow) => boolean, nowMs: number): number {
+  let removed = 0;
+  for (const row of listEntries(fdb, nowMs)) {
+    if (match(row) && removeEntry(fdb, row.fid, row.macHigh, row.macLow)) removed++;
+  }
+  return removed;
+}
+
+export function findEntry(fdb: Fdb, fid: number, macHigh: number, macLow: number, nowMs: number): FdbRow | null {
+  const high = keyHigh(macHigh, fid);
+  const low = macLow | 0;
+  const slot = probe(fdb, low, high, startSlot(fdb, low, high));
+  return slot >= 0 && isLive(fdb, slot, nowMs) ? rowAt(fdb, slot, nowMs) : null;
+}
+
+/** Every entry that counts now, in table order. */
+export function* listEntries(fdb: Fdb, nowMs: number): Generator<FdbRow> {
+  // A snapshot of the key words: callers may remove entries while they iterate.
+  const slots: number[] = [];
+  for (let slot = 0; slot < fdb.slots; slot++) {
+    if (fdb.rec[(slot << 2) + 1] !== 0 && isLive(fdb, slot, nowMs)) slots.push(slot);
+  }
+  const rows = slots.map((slot) => rowAt(fdb, slot, nowMs));
+  yield* rows;
+}
+
+function rowAt(fdb: Fdb, slot: number, nowMs: number): FdbRow {
+  const at = slot << 2;
+  const high = fdb.rec[at + 1];
+  const word3 = fdb.rec[at + 3];
+  const kind = (word3 & KIND_MASK) >> KIND_SHIFT;
+  const port = word3 & PORT_MASK;
+  return {
+    fid: high & 0xffff,
+    macHigh: high >>> 16,
+    macLow: fdb.rec[at],
+    port: port === NO_PORT ? -1 : port,
+    kind: FDB_KIND_NAMES[kind],
+    idleMs: kind === KIND_DYNAMIC ? Math.max(0, (nowMs - fdb.rec[at + 2]) | 0) : 0,
+  };
+}
+
+/** Learned entries of a bridge, exactly. */
+export function learnedCount(fdb: Fdb, bridge: number, nowMs: number): number {
+  settle(fdb, nowMs);
+  return fdb.bridgeCount[bridge];
+}
+
+/** Takes out at once what has expired or was flushed, so that counts are exact. */
+export function settle(fdb: Fdb, nowMs: number): void {
+  if (fdb.meta[META_STALE] !== 0 || needsSweep(fdb, nowMs)) sweepAll(fdb, nowMs);
+}
+
+/**
+ * A port changed its bridge: its learned entries leave the old bridge's count. The caller has flushed the port.
+ */
+export function setPortBridge(fdb: Fdb, port: number, bridge: number, nowMs: number): void {
+  if (fdb.portBridge[port] === bridge) return;
+  sweepAll(fdb, nowMs);
+  fdb.portBridge[port] = bridge;
+}

@@ -1,0 +1,220 @@
+/**
+ * Learning: a source address was seen on a port.
+ *
+ * The common case, the address is known there, is a refresh in the caller's cache line. The rest is here: new
+ * addresses, moves, claims on configured entries, and the bounds: a limit per bridge, per port and per VLAN, of
+ * learned entries only. When one is reached, `fair` evicts the least recently used entry of the port that
+ * holds most, so that a storm of addresses on one port costs that port (ovs lib/mac-learning.h), `lru` the
+ * oldest of all, `refuse` learns nothing. Eviction per VLAN looks at a bounded number of old entries.
+ */
+
+import {
+  count,
+  erase,
+  type Fdb,
+  GENERATION_SHIFT,
+  generationOf,
+  isLive,
+  KIND_EXTERNAL,
+  KIND_MASK,
+  KIND_SHIFT,
+  META_STALE,
+  OVERFLOW_FAIR,
+  OVERFLOW_REFUSE,
+  PORT_MASK,
+  place,
+  STAT_EVICTED,
+  STAT_LEARNED,
+  STAT_MOVED,
+  STAT_REFUSED,
+  STAT_STATIC_VIOLATIONS,
+  uncount,
+} from './fdb.ts';
+import {
+  EVENT_EVICTED,
+  EVENT_LEARNED,
+  EVENT_MOVED,
+  EVENT_REFUSED,
+  EVENT_STATIC_VIOLATION,
+  writeEvent,
+} from './fdb-events.ts';
+import { moveToTail } from './fdb-links.ts';
+import { sweepAll } from './fdb-sweep.ts';
+
+/** What `learnSource` found. */
+export const LEARN_OK = 0;
+/** A configured entry holds this address on another port. */
+export const LEARN_STATIC_VIOLATION = 1;
+
+/** An entry's time and place in its list are renewed when they are older than this: LRU order is that exact. */
+export const REFRESH_MS = 100;
+/** Old entries looked at when a VLAN is full. */
+const FID_SEARCH = 64;
+
+/** A known source was seen again after REFRESH_MS: `slot` is its record and belongs to this port. */
+export function refreshSource(fdb: Fdb, slot: number, port: number, nowMs: number): void {
+  fdb.rec[(slot << 2) + 2] = nowMs;
+  moveToTail(fdb, slot, port);
+}
+
+/** Learns (fid, MAC) -> port, whatever `slot` (from `probe`, or -1) says of it. */
+export function learnSource(
+  fdb: Fdb,
+  slot: number,
+  low: number,
+  high: number,
+  start: number,
+  port: number,
+  nowMs: number,
+): number {
+  const fid = high & 0xffff;
+  if (slot < 0) {
+    learnNew(fdb, low, high, start, port, fid, nowMs);
+    return LEARN_OK;
+  }
+  const at = slot << 2;
+  const word3 = fdb.rec[at + 3];
+  const oldPort = word3 & PORT_MASK;
+  const kind = word3 & KIND_MASK;
+  if (kind !== 0) {
+    if (oldPort === port) return LEARN_OK;
+    if (kind >> KIND_SHIFT === KIND_EXTERNAL) {
+      // Told from outside, not pinned: traffic knows better where the host is now.
+      erase(fdb, slot);
+      if (learnNew(fdb, low, high, start, port, fid, nowMs)) {
+        fdb.stats[STAT_MOVED]++;
+        writeEvent(fdb.events, EVENT_MOVED, high, low, port, oldPort, nowMs);
+      }
+      return LEARN_OK;
+    }
+    fdb.stats[STAT_STATIC_VIOLATIONS]++;
+    writeEvent(fdb.events, EVENT_STATIC_VIOLATION, high, low, port, oldPort, nowMs);
+    return LEARN_STATIC_VIOLATION;
+  }
+  if (!isLive(fdb, slot, nowMs)) {
+    // Flushed or expired, not yet swept: as if it were not there.
+    erase(fdb, slot);
+    learnNew(fdb, low, high, start, port, fid, nowMs);
+    return LEARN_OK;
+  }
+  if (oldPort === port) {
+    refreshSource(fdb, slot, port, nowMs);
+    return LEARN_OK;
+  }
+  const limit = fdb.portLimit[port];
+  if (limit !== 0 && fdb.portCount[port] >= limit) {
+    // The new port is full: the move needs room there like any new address.
+    erase(fdb, slot);
+    if (!learnNew(fdb, low, high, start, port, fid, nowMs)) return LEARN_OK;
+  } else {
+    uncount(fdb, slot, oldPort, fid);
+    fdb.rec[at + 2] = nowMs;
+    fdb.rec[at + 3] = (generationOf(fdb, port, fid) << GENERATION_SHIFT) | port;
+    count(fdb, slot, port, fid);
+  }
+  fdb.stats[STAT_MOVED]++;
+  writeEvent(fdb.events, EVENT_MOVED, high, low, port, oldPort, nowMs);
+  return LEARN_OK;
+}
+
+/** Returns whether it was learned. */
+function learnNew(
+  fdb: Fdb,
+  low: number,
+  high: number,
+  start: number,
+  port: number,
+  fid: number,
+  nowMs: number,
+): boolean {
+  const word3 = (generationOf(fdb, port, fid) << GENERATION_SHIFT) | port;
+  let slot = makeRoom(fdb, port, fid, nowMs) ? place(fdb, low, high, start, nowMs, word3) : -1;
+  if (slot < 0 && fdb.meta[META_STALE] !== 0) {
+    sweepAll(fdb, nowMs);
+    slot = makeRoom(fdb, port, fid, nowMs) ? place(fdb, low, high, start, nowMs, word3) : -1;
+  }
+  if (slot < 0) {
+    fdb.stats[STAT_REFUSED]++;
+    writeEvent(fdb.events, EVENT_REFUSED, high, low, port, -1, nowMs);
+    return false;
+  }
+  count(fdb, slot, port, fid);
+  fdb.stats[STAT_LEARNED]++;
+  writeEvent(fdb.events, EVENT_LEARNED, high, low, port, -1, nowMs);
+  return true;
+}
+
+/** Sees to it that one more entry keeps within the limits of port, VLAN and bridge; false = it cannot. */
+function makeRoom(fdb: Fdb, port: number, fid: number, nowMs: number): boolean {
+  const bridge = fdb.portBridge[port];
+  if (bridge < 0) return false;
+  const overPort = fdb.portLimit[port] !== 0 && fdb.portCount[port] >= fdb.portLimit[port];
+  const overFid = fdb.fidLimit[fid] !== 0 && fdb.fidCount[fid] >= fdb.fidLimit[fid];
+  const overBridge = fdb.bridgeCount[bridge] >= fdb.bridgeLimit[bridge];
+  if (!overPort && !overFid && !overBridge) return true;
+  // After a flush the counts are too high: sweep before anybody is turned away or evicted for nothing.
+  if (fdb.meta[META_STALE] !== 0) {
+    sweepAll(fdb, nowMs);
+    return makeRoom(fdb, port, fid, nowMs);
+  }
+  const overflow = fdb.bridgeOverflow[bridge];
+  if (overflow === OVERFLOW_REFUSE) return false;
+  if (overPort) return evict(fdb, fdb.head[port], nowMs) && makeRoom(fdb, port, fid, nowMs);
+  if (overFid) return evict(fdb, oldestOfFid(fdb, bridge, fid, port), nowMs) && makeRoom(fdb, port, fid, nowMs);
+  const victim = overflow === OVERFLOW_FAIR ? fullestPort(fdb, bridge) : portWithOldest(fdb, bridge, nowMs);
+  return victim >= 0 && evict(fdb, fdb.head[victim], nowMs);
+}
+
+function evict(fdb: Fdb, slot: number, nowMs: number): boolean {
+  if (slot < 0) return false;
+  const at = slot << 2;
+  fdb.stats[STAT_EVICTED]++;
+  writeEvent(fdb.events, EVENT_EVICTED, fdb.rec[at + 1], fdb.rec[at], fdb.rec[at + 3] & PORT_MASK, -1, nowMs);
+  erase(fdb, slot);
+  return true;
+}
+
+/** The port of the bridge that holds most; the lowest number among equals. */
+function fullestPort(fdb: Fdb, bridge: number): number {
+  const { portCount, portBridge } = fdb;
+  let best = -1;
+  let most = 0;
+  for (let p = 0; p < portCount.length; p++) {
+    if (portCount[p] > most && portBridge[p] === bridge) {
+      most = portCount[p];
+      best = p;
+    }
+  }
+  return best;
+}
+
+function portWithOldest(fdb: Fdb, bridge: number, nowMs: number): number {
+  let best = -1;
+  let longest = -1;
+  for (let p = 0; p < fdb.head.length; p++) {
+    const slot = fdb.head[p];
+    if (slot < 0 || fdb.portBridge[p] !== bridge) continue;
+    const idle = (nowMs - fdb.rec[(slot << 2) + 2]) | 0;
+    if (idle > longest) {
+      longest = idle;
+      best = p;
+    }
+  }
+  return best;
+}
+
+/** An old entry of the VLAN: of the claiming port first, then of the others; -1 when none is near. */
+function oldestOfFid(fdb: Fdb, bridge: number, fid: number, port: number): number {
+  let budget = FID_SEARCH;
+  for (let s = fdb.head[port]; s >= 0 && budget > 0; s = fdb.next[s], budget--) {
+    if ((fdb.rec[(s << 2) + 1] & 0xffff) === fid) return s;
+  }
+  budget = FID_SEARCH;
+  for (let p = 0; p < fdb.head.length && budget > 0; p++) {
+    if (fdb.portBridge[p] !== bridge) continue;
+    for (let s = fdb.head[p]; s >= 0 && budget > 0; s = fdb.next[s], budget--) {
+      if ((fdb.rec[(s << 2) + 1] & 0xffff) === fid) return s;
+    }
+  }
+  return -1;
+}

@@ -1,0 +1,90 @@
+/**
+ * Sweeping: taking out what has expired and what flushes left behind.
+ *
+ * Lookups never believe an expired or flushed entry, so sweeping only makes room, counts and `aged` events
+ * right. It can be done in slices, so that a million entries never stall forwarding. A whole sweep remembers
+ * when the next entry can expire, and until then there is nothing to do.
+ */
+
+import {
+  erase,
+  type Fdb,
+  GENERATION_SHIFT,
+  generationOf,
+  KIND_MASK,
+  META_DUE_KNOWN,
+  META_DUE_MS,
+  META_FLUSHES,
+  META_MIN_AGE_MS,
+  META_STALE,
+  META_SWEEP_AT,
+  META_SWEEP_DUE_MS,
+  META_SWEEP_FLUSHES,
+  PORT_MASK,
+  STAT_AGED,
+} from './fdb.ts';
+import { EVENT_AGED, writeEvent } from './fdb-events.ts';
+
+/** Whether anything can have expired, or a flush left something to take out. */
+export function needsSweep(fdb: Fdb, nowMs: number): boolean {
+  const { meta } = fdb;
+  if (meta[META_STALE] !== 0 || meta[META_SWEEP_AT] !== 0 || meta[META_DUE_KNOWN] === 0) return true;
+  return ((nowMs - meta[META_DUE_MS]) | 0) > 0;
+}
+
+/** Sweeps the whole table. */
+export function sweepAll(fdb: Fdb, nowMs: number): void {
+  fdb.meta[META_SWEEP_AT] = 0;
+  sweepSlice(fdb, nowMs, fdb.slots);
+}
+
+/** Sweeps up to `most` slots from where the last slice ended; true when that completed a pass. */
+export function sweepSlice(fdb: Fdb, nowMs: number, most: number): boolean {
+  const { meta, rec, fidAgeMs } = fdb;
+  let slot = meta[META_SWEEP_AT];
+  if (slot === 0) {
+    meta[META_SWEEP_FLUSHES] = meta[META_FLUSHES];
+    // What is learned from now on cannot expire before this.
+    meta[META_SWEEP_DUE_MS] = (nowMs + meta[META_MIN_AGE_MS]) | 0;
+  }
+  const end = Math.min(slot + most, fdb.slots);
+  let due = meta[META_SWEEP_DUE_MS];
+  while (slot < end) {
+    const at = slot << 2;
+    const high = rec[at + 1];
+    const word3 = rec[at + 3];
+    if (high === 0 || (word3 & KIND_MASK) !== 0) {
+      slot++;
+      continue;
+    }
+    const fid = high & 0xffff;
+    const age = fidAgeMs[fid];
+    const expired = ((nowMs - rec[at + 2]) | 0) > age;
+    const flushed = word3 >>> GENERATION_SHIFT !== generationOf(fdb, word3 & PORT_MASK, fid);
+    if (expired || flushed) {
+      if (!flushed) {
+        fdb.stats[STAT_AGED]++;
+        writeEvent(fdb.events, EVENT_AGED, high, rec[at], word3 & PORT_MASK, -1, nowMs);
+      }
+      // The gap is closed from behind: look at this slot again.
+      erase(fdb, slot);
+      continue;
+    }
+    const expires = (rec[at + 2] + age) | 0;
+    if (((expires - due) | 0) < 0) due = expires;
+    slot++;
+  }
+  meta[META_SWEEP_DUE_MS] = due;
+  if (slot < fdb.slots) {
+    meta[META_SWEEP_AT] = slot;
+    return false;
+  }
+  meta[META_SWEEP_AT] = 0;
+  if (meta[META_FLUSHES] === meta[META_SWEEP_FLUSHES]) {
+    meta[META_STALE] = 0;
+    meta[META_FLUSHES] = 0;
+    meta[META_DUE_MS] = due;
+    meta[META_DUE_KNOWN] = 1;
+  }
+  return true;
+}

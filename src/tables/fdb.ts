@@ -1,0 +1,325 @@
+/**
+ * The forwarding database: (FID, MAC) -> port, learned from source addresses or configured.
+ *
+ * One idea: open addressing with linear probing over 16-byte records in one Int32Array, so that a lookup is
+ * usually one cache line, plus two link columns that string the learned entries of each port into a list, least
+ * recently used first, so that eviction is O(1) and fair. Deleting shifts the cluster back, so there are no
+ * tombstones and a storm of random addresses does not slow later lookups.
+ *
+ *   word 0   MAC bytes 2..5
+ *   word 1   MAC bytes 0..1 << 16 | FID           0 = empty (FID 0 does not exist)
+ *   word 2   milliseconds when last seen (learned entries)
+ *   word 3   generation << 16 | kind << 12 | port
+ *
+ * Flush by port or by FID (fdb-flush.ts) is one increment: a learned entry counts only while its generation equals the sum of
+ * its port's and its FID's. What a flush leaves behind is swept up later (fdb-sweep.ts), or at once when a
+ * limit or a reader needs exact counts.
+ *
+ * The hash is keyed (fdb-hash.ts) so that nobody outside can aim at one cluster. Sizing: 24 bytes a slot at a
+ * load of at most 0.8 is 30 bytes an entry.
+ *
+ * Limits: `fdb-learn.ts`. Nothing here throws or allocates on the way of a frame.
+ */
+
+import { createFdbEvents, type FdbEvents } from './fdb-events.ts';
+import { hashKey, makeSeed, slotOfHash } from './fdb-hash.ts';
+import { clearRecordLinks, linkTail, unlink } from './fdb-links.ts';
+import { sharedFloat64, sharedInt32 } from './shared.ts';
+
+// Kinds, in word 3. Only dynamic entries age, move, are counted against limits and are flushed.
+export const KIND_DYNAMIC = 0;
+export const KIND_STATIC = 1;
+export const KIND_STICKY = 2;
+export const KIND_LOCAL = 3;
+export const KIND_EXTERNAL = 4;
+export const KIND_BLACKHOLE = 5;
+export const FDB_KIND_NAMES = ['dynamic', 'static', 'sticky', 'local', 'external', 'blackhole'] as const;
+export type FdbKindName = (typeof FDB_KIND_NAMES)[number];
+
+/** The port of entries that belong to no port: local entries of a bridge, blackholes. */
+export const NO_PORT = 0xfff;
+export const PORT_MASK = 0xfff;
+export const KIND_SHIFT = 12;
+export const KIND_MASK = 0x7000;
+export const GENERATION_SHIFT = 16;
+
+export const OVERFLOW_FAIR = 0;
+export const OVERFLOW_LRU = 1;
+export const OVERFLOW_REFUSE = 2;
+
+/** Columns of `Fdb.stats`. */
+export const STAT_LEARNED = 0;
+export const STAT_MOVED = 1;
+export const STAT_AGED = 2;
+export const STAT_EVICTED = 3;
+export const STAT_REFUSED = 4;
+export const STAT_STATIC_VIOLATIONS = 5;
+export const STAT_NAMES = ['learned', 'moved', 'aged', 'evicted', 'refused', 'staticViolations'] as const;
+
+export interface Fdb {
+  /** Slots, not a power of two. */
+  slots: number;
+  /** slots / 2^32: turns a hash into a slot. */
+  scale: number;
+  /** 4 words per slot. */
+  rec: Int32Array;
+  /** Towards the older and the newer entry of the same port's list; -1 ends it. Learned entries only. */
+  prev: Int32Array;
+  next: Int32Array;
+  readonly seed: Int32Array;
+  /** Ends of the lists per port: head is the least recently used. */
+  readonly head: Int32Array;
+  readonly tail: Int32Array;
+  readonly portGeneration: Int32Array;
+  readonly fidGeneration: Int32Array;
+  /** Idle milliseconds after which a learned entry of the FID is gone; write with `setFidAge`. */
+  readonly fidAgeMs: Int32Array;
+  /** Learned entries per port, FID, bridge; after a flush too high until swept (see `meta`). */
+  readonly portCount: Int32Array;
+  readonly fidCount: Int32Array;
+  readonly bridgeCount: Int32Array;
+  /** 0 = no limit of its own. */
+  readonly portLimit: Int32Array;
+  readonly fidLimit: Int32Array;
+  readonly bridgeLimit: Int32Array;
+  /** OVERFLOW_* per bridge. */
+  readonly bridgeOverflow: Int32Array;
+  /** Bridge of each port, -1 = none: which lists compete for a bridge's room. */
+  readonly portBridge: Int32Array;
+  /** META_*. */
+  readonly meta: Int32Array;
+  readonly stats: Float64Array;
+  readonly events: FdbEvents;
+}
+
+/** Slots in use, of every kind, stale ones included. */
+export const META_USED = 0;
+/** 1 when a flush left stale entries behind: counts are too high until the next whole sweep. */
+export const META_STALE = 1;
+/** Flushes since a whole sweep began after the last of them: generations are 16 bits and must not come round. */
+export const META_FLUSHES = 2;
+/** Where the incremental sweep goes on. */
+export const META_SWEEP_AT = 3;
+/** META_FLUSHES as it was when the sweep under way began. */
+export const META_SWEEP_FLUSHES = 4;
+/** Earliest expiry that the sweep under way has seen (ms). */
+export const META_SWEEP_DUE_MS = 5;
+/** Nothing expires before this time (ms); holds while META_DUE_KNOWN is 1. */
+export const META_DUE_MS = 6;
+export const META_DUE_KNOWN = 7;
+/** The shortest age of any FID so far. */
+export const META_MIN_AGE_MS = 8;
+const META_WORDS = 9;
+
+export interface FdbSize {
+  /** Entries to make room for, learned and configured. */
+  entries: number;
+  ports: number;
+  fids: number;
+  bridges: number;
+  /** Seed of the keyed hash; the same seed gives the same table. */
+  seed: number;
+  /** Events kept until they are drained (rounded up to a power of two); 4,096 by default. */
+  events?: number;
+}
+
+const MAX_LOAD = 0.8;
+/** 802.1Q-2022 §8.8.3: recommended ageing time. */
+const DEFAULT_AGE_MS = 300_000;
+
+export function slotsFor(entries: number): number {
+  return Math.max(64, Math.ceil((entries + 1) / MAX_LOAD));
+}
+
+export function createFdb(size: FdbSize): Fdb {
+  const slots = slotsFor(size.entries);
+  return {
+    slots,
+    scale: slots / 2 ** 32,
+    rec: sharedInt32(slots * 4),
+    prev: sharedInt32(slots),
+    next: sharedInt32(slots),
+    seed: makeSeed(size.seed),
+    head: sharedInt32(size.ports).fill(-1),
+    tail: sharedInt32(size.ports).fill(-1),
+    portGeneration: sharedInt32(size.ports),
+    fidGeneration: sharedInt32(size.fids),
+    fidAgeMs: sharedInt32(size.fids).fill(DEFAULT_AGE_MS),
+    portCount: sharedInt32(size.ports),
+    fidCount: sharedInt32(size.fids),
+    bridgeCount: sharedInt32(size.bridges),
+    portLimit: sharedInt32(size.ports),
+    fidLimit: sharedInt32(size.fids),
+    bridgeLimit: sharedInt32(size.bridges),
+    bridgeOverflow: sharedInt32(size.bridges),
+    portBridge: sharedInt32(size.ports).fill(-1),
+    meta: firstMeta(),
+    stats: sharedFloat64(STAT_NAMES.length),
+    events: createFdbEvents(size.events ?? 4096),
+  };
+}
+
+function firstMeta(): Int32Array {
+  const meta = sharedInt32(META_WORDS);
+  meta[META_MIN_AGE_MS] = DEFAULT_AGE_MS;
+  return meta;
+}
+
+export function setFidAge(fdb: Fdb, fid: number, ageMs: number): void {
+  fdb.fidAgeMs[fid] = ageMs;
+  fdb.meta[META_MIN_AGE_MS] = Math.min(fdb.meta[META_MIN_AGE_MS], ageMs);
+  fdb.meta[META_DUE_KNOWN] = 0;
+}
+
+/** Word 1 of a key: MAC bytes 0..1 and the FID. */
+export function keyHigh(macHigh: number, fid: number): number {
+  return (macHigh << 16) | fid;
+}
+
+/** The generation that a learned entry of this port and FID must have to count. */
+export function generationOf(fdb: Fdb, port: number, fid: number): number {
+  return (fdb.portGeneration[port] + fdb.fidGeneration[fid]) & 0xffff;
+}
+
+/** Slot of the key, stale and expired entries included, or -1. `start` is slotOfHash(hashKey(...)). */
+export function probe(fdb: Fdb, low: number, high: number, start: number): number {
+  const { rec, slots } = fdb;
+  let slot = start;
+  for (;;) {
+    const at = slot << 2;
+    const word1 = rec[at + 1];
+    if (word1 === high && rec[at] === low) return slot;
+    if (word1 === 0) return -1;
+    if (++slot === slots) slot = 0;
+  }
+}
+
+export function startSlot(fdb: Fdb, low: number, high: number): number {
+  return slotOfHash(hashKey(fdb.seed, low, high), fdb.scale);
+}
+
+/** Whether the entry counts now: configured, or learned, not flushed and seen within its FID's age. */
+export function isLive(fdb: Fdb, slot: number, nowMs: number): boolean {
+  const at = slot << 2;
+  const word3 = fdb.rec[at + 3];
+  if ((word3 & KIND_MASK) !== 0) return true;
+  const fid = fdb.rec[at + 1] & 0xffff;
+  return (
+    word3 >>> GENERATION_SHIFT === generationOf(fdb, word3 & PORT_MASK, fid) &&
+    ((nowMs - fdb.rec[at + 2]) | 0) <= fdb.fidAgeMs[fid]
+  );
+}
+
+/**
+ * Puts a record where the probe for it ends. The caller knows that the key is absent. Returns the slot, or -1
+ * when the table is at its maximum load.
+ */
+export function place(fdb: Fdb, low: number, high: number, start: number, stampMs: number, word3: number): number {
+  if (fdb.meta[META_USED] >= Math.floor(fdb.slots * MAX_LOAD)) return -1;
+  const { rec, slots } = fdb;
+  let slot = start;
+  while (rec[(slot << 2) + 1] !== 0) if (++slot === slots) slot = 0;
+  const at = slot << 2;
+  rec[at] = low;
+  rec[at + 2] = stampMs;
+  rec[at + 3] = word3;
+  // The key word goes last: a reader on another thread sees no half-made entry.
+  rec[at + 1] = high;
+  fdb.meta[META_USED]++;
+  return slot;
+}
+
+/** Frees a slot, takes a learned entry off its list and counts, and closes the gap in the cluster. */
+export function erase(fdb: Fdb, slot: number): void {
+  const { rec, slots } = fdb;
+  const at = slot << 2;
+  const word3 = rec[at + 3];
+  if ((word3 & KIND_MASK) === 0) uncount(fdb, slot, word3 & PORT_MASK, rec[at + 1] & 0xffff);
+  let gap = slot;
+  let from = slot;
+  for (;;) {
+    if (++from === slots) from = 0;
+    const f = from << 2;
+    if (rec[f + 1] === 0) break;
+    const home = startSlot(fdb, rec[f], rec[f + 1]);
+    // An entry may move to the gap unless its home lies (cyclically) behind it: in (gap, from].
+    const stays = gap <= from ? home > gap && home <= from : home > gap || home <= from;
+    if (stays) continue;
+    moveRecord(fdb, from, gap);
+    gap = from;
+  }
+  rec[(gap << 2) + 1] = 0;
+  fdb.meta[META_USED]--;
+}
+
+function moveRecord(fdb: Fdb, from: number, to: number): void {
+  const { rec } = fdb;
+  const f = from << 2;
+  const t = to << 2;
+  rec[t] = rec[f];
+  rec[t + 2] = rec[f + 2];
+  rec[t + 3] = rec[f + 3];
+  rec[t + 1] = rec[f + 1];
+  if ((rec[f + 3] & KIND_MASK) !== 0) return;
+  const before = fdb.prev[from];
+  const after = fdb.next[from];
+  const port = rec[f + 3] & PORT_MASK;
+  fdb.prev[to] = before;
+  fdb.next[to] = after;
+  if (before < 0) fdb.head[port] = to;
+  else fdb.next[before] = to;
+  if (after < 0) fdb.tail[port] = to;
+  else fdb.prev[after] = to;
+}
+
+/** Adds a learned entry to its port's list and the counts. */
+export function count(fdb: Fdb, slot: number, port: number, fid: number): void {
+  linkTail(fdb, slot, port);
+  fdb.portCount[port]++;
+  fdb.fidCount[fid]++;
+  const bridge = fdb.portBridge[port];
+  if (bridge >= 0) fdb.bridgeCount[bridge]++;
+}
+
+/** Takes a learned entry off its port's list and the counts. */
+export function uncount(fdb: Fdb, slot: number, port: number, fid: number): void {
+  unlink(fdb, slot, port);
+  fdb.portCount[port]--;
+  fdb.fidCount[fid]--;
+  const bridge = fdb.portBridge[port];
+  if (bridge >= 0) fdb.bridgeCount[bridge]--;
+}
+
+/**
+ * Moves the table to `entries` entries of room. Control path: it allocates, and other threads must be given the
+ * new arrays.
+ */
+export function resizeFdb(fdb: Fdb, entries: number): void {
+  const old = fdb.rec;
+  const oldSlots = fdb.slots;
+  const order: number[] = [];
+  // Lists are rebuilt in their own order, configured entries have none.
+  for (let port = 0; port < fdb.head.length; port++) {
+    for (let s = fdb.head[port]; s >= 0; s = fdb.next[s]) order.push(s);
+  }
+  for (let s = 0; s < oldSlots; s++) {
+    if (old[(s << 2) + 1] !== 0 && (old[(s << 2) + 3] & KIND_MASK) !== 0) order.push(s);
+  }
+  const slots = slotsFor(Math.max(entries, order.length));
+  fdb.slots = slots;
+  fdb.scale = slots / 2 ** 32;
+  fdb.rec = sharedInt32(slots * 4);
+  fdb.prev = sharedInt32(slots);
+  fdb.next = sharedInt32(slots);
+  fdb.head.fill(-1);
+  fdb.tail.fill(-1);
+  fdb.meta[META_USED] = 0;
+  fdb.meta[META_SWEEP_AT] = 0;
+  for (const s of order) {
+    const at = s << 2;
+    const start = startSlot(fdb, old[at], old[at + 1]);
+    const slot = place(fdb, old[at], old[at + 1], start, old[at + 2], old[at + 3]);
+    if ((old[at + 3] & KIND_MASK) === 0) linkTail(fdb, slot, old[at + 3] & PORT_MASK);
+    else clearRecordLinks(fdb, slot);
+  }
+}
