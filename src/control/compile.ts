@@ -1,0 +1,146 @@
+/**
+ * Compile: the model into the columns that forwarding reads. Pure writing, no decisions of its own: each line
+ * says which configuration makes which bit.
+ */
+
+import type { ReservedMacPolicy } from '../config/types.ts';
+import { type DataplaneShared, LIMIT_MIN_MTU } from '../dataplane/dataplane.ts';
+import { clearRow, setBit } from '../tables/bitmap.ts';
+import {
+  FLOOD_BROADCAST,
+  FLOOD_MULTICAST,
+  FLOOD_UNKNOWN_UNICAST,
+  PORT_ACCEPT_TAGGED,
+  PORT_ACCEPT_UNTAGGED,
+  PORT_EXISTS,
+  PORT_HUB,
+  PORT_INGRESS_FILTERING,
+  PORT_LEARNING,
+  PORT_STATE_FORWARDS,
+  PORT_STATE_LEARNS,
+  PORT_STATIC_VIOLATION_DROPS,
+  PORT_TUNNEL,
+  PORT_TUNNEL_CVIDS,
+  PORT_UP,
+  TUNNEL_ROW_WORDS,
+} from '../tables/port-table.ts';
+import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
+import type { Port } from './model.ts';
+
+const TPID_C = 0x8100;
+const TPID_S = 0x88a8;
+const TPID_NONE = -1;
+
+/** Bit n filters 01-80-C2-00-00-0n (802.1Q-2022 tables 8-1 to 8-3); PAUSE (:01) is never forwarded. */
+export const RESERVED_MASKS: Record<ReservedMacPolicy, number> = {
+  'c-vlan': 0xffff,
+  's-vlan': 0b0100_0111_1111_1110,
+  tpmr: 0b0100_0000_0001_0110,
+  transparent: 0b0000_0000_0000_0010,
+};
+
+/** Writes everything about one port but whom it reaches. */
+export function compilePort(dp: DataplaneShared, port: Port): void {
+  const { ports, fdb } = dp;
+  const p = port.index;
+  const s = port.settings;
+  const bridge = port.bridge;
+  let flags = PORT_EXISTS;
+  if (bridge !== null) {
+    const b = bridge.settings;
+    const unaware = b.type === 'unaware';
+    if (port.up) flags |= PORT_UP;
+    if (s.state !== 'discarding') flags |= PORT_STATE_LEARNS;
+    if (s.state === 'forwarding') flags |= PORT_STATE_FORWARDS;
+    if (s.learning && b.learning && !b.hub) flags |= PORT_LEARNING;
+    if (s.ingressFiltering && !unaware) flags |= PORT_INGRESS_FILTERING;
+    if (unaware || s.acceptFrames !== 'tagged') flags |= PORT_ACCEPT_UNTAGGED;
+    if (!unaware && s.acceptFrames !== 'untagged') flags |= PORT_ACCEPT_TAGGED;
+    if (b.hub) flags |= PORT_HUB;
+    if (b.fdb.staticViolation === 'drop') flags |= PORT_STATIC_VIOLATION_DROPS;
+    const tunnel = s.mode === 'dot1q-tunnel' && !unaware;
+    if (tunnel) flags |= PORT_TUNNEL;
+    if (tunnel && s.tunnelCvids !== null) {
+      flags |= PORT_TUNNEL_CVIDS;
+      writeCustomerVids(ports.tunnelCvids, port.tunnelRow, s.tunnelCvids);
+    }
+    const bridgeTpid = b.type === 's-vlan' ? TPID_S : TPID_C;
+    ports.tpid[p] = unaware || tunnel ? TPID_NONE : bridgeTpid;
+    ports.pushTpid[p] = bridgeTpid;
+    ports.pvid[p] = unaware ? 0 : (s.pvid ?? -1);
+    ports.bridge[p] = bridge.index;
+    ports.vlanBase[p] = bridge.index * VIDS_PER_BRIDGE;
+    ports.reservedMac[p] = RESERVED_MASKS[b.reservedMac];
+    setBit(ports.flood, ports.width, FLOOD_UNKNOWN_UNICAST, p, s.unknownUnicastFlood && b.unknownUnicastFlood);
+    setBit(ports.flood, ports.width, FLOOD_MULTICAST, p, s.multicastFlood && b.multicastFlood);
+    setBit(ports.flood, ports.width, FLOOD_BROADCAST, p, s.broadcastFlood && b.broadcastFlood);
+  }
+  ports.tunnelRow[p] = Math.max(port.tunnelRow, 0);
+  ports.mtu[p] = s.mtu;
+  fdb.portLimit[p] = s.fdbMaxEntries;
+  ports.flags[p] = flags;
+}
+
+function writeCustomerVids(words: Int32Array, row: number, vids: readonly number[]): void {
+  clearRow(words, TUNNEL_ROW_WORDS, row);
+  for (const vid of vids) setBit(words, TUNNEL_ROW_WORDS, row, vid, true);
+}
+
+/** Writes whom every port may send to, and the smallest MTU. */
+export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
+  const { ports, limits } = dp;
+  const list = [...all];
+  let minMtu = 65_535;
+  for (const port of list) minMtu = Math.min(minMtu, port.settings.mtu);
+  limits[LIMIT_MIN_MTU] = minMtu;
+  // Ports that can receive at all, as one row per bridge; then each port's row is that row, minus a few.
+  const width = ports.width;
+  const receivers = new Map<number, Int32Array>();
+  const isolated = new Int32Array(width);
+  const groups = new Map<number, Int32Array>();
+  for (const port of list) {
+    const { bridge, settings, index } = port;
+    if (settings.isolated) setBit(isolated, width, 0, index, true);
+    if (settings.splitHorizonGroup !== 0)
+      setBit(rowOf(groups, settings.splitHorizonGroup, width), width, 0, index, true);
+    if (bridge === null || !port.up || settings.state !== 'forwarding') continue;
+    setBit(rowOf(receivers, bridge.index, width), width, 0, index, true);
+  }
+  for (const port of list) {
+    const row = port.index * width;
+    clearRow(ports.reach, width, port.index);
+    if (port.bridge === null) continue;
+    const base = rowOf(receivers, port.bridge.index, width);
+    const group = port.settings.splitHorizonGroup === 0 ? null : rowOf(groups, port.settings.splitHorizonGroup, width);
+    const canReceive = (base[port.index >> 5] >>> (port.index & 31)) & 1;
+    for (let w = 0; w < width; w++) {
+      let set = base[w];
+      if (port.settings.isolated) set &= ~isolated[w];
+      if (group !== null) set &= ~group[w];
+      ports.reach[row + w] = set;
+    }
+    setBit(ports.reach, width, port.index, port.index, port.settings.hairpin && canReceive !== 0);
+  }
+}
+
+function rowOf(rows: Map<number, Int32Array>, key: number, width: number): Int32Array {
+  let row = rows.get(key);
+  if (row === undefined) {
+    row = new Int32Array(width);
+    rows.set(key, row);
+  }
+  return row;
+}
+
+/** Makes a port number nobody's: nothing is accepted from it, nothing sent to it. */
+export function clearPort(dp: DataplaneShared, p: number): void {
+  const { ports } = dp;
+  ports.flags[p] = 0;
+  ports.pvid[p] = -1;
+  ports.tpid[p] = TPID_NONE;
+  clearRow(ports.reach, ports.width, p);
+  for (let q = 0; q < ports.capacity; q++) setBit(ports.reach, ports.width, q, p, false);
+  for (const kind of [FLOOD_UNKNOWN_UNICAST, FLOOD_MULTICAST, FLOOD_BROADCAST]) {
+    setBit(ports.flood, ports.width, kind, p, false);
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * Control: the only writer of tables besides learning.
+ *
+ * Every operation is checked against the model first and throws `ControlError` before anything is written, so
+ * that a refused change leaves nothing half-applied. It runs between batches on the forwarding thread: frames
+ * see the old or the new, never a mix. Operations are by name; numbers stay inside.
+ */
+
+import type { FdbOverflow } from '../config/types.ts';
+import { FID_COUNTERS, PORT_COUNTERS } from '../dataplane/counters.ts';
+import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import { REASON_COUNT } from '../dataplane/reasons.ts';
+import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
+import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE, resizeFdb, setFidAge } from '../tables/fdb.ts';
+import { removeWhere, setPortBridge } from '../tables/fdb-entries.ts';
+import { flushFid, flushPort } from '../tables/fdb-flush.ts';
+import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
+import { clearPort, compilePort, compileReach } from './compile.ts';
+import {
+  type Bridge,
+  type BridgeSettings,
+  ControlError,
+  DEFAULT_BRIDGE,
+  DEFAULT_PORT,
+  type Port,
+  type PortSettings,
+  type Vlan,
+} from './model.ts';
+
+const OVERFLOWS: Record<FdbOverflow, number> = { fair: OVERFLOW_FAIR, lru: OVERFLOW_LRU, refuse: OVERFLOW_REFUSE };
+/** The one VLAN of an unaware bridge. */
+export const UNAWARE_VID = 0;
+
+export interface ControlOptions {
+  /** The switch's clock, in milliseconds; only differences count. */
+  nowMs: () => number;
+}
+
+export class Control {
+  readonly dp: DataplaneShared;
+  readonly nowMs: () => number;
+  readonly bridges = new Map<string, Bridge>();
+  readonly ports = new Map<string, Port>();
+  /** Names by number, for reading tables back. */
+  readonly portByIndex: (Port | undefined)[] = [];
+  readonly vlanByFid: ({ bridge: Bridge; vlan: Vlan } | undefined)[] = [];
+  /** Told when tables have been moved to new memory. */
+  onTablesMoved: () => void = () => {};
+  private readonly tunnelRows: boolean[] = [];
+
+  constructor(dp: DataplaneShared, options: ControlOptions) {
+    this.dp = dp;
+    this.nowMs = options.nowMs;
+  }
+
+  // ---- bridges
+
+  addBridge(name: string, settings: Partial<BridgeSettings> = {}): Bridge {
+    if (this.bridges.has(name)) throw new ControlError(`bridge ${name} exists`);
+    const taken = new Set([...this.bridges.values()].map((b) => b.index));
+    let index = 0;
+    while (taken.has(index)) index++;
+    if (index >= this.dp.vlans.bridges) throw new ControlError(`no room for another bridge (${this.dp.vlans.bridges})`);
+    const bridge: Bridge = { index, name, settings: { ...DEFAULT_BRIDGE, ...settings }, vlans: new Map() };
+    if (bridge.settings.type === 'unaware') this.makeVlan(bridge, UNAWARE_VID, name, true);
+    this.bridges.set(name, bridge);
+    this.writeBridge(bridge);
+    return bridge;
+  }
+
+  /** Changes settings of a bridge; its type only while it has no ports. */
+  setBridge(name: string, patch: Partial<BridgeSettings>): void {
+    const bridge = this.bridge(name);
+    if (patch.type !== undefined && patch.type !== bridge.settings.type) {
+      if (this.portsOf(bridge).length !== 0) throw new ControlError(`bridge ${name} has ports: its type cannot change`);
+      const aware = patch.type !== 'unaware';
+      if (!aware || bridge.settings.type === 'unaware')
+        for (const vlan of [...bridge.vlans.values()]) this.dropVlan(bridge, vlan);
+      if (!aware) this.makeVlan(bridge, UNAWARE_VID, name, true);
+    }
+    bridge.settings = { ...bridge.settings, ...patch };
+    this.writeBridge(bridge);
+    for (const port of this.portsOf(bridge)) compilePort(this.dp, port);
+  }
+
+  removeBridge(name: string): void {
+    const bridge = this.bridge(name);
+    if (this.portsOf(bridge).length !== 0) throw new ControlError(`bridge ${name} still has ports`);
+    for (const vlan of [...bridge.vlans.values()]) this.dropVlan(bridge, vlan);
+    this.dp.fdb.bridgeLimit[bridge.index] = 0;
+    this.bridges.delete(name);
+  }
+
+  bridge(name: string): Bridge {
+    const bridge = this.bridges.get(name);
+    if (bridge === undefined) throw new ControlError(`no bridge ${name}`);
+    return bridge;
+  }
+
+  portsOf(bridge: Bridge): Port[] {
+    return [...this.ports.values()].filter((port) => port.bridge === bridge);
+  }
+
+  private writeBridge(bridge: Bridge): void {
+    const { fdb } = this.dp;
+    const { maxEntries, overflow, ageSeconds } = bridge.settings.fdb;
+    fdb.bridgeLimit[bridge.index] = maxEntries;
+    fdb.bridgeOverflow[bridge.index] = OVERFLOWS[overflow];
+    for (const vlan of bridge.vlans.values()) setFidAge(fdb, vlan.fid, ageSeconds * 1000);
+    let room = 0;
+    for (const b of this.bridges.values()) room += b.settings.fdb.maxEntries;
+    if (fdb.slots * 0.8 < room + 1) {
+      resizeFdb(fdb, room + 1024);
+      this.onTablesMoved();
+    }
+  }
+
+  // ---- VLANs
+
+  addVlan(bridgeName: string, vid: number, name = `vlan${vid}`, fdbMaxEntries = 0): Vlan {
+    const bridge = this.bridge(bridgeName);
+    this.checkVid(bridge, vid);
+    const vlan = bridge.vlans.get(vid) ?? this.makeVlan(bridge, vid, name, true);
+    vlan.name = name;
+    vlan.configured = true;
+    vlan.fdbMaxEntries = fdbMaxEntries;
+    this.dp.fdb.fidLimit[vlan.fid] = fdbMaxEntries;
+    return vlan;
+  }
+
+  /** Removes a VLAN and every membership in it. */
+  removeVlan(bridgeName: string, vid: number): void {
+    const bridge = this.bridge(bridgeName);
+    const vlan = bridge.vlans.get(vid);
+    if (vlan === undefined || vid === UNAWARE_VID) throw new ControlError(`bridge ${bridgeName} has no VLAN ${vid}`);
+    vlan.configured = true;
+    for (const port of this.portsOf(bridge)) if (port.members.has(vid)) this.removeMember(port.name, vid);
+    this.dropVlan(bridge, vlan);
+  }
+
+  private checkVid(bridge: Bridge, vid: number): void {
+    if (bridge.settings.type === 'unaware') throw new ControlError(`bridge ${bridge.name} is VLAN-unaware`);
+    if (!Number.isInteger(vid) || vid < 1 || vid > 4094) throw new ControlError(`${vid} is not a VLAN ID (1-4094)`);
+  }
+
+  private makeVlan(bridge: Bridge, vid: number, name: string, configured: boolean): Vlan {
+    const { vlans, fdb } = this.dp;
+    let fid = 1;
+    while (this.vlanByFid[fid] !== undefined) fid++;
+    if (fid >= vlans.capacity) throw new ControlError(`no room for another VLAN (${vlans.capacity - 1} in all)`);
+    const vlan: Vlan = { vid, fid, name, fdbMaxEntries: 0, configured };
+    bridge.vlans.set(vid, vlan);
+    this.vlanByFid[fid] = { bridge, vlan };
+    vlans.vid[fid] = vid;
+    vlans.bridge[fid] = bridge.index;
+    setFidAge(fdb, fid, bridge.settings.fdb.ageSeconds * 1000);
+    vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid] = fid;
+    return vlan;
+  }
+
+  private dropVlan(bridge: Bridge, vlan: Vlan): void {
+    const { vlans, fdb, counters } = this.dp;
+    vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vlan.vid] = 0;
+    removeWhere(fdb, (row) => row.fid === vlan.fid, this.nowMs());
+    flushFid(fdb, vlan.fid, this.nowMs());
+    fdb.fidLimit[vlan.fid] = 0;
+    // The row will be another VLAN's: what it counted goes to "no VLAN", so that the sums stay true.
+    for (let c = 0; c < FID_COUNTERS; c++) counters.fid[c] += counters.fid[vlan.fid * FID_COUNTERS + c];
+    for (let r = 0; r < REASON_COUNT; r++) counters.fidDrops[r] += counters.fidDrops[vlan.fid * REASON_COUNT + r];
+    counters.fid.fill(0, vlan.fid * FID_COUNTERS, (vlan.fid + 1) * FID_COUNTERS);
+    counters.fidDrops.fill(0, vlan.fid * REASON_COUNT, (vlan.fid + 1) * REASON_COUNT);
+    bridge.vlans.delete(vlan.vid);
+    this.vlanByFid[vlan.fid] = undefined;
+  }
+
+  // ---- ports
+
+  /** Attaches a port; `bridge` null leaves it alone. It starts with its link down. */
+  addPort(name: string, bridgeName: string | null, settings: Partial<PortSettings> = {}): Port {
+    if (this.ports.has(name)) throw new ControlError(`port ${name} exists`);
+    const bridge = bridgeName === null ? null : this.bridge(bridgeName);
+    let index = 0;
+    while (this.portByIndex[index] !== undefined) index++;
+    if (index >= this.dp.ports.capacity) throw new ControlError(`no room for another port (${this.dp.ports.capacity})`);
+    const port: Port = {
+      index,
+      name,
+      bridge: null,
+      settings: { ...DEFAULT_PORT, ...settings },
+      members: new Map(),
+      up: false,
+      tunnelRow: -1,
+    };
+    this.takeTunnelRow(port);
+    this.ports.set(name, port);
+    this.portByIndex[index] = port;
+    this.dp.counters.port.fill(0, index * PORT_COUNTERS, (index + 1) * PORT_COUNTERS);
+    this.dp.counters.portDrops.fill(0, index * REASON_COUNT, (index + 1) * REASON_COUNT);
+    this.attach(port, bridge);
+    return port;
+  }
+
+  /** Changes settings of a port. */
+  setPort(name: string, patch: Partial<PortSettings>): void {
+    const port = this.port(name);
+    const before = port.settings;
+    port.settings = { ...before, ...patch };
+    try {
+      this.takeTunnelRow(port);
+    } catch (error) {
+      port.settings = before;
+      throw error;
+    }
+    // 802.1D-2004 §7.9.2: a port that stops learning forgets what it learned.
+    if (port.settings.state === 'discarding' && before.state !== 'discarding') this.flushPortEntries(port);
+    compilePort(this.dp, port);
+    compileReach(this.dp, this.ports.values());
+  }
+
+  removePort(name: string): void {
+    const port = this.port(name);
+    this.detach(port);
+    if (port.tunnelRow >= 0) this.tunnelRows[port.tunnelRow] = false;
+    clearPort(this.dp, port.index);
+    this.ports.delete(name);
+    this.portByIndex[port.index] = undefined;
+    compileReach(this.dp, this.ports.values());
+  }
+
+  /** Puts the port into another bridge, or into none; its member set starts empty there. */
+  movePort(name: string, bridgeName: string | null): void {
+    const port = this.port(name);
+    const bridge = bridgeName === null ? null : this.bridge(bridgeName);
+    if (port.bridge === bridge) return;
+    this.detach(port);
+    this.attach(port, bridge);
+  }
+
+  /** Link up or down; down forgets what was learned on the port. */
+  setLink(name: string, up: boolean): void {
+    const port = this.port(name);
+    if (port.up === up) return;
+    port.up = up;
+    if (!up) this.flushPortEntries(port);
+    compilePort(this.dp, port);
+    compileReach(this.dp, this.ports.values());
+  }
+
+  port(name: string): Port {
+    const port = this.ports.get(name);
+    if (port === undefined) throw new ControlError(`no port ${name}`);
+    return port;
+  }
+
+  private attach(port: Port, bridge: Bridge | null): void {
+    const { fdb, vlans } = this.dp;
+    port.bridge = bridge;
+    setPortBridge(fdb, port.index, bridge === null ? -1 : bridge.index, this.nowMs());
+    if (bridge?.settings.type === 'unaware') {
+      const fid = bridge.vlans.get(UNAWARE_VID)!.fid;
+      setBit(vlans.member, vlans.width, fid, port.index, true);
+      setBit(vlans.untagged, vlans.width, fid, port.index, true);
+    }
+    if (bridge === null) clearPort(this.dp, port.index);
+    else compilePort(this.dp, port);
+    compileReach(this.dp, this.ports.values());
+  }
+
+  private detach(port: Port): void {
+    const { fdb, vlans } = this.dp;
+    removeWhere(fdb, (row) => row.port === port.index, this.nowMs());
+    this.flushPortEntries(port);
+    for (const vid of [...port.members.keys()]) this.leave(port, vid);
+    if (port.bridge?.settings.type === 'unaware') {
+      const fid = port.bridge.vlans.get(UNAWARE_VID)!.fid;
+      setBit(vlans.member, vlans.width, fid, port.index, false);
+      setBit(vlans.untagged, vlans.width, fid, port.index, false);
+    }
+    port.bridge = null;
+    setPortBridge(fdb, port.index, -1, this.nowMs());
+  }
+
+  private takeTunnelRow(port: Port): void {
+    if (port.settings.tunnelCvids === null || port.tunnelRow >= 0) return;
+    let row = 0;
+    while (this.tunnelRows[row]) row++;
+    const rows = this.dp.ports.tunnelCvids.length >> 7;
+    if (row >= rows) throw new ControlError(`no room for another tunnel port with a list of customer VLANs (${rows})`);
+    this.tunnelRows[row] = true;
+    port.tunnelRow = row;
+  }
+
+  private flushPortEntries(port: Port): void {
+    flushPort(this.dp.fdb, port.index, this.nowMs());
+  }
+
+  // ---- member sets
+
+  /** Makes the port a member of the VLAN (made where it does not exist), leaving untagged or tagged. */
+  setMember(portName: string, vid: number, untagged: boolean): void {
+    const port = this.port(portName);
+    const bridge = port.bridge;
+    if (bridge === null) throw new ControlError(`port ${portName} is in no bridge`);
+    this.checkVid(bridge, vid);
+    const vlan = bridge.vlans.get(vid) ?? this.makeVlan(bridge, vid, `vlan${vid}`, false);
+    const { vlans } = this.dp;
+    setBit(vlans.untagged, vlans.width, vlan.fid, port.index, untagged);
+    setBit(vlans.member, vlans.width, vlan.fid, port.index, true);
+    port.members.set(vid, untagged);
+  }
+
+  /** Ends a membership; entries on the port in that VLAN go, a PVID of that VLAN becomes none. */
+  removeMember(portName: string, vid: number): void {
+    const port = this.port(portName);
+    const bridge = port.bridge;
+    if (bridge === null || !port.members.has(vid)) throw new ControlError(`port ${portName} is not in VLAN ${vid}`);
+    const fid = bridge.vlans.get(vid)!.fid;
+    removeWhere(this.dp.fdb, (row) => row.fid === fid && row.port === port.index, this.nowMs());
+    this.leave(port, vid);
+  }
+
+  /** Takes the port out of the member set; the VLAN goes with its last member unless configuration lists it. */
+  private leave(port: Port, vid: number): void {
+    const bridge = port.bridge!;
+    const vlan = bridge.vlans.get(vid)!;
+    const { vlans } = this.dp;
+    setBit(vlans.member, vlans.width, vlan.fid, port.index, false);
+    setBit(vlans.untagged, vlans.width, vlan.fid, port.index, false);
+    port.members.delete(vid);
+    if (port.settings.pvid === vid) {
+      port.settings = { ...port.settings, pvid: null };
+      compilePort(this.dp, port);
+    }
+    if (vlan.configured || !rowIsEmpty(vlans.member, vlans.width, vlan.fid)) return;
+    if (this.portsOf(bridge).some((p) => p.settings.pvid === vid)) return;
+    this.dropVlan(bridge, vlan);
+  }
+
+  /** The VID for untagged frames of the port, null drops them. The port need not be a member. */
+  setPvid(portName: string, pvid: number | null): void {
+    const port = this.port(portName);
+    const bridge = port.bridge;
+    if (bridge === null) throw new ControlError(`port ${portName} is in no bridge`);
+    if (pvid !== null) {
+      this.checkVid(bridge, pvid);
+      if (!bridge.vlans.has(pvid)) this.makeVlan(bridge, pvid, `vlan${pvid}`, false);
+    }
+    port.settings = { ...port.settings, pvid };
+    compilePort(this.dp, port);
+  }
+
+  /** FID of a VLAN by name and number; VID null on an unaware bridge. */
+  fidOf(bridge: Bridge, vid: number | null): number {
+    if (vid === null && bridge.settings.type !== 'unaware')
+      throw new ControlError(`bridge ${bridge.name} needs a VLAN`);
+    const vlan = bridge.vlans.get(vid ?? UNAWARE_VID);
+    if (vlan === undefined) throw new ControlError(`bridge ${bridge.name} has no VLAN ${vid}`);
+    return vlan.fid;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * What control knows by name: bridges, their VLANs, ports. The data plane knows the same by number; `compile`
+ * writes the one into the other.
+ */
+
+import type { BridgeConfig, FdbConfig, PortConfig } from '../config/types.ts';
+
+export interface Bridge {
+  readonly index: number;
+  readonly name: string;
+  settings: BridgeSettings;
+  /** Name, own limit and FID per VID; an unaware bridge has the one VID 0. */
+  readonly vlans: Map<number, Vlan>;
+}
+
+/** A bridge's configuration without its name and VLANs. */
+export type BridgeSettings = Omit<BridgeConfig, 'name' | 'vlans'>;
+
+export interface Vlan {
+  readonly vid: number;
+  readonly fid: number;
+  name: string;
+  fdbMaxEntries: number;
+  /** Listed by configuration; others exist as long as a port is a member. */
+  configured: boolean;
+}
+
+export interface Port {
+  readonly index: number;
+  readonly name: string;
+  /** Null: attached to no bridge; it receives nothing and everything it brings is dropped. */
+  bridge: Bridge | null;
+  settings: PortSettings;
+  /** VID -> leaves untagged. On an unaware bridge empty. */
+  readonly members: Map<number, boolean>;
+  /** Link is there. */
+  up: boolean;
+  /** Row of customer VIDs in the port table, -1 = none. */
+  tunnelRow: number;
+}
+
+/** A port's configuration without name, bridge, adapter and member set. */
+export type PortSettings = Omit<PortConfig, 'name' | 'bridge' | 'adapter' | 'members'>;
+
+export class ControlError extends Error {
+  override readonly name = 'ControlError';
+}
+
+export const DEFAULT_FDB: FdbConfig = {
+  ageSeconds: 300,
+  maxEntries: 65_536,
+  overflow: 'fair',
+  staticViolation: 'forward',
+};
+
+export const DEFAULT_BRIDGE: BridgeSettings = {
+  type: 'c-vlan',
+  fdb: DEFAULT_FDB,
+  reservedMac: 'c-vlan',
+  hub: false,
+  learning: true,
+  unknownUnicastFlood: true,
+  multicastFlood: true,
+  broadcastFlood: true,
+};
+
+export const DEFAULT_PORT: PortSettings = {
+  mode: 'access',
+  pvid: null,
+  acceptFrames: 'all',
+  ingressFiltering: true,
+  tunnelCvids: null,
+  mtu: 1500,
+  state: 'forwarding',
+  learning: true,
+  unknownUnicastFlood: true,
+  multicastFlood: true,
+  broadcastFlood: true,
+  isolated: false,
+  splitHorizonGroup: 0,
+  hairpin: false,
+  fdbMaxEntries: 0,
+};

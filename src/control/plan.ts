@@ -1,0 +1,196 @@
+/**
+ * Plan and apply: the difference between two configurations as named actions, then their execution.
+ *
+ * The plan is pure: two configurations in, a list out, in an order in which every step is possible (what goes,
+ * then what changes, then what comes). Opening and closing adapters is the runtime's part; here a port is its
+ * place in the tables.
+ */
+
+import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VlanConfig } from '../config/types.ts';
+import type { Control } from './control.ts';
+import { addEntry, deleteEntry } from './fdb-control.ts';
+import type { BridgeSettings, PortSettings } from './model.ts';
+
+export type Action =
+  | { do: 'remove-entry'; entry: FdbEntryConfig }
+  | { do: 'remove-port'; port: string }
+  | { do: 'remove-vlan'; bridge: string; vid: number }
+  | { do: 'remove-bridge'; bridge: string }
+  | { do: 'add-bridge'; bridge: string; settings: BridgeSettings }
+  | { do: 'set-bridge'; bridge: string; settings: BridgeSettings }
+  | { do: 'add-vlan'; bridge: string; vlan: VlanConfig }
+  | { do: 'add-port'; port: PortConfig }
+  | { do: 'set-port'; port: string; settings: PortSettings }
+  | { do: 'remove-member'; port: string; vid: number }
+  | { do: 'set-member'; port: string; vid: number; untagged: boolean }
+  | { do: 'set-pvid'; port: string; pvid: number | null }
+  | { do: 'add-entry'; entry: FdbEntryConfig };
+
+/** The actions that turn `from` (null: nothing) into `to`. */
+export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
+  const old = {
+    bridges: byName(from?.bridges ?? []),
+    ports: byName(from?.ports ?? []),
+    entries: new Map((from?.fdbEntries ?? []).map((e) => [entryKey(e), e])),
+  };
+  const bridges = byName(to.bridges);
+  const entries = new Map(to.fdbEntries.map((e) => [entryKey(e), e]));
+  const ports = byName(to.ports);
+  const actions: Action[] = [];
+  // A bridge of another type is another bridge, a port with another adapter or bridge another port.
+  const keepsBridge = (b: BridgeConfig) => old.bridges.get(b.name)?.type === bridges.get(b.name)?.type;
+  const keepsPort = (p: PortConfig) => {
+    const before = old.ports.get(p.name);
+    const after = ports.get(p.name);
+    if (before === undefined || after === undefined) return false;
+    const bridge = bridges.get(after.bridge);
+    return (
+      before.bridge === after.bridge &&
+      same(before.adapter, after.adapter) &&
+      bridge !== undefined &&
+      keepsBridge(bridge)
+    );
+  };
+  const keepsEntry = (e: FdbEntryConfig) =>
+    same(old.entries.get(entryKey(e)), entries.get(entryKey(e))) &&
+    (e.port === null || keepsPort(ports.get(e.port) ?? ({ name: '' } as PortConfig)));
+
+  for (const entry of old.entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'remove-entry', entry });
+  for (const port of old.ports.values()) if (!keepsPort(port)) actions.push({ do: 'remove-port', port: port.name });
+  for (const bridge of old.bridges.values()) {
+    if (!keepsBridge(bridge)) {
+      actions.push({ do: 'remove-bridge', bridge: bridge.name });
+      continue;
+    }
+    const vids = new Set(bridges.get(bridge.name)?.vlans.map((v) => v.vid));
+    for (const { vid } of bridge.vlans) {
+      if (!vids.has(vid)) actions.push({ do: 'remove-vlan', bridge: bridge.name, vid });
+    }
+  }
+  for (const bridge of to.bridges) {
+    const before = keepsBridge(bridge) ? old.bridges.get(bridge.name) : undefined;
+    const settings = bridgeSettings(bridge);
+    if (before === undefined) actions.push({ do: 'add-bridge', bridge: bridge.name, settings });
+    else if (!same(bridgeSettings(before), settings)) actions.push({ do: 'set-bridge', bridge: bridge.name, settings });
+    const vlans = new Map(before?.vlans.map((v) => [v.vid, v]));
+    for (const vlan of bridge.vlans) {
+      if (!same(vlans.get(vlan.vid), vlan)) actions.push({ do: 'add-vlan', bridge: bridge.name, vlan });
+    }
+  }
+  for (const port of to.ports) {
+    if (keepsPort(port)) changePort(actions, old.ports.get(port.name)!, port);
+    else actions.push({ do: 'add-port', port });
+  }
+  for (const entry of entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'add-entry', entry });
+  return actions;
+}
+
+function changePort(actions: Action[], before: PortConfig, after: PortConfig): void {
+  const port = after.name;
+  const had = new Map(before.members.map((m) => [m.vid, m.untagged]));
+  const has = new Map(after.members.map((m) => [m.vid, m.untagged]));
+  for (const vid of had.keys()) if (!has.has(vid)) actions.push({ do: 'remove-member', port, vid });
+  for (const [vid, untagged] of has) {
+    if (had.get(vid) !== untagged) actions.push({ do: 'set-member', port, vid, untagged });
+  }
+  const settings = portSettings(after);
+  if (!same(portSettings(before), settings)) actions.push({ do: 'set-port', port, settings });
+  if (before.pvid !== after.pvid) actions.push({ do: 'set-pvid', port, pvid: after.pvid });
+}
+
+/** Carries out one action. Throws ControlError when the tables have no room for it. */
+export function apply(control: Control, action: Action): void {
+  switch (action.do) {
+    case 'remove-entry':
+      deleteEntry(control, action.entry.bridge, action.entry.vid, action.entry.mac);
+      return;
+    case 'remove-port':
+      control.removePort(action.port);
+      return;
+    case 'remove-vlan':
+      control.removeVlan(action.bridge, action.vid);
+      return;
+    case 'remove-bridge':
+      control.removeBridge(action.bridge);
+      return;
+    case 'add-bridge':
+      control.addBridge(action.bridge, action.settings);
+      return;
+    case 'set-bridge':
+      control.setBridge(action.bridge, action.settings);
+      return;
+    case 'add-vlan':
+      control.addVlan(action.bridge, action.vlan.vid, action.vlan.name, action.vlan.fdbMaxEntries);
+      return;
+    case 'add-port': {
+      const { port } = action;
+      control.addPort(port.name, port.bridge, portSettings(port));
+      for (const { vid, untagged } of port.members) control.setMember(port.name, vid, untagged);
+      return;
+    }
+    case 'set-port':
+      control.setPort(action.port, action.settings);
+      return;
+    case 'remove-member':
+      control.removeMember(action.port, action.vid);
+      return;
+    case 'set-member':
+      control.setMember(action.port, action.vid, action.untagged);
+      return;
+    case 'set-pvid':
+      control.setPvid(action.port, action.pvid);
+      return;
+    case 'add-entry':
+      addEntry(control, action.entry, true);
+      return;
+  }
+}
+
+/** One line for people. */
+export function describe(action: Action): string {
+  switch (action.do) {
+    case 'add-port':
+      return `add-port ${action.port.name} (${action.port.mode}, bridge ${action.port.bridge})`;
+    case 'remove-entry':
+    case 'add-entry':
+      return `${action.do} ${action.entry.mac} vlan ${action.entry.vid ?? '-'} ${action.entry.kind}`;
+    case 'add-vlan':
+      return `add-vlan ${action.bridge} ${action.vlan.vid} (${action.vlan.name})`;
+    case 'remove-vlan':
+      return `remove-vlan ${action.bridge} ${action.vid}`;
+    case 'set-member':
+      return `set-member ${action.port} vlan ${action.vid} ${action.untagged ? 'untagged' : 'tagged'}`;
+    case 'remove-member':
+      return `remove-member ${action.port} vlan ${action.vid}`;
+    case 'set-pvid':
+      return `set-pvid ${action.port} ${action.pvid ?? 'none'}`;
+    case 'remove-port':
+    case 'set-port':
+      return `${action.do} ${action.port}`;
+    default:
+      return `${action.do} ${action.bridge}`;
+  }
+}
+
+export function portSettings(port: PortConfig): PortSettings {
+  const { name: _name, bridge: _bridge, adapter: _adapter, members: _members, ...settings } = port;
+  return settings;
+}
+
+function bridgeSettings(bridge: BridgeConfig): BridgeSettings {
+  const { name: _name, vlans: _vlans, ...settings } = bridge;
+  return settings;
+}
+
+function byName<T extends { name: string }>(items: readonly T[]): Map<string, T> {
+  return new Map(items.map((item) => [item.name, item]));
+}
+
+function entryKey(entry: FdbEntryConfig): string {
+  return `${entry.bridge} ${entry.vid} ${entry.mac}`;
+}
+
+/** Both are plain data with keys in one order. */
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,65 @@
+/**
+ * Transmit: hand an egress list to what sends it, and keep the ledger true when it does not take all.
+ */
+
+import type { Batch } from './batch.ts';
+import { INDEX_MASK, SHAPE_ALT } from './batch.ts';
+import {
+  COPIES_LOST,
+  DELIVERED,
+  FID_COUNTERS,
+  FLOOD_COPIES,
+  PORT_COUNTERS,
+  TX_BYTES,
+  TX_DROPPED,
+  TX_FRAMES,
+} from './counters.ts';
+import type { Dataplane } from './dataplane.ts';
+import { REASON_COUNT, TX_ERROR, TX_RING_FULL } from './reasons.ts';
+
+/** What an adapter is to the data plane. */
+export interface Sender {
+  send(batch: Batch, list: Int32Array, start: number, count: number): number;
+  readonly lastError: number;
+}
+
+/** Sends what is in the port's egress list and empties it. `sender` null drops all as TX_ERROR. */
+export function transmit(dp: Dataplane, b: Batch, port: number, sender: Sender | null): void {
+  const { egress } = dp;
+  const count = egress.count[port];
+  if (count === 0) return;
+  const start = port * egress.capacity;
+  egress.count[port] = 0;
+  const sent = sender === null ? 0 : Math.min(count, Math.max(0, sender.send(b, egress.list, start, count)));
+  const row = port * PORT_COUNTERS;
+  let bytes = 0;
+  for (let k = start; k < start + sent; k++) {
+    const word = egress.list[k];
+    const i = word & INDEX_MASK;
+    bytes += word < SHAPE_ALT ? b.len[i] : b.altHeadLen[i] + b.altLen[i];
+  }
+  dp.counters.port[row + TX_FRAMES] += sent;
+  dp.counters.port[row + TX_BYTES] += bytes;
+  if (sent === count) return;
+  const reason = sender !== null && sender.lastError === 0 ? TX_RING_FULL : TX_ERROR;
+  for (let k = start + sent; k < start + count; k++) loseCopy(dp, b, egress.list[k] & INDEX_MASK, port, reason);
+}
+
+/** A copy of frame i could not leave by `port`: it was no delivery, and the last one makes the frame a drop. */
+function loseCopy(dp: Dataplane, b: Batch, i: number, port: number, reason: number): void {
+  const { port: ports, fid: fids, portDrops, fidDrops } = dp.counters;
+  const from = b.port[i] * PORT_COUNTERS;
+  const fid = b.fid[i] * FID_COUNTERS;
+  ports[port * PORT_COUNTERS + TX_DROPPED]++;
+  if (--b.copies[i] > 0) {
+    ports[from + FLOOD_COPIES]--;
+    fids[fid + FLOOD_COPIES]--;
+    ports[from + COPIES_LOST]++;
+    return;
+  }
+  ports[from + DELIVERED]--;
+  fids[fid + DELIVERED]--;
+  b.reason[i] = reason;
+  portDrops[b.port[i] * REASON_COUNT + reason]++;
+  fidDrops[b.fid[i] * REASON_COUNT + reason]++;
+}
