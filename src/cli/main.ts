@@ -1,0 +1,144 @@
+/**
+ * The command line: arguments to functions. Each command's work is in its own file and is loaded when it is
+ * called, so that `etherloom --help` is quick and a replay never touches the addon.
+ *
+ * Exit status: 0 success, 1 failure, 2 bad usage or input. Errors are one line on stderr.
+ */
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const n = Number(text);
+    if (!/^\d+$/.test(text) || n < least || n > most) throw new InvalidArgumentError(`valid are ${least}-${most}`);
+    return n;
+  };
+}
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
+/** Runs the command line and resolves with the exit status. */
+export async function main(args: string[]): Promise<number> {
+  let status = 0;
+  const program = new Command('etherloom')
+    .description('A VLAN-aware software switch: on TAP devices, on captures, as a library')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'etherloom: ')) })
+    .showSuggestionAfterError();
+
+  program
+    .command('run')
+    .description('run a switch until SIGINT or SIGTERM')
+    .option('-c, --config <file>', 'configuration, YAML or JSON')
+    .option('--port <spec>', 'NAME=ADAPTER:DEVICE,KEY=VALUE… instead of a file; repeat for each port', collect, [])
+    .option('--name <name>', 'name of the switch, where --port describes it')
+    .addHelpText(
+      'after',
+      '\nExample:\n  etherloom run --port p1=tap:tap1,access=10 --port p2=tap:tap2,trunk=10+20,native=1\n',
+    )
+    .action(async (o) => {
+      const { run } = await import('./run.ts');
+      status = await run({ config: o.config, ports: o.port, name: o.name });
+    });
+
+  program
+    .command('replay')
+    .description('put captures through a switch: captures and a ledger come out')
+    .requiredOption('-c, --config <file>', 'configuration; its ports take captures in place of their adapters')
+    .requiredOption('--in <port=capture>', 'what arrives on a port; repeat', collect, [])
+    .requiredOption('--out <dir>', 'where PORT.pcap is written for every port that sent something')
+    .option('--json', 'one JSON object on stdout')
+    .addOption(
+      new Option('--clock <clock>', 'packet: time of the capture; none: it stands still; wall: real time, paced')
+        .choices(['packet', 'none', 'wall'])
+        .default('packet'),
+    )
+    .option('--batch <frames>', 'frames processed together; the result is the same', wholeNumber(1, 256))
+    .addHelpText(
+      'after',
+      '\nExample:\n  etherloom replay -c switch.yaml --in p1=a.pcap --in p2=b.pcapng --out out --json\n',
+    )
+    .action(async (o) => {
+      const { replay } = await import('./replay.ts');
+      status = await replay({
+        config: o.config,
+        inputs: o.in,
+        out: o.out,
+        json: o.json === true,
+        clock: o.clock,
+        ...(o.batch === undefined ? {} : { batch: o.batch }),
+      });
+    });
+
+  program
+    .command('dissect <capture>')
+    .description('what is in a capture: addresses, tags, VXLAN, frame by frame; - reads stdin')
+    .option('--jsonl', 'one JSON object a frame')
+    .option('--vxlan-port <port>', 'UDP port of VXLAN', wholeNumber(1, 65_535))
+    .action(async (capture: string, o) => {
+      const { dissect } = await import('./dissect.ts');
+      status = await dissect(
+        capture,
+        { jsonl: o.jsonl === true, ...(o.vxlanPort === undefined ? {} : { vxlanPort: o.vxlanPort }) },
+        process.stdout,
+      );
+    });
+
+  program
+    .command('scenario <path...>')
+    .description('run conformance scenarios, files or folders, on the real data plane')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (paths: string[], o) => {
+      const { scenario } = await import('./scenario.ts');
+      status = await scenario(paths, { json: o.json === true });
+    });
+
+  program
+    .command('show <topic>')
+    .description('tables of a running switch: ports, fdb, vlans, drops, ledger')
+    .option('--json', 'JSON instead of text')
+    .option('--socket <path>', 'control socket')
+    .option('--name <name>', 'name of the switch')
+    .option('--vlan <vid>', 'fdb: only this VLAN', wholeNumber(1, 4094))
+    .option('--port <name>', 'fdb: only this port')
+    .option('--mac <address>', 'fdb: only this address')
+    .action(async (topic: string, o) => {
+      const { show } = await import('./show.ts');
+      status = await show(topic, { ...o, json: o.json === true });
+    });
+
+  program
+    .command('bench <name...>')
+    .description('benchmarks beside their peers: S1 S2 S3 S5 S12 S13, or micro')
+    .option('--json', 'one JSON object a benchmark on stdout')
+    .option('--rounds <n>', 'rounds of each', wholeNumber(1, 1000))
+    .option('--seconds <n>', 'seconds a round', wholeNumber(1, 600))
+    .option('--svg <file>', 'write a chart')
+    .action(async (names: string[], o) => {
+      const { runBench } = await import('./bench.ts');
+      status = await runBench(names, { ...o, json: o.json === true });
+    });
+
+  program
+    .command('demo')
+    .description('four hosts, two VLANs, two switches: live with privileges, else by replay')
+    .option('--replay', 'by replay even with privileges')
+    .action(async (o) => {
+      const { demo } = await import('./demo.ts');
+      status = await demo({ replay: o.replay === true });
+    });
+
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    throw error;
+  }
+}
