@@ -12,6 +12,7 @@ const mayImport = {
   control: ['config', 'tables', 'protocols', 'dataplane', 'wire'],
   adapters: ['dataplane', 'pcap', 'wire', 'tables'],
   metrics: ['dataplane', 'tables', 'wire', 'control'],
+  library: ['runtime', 'control', 'config', 'dataplane', 'tables', 'wire', 'adapters', 'pcap'],
   api: ['config', 'control', 'metrics', 'dataplane', 'tables', 'wire'],
 };
 const pure = ['wire', 'tables', 'dataplane', 'protocols', 'pcap', 'control'];
@@ -37,6 +38,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/adapters/' },
       to: { path: '^native/' },
+    },
+    {
+      name: 'library-needs-no-addon',
+      severity: 'error',
+      comment: 'importing the package loads no native code, opens nothing and does no I/O',
+      from: { path: '^src/(index[.]ts|library/)' },
+      to: { path: '^(native/|src/adapters/(native|tap|udp|poller|file-source))', reachable: true },
     },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     { name: 'not-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

@@ -1,0 +1,59 @@
+/**
+ * The configuration that stands: control's model read back as the plain data that the loader makes.
+ *
+ * Every change goes to the model, whoever makes it, so a plan always starts from what is true and never from what
+ * was once loaded.
+ */
+
+import type { FdbEntryConfig, FdbEntryKind, PortConfig, SwitchConfig, VlanMembership } from '../config/types.ts';
+import { type Control, UNAWARE_VID } from '../control/control.ts';
+import { fdbEntries } from '../control/fdb-control.ts';
+import type { Bridge, Port } from '../control/model.ts';
+
+export function currentConfig(control: Control, name: string): SwitchConfig {
+  const bridges = [...control.bridges.values()].map((bridge) => ({
+    name: bridge.name,
+    ...bridge.settings,
+    vlans: vlansOf(bridge),
+  }));
+  const ports: PortConfig[] = [];
+  for (const port of control.ports.values()) if (port.bridge !== null) ports.push(portConfig(port, port.bridge));
+  return { name, bridges, ports, fdbEntries: configuredEntries(control), hashSeed: null, controlSocket: null };
+}
+
+function vlansOf(bridge: Bridge) {
+  if (bridge.settings.type === 'unaware') return [];
+  return [...bridge.vlans.values()]
+    .map(({ vid, name, fdbMaxEntries }) => ({ vid, name, fdbMaxEntries }))
+    .sort((a, b) => a.vid - b.vid);
+}
+
+function portConfig(port: Port, bridge: Bridge): PortConfig {
+  const members: VlanMembership[] = [...port.members]
+    .map(([vid, untagged]) => ({ vid, untagged }))
+    .sort((a, b) => a.vid - b.vid);
+  // The order of keys is that of the loader: plan compares texts.
+  const { mode, pvid, acceptFrames, ingressFiltering, tunnelCvids, ...rest } = port.settings;
+  const adapter = { kind: 'memory', options: {} };
+  return {
+    name: port.name,
+    bridge: bridge.name,
+    adapter,
+    mode,
+    pvid,
+    members,
+    acceptFrames,
+    ingressFiltering,
+    tunnelCvids,
+    ...rest,
+  };
+}
+
+function configuredEntries(control: Control): FdbEntryConfig[] {
+  const entries: FdbEntryConfig[] = [];
+  for (const { bridge, vid, mac, port, kind } of fdbEntries(control)) {
+    if (kind === 'dynamic') continue;
+    entries.push({ bridge, vid: vid === UNAWARE_VID ? null : vid, mac, port, kind: kind satisfies FdbEntryKind });
+  }
+  return entries;
+}

@@ -1,0 +1,364 @@
+/**
+ * A switch inside a program, on the caller's thread and the caller's clock.
+ *
+ * The one idea: `send` is a whole turn. It copies the frame in, forwards it, hands every copy to the listeners of
+ * its ports, and only then returns, so that a test needs no waiting and two equal runs are equal.
+ *
+ * Errors are thrown at the caller: `ConfigError` for a wrong configuration (with its path), `ControlError` for a
+ * change that cannot be made (nothing is changed then), `RangeError` for a frame no switch could hold. What
+ * listeners throw is thrown by the call that caused the frame, after everything has been forwarded.
+ */
+
+import { EventEmitter } from 'node:events';
+import { MemoryAdapter } from '../adapters/memory.ts';
+import type { PortConfig } from '../config/types.ts';
+import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
+import { ControlError } from '../control/model.ts';
+import { type Action, apply, describe, plan, portSettings } from '../control/plan.ts';
+import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
+import { needsSweep } from '../tables/fdb-sweep.ts';
+import { type Clock, realClock } from './clock.ts';
+import {
+  type ConfigInput,
+  type FdbEntryInput,
+  type PortInput,
+  type PortPatch,
+  readConfig,
+  readEntry,
+  readPatch,
+  readPort,
+} from './config-input.ts';
+import { type Ledger, type PortCounters, portCounters, readLedger } from './counters.ts';
+import { currentConfig } from './current.ts';
+import type { HookPlace, IngressHook, SwitchEvents } from './events.ts';
+import { Forwarder } from './forwarder.ts';
+import { type PortHost, SwitchPort } from './port.ts';
+import { type FrameInput, vidOf } from './result.ts';
+import { Teller } from './teller.ts';
+
+export interface SwitchOptions {
+  /** Drives ageing and stamps frames; the machine's when left out. */
+  clock?: Clock;
+  /** Sweeps expired addresses once a second, without keeping the process alive. Default: only on the real clock. */
+  autoTick?: boolean;
+  /** Seed of the tables' keyed hash, 0..2^32-1; before `switch.hashSeed`, random without either. */
+  seed?: number;
+  /** Frames forwarded together by `sendBatch`, 1..4096; 256 when left out. What is forwarded does not depend on it. */
+  batch?: number;
+  /** Copies that a port without a listener keeps for `receive()`; 1,024 when left out. */
+  queueFrames?: number;
+  /** Frames that listeners and hooks may send in answer to one batch, and to each other; 100,000 when left out. */
+  maxAnswers?: number;
+}
+
+const BATCH = 256;
+const MAX_BATCH = 4096;
+const QUEUE_FRAMES = 1024;
+const MAX_ANSWERS = 100_000;
+const TICK_MS = 1000;
+/** Slots swept between two readings of the event ring, which holds 4,096 events: one slot makes at most one. */
+const SWEEP_SLOTS = 4096;
+const LARGE_SLOTS = 16;
+const NO_EVENTS = { link: () => {}, readable: () => {} };
+
+/** `vid` is needed on a bridge with VLANs; `bridge` is the default bridge when left out. */
+export interface VlanAddress {
+  vid?: number | null;
+  bridge?: string;
+}
+
+export class Switch extends EventEmitter<SwitchEvents> {
+  /** The switch's name. */
+  readonly name: string;
+  readonly #core: SwitchCore;
+  readonly #clock: Clock;
+  readonly #forwarder: Forwarder;
+  readonly #teller: Teller;
+  readonly #ports = new Map<string, SwitchPort>();
+  readonly #queueFrames: number;
+  readonly #timer: NodeJS.Timeout | null;
+  readonly #host: PortHost;
+  #closed = false;
+
+  /** Use `createSwitch`. */
+  constructor(config: ConfigInput | string, options: SwitchOptions) {
+    super();
+    const loaded = readConfig(config);
+    const batch = whole('batch', options.batch ?? BATCH, 1, MAX_BATCH);
+    const maxAnswers = whole('maxAnswers', options.maxAnswers ?? MAX_ANSWERS, 0, 2 ** 31);
+    const seed = whole('seed', options.seed ?? loaded.hashSeed ?? randomSeed(), 0, 2 ** 32 - 1);
+    this.#queueFrames = whole('queueFrames', options.queueFrames ?? QUEUE_FRAMES, 0, 1 << 20);
+    const clock = options.clock ?? realClock();
+    this.name = loaded.name;
+    this.#clock = clock;
+    this.#core = new SwitchCore({
+      ...sizeFor(loaded),
+      seed,
+      batch,
+      smallSlots: batch * 2 + 64,
+      largeSlots: LARGE_SLOTS,
+      nowMs: () => clock.nowMs(),
+    });
+    this.#teller = new Teller(this.#core, this, (call) => this.#forwarder.guard(call));
+    this.#forwarder = new Forwarder(this.#core, clock, maxAnswers, this.#teller);
+    this.#host = this.#makeHost();
+    configure(this.#core, loaded);
+    for (const port of loaded.ports) this.#open(port);
+    const autoTick = options.autoTick ?? options.clock === undefined;
+    this.#timer = autoTick ? setInterval(() => this.tick(), TICK_MS).unref() : null;
+  }
+
+  // ---- ports
+
+  /** The ports, in the order in which they came. */
+  get ports(): SwitchPort[] {
+    return [...this.#ports.values()];
+  }
+
+  /** Throws ControlError when there is none of that name. */
+  port(name: string): SwitchPort {
+    const port = this.#ports.get(name);
+    if (port === undefined) throw new ControlError(`no port ${name}`);
+    return port;
+  }
+
+  /** Frames that arrive on several ports, forwarded in this order, in batches. */
+  send(arrivals: Iterable<{ port: string; frame: FrameInput }>): void {
+    this.#forwarder.sendAll(named(this, arrivals));
+  }
+
+  /** Adds a port, with the keys that it has in a file; its link is up. */
+  addPort(name: string, input: PortInput = {}): SwitchPort {
+    this.#mayRestructure();
+    const { control } = this.#core;
+    const config = readPort(control, name, input);
+    control.addPort(name, config.bridge, portSettings(config));
+    try {
+      for (const { vid, untagged } of config.members) control.setMember(name, vid, untagged);
+      if (config.pvid !== null) control.setPvid(name, config.pvid);
+    } catch (error) {
+      control.removePort(name);
+      throw error;
+    }
+    return this.#open(config);
+  }
+
+  /** Removes a port with everything learned and configured on it. Its counters go with it. */
+  removePort(name: string): void {
+    this.#mayRestructure();
+    this.#remove(this.port(name));
+    this.#core.control.removePort(name);
+  }
+
+  /** Changes settings of a port: state, flags, limits, mtu, acceptFrames, ingressFiltering. */
+  setPort(name: string, patch: PortPatch): void {
+    this.port(name);
+    this.#core.control.setPort(name, readPatch(this.#core.control, name, patch));
+  }
+
+  // ---- VLANs
+
+  /** Adds a VLAN to a bridge, or renames and limits one. A VLAN that a port joins needs no adding. */
+  addVlan(vid: number, options: { name?: string; fdbMaxEntries?: number; bridge?: string } = {}): void {
+    const { name = `vlan${vid}`, fdbMaxEntries = 0, bridge = this.#defaultBridge() } = options;
+    this.#core.control.addVlan(bridge, vid, name, whole('fdbMaxEntries', fdbMaxEntries, 0, 2 ** 20));
+  }
+
+  /** Removes a VLAN with its members and addresses; a PVID of that VLAN becomes none. */
+  removeVlan(vid: number, bridge: string = this.#defaultBridge()): void {
+    this.#mayRestructure();
+    this.#core.control.removeVlan(bridge, vid);
+  }
+
+  /** Makes the port a member of the VLAN, whose frames leave it with the tag or without. */
+  setMember(port: string, vid: number, shape: 'tagged' | 'untagged'): void {
+    if (shape !== 'tagged' && shape !== 'untagged') throw new TypeError(`${shape} is neither tagged nor untagged`);
+    this.#core.control.setMember(port, vid, shape === 'untagged');
+  }
+
+  removeMember(port: string, vid: number): void {
+    this.#mayRestructure();
+    this.#core.control.removeMember(port, vid);
+  }
+
+  /** The VID of the port's untagged and priority-tagged frames; null drops them. */
+  setPvid(port: string, pvid: number | null): void {
+    this.#core.control.setPvid(port, pvid);
+  }
+
+  // ---- the FDB
+
+  /** Every entry that counts now, by bridge, VLAN and address. */
+  fdb(bridge?: string): FdbEntryView[] {
+    return fdbEntries(this.#core.control, bridge);
+  }
+
+  /** Adds a configured entry, `static` unless told; a learned one makes way, a configured one refuses. */
+  addFdbEntry(entry: FdbEntryInput): void {
+    addEntry(this.#core.control, readEntry(this.#core.control, entry, this.#defaultBridge()));
+  }
+
+  /** Removes the entry of an address, learned or configured; throws ControlError when there is none. */
+  deleteFdbEntry(entry: VlanAddress & { mac: string }): void {
+    deleteEntry(this.#core.control, entry.bridge ?? this.#defaultBridge(), entry.vid ?? null, entry.mac);
+  }
+
+  /** Forgets what was learned: on a port, in a VLAN, in a bridge, or everywhere. */
+  flushFdb(what: VlanAddress & { port?: string } = {}): void {
+    const { port, vid } = what;
+    const bridge = what.bridge ?? (vid === undefined || vid === null ? undefined : this.#defaultBridge());
+    flush(this.#core.control, {
+      ...(port === undefined ? {} : { port }),
+      ...(vid === undefined ? {} : { vid }),
+      ...(bridge === undefined || port !== undefined ? {} : { bridge }),
+    });
+  }
+
+  // ---- the whole configuration
+
+  /** What `apply` would do, one line per action. */
+  plan(config: ConfigInput | string): string[] {
+    return this.#plan(config).map(describe);
+  }
+
+  /**
+   * Changes the switch into what `config` describes, keeping what is in both: links, learned addresses, counters.
+   * Returns the actions taken. The name and the hash seed stay those of the beginning.
+   */
+  apply(config: ConfigInput | string): string[] {
+    this.#mayRestructure();
+    const actions = this.#plan(config);
+    for (const action of actions) {
+      if (action.do === 'remove-port') this.#remove(this.port(action.port));
+      apply(this.#core.control, action);
+      if (action.do === 'add-port') this.#open(action.port);
+    }
+    return actions.map(describe);
+  }
+
+  #plan(config: ConfigInput | string): Action[] {
+    return plan(currentConfig(this.#core.control, this.name), readConfig(config));
+  }
+
+  // ---- counters
+
+  /** Counters of every port. */
+  counters(): Record<string, PortCounters> {
+    const all: Record<string, PortCounters> = {};
+    for (const port of this.#ports.values()) all[port.name] = port.counters();
+    return all;
+  }
+
+  /** Dropped frames of all ports, by reason. */
+  drops(): Record<string, number> {
+    return this.ledger().total.drops;
+  }
+
+  /** Where every frame went. */
+  ledger(): Ledger {
+    return readLedger(this.#core.control);
+  }
+
+  // ---- hooks and time
+
+  /**
+   * Calls `hook` for every frame that arrives, before it is forwarded, until the returned function is called. A
+   * hook that throws is removed and reported as `hookFailed`. Without hooks a frame pays nothing for them.
+   */
+  hook(place: HookPlace, hook: IngressHook): () => void {
+    if (place !== 'ingress') throw new TypeError(`there is no hook ${JSON.stringify(place)}; valid is "ingress"`);
+    if (typeof hook !== 'function') throw new TypeError('a hook is a function');
+    return this.#forwarder.addHook(hook);
+  }
+
+  /**
+   * Takes out every address that has expired by the clock, which makes the `aged` events. Forwarding never
+   * believes an expired address, swept or not.
+   */
+  tick(): void {
+    if (this.#closed || this.#forwarder.inTurn) return;
+    const { fdb } = this.#core.dp;
+    while (needsSweep(fdb, this.#clock.nowMs() | 0)) {
+      const done = this.#core.tick(SWEEP_SLOTS);
+      this.#teller.fdbEvents();
+      if (done) break;
+    }
+    this.#forwarder.throwFailures();
+  }
+
+  /** Ends the switch: no timer, no more frames. Tables and counters can still be read. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#forwarder.close();
+    for (const adapter of this.#core.adapters) adapter?.close();
+  }
+
+  // ---- opening and closing ports
+
+  #makeHost(): PortHost {
+    const { control, dp } = this.#core;
+    const forwarder = this.#forwarder;
+    return {
+      send: (port, frame, options) => forwarder.sendOne(port, frame, options.truncated ?? false),
+      sendBatch: (port, frames) => forwarder.sendAll(onPort(port, frames)),
+      isUp: (port) => control.port(port.name).up,
+      counters: (port) => portCounters(dp.counters, control.port(port.name).index),
+      setLink: (port, up) => {
+        if (control.port(port.name).up === up) return;
+        control.setLink(port.name, up);
+        this.emit(up ? 'portUp' : 'portDown', { port: port.name });
+      },
+      leaves: (port) => forwarder.leaves(port),
+      describe: (batch, index, info) => {
+        info.from = this.#teller.nameOf(batch.port[index]);
+        info.vid = vidOf(batch, index);
+        info.timeUs = batch.timeUs[index];
+      },
+      failed: (error) => forwarder.failed(error),
+    };
+  }
+
+  #open(config: PortConfig): SwitchPort {
+    const options = { device: config.name, mtu: config.mtu, queueFrames: this.#queueFrames };
+    const adapter = new MemoryAdapter(options, { arena: this.#core.dp.arena, events: NO_EVENTS });
+    const port = new SwitchPort(config.name, this.#host, adapter);
+    this.#ports.set(config.name, port);
+    this.#core.attach(config.name, adapter);
+    return port;
+  }
+
+  #remove(port: SwitchPort): void {
+    this.#core.detach(port.name)?.close();
+    port.isRemoved = true;
+    this.#ports.delete(port.name);
+  }
+
+  #mayRestructure(): void {
+    if (!this.#forwarder.inTurn) return;
+    throw new ControlError('ports and VLANs cannot go while a frame is being delivered; do it after send() returns');
+  }
+
+  #defaultBridge(): string {
+    for (const name of this.#core.control.bridges.keys()) return name;
+    throw new ControlError('the switch has no bridge');
+  }
+}
+
+function* named(sw: Switch, arrivals: Iterable<{ port: string; frame: FrameInput }>) {
+  for (const { port, frame } of arrivals) yield { port: sw.port(port), frame };
+}
+
+function* onPort(port: SwitchPort, frames: Iterable<FrameInput>) {
+  for (const frame of frames) yield { port, frame };
+}
+
+function whole(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(`${name}: ${value} is not a whole number in ${min}..${max}`);
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0];
+}
