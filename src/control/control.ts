@@ -47,6 +47,8 @@ export class Control {
   /** Told when tables have been moved to new memory. */
   onTablesMoved: () => void = () => {};
   private readonly tunnelRows: boolean[] = [];
+  /** No FID below is free. */
+  private firstFid = 1;
 
   constructor(dp: DataplaneShared, options: ControlOptions) {
     this.dp = dp;
@@ -134,7 +136,11 @@ export class Control {
     const vlan = bridge.vlans.get(vid);
     if (vlan === undefined || vid === UNAWARE_VID) throw new ControlError(`bridge ${bridgeName} has no VLAN ${vid}`);
     vlan.configured = true;
-    for (const port of this.portsOf(bridge)) if (port.members.has(vid)) this.removeMember(port.name, vid);
+    for (const port of this.portsOf(bridge)) {
+      if (port.members.has(vid)) this.removeMember(port.name, vid);
+      // A PVID needs no membership.
+      if (port.settings.pvid === vid) this.setPvid(port.name, null);
+    }
     this.dropVlan(bridge, vlan);
   }
 
@@ -145,8 +151,10 @@ export class Control {
 
   private makeVlan(bridge: Bridge, vid: number, name: string, configured: boolean): Vlan {
     const { vlans, fdb } = this.dp;
-    let fid = 1;
+    // All below are taken: thousands of VLANs are added one after the other.
+    let fid = this.firstFid;
     while (this.vlanByFid[fid] !== undefined) fid++;
+    this.firstFid = fid;
     if (fid >= vlans.capacity) throw new ControlError(`no room for another VLAN (${vlans.capacity - 1} in all)`);
     const vlan: Vlan = { vid, fid, name, fdbMaxEntries: 0, configured };
     bridge.vlans.set(vid, vlan);
@@ -171,6 +179,7 @@ export class Control {
     counters.fidDrops.fill(0, vlan.fid * REASON_COUNT, (vlan.fid + 1) * REASON_COUNT);
     bridge.vlans.delete(vlan.vid);
     this.vlanByFid[vlan.fid] = undefined;
+    this.firstFid = Math.min(this.firstFid, vlan.fid);
   }
 
   // ---- ports
@@ -271,6 +280,7 @@ export class Control {
     removeWhere(fdb, (row) => row.port === port.index, this.nowMs());
     this.flushPortEntries(port);
     for (const vid of [...port.members.keys()]) this.leave(port, vid);
+    if (port.bridge !== null && port.settings.pvid !== null) this.setPvid(port.name, null);
     if (port.bridge?.settings.type === 'unaware') {
       const fid = port.bridge.vlans.get(UNAWARE_VID)!.fid;
       setBit(vlans.member, vlans.width, fid, port.index, false);
@@ -331,8 +341,14 @@ export class Control {
       port.settings = { ...port.settings, pvid: null };
       compilePort(this.dp, port);
     }
+    this.dropUnused(bridge, vlan);
+  }
+
+  /** A VLAN that nobody listed goes with its last member and its last PVID. */
+  private dropUnused(bridge: Bridge, vlan: Vlan): void {
+    const { vlans } = this.dp;
     if (vlan.configured || !rowIsEmpty(vlans.member, vlans.width, vlan.fid)) return;
-    if (this.portsOf(bridge).some((p) => p.settings.pvid === vid)) return;
+    if (this.portsOf(bridge).some((p) => p.settings.pvid === vlan.vid)) return;
     this.dropVlan(bridge, vlan);
   }
 
@@ -345,8 +361,10 @@ export class Control {
       this.checkVid(bridge, pvid);
       if (!bridge.vlans.has(pvid)) this.makeVlan(bridge, pvid, `vlan${pvid}`, false);
     }
+    const before = port.settings.pvid === null ? undefined : bridge.vlans.get(port.settings.pvid);
     port.settings = { ...port.settings, pvid };
     compilePort(this.dp, port);
+    if (before !== undefined) this.dropUnused(bridge, before);
   }
 
   /** FID of a VLAN by name and number; VID null on an unaware bridge. */

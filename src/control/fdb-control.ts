@@ -95,6 +95,13 @@ export function deleteEntry(control: Control, bridgeName: string, vid: number | 
   }
 }
 
+/** What holds the address now, or null. */
+export function entryKind(control: Control, bridgeName: string, vid: number | null, mac: string): FdbKindName | null {
+  const fid = control.fidOf(control.bridge(bridgeName), vid);
+  const { high, low } = macOf(mac);
+  return findEntry(control.dp.fdb, fid, high, low, control.nowMs())?.kind ?? null;
+}
+
 /** Forgets learned entries: of a bridge, of a VLAN or of a port. */
 export function flush(control: Control, what: { bridge?: string; vid?: number | null; port?: string }): void {
   const now = control.nowMs();
@@ -110,13 +117,16 @@ export function flush(control: Control, what: { bridge?: string; vid?: number | 
     flushPort(fdb, control.port(what.port).index, now);
     return;
   }
-  for (const bridge of what.bridge === undefined ? control.bridges.values() : [control.bridge(what.bridge)]) {
-    if (what.vid !== undefined && what.vid !== null) {
-      flushFid(fdb, control.fidOf(bridge, what.vid), now);
-      continue;
-    }
-    for (const vlan of bridge.vlans.values()) flushFid(fdb, vlan.fid, now);
+  const bridges = what.bridge === undefined ? [...control.bridges.values()] : [control.bridge(what.bridge)];
+  const { vid } = what;
+  if (vid !== undefined && vid !== null) {
+    // Of all bridges those that have the VLAN: a refusal half-way would leave the others flushed.
+    const having = what.bridge === undefined ? bridges.filter((bridge) => bridge.vlans.has(vid)) : bridges;
+    if (having.length === 0) throw new ControlError(`no bridge has VLAN ${vid}`);
+    for (const bridge of having) flushFid(fdb, control.fidOf(bridge, vid), now);
+    return;
   }
+  for (const bridge of bridges) for (const vlan of bridge.vlans.values()) flushFid(fdb, vlan.fid, now);
 }
 
 /** Every entry that counts now, by bridge, VLAN and address. */

@@ -8,7 +8,7 @@
 
 import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VlanConfig } from '../config/types.ts';
 import type { Control } from './control.ts';
-import { addEntry, deleteEntry } from './fdb-control.ts';
+import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
 import type { BridgeSettings, PortSettings } from './model.ts';
 
 export type Action =
@@ -51,9 +51,16 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
       keepsBridge(bridge)
     );
   };
-  const keepsEntry = (e: FdbEntryConfig) =>
-    same(old.entries.get(entryKey(e)), entries.get(entryKey(e))) &&
-    (e.port === null || keepsPort(ports.get(e.port) ?? ({ name: '' } as PortConfig)));
+  const keepsEntry = (e: FdbEntryConfig) => {
+    const bridge = bridges.get(e.bridge);
+    const port = e.port === null ? null : ports.get(e.port);
+    return (
+      same(old.entries.get(entryKey(e)), entries.get(entryKey(e))) &&
+      bridge !== undefined &&
+      keepsBridge(bridge) &&
+      (port === null || (port !== undefined && keepsPort(port)))
+    );
+  };
 
   for (const entry of old.entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'remove-entry', entry });
   for (const port of old.ports.values()) if (!keepsPort(port)) actions.push({ do: 'remove-port', port: port.name });
@@ -77,32 +84,41 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
       if (!same(vlans.get(vlan.vid), vlan)) actions.push({ do: 'add-vlan', bridge: bridge.name, vlan });
     }
   }
+  const vidsOf = new Map(to.bridges.map((b) => [b.name, new Set(b.vlans.map((v) => v.vid))]));
   for (const port of to.ports) {
-    if (keepsPort(port)) changePort(actions, old.ports.get(port.name)!, port);
+    if (keepsPort(port)) changePort(actions, old.ports.get(port.name)!, port, vidsOf.get(port.bridge)!);
     else actions.push({ do: 'add-port', port });
   }
   for (const entry of entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'add-entry', entry });
   return actions;
 }
 
-function changePort(actions: Action[], before: PortConfig, after: PortConfig): void {
+/** `vids` are the VLANs that the port's bridge will have. */
+function changePort(actions: Action[], before: PortConfig, after: PortConfig, vids: ReadonlySet<number>): void {
   const port = after.name;
   const had = new Map(before.members.map((m) => [m.vid, m.untagged]));
   const has = new Map(after.members.map((m) => [m.vid, m.untagged]));
-  for (const vid of had.keys()) if (!has.has(vid)) actions.push({ do: 'remove-member', port, vid });
+  // With a membership goes the PVID, which the port may have without one: it is set again below.
+  let loses = false;
+  for (const vid of had.keys()) {
+    if (has.has(vid)) continue;
+    loses ||= vid === after.pvid;
+    // A VLAN that goes takes its memberships along.
+    if (vids.has(vid)) actions.push({ do: 'remove-member', port, vid });
+  }
   for (const [vid, untagged] of has) {
     if (had.get(vid) !== untagged) actions.push({ do: 'set-member', port, vid, untagged });
   }
   const settings = portSettings(after);
   if (!same(portSettings(before), settings)) actions.push({ do: 'set-port', port, settings });
-  if (before.pvid !== after.pvid) actions.push({ do: 'set-pvid', port, pvid: after.pvid });
+  if (loses || before.pvid !== after.pvid) actions.push({ do: 'set-pvid', port, pvid: after.pvid });
 }
 
 /** Carries out one action. Throws ControlError when the tables have no room for it. */
 export function apply(control: Control, action: Action): void {
   switch (action.do) {
     case 'remove-entry':
-      deleteEntry(control, action.entry.bridge, action.entry.vid, action.entry.mac);
+      removeConfigured(control, action.entry);
       return;
     case 'remove-port':
       control.removePort(action.port);
@@ -125,7 +141,12 @@ export function apply(control: Control, action: Action): void {
     case 'add-port': {
       const { port } = action;
       control.addPort(port.name, port.bridge, portSettings(port));
-      for (const { vid, untagged } of port.members) control.setMember(port.name, vid, untagged);
+      try {
+        for (const { vid, untagged } of port.members) control.setMember(port.name, vid, untagged);
+      } catch (error) {
+        control.removePort(port.name);
+        throw error;
+      }
       return;
     }
     case 'set-port':
@@ -144,6 +165,12 @@ export function apply(control: Control, action: Action): void {
       addEntry(control, action.entry, true);
       return;
   }
+}
+
+/** Takes out a configured entry. An external one may be gone: it moves with the traffic and ages then. */
+function removeConfigured(control: Control, { bridge, vid, mac }: FdbEntryConfig): void {
+  const kind = entryKind(control, bridge, vid, mac);
+  if (kind !== null && kind !== 'dynamic') deleteEntry(control, bridge, vid, mac);
 }
 
 /** One line for people. */
@@ -190,7 +217,12 @@ function entryKey(entry: FdbEntryConfig): string {
   return `${entry.bridge} ${entry.vid} ${entry.mac}`;
 }
 
-/** Both are plain data with keys in one order. */
+/** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */
 function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every(
+    (key) => Object.hasOwn(b, key) && same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
+  );
 }

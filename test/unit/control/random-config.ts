@@ -1,0 +1,122 @@
+/**
+ * Random configurations, small enough that two of them often share bridges, ports, VLANs and entries.
+ */
+import fc from 'fast-check';
+import { normalise } from '../../../src/config/normalise.ts';
+import type { SwitchConfig } from '../../../src/config/types.ts';
+
+const VIDS = [1, 10, 20, 30, 4094];
+const PORTS = ['p1', 'p2', 'p3', 'p4'];
+const BRIDGES = ['loom0', 'br1', 'br2'];
+const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:00:00:00:03'];
+
+const flag = fc.boolean();
+const vids = fc.uniqueArray(fc.constantFrom(...VIDS), { maxLength: 4 });
+
+const bridge = fc.record({
+  type: fc.constantFrom('c-vlan', 'c-vlan', 's-vlan', 'unaware'),
+  hub: fc.constantFrom(false, false, false, true),
+  learning: flag,
+  unknownUnicastFlood: flag,
+  multicastFlood: flag,
+  reservedMac: fc.constantFrom('c-vlan', 's-vlan', 'tpmr', 'transparent'),
+  fdb: fc.record({
+    ageSeconds: fc.constantFrom(10, 300),
+    maxEntries: fc.constantFrom(2, 100),
+    overflow: fc.constantFrom('fair', 'lru', 'refuse'),
+    staticViolation: fc.constantFrom('forward', 'drop'),
+  }),
+  vlans: fc.dictionary(fc.constantFrom(...VIDS.map(String)), fc.record({ fdbMaxEntries: fc.constantFrom(0, 1, 5) })),
+});
+
+const modes = fc.oneof(
+  fc.record({ mode: fc.constant('access'), vlan: fc.constantFrom(...VIDS) }),
+  fc.record({ mode: fc.constant('trunk'), vlans: vids.filter((v) => v.length > 0) }),
+  fc.record({ mode: fc.constant('trunk'), vlans: vids, native: fc.constantFrom(...VIDS) }),
+  fc
+    .record({
+      mode: fc.constant('hybrid'),
+      tagged: vids,
+      untagged: vids,
+      pvid: fc.oneof(fc.constant('none'), fc.constantFrom(...VIDS)),
+      ingressFiltering: fc.constant(false),
+    })
+    .map((port) => ({ ...port, untagged: port.untagged.filter((vid) => !port.tagged.includes(vid)) })),
+  fc.record({ mode: fc.constant('dot1q-tunnel'), vlan: fc.constantFrom(...VIDS) }),
+  fc.record({
+    mode: fc.constant('dot1q-tunnel'),
+    vlan: fc.constantFrom(...VIDS),
+    cvids: fc.constantFrom('5', '5,7-9'),
+  }),
+);
+
+const port = fc.record({
+  bridge: fc.constantFrom(...BRIDGES),
+  vlans: modes,
+  rest: fc.record({
+    mtu: fc.constantFrom(1500, 9000),
+    state: fc.constantFrom('forwarding', 'forwarding', 'learning', 'discarding'),
+    learning: flag,
+    multicastFlood: flag,
+    isolated: flag,
+    splitHorizonGroup: fc.constantFrom(0, 0, 1, 2),
+    hairpin: flag,
+    fdbMaxEntries: fc.constantFrom(0, 1),
+  }),
+});
+
+const entry = fc.record({
+  mac: fc.constantFrom(...MACS),
+  vlan: fc.constantFrom(...VIDS),
+  port: fc.option(fc.constantFrom(...PORTS)),
+  bridge: fc.constantFrom(...BRIDGES),
+  kind: fc.constantFrom('static', 'sticky', 'local', 'external', 'blackhole'),
+});
+
+/** Entries that do not fit the rest are left out; what remains is valid. */
+export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
+  .record({
+    bridges: fc.dictionary(fc.constantFrom('br1', 'br2'), bridge),
+    main: bridge,
+    ports: fc.dictionary(fc.constantFrom(...PORTS), port),
+    entries: fc.array(entry, { maxLength: 6 }),
+  })
+  .map(({ bridges, main, ports, entries }) => {
+    const types = new Map(Object.entries({ loom0: main, ...bridges }).map(([name, b]) => [name, b.type]));
+    const withVlans = (b: typeof main) => {
+      const { vlans, ...rest } = b;
+      return b.type === 'unaware' ? rest : { ...rest, vlans };
+    };
+    const { vlans, ...main0 } = main;
+    const raw = {
+      switch: main0,
+      ...(main.type === 'unaware' ? {} : { vlans }),
+      bridges: Object.fromEntries(Object.entries(bridges).map(([name, b]) => [name, withVlans(b)])),
+      ports: Object.fromEntries(
+        Object.entries(ports)
+          .filter(([, p]) => types.has(p.bridge))
+          .map(([name, p]) => {
+            const mode = types.get(p.bridge) === 'unaware' ? {} : p.vlans;
+            return [name, { adapter: 'memory', bridge: p.bridge, ...mode, ...p.rest }];
+          }),
+      ),
+    };
+    const base = load(raw);
+    const fdb: unknown[] = [];
+    for (const e of entries) {
+      const unaware = types.get(e.bridge) === 'unaware';
+      const { vlan, port: name, ...rest } = e;
+      const candidate = { ...rest, ...(unaware ? {} : { vlan }), ...(name === null ? {} : { port: name }) };
+      try {
+        load({ ...raw, fdb: [...fdb, candidate] });
+        fdb.push(candidate);
+      } catch {
+        // Not of this configuration.
+      }
+    }
+    return fdb.length === 0 ? base : load({ ...raw, fdb });
+  });
+
+export function load(raw: unknown): SwitchConfig {
+  return normalise(raw, { place: (path) => ({ file: 'random', line: 0, column: 0, path: path.join('.') }) });
+}

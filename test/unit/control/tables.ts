@@ -1,0 +1,87 @@
+/**
+ * The tables of a switch by name, so that two switches that numbered their ports and VLANs differently compare.
+ */
+import type { Control } from '../../../src/control/control.ts';
+import { fdbEntries } from '../../../src/control/fdb-control.ts';
+import type { Port } from '../../../src/control/model.ts';
+import type { DataplaneShared } from '../../../src/dataplane/dataplane.ts';
+import { hasBit } from '../../../src/tables/bitmap.ts';
+import { PORT_TUNNEL_CVIDS, TUNNEL_ROW_WORDS } from '../../../src/tables/port-table.ts';
+import { VIDS_PER_BRIDGE } from '../../../src/tables/vlan-table.ts';
+
+export function tablesOf(control: Control) {
+  const { dp } = control;
+  const all = [...control.ports.values()];
+  const names = (words: Int32Array, width: number, row: number) =>
+    all
+      .filter((port) => hasBit(words, width, row, port.index))
+      .map((port) => port.name)
+      .sort();
+  const ports = Object.fromEntries(all.map((port) => [port.name, portOf(dp, port, names)]));
+  const vlans: Record<string, unknown> = {};
+  for (const bridge of control.bridges.values()) {
+    for (let vid = 0; vid < VIDS_PER_BRIDGE; vid++) {
+      const fid = dp.vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid];
+      if (fid === 0) continue;
+      vlans[`${bridge.name} ${vid}`] = {
+        name: bridge.vlans.get(vid)?.name,
+        vid: dp.vlans.vid[fid],
+        bridge: dp.vlans.bridge[fid] === bridge.index,
+        member: names(dp.vlans.member, dp.vlans.width, fid),
+        untagged: names(dp.vlans.untagged, dp.vlans.width, fid),
+        limit: dp.fdb.fidLimit[fid],
+        ageMs: dp.fdb.fidAgeMs[fid],
+      };
+    }
+  }
+  const bridges = Object.fromEntries(
+    [...control.bridges.values()].map(({ name, index }) => [
+      name,
+      { limit: dp.fdb.bridgeLimit[index], overflow: dp.fdb.bridgeOverflow[index] },
+    ]),
+  );
+  const entries = fdbEntries(control).filter((entry) => entry.kind !== 'dynamic');
+  return { ports, vlans, bridges, entries, minMtu: dp.limits[0] };
+}
+
+function portOf(dp: DataplaneShared, port: Port, names: (words: Int32Array, width: number, row: number) => string[]) {
+  const { ports, fdb } = dp;
+  const p = port.index;
+  const flags = ports.flags[p];
+  const row = ports.tunnelRow[p] * TUNNEL_ROW_WORDS;
+  return {
+    flags,
+    pvid: ports.pvid[p],
+    tpid: ports.tpid[p],
+    pushTpid: ports.pushTpid[p],
+    mtu: ports.mtu[p],
+    reservedMac: ports.reservedMac[p],
+    bridge: port.bridge !== null && ports.bridge[p] === port.bridge.index && fdb.portBridge[p] === port.bridge.index,
+    reach: names(ports.reach, ports.width, p),
+    floods: [0, 1, 2].map((kind) => hasBit(ports.flood, ports.width, kind, p)),
+    limit: fdb.portLimit[p],
+    cvids: (flags & PORT_TUNNEL_CVIDS) === 0 ? null : [...ports.tunnelCvids.subarray(row, row + TUNNEL_ROW_WORDS)],
+  };
+}
+
+/** Every word that forwarding reads, to see that nothing changed. */
+export function wordsOf(control: Control) {
+  const { ports, vlans, fdb, limits } = control.dp;
+  const columns = [
+    ...[ports.flags, ports.bridge, ports.vlanBase, ports.pvid, ports.tpid, ports.pushTpid, ports.mtu],
+    ...[ports.reservedMac, ports.reach, ports.flood, ports.tunnelRow, ports.tunnelCvids],
+    ...[vlans.fidOf, vlans.vid, vlans.bridge, vlans.member, vlans.untagged],
+    ...[fdb.rec, fdb.portGeneration, fdb.fidGeneration, fdb.fidAgeMs, fdb.portCount, fdb.fidCount, fdb.bridgeCount],
+    ...[fdb.portLimit, fdb.fidLimit, fdb.bridgeLimit, fdb.bridgeOverflow, fdb.portBridge, limits],
+  ];
+  return columns.map((column) => Buffer.from(column.buffer).toString('latin1'));
+}
+
+/** The model, for the same. */
+export function modelOf(control: Control): unknown {
+  return structuredClone({
+    bridges: [...control.bridges],
+    ports: [...control.ports],
+    vlans: control.vlanByFid.map((at) => at && [at.bridge.name, at.vlan.vid]),
+  });
+}
