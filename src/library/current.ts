@@ -5,13 +5,20 @@
  * was once loaded.
  */
 
-import type { FdbEntryConfig, FdbEntryKind, PortConfig, SwitchConfig, VlanMembership } from '../config/types.ts';
-import { type Control, UNAWARE_VID } from '../control/control.ts';
+import type {
+  BridgeConfig,
+  FdbEntryConfig,
+  FdbEntryKind,
+  PortConfig,
+  SwitchConfig,
+  VlanMembership,
+} from '../config/types.ts';
+import type { Control } from '../control/control.ts';
 import { fdbEntries } from '../control/fdb-control.ts';
 import type { Bridge, Port } from '../control/model.ts';
 
 export function currentConfig(control: Control, name: string): SwitchConfig {
-  const bridges = [...control.bridges.values()].map((bridge) => ({
+  const bridges: BridgeConfig[] = [...control.bridges.values()].map((bridge) => ({
     name: bridge.name,
     ...bridge.settings,
     vlans: vlansOf(bridge),
@@ -32,28 +39,14 @@ function portConfig(port: Port, bridge: Bridge): PortConfig {
   const members: VlanMembership[] = [...port.members]
     .map(([vid, untagged]) => ({ vid, untagged }))
     .sort((a, b) => a.vid - b.vid);
-  // The order of keys is that of the loader: plan compares texts.
-  const { mode, pvid, acceptFrames, ingressFiltering, tunnelCvids, ...rest } = port.settings;
-  const adapter = { kind: 'memory', options: {} };
-  return {
-    name: port.name,
-    bridge: bridge.name,
-    adapter,
-    mode,
-    pvid,
-    members,
-    acceptFrames,
-    ingressFiltering,
-    tunnelCvids,
-    ...rest,
-  };
+  return { name: port.name, bridge: bridge.name, adapter: { kind: 'memory', options: {} }, members, ...port.settings };
 }
 
 function configuredEntries(control: Control): FdbEntryConfig[] {
   const entries: FdbEntryConfig[] = [];
   for (const { bridge, vid, mac, port, kind } of fdbEntries(control)) {
     if (kind === 'dynamic') continue;
-    entries.push({ bridge, vid: vid === UNAWARE_VID ? null : vid, mac, port, kind: kind satisfies FdbEntryKind });
+    entries.push({ bridge, vid, mac, port, kind: kind satisfies FdbEntryKind });
   }
   return entries;
 }

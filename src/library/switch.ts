@@ -218,26 +218,33 @@ export class Switch extends EventEmitter<SwitchEvents> {
 
   /** What `apply` would do, one line per action. */
   plan(config: ConfigInput | string): string[] {
-    return this.#plan(config).map(describe);
+    return plan(currentConfig(this.#core.control, this.name), readConfig(config)).map(describe);
   }
 
   /**
    * Changes the switch into what `config` describes, keeping what is in both: links, learned addresses, counters.
-   * Returns the actions taken. The name and the hash seed stay those of the beginning.
+   * Returns the actions taken. The name and the hash seed stay those of the beginning. When the tables have no room
+   * for it, what was there is put back (what was learned on a port that went is gone) and the error is thrown.
    */
   apply(config: ConfigInput | string): string[] {
     this.#mayRestructure();
-    const actions = this.#plan(config);
+    const before = currentConfig(this.#core.control, this.name);
+    const actions = plan(before, readConfig(config));
+    try {
+      this.#carryOut(actions);
+    } catch (error) {
+      this.#carryOut(plan(currentConfig(this.#core.control, this.name), before));
+      throw error;
+    }
+    return actions.map(describe);
+  }
+
+  #carryOut(actions: Action[]): void {
     for (const action of actions) {
       if (action.do === 'remove-port') this.#remove(this.port(action.port));
       apply(this.#core.control, action);
       if (action.do === 'add-port') this.#open(action.port);
     }
-    return actions.map(describe);
-  }
-
-  #plan(config: ConfigInput | string): Action[] {
-    return plan(currentConfig(this.#core.control, this.name), readConfig(config));
   }
 
   // ---- counters
