@@ -64,6 +64,10 @@ export interface TapAdapter extends Adapter {
   readonly created: boolean;
   /** Frames that were longer than a slot and thrown away on receipt. */
   readonly framesTooLong: number;
+  /** Asks the kernel for the link state now instead of at the next check. */
+  checkLink(): void;
+  /** Closes; a device that this adapter made goes with it, persistent or not. */
+  discard(): void;
 }
 
 const { EIO } = constants.errno;
@@ -307,6 +311,11 @@ class Tap implements TapAdapter {
   close(): void {
     this.#closed = true;
     this.#detach();
+  }
+
+  discard(): void {
+    if (this.created && this.#fd >= 0) this.#addon.tapSetPersist(this.#fd, false);
+    this.close();
   }
 
   #detach(): void {

@@ -15,6 +15,7 @@ import { createDataplane, type Dataplane, type DataplaneSize } from '../dataplan
 import { forwardBatch } from '../dataplane/pipeline.ts';
 import { transmit } from '../dataplane/transmit.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
+import { sharedInt32 } from '../tables/shared.ts';
 
 export interface CoreOptions extends Partial<DataplaneSize> {
   /** Milliseconds; only differences count. */
@@ -32,6 +33,8 @@ export class SwitchCore {
   readonly batch: Batch;
   /** By port number. */
   readonly adapters: (Adapter | undefined)[] = [];
+  /** Odd while a batch is being counted: who reads counters on another thread sees whole batches by it. */
+  readonly epoch = sharedInt32(1);
   private readonly nowMs: () => number;
   private readonly timeUs: () => number;
 
@@ -78,8 +81,10 @@ export class SwitchCore {
   /** Forwards what is in the batch, flushes every port and frees the slots. */
   forward(): void {
     const b = this.batch;
+    Atomics.add(this.epoch, 0, 1);
     forwardBatch(this.dp, b);
     this.flush();
+    Atomics.add(this.epoch, 0, 1);
     for (let i = 0; i < b.count; i++) release(this.dp.arena, b.slot[i]);
     b.count = 0;
   }

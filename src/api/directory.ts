@@ -1,0 +1,47 @@
+/**
+ * Names for what shared memory holds by number, so that a thread that does not forward can read tables and
+ * counters. Plain data: the forwarding thread posts it when something in it changes.
+ */
+
+export interface Directory {
+  name: string;
+  bridges: readonly { name: string; index: number; type: string }[];
+  ports: readonly DirectoryPort[];
+  vlans: readonly DirectoryVlan[];
+}
+
+export interface DirectoryPort {
+  name: string;
+  index: number;
+  bridge: string | null;
+  adapter: string;
+  mode: string;
+  pvid: number | null;
+  mtu: number;
+  /** Spanning-tree state. */
+  state: string;
+}
+
+export interface DirectoryVlan {
+  fid: number;
+  bridge: string;
+  /** Null: the one broadcast domain of a VLAN-unaware bridge. */
+  vid: number | null;
+  name: string;
+  members: readonly { port: string; tagged: boolean }[];
+}
+
+/** What the outside world does to a port. */
+export interface PortStatus {
+  name: string;
+  /** `tap1`, `127.0.0.1:5001`; empty for a port without a device. */
+  device: string;
+  /** Why the link is as it is, or why there is no device. */
+  linkReason: string;
+  /** Made by this switch, and gone with it unless it is persistent. */
+  created: boolean;
+  /** `csum tso4 tso6`, or `none`. */
+  offloads: string;
+  /** Why they are less than the device could do. */
+  offloadsWhy: string | null;
+}

@@ -1,0 +1,200 @@
+/**
+ * What `show` shows, as plain data: ports, VLANs, drops, the ledger. The FDB has its own file.
+ */
+
+import {
+  CONSUMED,
+  COPIES_LOST,
+  type Counters,
+  DELIVERED,
+  FLOOD_COPIES,
+  FLOODED,
+  fidLedger,
+  type LedgerRow,
+  PORT_COUNTERS,
+  portLedger,
+  RX_BYTES,
+  RX_FRAMES,
+  sumLedger,
+  TX_BYTES,
+  TX_DROPPED,
+  TX_FRAMES,
+} from '../dataplane/counters.ts';
+import { DROP_REASONS } from '../dataplane/reasons.ts';
+import { PORT_UP } from '../tables/port-table.ts';
+import { type ReadableSwitch, StableReads } from './reader.ts';
+
+export interface PortView {
+  name: string;
+  bridge: string | null;
+  adapter: string;
+  device: string;
+  link: 'up' | 'down';
+  linkReason: string;
+  mode: string;
+  pvid: number | null;
+  /** VIDs that leave untagged, and tagged. */
+  untagged: number[];
+  tagged: number[];
+  mtu: number;
+  state: string;
+  offloads: string;
+  offloadsWhy: string | null;
+  learned: number;
+  rxFrames: number;
+  rxBytes: number;
+  txFrames: number;
+  txBytes: number;
+  delivered: number;
+  consumed: number;
+  /** Frames that arrived here and were dropped, and why. */
+  dropped: number;
+  drops: Record<string, number>;
+  flooded: number;
+  floodCopies: number;
+  copiesLost: number;
+  /** Copies that this port could not send. */
+  txDropped: number;
+}
+
+export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch): PortView[] {
+  const stable = new StableReads(epoch);
+  const byName = new Map(statuses.map((status) => [status.name, status]));
+  const sets = new Map(directory.ports.map(({ name }) => [name, { untagged: [] as number[], tagged: [] as number[] }]));
+  for (const { vid, members } of directory.vlans) {
+    if (vid === null) continue;
+    for (const { port, tagged } of members) sets.get(port)?.[tagged ? 'tagged' : 'untagged'].push(vid);
+  }
+  return directory.ports.map((port) => {
+    const status = byName.get(port.name);
+    return {
+      name: port.name,
+      bridge: port.bridge,
+      adapter: port.adapter,
+      device: status?.device ?? '',
+      link: (tables.ports.flags[port.index] & PORT_UP) === 0 ? 'down' : 'up',
+      linkReason: status?.linkReason ?? '',
+      mode: port.mode,
+      pvid: port.pvid,
+      ...sets.get(port.name)!,
+      mtu: port.mtu,
+      state: port.state,
+      offloads: status?.offloads ?? 'none',
+      offloadsWhy: status?.offloadsWhy ?? null,
+      learned: tables.fdb.portCount[port.index],
+      ...stable.read(() => portCounters(tables.counters, port.index)),
+    };
+  });
+}
+
+function portCounters(counters: Counters, index: number) {
+  const at = index * PORT_COUNTERS;
+  const row = counters.port;
+  const { dropped, drops } = portLedger(counters, index);
+  return {
+    rxFrames: row[at + RX_FRAMES],
+    rxBytes: row[at + RX_BYTES],
+    txFrames: row[at + TX_FRAMES],
+    txBytes: row[at + TX_BYTES],
+    delivered: row[at + DELIVERED],
+    consumed: row[at + CONSUMED],
+    dropped,
+    drops,
+    flooded: row[at + FLOODED],
+    floodCopies: row[at + FLOOD_COPIES],
+    copiesLost: row[at + COPIES_LOST],
+    txDropped: row[at + TX_DROPPED],
+  };
+}
+
+export interface VlanView {
+  bridge: string;
+  vid: number | null;
+  name: string;
+  tagged: string[];
+  untagged: string[];
+  /** Ports whose untagged frames belong to it. */
+  pvidOf: string[];
+  learned: number;
+  rxFrames: number;
+  dropped: number;
+}
+
+export function vlanViews({ tables, epoch, directory }: ReadableSwitch): VlanView[] {
+  const stable = new StableReads(epoch);
+  return directory.vlans.map(({ fid, bridge, vid, name, members }) => {
+    const row = stable.read(() => fidLedger(tables.counters, fid));
+    return {
+      bridge,
+      vid,
+      name,
+      tagged: members.filter((m) => m.tagged).map((m) => m.port),
+      untagged: members.filter((m) => !m.tagged).map((m) => m.port),
+      pvidOf: directory.ports.filter((p) => vid !== null && p.bridge === bridge && p.pvid === vid).map((p) => p.name),
+      learned: tables.fdb.fidCount[fid],
+      rxFrames: row.received,
+      dropped: row.dropped,
+    };
+  });
+}
+
+export interface DropView {
+  /** Port that the frames arrived on. */
+  port: string;
+  reason: string;
+  frames: number;
+  sentence: string;
+}
+
+export interface Drops {
+  drops: DropView[];
+  /** By reason over all ports. */
+  total: Record<string, number>;
+}
+
+export function dropViews({ tables, epoch, directory }: ReadableSwitch): Drops {
+  const stable = new StableReads(epoch);
+  const rows = directory.ports.map((port) => stable.read(() => portLedger(tables.counters, port.index)));
+  const drops: DropView[] = [];
+  for (const [i, row] of rows.entries()) {
+    for (const { name, sentence } of DROP_REASONS) {
+      const frames = row.drops[name] ?? 0;
+      if (frames > 0) drops.push({ port: directory.ports[i].name, reason: name, frames, sentence });
+    }
+  }
+  return { drops, total: sumLedger(rows).drops };
+}
+
+export interface VlanLedgerRow extends LedgerRow {
+  bridge: string;
+  vid: number | null;
+  name: string;
+}
+
+export interface LedgerView {
+  ports: Record<string, LedgerRow>;
+  /** VLANs that had a frame, or are named by configuration with few others. */
+  vlans: VlanLedgerRow[];
+  /** Frames that were dropped before they had a VLAN. */
+  noVlan: LedgerRow;
+  total: LedgerRow;
+  /** Every row: received + generated = delivered + consumed + dropped. */
+  balanced: boolean;
+}
+
+/** VLANs without a frame are left out of a ledger when there are more than this. */
+const FEW_VLANS = 64;
+
+export function ledgerView({ tables, epoch, directory }: ReadableSwitch): LedgerView {
+  const stable = new StableReads(epoch);
+  const { counters } = tables;
+  const ports: Record<string, LedgerRow> = {};
+  for (const { name, index } of directory.ports) ports[name] = stable.read(() => portLedger(counters, index));
+  const all = directory.vlans.map(({ fid, bridge, vid, name }) => {
+    return { bridge, vid, name, ...stable.read(() => fidLedger(counters, fid)) };
+  });
+  const vlans = all.length <= FEW_VLANS ? all : all.filter((row) => row.received > 0 || row.dropped > 0);
+  const noVlan = stable.read(() => fidLedger(counters, 0));
+  const total = sumLedger(Object.values(ports));
+  return { ports, vlans, noVlan, total, balanced: total.balanced && sumLedger([noVlan, ...all]).balanced };
+}

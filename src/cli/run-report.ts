@@ -1,0 +1,63 @@
+/**
+ * What `etherloom run` says on stderr: a summary at the start, and a line per event.
+ */
+
+import type { Directory, PortStatus } from '../api/directory.ts';
+import type { LiveEvent } from '../runtime/live.ts';
+import { vidList } from './vid-list.ts';
+
+/** VLANs named in one line. */
+const MAX_SHOWN = 60;
+
+/** Lines for a switch whose ports are open. */
+export function summary(directory: Directory, statuses: readonly PortStatus[], socket: string): string[] {
+  const { name, ports, vlans, bridges } = directory;
+  const vids = vidList(vlans.flatMap(({ vid }) => (vid === null ? [] : [vid])));
+  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`;
+  const lines = [
+    `switch ${name}: ${count(ports.length, 'port')}${bridges.length > 1 ? ` on ${bridges.length} bridges` : ''}, ` +
+      `${vids === '' ? 'no VLANs' : `VLANs ${clip(vids)}`}; control socket ${socket}`,
+  ];
+  const byName = new Map(statuses.map((status) => [status.name, status]));
+  for (const port of ports) {
+    const status = byName.get(port.name);
+    if (status === undefined) continue;
+    const members = vlans.filter((vlan) => vlan.members.some((member) => member.port === port.name));
+    lines.push(`  ${portLine(port, status, clip(vidList(members.flatMap(({ vid }) => (vid === null ? [] : [vid])))))}`);
+  }
+  return lines;
+}
+
+function portLine(port: Directory['ports'][number], status: PortStatus, vids: string): string {
+  const words = [`port ${port.name}: ${port.adapter}${status.device === '' ? '' : ` ${status.device}`}`];
+  if (port.adapter === 'memory') words.push('no device here, its link stays down');
+  if (status.created) words.push('created');
+  words.push(vids === '' ? port.mode : `${port.mode} ${vids}`);
+  if (port.adapter === 'tap') {
+    const why = status.offloadsWhy === null ? '' : ` (${status.offloadsWhy})`;
+    words.push(`offloads ${status.offloads}${why}`);
+  }
+  return words.join(', ');
+}
+
+function clip(vids: string): string {
+  return vids.length <= MAX_SHOWN ? vids : `${vids.slice(0, vids.lastIndexOf(' ', MAX_SHOWN))} …`;
+}
+
+/** One line. */
+export function eventLine(event: LiveEvent): string {
+  switch (event.event) {
+    case 'link':
+      return `port ${event.port}: link ${event.up ? 'up' : 'down'} (${event.reason})`;
+    case 'offloads':
+      return `port ${event.port}: offloads ${event.offloads}${event.why === null ? '' : ` (${event.why})`}`;
+    case 'fault':
+      return event.text;
+    case 'static-violations': {
+      const { port, mac, vid, owner, count } = event;
+      const where = vid === null ? '' : ` in VLAN ${vid}`;
+      const more = count > 1 ? `; ${count} such frames in the last second` : '';
+      return `port ${port}: a frame claims ${mac}${where}, which is configured on ${owner ?? 'no port'}${more}`;
+    }
+  }
+}

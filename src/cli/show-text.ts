@@ -1,0 +1,133 @@
+/**
+ * The answers of a switch as tables.
+ */
+
+import type { FdbView } from '../api/fdb-view.ts';
+import type { Topic } from '../api/topics.ts';
+import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
+import type { LedgerRow } from '../dataplane/counters.ts';
+import { type Cell, table } from './table.ts';
+import { vidList } from './vid-list.ts';
+
+/** Characters of a list in a table; JSON has all of it. */
+const MAX_LIST = 40;
+
+export function topicText(topic: Topic, body: unknown): string {
+  switch (topic) {
+    case 'ports':
+      return portsText((body as { ports: PortView[] }).ports);
+    case 'fdb':
+      return fdbText(body as FdbView);
+    case 'vlans':
+      return vlansText((body as { vlans: VlanView[] }).vlans);
+    case 'drops':
+      return dropsText(body as Drops);
+    case 'ledger':
+      return ledgerText(body as LedgerView);
+  }
+}
+
+function portsText(ports: readonly PortView[]): string {
+  const settings = table(
+    ['PORT', 'BRIDGE', 'DEVICE', 'LINK', 'MODE', 'PVID', 'UNTAGGED', 'TAGGED', 'MTU', 'OFFLOADS'],
+    ports.map((p) => [
+      p.name,
+      p.bridge,
+      `${p.adapter}${p.device === '' ? '' : `:${p.device}`}`,
+      p.link === 'up' ? 'up' : `down (${p.linkReason})`,
+      p.mode,
+      p.pvid === null ? null : String(p.pvid),
+      clip(vidList(p.untagged)),
+      clip(vidList(p.tagged)),
+      p.mtu,
+      p.offloadsWhy === null ? p.offloads : `${p.offloads} (${p.offloadsWhy})`,
+    ]),
+  );
+  const counters = table(
+    ['PORT', 'RX-FRAMES', 'RX-BYTES', 'RX-DROPPED', 'TX-FRAMES', 'TX-BYTES', 'TX-DROPPED', 'FLOODED', 'LEARNED'],
+    ports.map((p) => [
+      p.name,
+      p.rxFrames,
+      p.rxBytes,
+      p.dropped,
+      p.txFrames,
+      p.txBytes,
+      p.txDropped,
+      p.flooded,
+      p.learned,
+    ]),
+  );
+  return `${settings}\n${counters}`;
+}
+
+function fdbText({ entries }: FdbView): string {
+  const bridges = new Set(entries.map((entry) => entry.bridge)).size > 1;
+  return table(
+    ['MAC', 'VLAN', 'PORT', 'KIND', 'AGE', ...(bridges ? ['BRIDGE'] : [])],
+    entries.map((e) => [
+      e.mac,
+      e.vid === null ? null : String(e.vid),
+      e.port,
+      e.kind,
+      e.kind === 'dynamic' ? `${Math.floor(e.ageSeconds)}s` : null,
+      ...(bridges ? [e.bridge] : []),
+    ]),
+  );
+}
+
+function vlansText(vlans: readonly VlanView[]): string {
+  const bridges = new Set(vlans.map((vlan) => vlan.bridge)).size > 1;
+  return table(
+    ['VLAN', 'NAME', 'UNTAGGED', 'TAGGED', 'LEARNED', 'RX-FRAMES', 'DROPPED', ...(bridges ? ['BRIDGE'] : [])],
+    vlans.map((v) => [
+      v.vid === null ? null : String(v.vid),
+      v.name,
+      clip(v.untagged.join(' ')),
+      clip(v.tagged.join(' ')),
+      v.learned,
+      v.rxFrames,
+      v.dropped,
+      ...(bridges ? [v.bridge] : []),
+    ]),
+  );
+}
+
+function dropsText({ drops }: Drops): string {
+  if (drops.length === 0) return 'no frame was dropped\n';
+  return table(
+    ['PORT', 'FRAMES', 'REASON', 'WHAT IT MEANS'],
+    drops.map((d) => [d.port, d.frames, d.reason, d.sentence]),
+  );
+}
+
+function ledgerText({ ports, vlans, noVlan, total, balanced }: LedgerView): string {
+  const head = ['RECEIVED', 'GENERATED', 'DELIVERED', 'CONSUMED', 'DROPPED', 'FLOOD-COPIES', 'BALANCED'];
+  const cells = (row: LedgerRow): Cell[] => [
+    row.received,
+    row.generated,
+    row.delivered,
+    row.consumed,
+    row.dropped,
+    row.floodCopies,
+    row.balanced ? 'yes' : 'NO',
+  ];
+  const bridges = new Set(vlans.map((vlan) => vlan.bridge)).size > 1;
+  const vlanName = (bridge: string, vid: number | null) =>
+    bridges ? `${bridge}/${vid ?? 'all'}` : vid === null ? 'all' : String(vid);
+  const byPort = table(
+    ['PORT', ...head],
+    [...Object.entries(ports).map(([name, row]) => [name, ...cells(row)]), ['total', ...cells(total)]],
+  );
+  const byVlan = table(
+    ['VLAN', ...head],
+    [
+      ...vlans.map((row) => [vlanName(row.bridge, row.vid), ...cells(row)]),
+      ...(noVlan.received > 0 || noVlan.dropped > 0 ? [['none', ...cells(noVlan)]] : []),
+    ],
+  );
+  return `${byPort}\n${byVlan}\nbalanced: ${balanced ? 'yes' : 'NO'}\n`;
+}
+
+function clip(list: string): string {
+  return list.length <= MAX_LIST ? list : `${list.slice(0, list.lastIndexOf(' ', MAX_LIST))} …`;
+}

@@ -1,0 +1,105 @@
+/**
+ * The main thread's end of the forwarding thread: start it, keep what it shares, notice its end.
+ */
+
+import { Worker } from 'node:worker_threads';
+import type { SwitchConfig } from '../config/types.ts';
+import type { LiveEvent } from './live.ts';
+import type { FromWorker, SharedState, ToWorker, WorkerStart } from './messages.ts';
+
+/** A thread that does not stop by itself within this is ended. */
+const STOP_MS = 5000;
+
+export interface ThreadHooks {
+  event(event: LiveEvent): void;
+  /** It ended without being told to: a defect. */
+  crashed(error: Error): void;
+}
+
+/** The switch could not start; the message is for people. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export class ForwardingThread {
+  readonly #worker: Worker;
+  readonly #hooks: ThreadHooks;
+  /** Settles when ports are open and forwarding runs; rejects with StartError. */
+  readonly ready: Promise<void>;
+  #state: SharedState | undefined;
+  #phase: 'starting' | 'running' | 'stopping' | 'ended' = 'starting';
+
+  constructor(config: SwitchConfig, hooks: ThreadHooks) {
+    this.#hooks = hooks;
+    const workerData: WorkerStart = { config };
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, name: 'forwarding' });
+    this.ready = new Promise((resolve, reject) => {
+      this.#worker.on('message', (message: FromWorker) => this.#take(message, resolve, reject));
+      this.#worker.on('error', (error) => this.#ended(error, reject));
+      this.#worker.on('exit', (code) => this.#ended(new Error(`it exited with ${code}`), reject));
+    });
+  }
+
+  /** Tables, counters, names; only after `ready`. */
+  get state(): SharedState {
+    return this.#state!;
+  }
+
+  #take(message: FromWorker, resolve: () => void, reject: (error: Error) => void): void {
+    switch (message.type) {
+      case 'ready':
+        this.#state = message.state;
+        if (this.#phase === 'starting') this.#phase = 'running';
+        resolve();
+        return;
+      case 'failed':
+        this.#phase = 'ended';
+        reject(new StartError(message.message, message.status));
+        return;
+      case 'tables':
+        this.#state = { ...this.#state!, tables: message.tables };
+        return;
+      case 'statuses':
+        this.#state = { ...this.#state!, statuses: message.statuses };
+        return;
+      case 'event':
+        this.#hooks.event(message.event);
+        return;
+      case 'stopped':
+        this.#phase = 'ended';
+    }
+  }
+
+  #ended(error: Error, reject: (error: Error) => void): void {
+    const { stack, message } = error;
+    const place = stack?.split('\n').find((line) => line.trimStart().startsWith('at '));
+    const text = new Error(place === undefined ? message : `${message} (${place.trim()})`);
+    const phase = this.#phase;
+    this.#phase = 'ended';
+    if (phase === 'starting') reject(new StartError(`the forwarding thread failed: ${text.message}`, 1));
+    else if (phase === 'running') this.#hooks.crashed(text);
+  }
+
+  /** Closes every port; resolves with false when the thread had to be ended by force. */
+  async stop(): Promise<boolean> {
+    if (this.#phase === 'ended') return true;
+    this.#phase = 'stopping';
+    const exited = new Promise<boolean>((resolve) => this.#worker.once('exit', () => resolve(true)));
+    const stop: ToWorker = { type: 'stop' };
+    this.#worker.postMessage(stop);
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), STOP_MS);
+    });
+    const done = await Promise.race([exited, tooLong]);
+    clearTimeout(timer);
+    if (!done) await this.#worker.terminate();
+    return done;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * One port of a running switch: its adapter while it has one, and what the world is told about it.
+ */
+
+import type { Adapter, AdapterEvents } from '../adapters/adapter.ts';
+import { offloadNames } from '../adapters/offload-names.ts';
+import type { TapAdapter } from '../adapters/tap.ts';
+import type { PortStatus } from '../api/directory.ts';
+import type { PortConfig } from '../config/types.ts';
+import type { Arena } from '../dataplane/arena.ts';
+import type { Batch } from '../dataplane/batch.ts';
+import { finishOffloads } from './finish-offloads.ts';
+
+export class LivePort {
+  readonly index: number;
+  readonly config: PortConfig;
+  adapter: Adapter | null = null;
+  linkReason = 'no device';
+  offloadsWhy: string | null = null;
+  /** Asked once since the link went down whether it is up again. */
+  asked = false;
+
+  constructor(index: number, config: PortConfig) {
+    this.index = index;
+    this.config = config;
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  get tap(): TapAdapter | null {
+    return this.adapter?.kind === 'tap' ? (this.adapter as TapAdapter) : null;
+  }
+
+  status(): PortStatus {
+    const { options } = this.config.adapter;
+    return {
+      name: this.name,
+      device: this.adapter?.device ?? String(options.device ?? options.local ?? ''),
+      linkReason: this.linkReason,
+      created: this.tap?.created ?? false,
+      offloads: offloadNames(this.adapter?.offloads ?? 0),
+      offloadsWhy: this.offloadsWhy,
+    };
+  }
+}
+
+/**
+ * The events of an adapter that may speak before the port knows it: while it is being opened the last word is
+ * kept, and told at `attached`.
+ */
+export class EarlyEvents implements AdapterEvents {
+  readonly #link: (up: boolean, reason: string) => void;
+  readonly #readable: () => void;
+  #early: { up: boolean; reason: string } | null = null;
+  #attached = false;
+
+  constructor(link: (up: boolean, reason: string) => void, readable: () => void) {
+    this.#link = link;
+    this.#readable = readable;
+  }
+
+  link(up: boolean, reason: string): void {
+    if (this.#attached) this.#link(up, reason);
+    else this.#early = { up, reason };
+  }
+
+  readable(): void {
+    if (this.#attached) this.#readable();
+  }
+
+  attached(): void {
+    this.#attached = true;
+    if (this.#early !== null) this.#link(this.#early.up, this.#early.reason);
+  }
+}
+
+/** An adapter whose frames come with no more offload than is in force. */
+export class FinishingAdapter implements Adapter {
+  readonly inner: Adapter;
+  readonly #view: DataView;
+
+  constructor(inner: Adapter, arena: Arena) {
+    this.inner = inner;
+    this.#view = arena.view;
+  }
+
+  receive(batch: Batch, port: number, max: number): number {
+    const begin = batch.count;
+    const received = this.inner.receive(batch, port, max);
+    finishOffloads(this.#view, batch, begin, begin + received, this.inner.offloads);
+    return received;
+  }
+
+  send(batch: Batch, list: Int32Array, start: number, count: number): number {
+    return this.inner.send(batch, list, start, count);
+  }
+
+  get lastError(): number {
+    return this.inner.lastError;
+  }
+
+  get kind(): string {
+    return this.inner.kind;
+  }
+
+  get device(): string {
+    return this.inner.device;
+  }
+
+  get mtu(): number {
+    return this.inner.mtu;
+  }
+
+  get fd(): number {
+    return this.inner.fd;
+  }
+
+  get offloadsAvailable(): number {
+    return this.inner.offloadsAvailable;
+  }
+
+  get offloads(): number {
+    return this.inner.offloads;
+  }
+
+  setOffloads(offloads: number): void {
+    this.inner.setOffloads(offloads);
+  }
+
+  close(): void {
+    this.inner.close();
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The forwarding thread's entry: a `LiveSwitch`, and messages. Nothing that serves people runs here, so that
+ * nobody who asks a question can hold up a frame.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { ControlError } from '../control/model.ts';
+import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import { directoryOf } from './directory-of.ts';
+import { LiveSwitch, OpenError } from './live.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+
+const { config } = workerData as WorkerStart;
+const port = parentPort!;
+const post = (message: FromWorker): void => port.postMessage(message);
+let live: LiveSwitch | undefined;
+let ready = false;
+
+/** The shared part of the data plane: not the arena, not the egress lists. */
+function tables(): DataplaneShared {
+  const { ports, vlans, fdb, counters, limits } = live!.core.dp;
+  return { ports, vlans, fdb, counters, limits };
+}
+
+function stop(): void {
+  live?.close();
+  post({ type: 'stopped' });
+  port.close();
+}
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'stop') stop();
+});
+
+try {
+  live = new LiveSwitch(config, {
+    event: (event) => post({ type: 'event', event }),
+    statusChanged: () => {
+      if (ready) post({ type: 'statuses', statuses: live!.statuses() });
+    },
+    tablesMoved: () => {
+      if (ready) post({ type: 'tables', tables: tables() });
+    },
+  });
+  await live.open();
+  const { core } = live;
+  const directory = directoryOf(core.control, config);
+  post({ type: 'ready', state: { tables: tables(), epoch: core.epoch, directory, statuses: live.statuses() } });
+  ready = true;
+} catch (error) {
+  if (!(error instanceof OpenError || error instanceof ControlError)) throw error;
+  post({ type: 'failed', message: error.message, status: error instanceof ControlError ? 2 : 1 });
+  port.close();
+}
