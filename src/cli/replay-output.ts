@@ -88,7 +88,12 @@ export function overwritten(dir: string, ports: readonly string[], inputs: reado
   return inputs.find((path) => path !== '-' && taken.has(identity(path)));
 }
 
+/** Empty where there is no such file, for whatever reason: opening it will say. */
 function identity(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? '' : `${stat.dev}:${stat.ino}`;
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return '';
+  }
 }
