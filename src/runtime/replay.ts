@@ -13,7 +13,7 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { appendCaptured, CaptureSender, captureTimeUs, frameBytes, NEVER_FITS, NO_SLOT } from '../adapters/pcap.ts';
 import type { SwitchConfig } from '../config/types.ts';
-import { release } from '../dataplane/arena.ts';
+import { arenaBytes, release } from '../dataplane/arena.ts';
 import { BATCH_FRAMES } from '../dataplane/batch.ts';
 import { FID_COUNTERS, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../dataplane/counters.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
@@ -85,10 +85,11 @@ export class Replay {
     this.#limit = Math.min(Math.max(1, batch), BATCH_FRAMES);
     this.#output = output;
     this.#speed = speed;
+    const slots = { smallSlots: BATCH_FRAMES, largeSlots: LARGE_SLOTS };
     this.core = new SwitchCore({
       ...sizeFor(config),
-      smallSlots: BATCH_FRAMES,
-      largeSlots: LARGE_SLOTS,
+      ...slots,
+      arenaMemory: new ArrayBuffer(arenaBytes(slots)),
       nowMs: () => this.#nowMs,
     });
     configure(this.core, config);
