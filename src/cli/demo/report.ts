@@ -22,6 +22,13 @@ export class Report {
     }
   }
 
+  /** Notes what went wrong with something that printed its own result; null when nothing did. */
+  check(problem: string | null): void {
+    if (problem === null) return;
+    this.failures++;
+    process.stdout.write(`  FAILED: ${problem}\n`);
+  }
+
   end(how: string): number {
     const seconds = ((Date.now() - this.started) / 1000).toFixed(0);
     const verdict = this.failures === 0 ? 'everything as promised' : `${this.failures} step(s) failed`;
