@@ -22,9 +22,15 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 
+/** A reader that went away (`| head`) is no failure: the command goes on and cleans up after itself. */
+function tolerateClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
 /** Runs the command line and resolves with the exit status. */
 export async function main(args: string[]): Promise<number> {
   let status = 0;
+  process.stdout.on('error', tolerateClosedPipe);
   const program = new Command('etherloom')
     .description('A VLAN-aware software switch: on TAP devices, on captures, as a library')
     .version(version)

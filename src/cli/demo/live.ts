@@ -48,12 +48,11 @@ export async function liveDemo(): Promise<number> {
     for (const host of hosts) host.remove();
     rmSync(dir, { recursive: true, force: true });
   };
-  const interrupted = () => {
-    cleanUp();
-    process.exit(130);
-  };
+  const interrupted = () => process.exit(130);
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
+  // Whatever ends this process, no namespace stays.
+  process.once('exit', cleanUp);
   try {
     report.title('Set-up');
     const ready = await report.step('two switches and four hosts', async () => {
@@ -85,6 +84,7 @@ export async function liveDemo(): Promise<number> {
     process.removeListener('SIGINT', interrupted);
     process.removeListener('SIGTERM', interrupted);
     await Promise.all(switches.map(stopSwitch));
+    process.removeListener('exit', cleanUp);
     cleanUp();
   }
   return report.end('live');
