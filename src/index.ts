@@ -24,12 +24,15 @@ export type {
   SwitchEvents,
 } from './library/events.ts';
 export type { FrameInfo, FrameListener, SwitchPort } from './library/port.ts';
+export { type CaptureInput, type ReplayRequest, type ReplayResult, replayCaptures } from './library/replay.ts';
 export type { FrameInput, SendOptions, SendResult } from './library/result.ts';
 export type { Switch, SwitchOptions, VlanAddress } from './library/switch.ts';
 export * as wire from './library/wire.ts';
 export { PcapWriter, type PcapWriterOptions } from './pcap/pcap-writer.ts';
 export { CaptureError, CaptureReader } from './pcap/reader.ts';
 export { type ByteSink, type ByteSource, MemorySink, MemorySource } from './pcap/source.ts';
+export { ReplayError } from './runtime/replay.ts';
+export type { ReplayReport } from './runtime/replay-report.ts';
 
 /**
  * Makes a switch with the configuration of a file (docs/configuration.md), as an object or as YAML or JSON text.

@@ -61,9 +61,14 @@ function problem(path: Path, text: string): ConfigError {
   return new ConfigError(source.place(path), text);
 }
 
-/** Text is YAML or JSON. Ports of other kinds than memory are refused: the library opens nothing. */
+/** Text is YAML or JSON. */
 export function readConfig(input: ConfigInput | string): SwitchConfig {
-  const config = typeof input === 'string' ? loadConfig(input, FILE) : normalise(plain(input, []), source);
+  return typeof input === 'string' ? loadConfig(input, FILE) : normalise(plain(input, []), source);
+}
+
+/** The same for a switch in a program. Ports of other kinds than memory are refused: the library opens nothing. */
+export function readMemoryConfig(input: ConfigInput | string): SwitchConfig {
+  const config = readConfig(input);
   for (const { name, adapter } of config.ports) {
     if (adapter.kind === 'memory') continue;
     const why = `is ${adapter.kind}; ports of a switch in a program are memory; valid is adapter: memory`;

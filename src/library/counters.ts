@@ -46,6 +46,7 @@ export interface VlanLedger extends LedgerRow {
   bridge: string;
   /** Null: the one broadcast domain of a VLAN-unaware bridge. */
   vid: number | null;
+  name: string;
 }
 
 /** Where every frame went; see docs/library.md. */
@@ -53,7 +54,7 @@ export interface Ledger {
   ports: Record<string, LedgerRow>;
   vlans: VlanLedger[];
   /** Frames that were dropped before they had a VLAN, and those of VLANs that are gone. */
-  withoutVlan: LedgerRow;
+  noVlan: LedgerRow;
   /** Over all ports. */
   total: LedgerRow;
   /** Every row holds: received + generated = delivered + consumed + dropped. */
@@ -84,12 +85,12 @@ export function readLedger(control: Control): Ledger {
   for (const { name, index } of control.ports.values()) ports[name] = portLedger(counters, index);
   const vlans: VlanLedger[] = [];
   for (const bridge of control.bridges.values()) {
-    for (const { vid, fid } of [...bridge.vlans.values()].sort((a, b) => a.vid - b.vid)) {
-      vlans.push({ bridge: bridge.name, vid: vid === 0 ? null : vid, ...fidLedger(counters, fid) });
+    for (const { vid, fid, name } of [...bridge.vlans.values()].sort((a, b) => a.vid - b.vid)) {
+      vlans.push({ bridge: bridge.name, vid: vid === 0 ? null : vid, name, ...fidLedger(counters, fid) });
     }
   }
-  const withoutVlan = fidLedger(counters, 0);
+  const noVlan = fidLedger(counters, 0);
   const total = sumLedger(Object.values(ports));
-  const balanced = total.balanced && sumLedger([withoutVlan, ...vlans]).balanced;
-  return { ports, vlans, withoutVlan, total, balanced };
+  const balanced = total.balanced && sumLedger([noVlan, ...vlans]).balanced;
+  return { ports, vlans, noVlan, total, balanced };
 }

@@ -23,8 +23,8 @@ import {
   type FdbEntryInput,
   type PortInput,
   type PortPatch,
-  readConfig,
   readEntry,
+  readMemoryConfig,
   readPatch,
   readPort,
 } from './config-input.ts';
@@ -83,7 +83,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
   /** Use `createSwitch`. */
   constructor(config: ConfigInput | string, options: SwitchOptions) {
     super();
-    const loaded = readConfig(config);
+    const loaded = readMemoryConfig(config);
     const batch = whole('batch', options.batch ?? BATCH, 1, MAX_BATCH);
     const maxAnswers = whole('maxAnswers', options.maxAnswers ?? MAX_ANSWERS, 0, 2 ** 31);
     const seed = whole('seed', options.seed ?? loaded.hashSeed ?? randomSeed(), 0, 2 ** 32 - 1);
@@ -218,7 +218,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
 
   /** What `apply` would do, one line per action. */
   plan(config: ConfigInput | string): string[] {
-    return plan(currentConfig(this.#core.control, this.name), readConfig(config)).map(describe);
+    return plan(currentConfig(this.#core.control, this.name), readMemoryConfig(config)).map(describe);
   }
 
   /**
@@ -229,7 +229,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
   apply(config: ConfigInput | string): string[] {
     this.#mayRestructure();
     const before = currentConfig(this.#core.control, this.name);
-    const actions = plan(before, readConfig(config));
+    const actions = plan(before, readMemoryConfig(config));
     try {
       this.#carryOut(actions);
     } catch (error) {
