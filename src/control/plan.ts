@@ -124,7 +124,8 @@ export function apply(control: Control, action: Action): void {
       control.removePort(action.port);
       return;
     case 'remove-vlan':
-      control.removeVlan(action.bridge, action.vid);
+      // One that nobody listed went with its last port.
+      if (control.bridge(action.bridge).vlans.has(action.vid)) control.removeVlan(action.bridge, action.vid);
       return;
     case 'remove-bridge':
       control.removeBridge(action.bridge);

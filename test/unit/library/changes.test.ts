@@ -1,0 +1,167 @@
+/**
+ * Changing a switch while it runs: ports, VLANs, settings and whole configurations, and what is refused.
+ */
+import { afterEach, describe, expect, it } from 'vitest';
+import { ConfigError, ControlError, createSwitch, type PortPatch } from '../../../src/index.ts';
+import { A, access, B, checkAll, entries, frame, hybrid, made, tagged, told, trunk } from './semantics/frames.ts';
+
+afterEach(checkAll);
+
+describe('ports', () => {
+  it('come with the keys of a file, and go with everything on them', () => {
+    const sw = made({ p1: access(10) });
+    const p2 = sw.addPort('p2', { mode: 'access', vlan: 10 });
+    expect(sw.ports.map((p) => p.name)).toEqual(['p1', 'p2']);
+    expect(told(sw, 'p2', frame())).toBe('F p1');
+    sw.addFdbEntry({ mac: B, vid: 10, port: 'p2' });
+    sw.removePort('p2');
+    expect(sw.fdb()).toEqual([]);
+    expect(told(sw, 'p1', frame({ dst: B }))).toBe('EGRESS_NO_PORT');
+    expect(() => p2.send(frame())).toThrow('port p2 has been removed');
+    expect(() => sw.port('p2')).toThrow(ControlError);
+    // The number is another port's now, and its counters begin at zero.
+    expect(sw.addPort('p3', { mode: 'access', vlan: 10 }).counters().rxFrames).toBe(0);
+  });
+
+  it('are refused with the path when they are wrong, and leave nothing behind', () => {
+    const sw = made({ p1: access(10) });
+    const add = (input: object) => () => sw.addPort('p2', input as never);
+    expect(add({ mode: 'access', vlan: 4095 })).toThrow('config: ports.p2.vlan: 4095 is not a VLAN ID');
+    expect(add({ bridge: 'br9' })).toThrow('config: ports.p2.bridge: there is no bridge "br9"');
+    expect(add({ adapter: 'tap', device: 'tap1' })).toThrow('config: ports.p2.adapter: valid is memory');
+    expect(add({ vlna: 3 })).toThrow(/the key is not known.*did you mean "vlan"/);
+    expect(() => sw.addPort('p1')).toThrow('port p1 exists');
+    expect(() => sw.addPort('a b')).toThrow(ConfigError);
+    expect(() => sw.addPort('constructor')).toThrow(ConfigError);
+    expect(sw.ports).toHaveLength(1);
+    expect(sw.ledger().vlans.map((v) => v.vid)).toEqual([10]);
+  });
+
+  it('can be more than at the beginning, up to the room of the tables', () => {
+    const sw = made({ p0: access(1) });
+    let n = 1;
+    expect(() => {
+      for (; n < 200; n++) sw.addPort(`p${n}`);
+    }).toThrow('no room for another port');
+    expect(n).toBeGreaterThanOrEqual(64);
+    expect(sw.port('p0').send(frame()).ports).toHaveLength(n - 1);
+  });
+
+  it('take new settings, checked like a file', () => {
+    const sw = made({ p1: access(10), p2: access(10) });
+    sw.setPort('p1', { mtu: 9000, isolated: true, acceptFrames: 'all' });
+    sw.setPort('p2', { isolated: true, mtu: 9000 });
+    expect(told(sw, 'p1', frame())).toBe('EGRESS_NO_PORT');
+    sw.setPort('p2', { isolated: false });
+    expect(told(sw, 'p1', frame({ payload: 9000 }))).toBe('F p2');
+    expect(told(sw, 'p1', tagged(10))).toBe('F p2');
+    const set = (patch: object) => () => sw.setPort('p1', patch as PortPatch);
+    expect(set({ mtu: 1 })).toThrow('config: ports.p1.mtu: 1 is not an MTU');
+    expect(set({ vlan: 20 })).toThrow('config: ports.p1.vlan: cannot be set here');
+    expect(set({ state: 'up' })).toThrow('config: ports.p1.state');
+    expect(() => sw.setPort('p9', {})).toThrow('no port p9');
+    expect(told(sw, 'p1', frame({ payload: 9000 }))).toBe('F p2');
+  });
+
+  it('cannot go while a frame is being delivered; their links can', () => {
+    const sw = made({ p1: access(1), p2: access(1), p3: access(1) });
+    const said: unknown[] = [];
+    sw.port('p2').onFrame(() => {
+      for (const change of [() => sw.removePort('p3'), () => sw.addPort('p4'), () => sw.removeVlan(1)]) {
+        try {
+          change();
+        } catch (error) {
+          said.push((error as Error).name);
+        }
+      }
+      sw.port('p3').down();
+    });
+    // p3 is after p2: its copy was on its way already.
+    expect(told(sw, 'p1', frame())).toBe('F p2 p3');
+    expect(said).toEqual(['ControlError', 'ControlError', 'ControlError']);
+    expect(told(sw, 'p1', frame())).toBe('F p2');
+  });
+});
+
+describe('VLANs', () => {
+  it('have names and limits of their own', () => {
+    const sw = made({ t1: trunk('all'), t2: trunk('all') });
+    sw.addVlan(10, { name: 'red', fdbMaxEntries: 1 });
+    told(sw, 't1', tagged(10, { src: A }));
+    told(sw, 't1', tagged(10, { src: B }));
+    expect(entries(sw)).toEqual([`10 ${B} t1 dynamic`]);
+    expect(sw.ledger().vlans.find((v) => v.vid === 10)?.name).toBe('red');
+    expect(() => sw.addVlan(10, { fdbMaxEntries: -1 })).toThrow(RangeError);
+    expect(() => sw.addVlan(0)).toThrow('0 is not a VLAN ID');
+  });
+
+  it('go with members, addresses and PVIDs; what they counted stays in the ledger', () => {
+    const sw = made({ p1: hybrid({ pvid: 10, untagged: 10, tagged: 20 }), p2: trunk('10,20') });
+    told(sw, 'p1', frame());
+    sw.removeVlan(10);
+    expect(sw.fdb()).toEqual([]);
+    expect(told(sw, 'p1', frame())).toBe('INGRESS_NO_PVID');
+    expect(told(sw, 'p2', tagged(10))).toBe('INGRESS_VLAN');
+    expect(told(sw, 'p2', tagged(20))).toBe('F p1');
+    expect(sw.ledger()).toMatchObject({ balanced: true, noVlan: { received: 3, delivered: 1 } });
+    expect(() => sw.removeVlan(10)).toThrow('has no VLAN 10');
+  });
+});
+
+describe('apply', () => {
+  const config = (ports: object, rest: object = {}) => ({ ports, ...rest }) as never;
+  const port = (vlan: number) => ({ adapter: 'memory', mode: 'access', vlan });
+
+  it('changes what differs and keeps the rest: links, addresses, counters', () => {
+    const sw = createSwitch(config({ p1: port(10), p2: port(10), p3: port(20) }));
+    sw.port('p1').send(frame());
+    const { p1 } = sw.counters();
+    const to = config({ p1: port(10), p2: port(20), p4: port(10) });
+    const actions = ['remove-port p3', 'add-port p4 (access, bridge loom0)'];
+    expect(sw.plan(to)).toEqual(expect.arrayContaining(actions));
+    expect(sw.apply(to)).toEqual(expect.arrayContaining(actions));
+    expect(sw.plan(to)).toEqual([]);
+    expect(sw.counters().p1).toEqual(p1);
+    expect(sw.port('p4').send(frame({ src: B, dst: A })).ports).toEqual(['p1']);
+    expect(sw.ports.map((p) => p.name)).toEqual(['p1', 'p2', 'p4']);
+    expect(sw.ledger().balanced).toBe(true);
+    sw.close();
+  });
+
+  it('starts from what is, however it came to be', () => {
+    const to = config({ p1: port(10), p2: port(10) });
+    const sw = createSwitch(to);
+    sw.setMember('p1', 30, 'tagged');
+    sw.setPvid('p2', 99);
+    sw.setPort('p1', { hairpin: true });
+    sw.addFdbEntry({ mac: A, vid: 10, port: 'p1' });
+    sw.addPort('p3');
+    sw.addVlan(7);
+    expect(sw.apply(to)).not.toEqual([]);
+    expect(sw.apply(to)).toEqual([]);
+    expect(sw.fdb()).toEqual([]);
+    expect(sw.ledger().vlans.map((v) => v.vid)).toEqual([10]);
+    expect(sw.port('p2').send(frame()).ports).toEqual(['p1']);
+    sw.close();
+  });
+
+  it('puts back what was there when there is no room', () => {
+    const before = config({ p1: port(10), p2: port(10) });
+    const sw = createSwitch(before);
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`x${n}`, port(10)]));
+    expect(() => sw.apply(config({ p1: port(20), ...many }))).toThrow('no room for another port');
+    expect(sw.ports.map((p) => p.name)).toEqual(['p1', 'p2']);
+    expect(sw.plan(before)).toEqual([]);
+    expect(sw.port('p1').send(frame()).ports).toEqual(['p2']);
+    sw.close();
+  });
+
+  it('refuses a wrong configuration and changes nothing', () => {
+    const before = config({ p1: port(10) });
+    const sw = createSwitch(before);
+    expect(() => sw.apply('ports: { p1: { adapter: memory, vlan: 0 } }')).toThrow(ConfigError);
+    expect(() => sw.apply(config({ p1: { adapter: 'tap', device: 'tap0' } }))).toThrow('ports.p1.adapter: is tap');
+    expect(sw.plan(before)).toEqual([]);
+    sw.close();
+  });
+});
