@@ -183,6 +183,8 @@ export class Switch extends EventEmitter<SwitchEvents> {
 
   /** The VID of the port's untagged and priority-tagged frames; null drops them. */
   setPvid(port: string, pvid: number | null): void {
+    // The VLAN it had may go with it.
+    this.#mayRestructure();
     this.#core.control.setPvid(port, pvid);
   }
 
