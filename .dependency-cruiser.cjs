@@ -13,6 +13,7 @@ const mayImport = {
   adapters: ['dataplane', 'pcap', 'wire', 'tables'],
   metrics: ['dataplane', 'tables', 'wire', 'control'],
   library: ['runtime', 'control', 'config', 'dataplane', 'tables', 'wire', 'adapters', 'pcap'],
+  scenario: ['runtime', 'control', 'config', 'dataplane', 'tables', 'wire', 'adapters'],
   api: ['config', 'control', 'metrics', 'dataplane', 'tables', 'wire'],
 };
 const pure = ['wire', 'tables', 'dataplane', 'protocols', 'pcap', 'control'];

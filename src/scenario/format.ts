@@ -1,0 +1,124 @@
+/**
+ * A scenario as it is run: what docs/scenarios.md describes, read and checked.
+ *
+ * Names inside are those of this switch; the words of the file (`vlan_filtering`, `flood`) end in read-*.ts. What
+ * the file asks for and this switch lacks is in `missing`, and then nothing else of it has been looked at closely.
+ */
+
+import type { Place } from '../config/error.ts';
+import type { AcceptFrames, BridgeType, FdbOverflow, PortState } from '../config/types.ts';
+
+export interface Scenario {
+  file: string;
+  id: string;
+  title: string;
+  level: string;
+  /** Capabilities and policies that this switch does not have; empty = it can be run. */
+  missing: string[];
+  /** Noise that is tolerated: names as in the file. */
+  ignore: string[];
+  bridges: BridgeSpec[];
+  ports: PortSpec[];
+  steps: Step[];
+  frames: Map<string, FrameSpec>;
+}
+
+export interface BridgeSpec {
+  name: string;
+  type: BridgeType;
+  /** 0 = ports start without a VLAN. */
+  defaultPvid: number;
+  ageSeconds: number;
+  learning: boolean;
+  unknownUnicastFlood: boolean;
+  broadcastFlood: boolean;
+  /** 0 = no limit but the switch's own. */
+  fdbMaxLearned: number;
+  overflow: FdbOverflow;
+}
+
+export interface VlanSpec {
+  vid: number;
+  pvid: boolean;
+  untagged: boolean;
+}
+
+/** What `set_port` can change. */
+export interface PortFlags {
+  accept: AcceptFrames;
+  learning: boolean;
+  unknownUnicastFlood: boolean;
+  multicastFlood: boolean;
+  broadcastFlood: boolean;
+  isolated: boolean;
+  splitHorizonGroup: number;
+  state: PortState;
+  mtu: number;
+}
+
+export interface PortSpec extends PortFlags {
+  name: string;
+  bridge: string | null;
+  /** Null: the bridge's default VLAN. */
+  vlans: VlanSpec[] | null;
+  tunnel: { svid: number; cvids: number[] | null } | null;
+}
+
+export interface FrameSpec {
+  name: string;
+  bytes: Buffer;
+  /** Bits that are compared; null = all. */
+  mask: Buffer | null;
+  checks: FrameCheck[];
+}
+
+export type FrameCheck = 'ipv4_header_checksum_valid' | 'udp_checksum_zero_or_valid' | 'udp_checksum_present_and_valid';
+
+export interface Expectation {
+  port: string;
+  frame: string;
+  times: number;
+}
+
+/** One change by the file's own name, with the arguments as written (checked by read-operations.ts). */
+export interface Operation {
+  op: string;
+  args: Record<string, unknown>;
+}
+
+export interface FdbMatch {
+  mac?: string;
+  port?: string;
+  /** 0 means none. */
+  vlan?: number;
+  kind?: string;
+  sticky?: boolean;
+}
+
+interface StepBase {
+  place: Place;
+  /** What the file says about the step, for people. */
+  why: string;
+}
+
+export type Step = StepBase &
+  (
+    | { kind: 'send'; port: string; frame: string; times: number; expect: Expectation[]; strict: boolean }
+    | { kind: 'config' | 'config_must_fail'; operations: Operation[] }
+    | { kind: 'advance'; seconds: number }
+    | {
+        kind: 'check_fdb';
+        bridge: string;
+        has: FdbMatch[];
+        lacks: FdbMatch[];
+        counts: { match: FdbMatch; n: number }[];
+      }
+    | { kind: 'check_counter'; of: { bridge: string } | { port: string }; expect: CounterValue[] }
+  );
+
+export interface CounterValue {
+  /** As in the file, without `_delta`. */
+  name: string;
+  delta: boolean;
+  value: number;
+}
