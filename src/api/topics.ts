@@ -39,11 +39,11 @@ export function answer(readable: ReadableSwitch, topic: string, query: URLSearch
 function bodyOf(readable: ReadableSwitch, topic: Topic, query: URLSearchParams, nowMs: number): object {
   switch (topic) {
     case 'ports':
-      return { ports: portViews(readable) };
+      return { ports: portViews(readable, nowMs) };
     case 'fdb':
       return fdbView(readable, fdbFilter(query), nowMs);
     case 'vlans':
-      return { vlans: vlanViews(readable) };
+      return { vlans: vlanViews(readable, nowMs) };
     case 'drops':
       return dropViews(readable);
     case 'ledger':

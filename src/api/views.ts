@@ -21,6 +21,8 @@ import {
   TX_FRAMES,
 } from '../dataplane/counters.ts';
 import { DROP_REASONS } from '../dataplane/reasons.ts';
+import { type Fdb, META_STALE } from '../tables/fdb.ts';
+import { listEntries } from '../tables/fdb-entries.ts';
 import { PORT_UP } from '../tables/port-table.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';
 
@@ -57,7 +59,19 @@ export interface PortView {
   txDropped: number;
 }
 
-export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch): PortView[] {
+/** Learned entries, by port or FID number. */
+function learnedBy(fdb: Fdb, column: 'port' | 'fid', nowMs: number): (index: number) => number {
+  if (fdb.meta[META_STALE] === 0) return (index) => (column === 'port' ? fdb.portCount : fdb.fidCount)[index];
+  // A flush leaves entries behind that count until the next sweep and are nobody's: count those that live.
+  const counts = new Map<number, number>();
+  for (const row of listEntries(fdb, nowMs | 0)) {
+    if (row.kind === 'dynamic') counts.set(row[column], (counts.get(row[column]) ?? 0) + 1);
+  }
+  return (index) => counts.get(index) ?? 0;
+}
+
+export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch, nowMs: number): PortView[] {
+  const learned = learnedBy(tables.fdb, 'port', nowMs);
   const stable = new StableReads(epoch);
   const byName = new Map(statuses.map((status) => [status.name, status]));
   const sets = new Map(directory.ports.map(({ name }) => [name, { untagged: [] as number[], tagged: [] as number[] }]));
@@ -81,7 +95,7 @@ export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch
       state: port.state,
       offloads: status?.offloads ?? 'none',
       offloadsWhy: status?.offloadsWhy ?? null,
-      learned: tables.fdb.portCount[port.index],
+      learned: learned(port.index),
       ...stable.read(() => portCounters(tables.counters, port.index)),
     };
   });
@@ -120,7 +134,8 @@ export interface VlanView {
   dropped: number;
 }
 
-export function vlanViews({ tables, epoch, directory }: ReadableSwitch): VlanView[] {
+export function vlanViews({ tables, epoch, directory }: ReadableSwitch, nowMs: number): VlanView[] {
+  const learned = learnedBy(tables.fdb, 'fid', nowMs);
   const stable = new StableReads(epoch);
   return directory.vlans.map(({ fid, bridge, vid, name, members }) => {
     const row = stable.read(() => fidLedger(tables.counters, fid));
@@ -131,7 +146,7 @@ export function vlanViews({ tables, epoch, directory }: ReadableSwitch): VlanVie
       tagged: members.filter((m) => m.tagged).map((m) => m.port),
       untagged: members.filter((m) => !m.tagged).map((m) => m.port),
       pvidOf: directory.ports.filter((p) => vid !== null && p.bridge === bridge && p.pvid === vid).map((p) => p.name),
-      learned: tables.fdb.fidCount[fid],
+      learned: learned(fid),
       rxFrames: row.received,
       dropped: row.dropped,
     };

@@ -17,8 +17,8 @@ export class LivePort {
   adapter: Adapter | null = null;
   linkReason = 'no device';
   offloadsWhy: string | null = null;
-  /** Asked once since the link went down whether it is up again. */
-  asked = false;
+  /** Whether the adapter of a port that is down was asked if it is up again. */
+  linkAsked: 'no' | 'waiting' | 'answered' = 'no';
 
   constructor(index: number, config: PortConfig) {
     this.index = index;

@@ -136,20 +136,30 @@ export class LiveSwitch {
   #poll(index: number, max: number): number {
     const port = this.#byIndex[index];
     if (port === undefined) return 0;
-    if ((this.core.dp.ports.flags[index] & PORT_UP) === 0 && port.tap !== null && !port.asked) {
-      // Frames from a link that was down when last looked at: it has come up since. The answer comes in a
-      // microtask, the frames wait that long.
-      port.asked = true;
-      port.tap.checkLink();
+    if ((this.core.dp.ports.flags[index] & PORT_UP) === 0 && port.tap !== null && port.linkAsked !== 'answered') {
+      this.#askLink(port);
       return 0;
     }
     return this.core.poll(index, max);
   }
 
+  /**
+   * Frames from a link that was down when last looked at: it has come up since. The adapter answers in a
+   * microtask, and the frames wait that long.
+   */
+  #askLink(port: LivePort): void {
+    if (port.linkAsked !== 'no') return;
+    port.linkAsked = 'waiting';
+    port.tap?.checkLink();
+    queueMicrotask(() => {
+      if (port.linkAsked === 'waiting') port.linkAsked = 'answered';
+    });
+  }
+
   #link(port: LivePort, up: boolean, reason: string): void {
     if (this.#closed) return;
     this.core.control.setLink(port.name, up);
-    port.asked = false;
+    port.linkAsked = 'no';
     port.linkReason = reason;
     this.#hooks.event({ event: 'link', port: port.name, up, reason });
     if (port.tap !== null && port.tap.fd < 0) this.#lose(port);
@@ -194,7 +204,7 @@ export class LiveSwitch {
     this.#age();
     this.#drainFdbEvents();
     for (const port of this.#ports) {
-      port.asked = false;
+      port.linkAsked = 'no';
       if (port.adapter === null && port.config.adapter.kind === 'tap') void this.#reattach(port);
     }
   }

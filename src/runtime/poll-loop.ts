@@ -75,17 +75,20 @@ export class PollLoop {
     const poller = this.#poller;
     if (poller === undefined) return;
     const end = performance.now() + BUDGET_MS;
+    let frames: number;
     do {
       const n = poller.wait(0);
-      if (n === 0) break;
+      frames = 0;
       // Another port begins each round.
-      const first = this.#first++ % n;
+      const first = this.#first++;
       for (let k = 0; k < n; k++) {
         const port = poller.ready[(first + k) % n];
-        if (this.#poll(port, BURST_FRAMES) > 0) this.#emptyReads[port] = 0;
+        const received = this.#poll(port, BURST_FRAMES);
+        frames += received;
+        if (received > 0) this.#emptyReads[port] = 0;
         else this.#foundEmpty(port);
       }
-    } while (performance.now() < end);
+    } while (frames > 0 && performance.now() < end);
     poller.arm();
   }
 

@@ -64,6 +64,12 @@ export interface Lab {
   namespace(label: string, options?: { ipv6?: boolean }): Namespace;
   /** A device name that is nobody else's, at most 15 characters; labels of up to 4 always fit. */
   device(label: string): string;
+  /** Makes a TAP as `ip tuntap add` does, outside every namespace; its name is one of `device`. */
+  makeTap(device: string): void;
+  /** Deletes a device outside every namespace. */
+  removeDevice(device: string): void;
+  /** Deletes a namespace, and with it what is inside. */
+  removeNamespace(namespace: Namespace): void;
   close(): void;
 }
 
@@ -193,6 +199,15 @@ export function createLab(): Lab {
       if (devices.includes(name)) throw new Error(`two devices would be called ${name}; shorten "${label}"`);
       devices.push(name);
       return name;
+    },
+    makeTap(device) {
+      must(ip('tuntap', 'add', 'dev', device, 'mode', 'tap'), `making ${device}`);
+    },
+    removeDevice(device) {
+      must(ip('link', 'del', device), `deleting ${device}`);
+    },
+    removeNamespace({ name }) {
+      must(ip('netns', 'del', name), `deleting ${name}`);
     },
     close,
   };

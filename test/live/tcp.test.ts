@@ -1,0 +1,91 @@
+/** TCP through a switch: with offloads and without, and while offloads change under it. */
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
+import { type Bench, createBench } from './switch-process.ts';
+import { transfer } from './tcp-transfer.ts';
+
+const obstacle = liveObstacle();
+if (obstacle) console.warn(`skipped: ${obstacle}`);
+
+const MIB = 1 << 20;
+
+describe.skipIf(obstacle !== null)('TCP both ways at once', () => {
+  let lab: Lab;
+  let bench: Bench;
+  beforeAll(() => {
+    lab = createLab();
+  });
+  beforeEach(() => {
+    bench = createBench();
+  });
+  afterEach(() => bench.close());
+  afterAll(() => lab?.close());
+
+  async function pair(label: string, offloads: [string, string]) {
+    const devices = [lab.device(`${label}a`), lab.device(`${label}b`)];
+    const [a, b] = devices.map((device, i) => ({ adapter: 'tap', device, vlan: 10, offloads: offloads[i] }));
+    const sw = await bench.start({ ports: { a, b } });
+    const [one, two] = devices.map((device, i) => {
+      const host = lab.namespace(`${label}${i}`, { ipv6: true });
+      host.adopt(device, { address: [`10.6.0.${i + 1}/24`, `fd00:6::${i + 1}/64`] });
+      return host;
+    }) as [Namespace, Namespace];
+    return { sw, one, two };
+  }
+
+  it('arrives whole with offloads on, over IPv4 and IPv6', async () => {
+    const { sw, one, two } = await pair('on', ['on', 'auto']);
+    await transfer(one, '10.6.0.1', two, 64 * MIB);
+    await transfer(one, 'fd00:6::1', two, 64 * MIB);
+    const a = (await sw.ports()).get('a')!;
+    expect(a.offloads).toMatch(/^csum tso4 tso6/);
+    expect(a.rxBytes / a.rxFrames).toBeGreaterThan(2000); // super-frames
+    expect((await sw.ledger()).balanced).toBe(true);
+  });
+
+  it('arrives whole when one port has offloads off: then no port has them', async () => {
+    const { sw, one, two } = await pair('off', ['off', 'auto']);
+    await transfer(one, '10.6.0.1', two, 16 * MIB);
+    const ports = await sw.ports();
+    expect(ports.get('a')).toMatchObject({ offloads: 'none', offloadsWhy: 'offloads: off' });
+    expect(ports.get('b')).toMatchObject({ offloads: 'none', offloadsWhy: 'held back by a (offloads: off)' });
+    expect(ports.get('b')!.drops).not.toHaveProperty('PARSE_TOO_LONG');
+    expect((await sw.ledger()).balanced).toBe(true);
+  });
+
+  it('arrives whole while offloads go off and on under it', async () => {
+    const devices = ['xa', 'xb', 'xc'].map((label) => lab.device(label));
+    const port = (device: string | undefined, offloads: string) => ({ adapter: 'tap', device, vlan: 10, offloads });
+    // c has offloads off and is deleted and made again, which turns those of a and b on and off.
+    const sw = await bench.start({
+      ports: { a: port(devices[0], 'auto'), b: port(devices[1], 'auto'), c: port(devices[2], 'off') },
+    });
+    const hosts = [0, 1].map((i) => {
+      const host = lab.namespace(`x${i}`);
+      host.adopt(devices[i]!, { address: `10.6.1.${i + 1}/24` });
+      return host;
+    });
+    const elsewhere = lab.namespace('x2');
+    elsewhere.adopt(devices[2]!);
+    const told = (pattern: RegExp) => sw.log().match(new RegExp(pattern, 'g'))?.length ?? 0;
+    const on = () => told(/port a: offloads csum/);
+    const off = () => told(/port a: offloads none \(held back by c/);
+    expect(off()).toBe(0); // at the start it is part of the summary, which says it in other words
+    elsewhere.run('ip', 'link', 'del', devices[2]!);
+    await until(() => on() === 1, 'offloads are on');
+
+    let arrived = false;
+    const stream = transfer(hosts[0]!, '10.6.1.1', hosts[1]!, 256 * MIB).then(() => {
+      arrived = true;
+    });
+    await until(() => false, '', 200).catch(() => {});
+    lab.makeTap(devices[2]!);
+    await until(() => off() === 1, 'offloads are off');
+    expect(arrived).toBe(false);
+    lab.removeDevice(devices[2]!);
+    await until(() => on() === 2, 'offloads are on again');
+    await stream;
+    expect((await sw.ledger()).balanced).toBe(true);
+  });
+});

@@ -1,0 +1,75 @@
+/** Devices that go away and come back: the port goes down and up, the switch stays. */
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
+import { type Bench, createBench } from './switch-process.ts';
+
+const obstacle = liveObstacle();
+if (obstacle) console.warn(`skipped: ${obstacle}`);
+
+describe.skipIf(obstacle !== null)('a TAP', () => {
+  let lab: Lab;
+  let bench: Bench;
+  beforeAll(() => {
+    lab = createLab();
+  });
+  beforeEach(() => {
+    bench = createBench();
+  });
+  afterEach(() => bench.close());
+  afterAll(() => lab?.close());
+
+  async function three(label: string) {
+    const devices = ['a', 'b', 'c'].map((n) => lab.device(`${label}${n}`));
+    const ports = Object.fromEntries(devices.map((device, i) => [`p${i + 1}`, { adapter: 'tap', device, vlan: 10 }]));
+    const sw = await bench.start({ ports });
+    const hosts = devices.map((device, i) => {
+      const host = lab.namespace(`${label}${i}`);
+      host.adopt(device, { address: `10.7.0.${i + 1}/24` });
+      return host;
+    }) as [Namespace, Namespace, Namespace];
+    return { sw, hosts, devices: devices as [string, string, string] };
+  }
+
+  it('that is deleted takes its port down and is attached again when it is back', async () => {
+    const { sw, hosts, devices } = await three('v');
+    expect(await hosts[0].ping('10.7.0.2', { count: 1 })).toBe(1);
+    hosts[1].run('ip', 'link', 'del', devices[1]);
+    await until(() => sw.log().includes('port p2: link down (interface deleted)'), 'the loss is told', 3000);
+    const gone = (await sw.ports()).get('p2')!;
+    expect(gone).toMatchObject({ link: 'down', linkReason: 'interface deleted', learned: 0 });
+    expect((await sw.fdb({ port: 'p2' })).entries).toEqual([]);
+    expect(await hosts[0].ping('10.7.0.3', { count: 1 })).toBe(1); // the others go on
+    expect(await hosts[0].ping('10.7.0.2', { count: 1, timeoutMs: 300 })).toBe(0);
+
+    // It is not made again by itself; as soon as there is one, the port attaches to it.
+    lab.makeTap(devices[1]);
+    await until(() => sw.log().match(/port p2: link up/g)?.length === 2, 'the port is back', 5000);
+    hosts[1].adopt(devices[1], { address: '10.7.0.2/24' });
+    hosts[0].run('ip', 'neigh', 'flush', 'all'); // the new device has another address
+    expect(await hosts[0].ping('10.7.0.2', { count: 2 })).toBe(2);
+    expect((await sw.ledger()).balanced).toBe(true);
+    expect(await sw.stop()).toBe(0);
+  });
+
+  it('that is set down and up again takes its port along', async () => {
+    const { sw, hosts, devices } = await three('d');
+    expect(await hosts[0].ping('10.7.0.2', { count: 1 })).toBe(1);
+    hosts[1].run('ip', 'link', 'set', devices[1], 'down');
+    await until(() => sw.log().includes('port p2: link down (interface down)'), 'the link is down', 3000);
+    expect((await sw.fdb({ port: 'p2' })).entries).toEqual([]);
+    hosts[1].run('ip', 'link', 'set', devices[1], 'up');
+    // Its first frame is not lost though the switch looks only twice a second.
+    expect(await hosts[1].ping('10.7.0.1', { count: 1 })).toBe(1);
+    expect((await sw.ports()).get('p2')!.drops).not.toHaveProperty('INGRESS_PORT_DOWN');
+    expect((await sw.ledger()).balanced).toBe(true);
+  });
+
+  it('that goes with its namespace stops nothing, not even all of them', async () => {
+    const { sw, hosts } = await three('n');
+    for (const host of hosts) lab.removeNamespace(host);
+    await until(() => sw.log().match(/interface deleted/g)?.length === 3, 'all are gone', 5000);
+    expect([...(await sw.ports()).values()].map((port) => port.link)).toEqual(['down', 'down', 'down']);
+    expect(await sw.stop()).toBe(0);
+  });
+});
