@@ -1,0 +1,45 @@
+/**
+ * `npm run fuzz [-- --frames N --captures N --seed N --seconds N]`: random frames through random switches, damaged
+ * captures through replay. Everything follows from the seed; a failure says how to see it again. A share of it
+ * runs with the unit tests.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { must, root } from './setup.mjs';
+
+const SPEC = { frames: 10_000_000, captures: 1_000_000, seed: undefined, seconds: 3600 };
+
+function numbers() {
+  const options = Object.fromEntries(Object.keys(SPEC).map((name) => [name, { type: 'string' }]));
+  try {
+    const { values } = parseArgs({ options });
+    return Object.entries(values).map(([name, text]) => {
+      if (!/^-?\d{1,15}$/.test(text)) throw new Error(`--${name}: ${JSON.stringify(text)} is not a whole number`);
+      return [name, Number(text)];
+    });
+  } catch (error) {
+    console.error(`fuzz: ${error.message}`);
+    process.exit(2);
+  }
+}
+
+const options = { ...SPEC, seed: Math.floor(Math.random() * 2 ** 31), ...Object.fromEntries(numbers()) };
+const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+must(process.execPath, [tsc, '-p', 'test/fuzz/tsconfig.json'], 'compiling the fuzz targets');
+const { fuzz } = await import(new URL('../out/fuzz/test/fuzz/main.js', import.meta.url).href);
+
+console.log(`fuzz: seed ${options.seed}`);
+const tty = process.stderr.isTTY === true;
+let last = 0;
+const failure = fuzz({
+  ...options,
+  say(line, done) {
+    if (tty) process.stderr.write(`\r\x1b[K${line}${done ? '\n' : ''}`);
+    else if (done || performance.now() - last > 10_000) {
+      console.error(line);
+      last = performance.now();
+    }
+  },
+});
+if (failure !== null) console.error(`${tty ? '\n' : ''}fuzz: ${failure}`);
+process.exitCode = failure === null ? 0 : 1;

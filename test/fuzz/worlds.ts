@@ -1,0 +1,121 @@
+/**
+ * Random switches: configurations of every kind, as the text that a user would write, so that what is fuzzed is
+ * what can be configured. Named by a seed.
+ */
+import { ConfigError, loadConfig } from '../../src/config/load.ts';
+import type { SwitchConfig } from '../../src/config/types.ts';
+import type { Prng } from '../unit/pcap/mutate.ts';
+
+export const VIDS = [1, 2, 10, 20, 33, 100, 200, 4094];
+/** Hosts of a world have the addresses 02:00:00:00:00:00 to :1f. */
+export const HOSTS = 32;
+
+type Raw = Record<string, unknown>;
+
+/** A configuration that the loader takes; most of what is rolled is valid. */
+export function randomConfig(random: Prng): SwitchConfig {
+  for (;;) {
+    const text = JSON.stringify(rollConfig(random));
+    try {
+      return loadConfig(text, 'fuzz.json');
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+    }
+  }
+}
+
+const pick = <T>(random: Prng, items: readonly T[]): T => items[random.below(items.length)];
+const chance = (random: Prng, percent: number): boolean => random.below(100) < percent;
+
+function vidSet(random: Prng): string {
+  if (chance(random, 10)) return '1-300';
+  const n = 1 + random.below(5);
+  return [...new Set(Array.from({ length: n }, () => pick(random, VIDS)))].join(',');
+}
+
+function rollConfig(random: Prng): Raw {
+  const bridges = 1 + (chance(random, 30) ? random.below(3) : 0);
+  const types = Array.from({ length: bridges }, () =>
+    pick(random, ['c-vlan', 'c-vlan', 'c-vlan', 's-vlan', 'unaware']),
+  );
+  const ports: Record<string, Raw> = {};
+  const count = chance(random, 15) ? 30 + random.below(50) : 2 + random.below(9);
+  for (let n = 0; n < count; n++) {
+    const b = random.below(bridges);
+    ports[`p${n}`] = rollPort(random, b, types[b]);
+  }
+  const config: Raw = { switch: { name: 'b0', hashSeed: random.next(), ...rollBridge(random, types[0]) }, ports };
+  const more: Record<string, Raw> = {};
+  for (let b = 1; b < bridges; b++) more[`b${b}`] = rollBridge(random, types[b]);
+  if (bridges > 1) config.bridges = more;
+  const fdb: Raw[] = [];
+  for (let n = random.below(6); n > 0; n--) {
+    const b = random.below(bridges);
+    const kind = pick(random, ['static', 'sticky', 'local', 'external', 'blackhole']);
+    const entry: Raw = { mac: macText(random.below(HOSTS)), kind };
+    if (types[b] !== 'unaware') entry.vlan = pick(random, VIDS);
+    if (kind === 'blackhole' || (kind === 'local' && chance(random, 50))) entry.bridge = `b${b}`;
+    else entry.port = `p${random.below(count)}`;
+    fdb.push(entry);
+  }
+  // An entry that fits no port fails the load of all of them: give that up more often than not.
+  if (chance(random, 60)) config.fdb = fdb;
+  return config;
+}
+
+function macText(host: number): string {
+  return `02:00:00:00:00:${host.toString(16).padStart(2, '0')}`;
+}
+
+function rollBridge(random: Prng, type: string): Raw {
+  const bridge: Raw = {
+    type,
+    fdb: {
+      ageSeconds: pick(random, [10, 60, 300]),
+      maxEntries: pick(random, [1, 3, 16, 100, 1000]),
+      overflow: pick(random, ['fair', 'lru', 'refuse']),
+      staticViolation: pick(random, ['forward', 'drop']),
+    },
+    reservedMac: pick(random, ['c-vlan', 's-vlan', 'tpmr', 'transparent']),
+  };
+  if (chance(random, 5)) bridge.hub = true;
+  if (chance(random, 5)) bridge.learning = false;
+  for (const key of ['unknownUnicastFlood', 'multicastFlood', 'broadcastFlood']) {
+    if (chance(random, 5)) bridge[key] = false;
+  }
+  return bridge;
+}
+
+function rollPort(random: Prng, b: number, type: string): Raw {
+  const port: Raw = { adapter: 'memory', bridge: `b${b}` };
+  if (type !== 'unaware') rollVlans(random, port);
+  if (chance(random, 30)) port.mtu = pick(random, [68, 100, 1496, 1504, 9000, 65_535]);
+  if (chance(random, 5)) port.state = pick(random, ['discarding', 'learning']);
+  for (const key of ['learning', 'unknownUnicastFlood', 'multicastFlood', 'broadcastFlood']) {
+    if (chance(random, 5)) port[key] = false;
+  }
+  if (chance(random, 15)) port.isolated = true;
+  if (chance(random, 15)) port.splitHorizonGroup = 1 + random.below(2);
+  if (chance(random, 10)) port.hairpin = true;
+  if (chance(random, 15)) port.fdbMaxEntries = 1 + random.below(5);
+  return port;
+}
+
+function rollVlans(random: Prng, port: Raw): void {
+  const mode = pick(random, ['access', 'access', 'trunk', 'trunk', 'hybrid', 'dot1q-tunnel']);
+  port.mode = mode;
+  if (mode === 'access' || mode === 'dot1q-tunnel') port.vlan = pick(random, VIDS);
+  if (mode === 'dot1q-tunnel' && chance(random, 40)) port.cvids = vidSet(random);
+  if (mode === 'trunk') {
+    port.vlans = vidSet(random);
+    if (chance(random, 50)) port.native = pick(random, VIDS);
+  }
+  if (mode === 'hybrid') {
+    const [one, two] = [pick(random, VIDS), pick(random, VIDS)];
+    port.untagged = String(one);
+    if (two !== one) port.tagged = String(two);
+    port.pvid = pick(random, [one, one, two, 'none']);
+  }
+  if (chance(random, 20)) port.acceptFrames = pick(random, ['all', 'untagged', 'tagged']);
+  if (chance(random, 20)) port.ingressFiltering = false;
+}

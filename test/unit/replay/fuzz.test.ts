@@ -1,0 +1,40 @@
+/** A share of `npm run fuzz`, from fixed seeds: what the long run does is in test/fuzz. */
+import { describe, expect, it } from 'vitest';
+import { DROP_REASONS } from '../../../src/dataplane/reasons.ts';
+import { BLOCK, fuzzCaptures } from '../../fuzz/captures.ts';
+import { type Fates, fuzzWorld } from '../../fuzz/frames.ts';
+import { fuzz } from '../../fuzz/main.ts';
+
+const WORLDS = 60;
+const FRAMES = 5000;
+const CAPTURES = 20_000;
+/** Of a device that takes no more; the twins' devices take all. */
+const NOT_HERE = ['TX_RING_FULL', 'TX_ERROR'];
+
+describe('fuzz', () => {
+  it(`${WORLDS * FRAMES} frames through ${WORLDS} switches, and every reason to drop one occurs`, () => {
+    const fates: Fates = {};
+    for (let seed = 1; seed <= WORLDS; seed++) {
+      for (const [fate, n] of Object.entries(fuzzWorld(seed, FRAMES))) fates[fate] = (fates[fate] ?? 0) + n;
+    }
+    const reasons = DROP_REASONS.map((reason) => reason.name).filter((name) => !NOT_HERE.includes(name));
+    expect(Object.keys(fates)).toEqual(expect.arrayContaining(reasons));
+    expect(fates.delivered).toBeGreaterThan((WORLDS * FRAMES) / 4);
+    expect(fates.floodCopies).toBeGreaterThan(WORLDS * FRAMES);
+    expect(fates.consumed).toBeGreaterThan(0);
+  });
+
+  it(`${CAPTURES} damaged captures from the reader to the writer`, () => {
+    for (let seed = 1; seed <= CAPTURES; seed += BLOCK) fuzzCaptures(seed, BLOCK);
+  });
+
+  it('the long run counts, and stops by time', () => {
+    const lines: string[] = [];
+    const say = (line: string) => lines.push(line);
+    expect(fuzz({ frames: 300, captures: 700, seed: -5, seconds: 60, say })).toBe(null);
+    expect(lines).toEqual(['frames: 300 of 300', 'captures: 500 of 700', 'captures: 700 of 700']);
+    lines.length = 0;
+    expect(fuzz({ frames: 300, captures: 10, seed: 1, seconds: 0, say })).toBe(null);
+    expect(lines).toEqual(['frames: 0 of 300, time is up', 'captures: 0 of 10, time is up']);
+  });
+});
