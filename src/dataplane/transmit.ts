@@ -28,7 +28,7 @@ export function transmit(dp: Dataplane, b: Batch, port: number, sender: Sender |
   const { egress } = dp;
   const count = egress.count[port];
   if (count === 0) return;
-  const start = port * egress.capacity;
+  const start = port * egress.stride;
   egress.count[port] = 0;
   const sent = sender === null ? 0 : Math.min(count, Math.max(0, sender.send(b, egress.list, start, count)));
   const row = port * PORT_COUNTERS;

@@ -69,13 +69,26 @@ export function removeEntry(fdb: Fdb, fid: number, macHigh: number, macLow: numb
   return true;
 }
 
-/** Takes out every entry, configured ones too, that `match` says yes to; returns how many. */
-export function removeWhere(fdb: Fdb, match: (row: FdbRow) => boolean, nowMs: number): number {
-  let removed = 0;
-  for (const row of listEntries(fdb, nowMs)) {
-    if (match(row) && removeEntry(fdb, row.fid, row.macHigh, row.macLow)) removed++;
+/**
+ * Takes out every entry that `match` says yes to, learned or configured; `port` is NO_PORT where there is none. One
+ * pass over the table, which allocates nothing: it stops forwarding for about 10 ms per million slots.
+ */
+export function removeWhere(fdb: Fdb, match: (fid: number, port: number, kind: number) => boolean): void {
+  const { rec, slots } = fdb;
+  for (let slot = 0; slot < slots; ) {
+    const high = rec[(slot << 2) + 1];
+    const word3 = rec[(slot << 2) + 3];
+    // `erase` closes the gap from behind: then the same slot is looked at again.
+    if (high !== 0 && match(high & 0xffff, word3 & PORT_MASK, (word3 & KIND_MASK) >> KIND_SHIFT)) erase(fdb, slot);
+    else slot++;
   }
-  return removed;
+}
+
+/** Configured entries, of every kind. */
+export function configuredCount(fdb: Fdb): number {
+  let learned = 0;
+  for (let p = 0; p < fdb.portCount.length; p++) learned += fdb.portCount[p];
+  return fdb.meta[META_USED] - learned;
 }
 
 export function findEntry(fdb: Fdb, fid: number, macHigh: number, macLow: number, nowMs: number): FdbRow | null {

@@ -22,7 +22,7 @@
  */
 
 import { createFdbEvents, type FdbEvents } from './fdb-events.ts';
-import { hashKey, makeSeed, slotOfHash } from './fdb-hash.ts';
+import { blockShift, MAX_SLOTS, makeSeed, slotOf, wholeBlocks } from './fdb-hash.ts';
 import { clearRecordLinks, linkTail, unlink } from './fdb-links.ts';
 import { sharedFloat64, sharedInt32 } from './shared.ts';
 
@@ -57,10 +57,10 @@ export const STAT_STATIC_VIOLATIONS = 5;
 export const STAT_NAMES = ['learned', 'moved', 'aged', 'evicted', 'refused', 'staticViolations'] as const;
 
 export interface Fdb {
-  /** Slots, not a power of two. */
+  /** Slots: whole blocks (fdb-hash.ts), not a power of two. */
   slots: number;
-  /** slots / 2^32: turns a hash into a slot. */
-  scale: number;
+  /** log2 of the slots in a block. */
+  shift: number;
   /** 4 words per slot. */
   rec: Int32Array;
   /** Towards the older and the newer entry of the same port's list; -1 ends it. Learned entries only. */
@@ -127,15 +127,18 @@ const MAX_LOAD = 0.8;
 /** 802.1Q-2022 §8.8.3: recommended ageing time. */
 const DEFAULT_AGE_MS = 300_000;
 
+/** Slots of a table with room for this many entries. Throws RangeError beyond 13 million. */
 export function slotsFor(entries: number): number {
-  return Math.max(64, Math.ceil((entries + 1) / MAX_LOAD));
+  const slots = Math.max(64, Math.ceil((entries + 1) / MAX_LOAD));
+  if (slots > MAX_SLOTS) throw new RangeError(`fdb: ${entries} entries are more than ${MAX_SLOTS * MAX_LOAD}`);
+  return wholeBlocks(slots);
 }
 
 export function createFdb(size: FdbSize): Fdb {
   const slots = slotsFor(size.entries);
   return {
     slots,
-    scale: slots / 2 ** 32,
+    shift: blockShift(slots),
     rec: sharedInt32(slots * 4),
     prev: sharedInt32(slots),
     next: sharedInt32(slots),
@@ -181,7 +184,7 @@ export function generationOf(fdb: Fdb, port: number, fid: number): number {
   return (fdb.portGeneration[port] + fdb.fidGeneration[fid]) & 0xffff;
 }
 
-/** Slot of the key, stale and expired entries included, or -1. `start` is slotOfHash(hashKey(...)). */
+/** Slot of the key, stale and expired entries included, or -1. `start` is startSlot(...). */
 export function probe(fdb: Fdb, low: number, high: number, start: number): number {
   const { rec, slots } = fdb;
   let slot = start;
@@ -195,7 +198,7 @@ export function probe(fdb: Fdb, low: number, high: number, start: number): numbe
 }
 
 export function startSlot(fdb: Fdb, low: number, high: number): number {
-  return slotOfHash(hashKey(fdb.seed, low, high), fdb.scale);
+  return slotOf(fdb.seed, fdb.slots, fdb.shift, low, high);
 }
 
 /** Whether the entry counts now: configured, or learned, not flushed and seen within its FID's age. */
@@ -307,7 +310,7 @@ export function resizeFdb(fdb: Fdb, entries: number): void {
   }
   const slots = slotsFor(Math.max(entries, order.length));
   fdb.slots = slots;
-  fdb.scale = slots / 2 ** 32;
+  fdb.shift = blockShift(slots);
   fdb.rec = sharedInt32(slots * 4);
   fdb.prev = sharedInt32(slots);
   fdb.next = sharedInt32(slots);

@@ -5,6 +5,7 @@
  * the member set. Everything here depends on configuration only, never on an earlier frame.
  */
 
+import { hasBit } from '../../tables/bitmap.ts';
 import {
   PORT_ACCEPT_TAGGED,
   PORT_ACCEPT_UNTAGGED,
@@ -36,68 +37,36 @@ const VID_MASK = 0xfff;
 const VID_RESERVED = 0xfff;
 const TPID_C_TAG = 0x8100;
 
-export function classify(dp: Dataplane, b: Batch): void {
+export function classify(dp: Dataplane, b: Batch, i: number): number {
   const { ports, vlans } = dp;
-  const { flags: flagsOf, pvid, vlanBase, reservedMac } = ports;
-  const { fidOf, member, width } = vlans;
-  const { port: portOf, reason: reasons, tci, fid: fids, vid: vids, dstHigh, dstLow } = b;
-  const n = b.count;
-  let tunnelled = 0;
-  for (let i = 0; i < n; i++) {
-    fids[i] = 0;
-    if (reasons[i] !== DROP_NONE) continue;
-    const port = portOf[i];
-    const flags = flagsOf[port];
-    let vid = tci[i] & VID_MASK;
-    if ((flags & PORT_UP) === 0) {
-      reasons[i] = INGRESS_PORT_DOWN;
-      continue;
-    }
-    if (vid === 0) {
-      vid = pvid[port];
-      if ((flags & PORT_ACCEPT_UNTAGGED) === 0) {
-        reasons[i] = INGRESS_FRAME_TYPE;
-        continue;
-      }
-      if (vid < 0) {
-        reasons[i] = INGRESS_NO_PVID;
-        continue;
-      }
-      tunnelled |= flags & PORT_TUNNEL_CVIDS;
-    } else if (vid === VID_RESERVED) {
-      reasons[i] = INGRESS_VID_RESERVED;
-      continue;
-    } else if ((flags & PORT_ACCEPT_TAGGED) === 0) {
-      reasons[i] = INGRESS_FRAME_TYPE;
-      continue;
-    }
-    const fid = fidOf[vlanBase[port] + vid];
-    if (
-      fid === 0 ||
-      ((flags & PORT_INGRESS_FILTERING) !== 0 && ((member[fid * width + (port >> 5)] >>> (port & 31)) & 1) === 0)
-    ) {
-      reasons[i] = INGRESS_VLAN;
-      continue;
-    }
-    vids[i] = vid;
-    fids[i] = fid;
-    if (dstHigh[i] === RESERVED_HIGH && (dstLow[i] & ~0xf) === RESERVED_LOW) {
-      if (((reservedMac[port] >>> (dstLow[i] & 0xf)) & 1) !== 0) reasons[i] = INGRESS_RESERVED_MAC;
-    }
-    if ((flags & PORT_STATE_LEARNS) === 0) reasons[i] = INGRESS_PORT_STATE;
+  const port = b.port[i];
+  const flags = ports.flags[port];
+  if ((flags & PORT_UP) === 0) return INGRESS_PORT_DOWN;
+  let vid = b.tci[i] & VID_MASK;
+  if (vid === 0) {
+    if ((flags & PORT_ACCEPT_UNTAGGED) === 0) return INGRESS_FRAME_TYPE;
+    vid = ports.pvid[port];
+    if (vid < 0) return INGRESS_NO_PVID;
+  } else if (vid === VID_RESERVED) {
+    return INGRESS_VID_RESERVED;
+  } else if ((flags & PORT_ACCEPT_TAGGED) === 0) {
+    return INGRESS_FRAME_TYPE;
   }
-  if (tunnelled !== 0) refuseCustomerVids(dp, b);
-}
-
-/** Ports with a list of customer VIDs refuse frames of others. */
-function refuseCustomerVids(dp: Dataplane, b: Batch): void {
-  for (let i = 0; i < b.count; i++) {
-    if (b.reason[i] !== DROP_NONE || (dp.ports.flags[b.port[i]] & PORT_TUNNEL_CVIDS) === 0) continue;
-    if (!carriesCustomerVid(dp.ports, dp.arena.view, b, i)) {
-      b.reason[i] = INGRESS_TUNNEL_CVID;
-      b.fid[i] = 0;
-    }
+  const fid = vlans.fidOf[ports.vlanBase[port] + vid];
+  if (fid === 0) return INGRESS_VLAN;
+  if ((flags & PORT_INGRESS_FILTERING) !== 0 && !hasBit(vlans.member, vlans.width, fid, port)) return INGRESS_VLAN;
+  const high = b.dstHigh[i];
+  const low = b.dstLow[i];
+  const reserved = high === RESERVED_HIGH && (low & ~0xf) === RESERVED_LOW;
+  const filtered = reserved && ((ports.reservedMac[port] >>> (low & 0xf)) & 1) !== 0;
+  const learns = (flags & PORT_STATE_LEARNS) !== 0;
+  if (learns && !filtered && (flags & PORT_TUNNEL_CVIDS) !== 0 && !carriesCustomerVid(ports, dp.arena.view, b, i)) {
+    return INGRESS_TUNNEL_CVID;
   }
+  b.vid[i] = vid;
+  b.fid[i] = fid;
+  if (!learns) return INGRESS_PORT_STATE;
+  return filtered ? INGRESS_RESERVED_MAC : DROP_NONE;
 }
 
 /** dot1q-tunnel with a list: the outermost customer tag must carry a VID of the list. */

@@ -18,7 +18,7 @@ const ETHERNET_HEADER = 14;
 export function flood(dp: Dataplane, b: Batch, i: number, kind: number): number {
   const { width, reach, flood: takes, pushTpid } = dp.ports;
   const { member, untagged } = dp.vlans;
-  const { list, count, capacity } = dp.egress;
+  const { list, count, stride } = dp.egress;
   const view = dp.arena.view;
   const port = b.port[i];
   const reachRow = port * width;
@@ -49,7 +49,7 @@ export function flood(dp: Dataplane, b: Batch, i: number, kind: number): number 
       set &= set - 1;
       const to = (w << 5) + bit;
       if (checkLength && tooLong(dp, b, i, to)) continue;
-      list[to * capacity + count[to]++] = i | (((alt >>> bit) & 1) * SHAPE_ALT);
+      list[to * stride + count[to]++] = i | (((alt >>> bit) & 1) * SHAPE_ALT);
       copies++;
     }
   }

@@ -1,6 +1,5 @@
 /**
- * Learn, the unusual cases: a new source, a moved one, a configured one, none that may be learned
- * (802.1Q-2022 §8.7). The usual case, a source that is known where it is, is in `relay`.
+ * Learn: the source address, and whether it may be here (802.1Q-2022 §8.7).
  *
  * Only individual, non-zero sources are learned, only in a VLAN that has a member. A source that is a blackhole
  * drops the frame; one that is configured on another port is reported, and drops it where
@@ -8,26 +7,46 @@
  */
 
 import { rowIsEmpty } from '../../tables/bitmap.ts';
-import { KIND_BLACKHOLE, KIND_MASK, KIND_SHIFT, keyHigh } from '../../tables/fdb.ts';
-import { LEARN_STATIC_VIOLATION, learnSource } from '../../tables/fdb-learn.ts';
-import { PORT_LEARNING, PORT_STATIC_VIOLATION_DROPS } from '../../tables/port-table.ts';
+import {
+  GENERATION_SHIFT,
+  generationOf,
+  KIND_BLACKHOLE,
+  KIND_MASK,
+  KIND_SHIFT,
+  keyHigh,
+  probe,
+  startSlot,
+} from '../../tables/fdb.ts';
+import { LEARN_STATIC_VIOLATION, learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb-learn.ts';
+import { PORT_HUB, PORT_LEARNING, PORT_STATIC_VIOLATION_DROPS } from '../../tables/port-table.ts';
 import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 import { DROP_NONE, GUARD_BLACKHOLE_SOURCE, GUARD_STATIC_VIOLATION } from '../reasons.ts';
 
-/** `slot` is the record that holds the source address, or -1. Returns a drop reason or 0. */
-export function learn(dp: Dataplane, b: Batch, i: number, slot: number): number {
+export function learn(dp: Dataplane, b: Batch, i: number): number {
   const { fdb, vlans } = dp;
-  if (slot >= 0 && (fdb.rec[(slot << 2) + 3] & KIND_MASK) >> KIND_SHIFT === KIND_BLACKHOLE) {
-    return GUARD_BLACKHOLE_SOURCE;
-  }
-  const flags = dp.ports.flags[b.port[i]];
-  if ((flags & PORT_LEARNING) === 0) return DROP_NONE;
+  const port = b.port[i];
+  const fid = b.fid[i];
+  const now = b.nowMs[i];
+  const flags = dp.ports.flags[port];
+  if ((flags & PORT_HUB) !== 0) return DROP_NONE;
+  const learns = (flags & PORT_LEARNING) !== 0;
   const low = b.srcLow[i];
-  const high = keyHigh(b.srcHigh[i], b.fid[i]);
-  if (low === 0 && high >>> 16 === 0) return DROP_NONE;
-  if (slot < 0 && rowIsEmpty(vlans.member, vlans.width, b.fid[i])) return DROP_NONE;
-  const found = learnSource(fdb, slot, low, high, b.srcSlot[i], b.port[i], b.nowMs[i]);
+  const high = keyHigh(b.srcHigh[i], fid);
+  const start = startSlot(fdb, low, high);
+  const slot = probe(fdb, low, high, start);
+  if (slot >= 0) {
+    const word3 = fdb.rec[(slot << 2) + 3];
+    if (word3 === ((generationOf(fdb, port, fid) << GENERATION_SHIFT) | port)) {
+      // Known where it is: only its time and its place among the oldest are renewed.
+      if (learns && (now - fdb.rec[(slot << 2) + 2]) >>> 0 >= REFRESH_MS) refreshSource(fdb, slot, port, now);
+      return DROP_NONE;
+    }
+    if ((word3 & KIND_MASK) >> KIND_SHIFT === KIND_BLACKHOLE) return GUARD_BLACKHOLE_SOURCE;
+  }
+  if (!learns || (low === 0 && high >>> 16 === 0)) return DROP_NONE;
+  if (slot < 0 && rowIsEmpty(vlans.member, vlans.width, fid)) return DROP_NONE;
+  const found = learnSource(fdb, slot, low, high, start, port, now);
   return found === LEARN_STATIC_VIOLATION && (flags & PORT_STATIC_VIOLATION_DROPS) !== 0
     ? GUARD_STATIC_VIOLATION
     : DROP_NONE;

@@ -1,0 +1,28 @@
+/**
+ * The slow lane: one frame's way through the switch, one line a stage. It takes every frame, and is the
+ * reference for the fast lane.
+ *
+ * A stage returns why the frame ends there, or DROP_NONE. What it finds out is in the batch's columns.
+ */
+
+import type { Batch } from './batch.ts';
+import type { Dataplane } from './dataplane.ts';
+import { account } from './stages/account.ts';
+import { classify } from './stages/classify.ts';
+import { egress } from './stages/egress.ts';
+import { learn } from './stages/learn.ts';
+import { lookup } from './stages/lookup.ts';
+import { parse } from './stages/parse.ts';
+
+export function slowLane(dp: Dataplane, b: Batch, i: number): void {
+  const length = b.len[i];
+  b.fid[i] = 0;
+  b.copies[i] = 0;
+  b.reason[i] =
+    parse(dp, b, i) || // addresses and tag
+    classify(dp, b, i) || // its VLAN, and whether its port may bring it
+    learn(dp, b, i) || // the source
+    lookup(dp, b, i) || // the destination
+    egress(dp, b, i); // out of one port, or flooded
+  account(dp, b, i, length);
+}
