@@ -6,6 +6,7 @@ import type { FdbEntryConfig, FdbEntryKind } from '../config/types.ts';
 import {
   type FdbKindName,
   KIND_BLACKHOLE,
+  KIND_DYNAMIC,
   KIND_EXTERNAL,
   KIND_LOCAL,
   KIND_STATIC,
@@ -75,6 +76,7 @@ export function addEntry(control: Control, entry: FdbEntryConfig, replace = fals
   }
   if (port !== null && port.bridge !== bridge)
     throw new ControlError(`port ${port.name} is not in bridge ${bridge.name}`);
+  control.forgetting.now();
   const { fdb } = control.dp;
   const there = findEntry(fdb, fid, high, low, control.nowMs());
   if (!replace && there !== null && there.kind !== 'dynamic') {
@@ -110,7 +112,7 @@ export function flush(control: Control, what: { bridge?: string; vid?: number | 
     const port = control.port(what.port);
     if (port.bridge === null) return;
     const fid = control.fidOf(port.bridge, what.vid);
-    removeWhere(fdb, (row) => row.kind === 'dynamic' && row.fid === fid && row.port === port.index, now);
+    removeWhere(fdb, (f, p, kind) => f === fid && p === port.index && kind === KIND_DYNAMIC);
     return;
   }
   if (what.port !== undefined) {

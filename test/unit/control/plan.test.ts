@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryAdapter } from '../../../src/adapters/memory.ts';
 import type { SwitchConfig } from '../../../src/config/types.ts';
-import { addEntry, deleteEntry, flush } from '../../../src/control/fdb-control.ts';
+import { addEntry, deleteEntry, fdbEntries, flush } from '../../../src/control/fdb-control.ts';
 import { ControlError } from '../../../src/control/model.ts';
 import { apply, describe as line, plan } from '../../../src/control/plan.ts';
 import { slotsInUse } from '../../../src/dataplane/arena.ts';
@@ -23,11 +23,14 @@ function core(): SwitchCore {
   });
 }
 
-function turnInto(sw: SwitchCore, from: SwitchConfig | null, to: SwitchConfig): void {
-  for (const action of plan(from, to)) {
-    expect(line(action)).toMatch(/^[a-z]+-[a-z]+ \S/);
-    apply(sw.control, action);
-  }
+function turnInto(sw: SwitchCore, from: SwitchConfig | null, to: SwitchConfig, together = false): void {
+  const actions = plan(from, to);
+  for (const action of actions) expect(line(action)).toMatch(/^[a-z]+-[a-z]+ \S/);
+  const carryOut = () => {
+    for (const action of actions) apply(sw.control, action);
+  };
+  if (together) sw.control.together(carryOut);
+  else carryOut();
 }
 
 function fresh(config: SwitchConfig): SwitchCore {
@@ -79,6 +82,25 @@ describe('plan', () => {
         const sw = fresh(a);
         turnInto(sw, a, b);
         expect(tablesOf(sw.control)).toEqual(tablesOf(fresh(b).control));
+      }),
+      RUNS,
+    );
+  });
+
+  it('does the same in one go: what is learned and configured afterwards is equal', () => {
+    fc.assert(
+      fc.property(randomConfig, randomConfig, fc.nat(), (a, b, seed) => {
+        const [apart, together] = [core(), core()];
+        for (const sw of [apart, together]) {
+          turnInto(sw, null, a);
+          traffic(sw, seed);
+          turnInto(sw, a, b, sw === together);
+          traffic(sw, seed + 1);
+          expectBalanced(sw);
+        }
+        expect(tablesOf(together.control)).toEqual(tablesOf(apart.control));
+        expect(fdbEntries(together.control)).toEqual(fdbEntries(apart.control));
+        expect([...together.dp.counters.port]).toEqual([...apart.dp.counters.port]);
       }),
       RUNS,
     );
