@@ -242,11 +242,14 @@ export class Switch extends EventEmitter<SwitchEvents> {
   }
 
   #carryOut(actions: Action[]): void {
-    for (const action of actions) {
-      if (action.do === 'remove-port') this.#remove(this.port(action.port));
-      apply(this.#core.control, action);
-      if (action.do === 'add-port') this.#open(action.port);
-    }
+    const { control } = this.#core;
+    control.together(() => {
+      for (const action of actions) {
+        if (action.do === 'remove-port') this.#remove(this.port(action.port));
+        apply(control, action);
+        if (action.do === 'add-port') this.#open(action.port);
+      }
+    });
   }
 
   // ---- counters
