@@ -14,7 +14,7 @@ import { SwitchCore } from '../../../src/runtime/core.ts';
 import { load, randomConfig } from './random-config.ts';
 import { modelOf, tablesOf, wordsOf } from './tables.ts';
 
-const RUNS = { numRuns: 150, seed: 7 };
+const RUNS = { numRuns: 100, seed: 7 };
 
 function core(): SwitchCore {
   return new SwitchCore({
