@@ -1,20 +1,17 @@
 /**
- * Captures as ports: frames come out of a capture and go into one.
+ * Captures in place of devices: `appendCaptured` copies a reader's current frame into the arena, `CaptureSender`
+ * writes what leaves a port, with the time of the frames that caused it.
  *
- * Three pieces. `appendCaptured` copies a reader's current frame into the arena, `CaptureSender` writes an
- * egress list with the time of the frames that caused it, and `PcapAdapter` is the two as a port of a running
- * switch, where the capture is read as fast as the switch polls. Replay, which merges many captures by time,
- * takes the first two.
+ * This is no `Adapter`: replay merges many captures by time, so the order in which frames are received is not the
+ * port's to decide, and a write that fails ends the replay instead of dropping a frame.
  */
 
 import type { Arena } from '../dataplane/arena.ts';
 import { frameStart, LARGE_FRAME_BYTES, takeFor } from '../dataplane/arena.ts';
 import { type Batch, INDEX_MASK, RX_TRUNCATED, SHAPE_ALT } from '../dataplane/batch.ts';
-import { LINKTYPE_ETHERNET } from '../pcap/link-type.ts';
 import { PcapWriter } from '../pcap/pcap-writer.ts';
-import { CaptureError, type CaptureReader } from '../pcap/reader.ts';
+import type { CaptureReader } from '../pcap/reader.ts';
 import type { ByteSink } from '../pcap/source.ts';
-import type { Adapter, AdapterContext } from './adapter.ts';
 
 /** What `appendCaptured` did. */
 export const APPENDED = 0;
@@ -113,100 +110,5 @@ export class CaptureSender {
 
   flush(): void {
     this.#writer.flush();
-  }
-}
-
-const EIO = 5;
-/** Nothing in a capture is longer than a slot that the arena has anyway. */
-const CAPTURE_MTU = 65_535;
-
-export interface PcapAdapterOptions {
-  /** For people: the name of the file. */
-  device: string;
-  /** What the port receives; null: nothing. */
-  reader: CaptureReader | null;
-  /** Where the port sends; null: what it is sent disappears. */
-  sink: ByteSink | null;
-}
-
-/** A capture as a port of a running switch. At the end of the capture, or at its damage, the port stays up. */
-export class PcapAdapter implements Adapter {
-  readonly kind = 'pcap';
-  readonly device: string;
-  readonly mtu = CAPTURE_MTU;
-  readonly fd = -1;
-  readonly offloadsAvailable = 0;
-  readonly offloads = 0;
-  lastError = 0;
-  /** Frames passed over: another link type, or too long for any slot. */
-  framesSkipped = 0;
-  /** What is wrong with the capture, null while nothing is. */
-  damage: string | null = null;
-  #context: AdapterContext;
-  #reader: CaptureReader | null;
-  #sender: CaptureSender | null;
-  /** The reader stands on a frame for which there was no slot. */
-  #pending = false;
-
-  constructor(options: PcapAdapterOptions, context: AdapterContext) {
-    this.device = options.device;
-    this.#context = context;
-    this.#reader = options.reader;
-    this.#sender = options.sink === null ? null : new CaptureSender(context.arena, options.sink);
-    if (this.#reader !== null) queueMicrotask(() => context.events.readable());
-  }
-
-  setOffloads(_offloads: number): void {}
-
-  receive(b: Batch, port: number, max: number): number {
-    const first = b.count;
-    while (b.count - first < max && b.count < b.capacity && this.#next()) {
-      const reader = this.#reader!;
-      const done = appendCaptured(this.#context.arena, b, reader, port);
-      this.#pending = done === NO_SLOT;
-      if (done === NO_SLOT) break;
-      if (done === NEVER_FITS) this.framesSkipped++;
-      else b.timeUs[b.count - 1] = captureTimeUs(reader.seconds, reader.nanos);
-    }
-    if (this.#reader !== null) queueMicrotask(() => this.#context.events.readable());
-    return b.count - first;
-  }
-
-  /** Moves the reader to the next Ethernet frame; false at the end, and where the capture is damaged. */
-  #next(): boolean {
-    if (this.#pending) return true;
-    try {
-      while (this.#reader?.next() === true) {
-        if (this.#reader.kind === 'packet' && this.#reader.linkType === LINKTYPE_ETHERNET) return true;
-        this.framesSkipped++;
-      }
-    } catch (error) {
-      this.damage = error instanceof CaptureError ? error.message : `${this.device}: ${String(error)}`;
-    }
-    this.#reader = null;
-    return false;
-  }
-
-  send(b: Batch, list: Int32Array, start: number, count: number): number {
-    if (this.#sender === null) return count;
-    try {
-      this.lastError = 0;
-      return this.#sender.send(b, list, start, count);
-    } catch (error) {
-      this.lastError = Math.abs((error as { errno?: number }).errno ?? EIO);
-      this.#sender = null;
-      return 0;
-    }
-  }
-
-  close(): void {
-    this.#reader = null;
-    this.#pending = false;
-    try {
-      this.#sender?.flush();
-    } catch (error) {
-      this.lastError = Math.abs((error as { errno?: number }).errno ?? EIO);
-    }
-    this.#sender = null;
   }
 }

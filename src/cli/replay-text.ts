@@ -82,8 +82,12 @@ export function reportText(report: ReplayReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The two rates, neither of which is a throughput: no device was involved. */
+/** Fewer frames than this say nothing about speed. */
+const FRAMES_FOR_A_RATE = 10_000;
+
+/** The two rates, neither of which is what a device would see; nothing for a short replay. */
 export function rateText(frames: number, forwardMs: number, elapsedMs: number): string {
+  if (frames < FRAMES_FOR_A_RATE) return '';
   const rate = (ms: number) => (ms > 0 ? `${(frames / ms / 1000).toFixed(2)} M frames/s` : '-');
   return (
     `processing rate without I/O: ${rate(forwardMs)} (${forwardMs.toFixed(1)} ms in the data plane); ` +

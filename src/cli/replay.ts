@@ -150,7 +150,8 @@ async function execute(
     io.stderr.write(`cannot write: ${printed}\n`);
     status = FAILED;
   }
-  if (!options.json) io.stderr.write(rateText(engine.frames, engine.forwardMs, elapsed));
+  const rate = options.json ? '' : rateText(engine.frames, engine.forwardMs, elapsed);
+  if (rate !== '') io.stderr.write(rate);
   for (const { damage } of engine.inputs) {
     if (damage === null) continue;
     io.stderr.write(`${damage}\n`);

@@ -19,7 +19,7 @@ import {
   takeFor,
 } from '../../src/dataplane/arena.ts';
 import { type Batch, INDEX_MASK, RX_TRUNCATED, SHAPE_ALT } from '../../src/dataplane/batch.ts';
-import { fidLedger, portLedger, sumLedger } from '../../src/dataplane/counters.ts';
+import { fidLedger, PORT_COUNTERS, portLedger, sumLedger, TX_FRAMES } from '../../src/dataplane/counters.ts';
 import type { Dataplane } from '../../src/dataplane/dataplane.ts';
 import * as pipeline from '../../src/dataplane/pipeline.ts';
 import { type Sender, transmit } from '../../src/dataplane/transmit.ts';
@@ -245,6 +245,9 @@ export function fuzzWorld(seed: number, count: number): Fates {
     ports.map((_, p) => portLedger(one.core.dp.counters, p)),
   );
   if (received !== sent) throw new Error(`${sent} frames were sent, ${received} received`);
+  const { port: row } = one.core.dp.counters;
+  const left = ports.reduce((sum, _, p) => sum + row[p * PORT_COUNTERS + TX_FRAMES], 0);
+  if (left !== delivered + floodCopies) throw new Error(`${delivered} delivered, ${floodCopies} copies, ${left} sent`);
   return { delivered, consumed, floodCopies, ...drops };
 }
 
