@@ -30,11 +30,8 @@ const SEED = 0x5eed;
 const START_MS = 1_000_000;
 /** What a sender waits for an answer: the settling time of the format. */
 const SETTLE_MS = 100;
-/** A long wait is done in pieces: times are 32 bits and only differences count. */
-const TICK_MS = 3_600_000;
-/** Bridges, ports and VLANs that a scenario may have. */
-const BRIDGES = 16;
-const PORTS = 256;
+/** A long wait is done in pieces of a day or so: times are 32 bits, and the longest ageing time is 12 days. */
+const TICK_MS = 100_000_000;
 
 export class Bench {
   readonly core: SwitchCore;
@@ -54,9 +51,9 @@ export class Bench {
   constructor(scenario: Scenario, burst: number) {
     this.core = new SwitchCore({
       nowMs: () => this.#nowMs,
-      ports: PORTS,
-      bridges: BRIDGES,
-      fids: 8192,
+      ports: Math.max(32, scenario.ports.length),
+      bridges: scenario.bridges.length + 1,
+      fids: mostVlans(scenario),
       seed: SEED,
       smallSlots: 512,
       largeSlots: 32,
@@ -210,6 +207,14 @@ export class Bench {
     const slots = slotsInUse(dp.arena);
     return slots === 0 ? null : `${slots} arena slots were never freed`;
   }
+}
+
+/** VLANs that can ever be there: those of the topology, and one for each change. */
+function mostVlans({ bridges, ports, steps }: Scenario): number {
+  let most = 2 + 2 * bridges.length;
+  for (const port of ports) most += port.vlans?.length ?? 1;
+  for (const step of steps) if ('operations' in step) most += step.operations.length;
+  return most;
 }
 
 function show(row: object): string {

@@ -9,6 +9,8 @@ import { checksHold } from './frame-checks.ts';
 /** Frames shorter than this may come back padded with zeros (802.3: 64 bytes with FCS). */
 const MIN_FRAME = 60;
 const ROW = 16;
+/** Frames of a port among which the one most like the expected one is looked for. */
+const LOOKED_AT = 64;
 
 export interface FrameDifference {
   /** One line. */
@@ -29,19 +31,18 @@ export function compareFrames(
   captured: readonly Captured[],
   tolerates: (frame: Buffer) => boolean,
 ): FrameDifference | null {
-  const left = [...captured];
+  let left = captured;
   const absent: { port: string; frame: FrameSpec; n: number; of: number }[] = [];
   // What is compared to the last bit chooses first, so that a masked frame does not take its place.
   const order = [...expect].sort((a, b) => openness(frames.get(a.frame)!) - openness(frames.get(b.frame)!));
   for (const { port, frame: name, times } of order) {
     const frame = frames.get(name)!;
     let found = 0;
-    while (found < times) {
-      const at = left.findIndex((c) => c.port === port && matches(frame, c.bytes));
-      if (at < 0) break;
-      left.splice(at, 1);
+    left = left.filter((c) => {
+      if (found === times || c.port !== port || !matches(frame, c.bytes)) return true;
       found++;
-    }
+      return false;
+    });
     if (found < times) absent.push({ port, frame, n: times - found, of: times });
   }
   // In the order of the file, not of pairing.
@@ -82,8 +83,9 @@ function missing(port: string, frame: FrameSpec, n: number, of: number, left: re
   const count = of === 1 ? '' : ` (${n} of ${of} missing)`;
   if (here.length !== 0) {
     const nearest = here
+      .slice(0, LOOKED_AT)
       .map((c) => unpadded(frame.bytes, c.bytes))
-      .sort((a, b) => distance(frame, a) - distance(frame, b))[0]!;
+      .reduce((best, bytes) => (distance(frame, bytes) < distance(frame, best) ? bytes : best));
     return differing(port, frame, nearest, count);
   }
   const elsewhere = left.find((c) => matches(frame, c.bytes));

@@ -24,7 +24,7 @@ export function operate(bench: Bench, { op, args }: Operation): void {
       return;
     case 'set_port':
       if (control.port(text('port')).bridge === null) throw new ControlError(`port ${text('port')} is in no bridge`);
-      control.setPort(text('port'), portFlags(args.flags as Partial<PortFlags>));
+      control.setPort(text('port'), portFlags((args.flags ?? {}) as Partial<PortFlags>));
       return;
     case 'vlan_add':
       addVlan(bench, args);
@@ -149,12 +149,16 @@ function addFdb(bench: Bench, args: Record<string, unknown>, replace: boolean): 
   // The bridge's own name as port: an address of the switch itself.
   const own = args.port === undefined || control.bridges.has(args.port as string);
   const port = own ? null : control.port(args.port as string);
-  for (const vid of vidsOf(bench, bridge, port, args.vlan as number | undefined)) {
+  const vids = vidsOf(bench, bridge, port, args.vlan as number | undefined);
+  for (const vid of vids) {
     if (port !== null && vid !== null && !port.members.has(vid)) {
       throw new ControlError(`port ${port.name} is not in VLAN ${vid}`);
     }
-    addEntry(control, { bridge, vid, mac: args.mac as string, port: port?.name ?? null, kind }, replace);
   }
+  const mac = args.mac as string;
+  const held = fdbEntries(control, bridge).find((e) => e.mac === mac && e.kind !== 'dynamic' && vids.includes(e.vid));
+  if (held !== undefined && !replace) throw new ControlError(`${mac} has a ${held.kind} entry already`);
+  for (const vid of vids) addEntry(control, { bridge, vid, mac, port: port?.name ?? null, kind }, true);
 }
 
 function kindOf(args: Record<string, unknown>): FdbEntryKind {

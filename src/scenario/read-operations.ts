@@ -68,9 +68,10 @@ export function readOperations(at: Value, checkNames: boolean, names: Names, lac
       continue;
     }
     // `port_down: p1` is short for `port_down: {port: p1}`.
-    const short = typeof op.raw === 'string' && Object.hasOwn(known, 'port');
+    const [subject] = Object.keys(known);
+    const short = typeof op.raw === 'string';
     const args: Record<string, unknown> = {};
-    const taken = short ? ['port'] : op.keys();
+    const taken = short ? [subject!] : op.keys();
     for (const name of taken) {
       const value = short ? op : op.at(name);
       const kind = known[name]?.replace('!', '') as Kind | undefined;
@@ -78,7 +79,7 @@ export function readOperations(at: Value, checkNames: boolean, names: Names, lac
       else if (key === 'set_bridge') readBridgeArgument(args, value, name, lacks);
       else if (key !== 'set_port') noteAbsent(key, value, name, lacks);
     }
-    if (key === 'set_port') Object.assign(args, { flags: readPortFlags(op, PORT_KEY, lacks) });
+    if (key === 'set_port' && !short) Object.assign(args, { flags: readPortFlags(op, PORT_KEY, lacks) });
     for (const [name, kind] of Object.entries(known)) {
       if (kind.endsWith('!') && args[name] === undefined) throw op.at(name).error('is missing');
     }

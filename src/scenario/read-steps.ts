@@ -24,7 +24,7 @@ const KINDS = [
 type Kind = (typeof KINDS)[number];
 /** Keys beside it that a step may have. */
 const BESIDE = ['expect', 'strict', 'why', 'note', 'comment'];
-const MAX_TIMES = 1_000_000;
+const MAX_TIMES = 100_000;
 const MAX_ADVANCE_SECONDS = 100_000_000;
 /** The file's words for kinds of FDB entries, beside our own. */
 const FDB_KINDS = [...FDB_KIND_NAMES, 'extern_learn'] as const;

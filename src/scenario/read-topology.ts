@@ -23,7 +23,7 @@ const STATE_NAMES = Object.keys(STATES) as (keyof typeof STATES)[];
 export const OVERFLOWS = ['refuse', 'evict_lru'] as const;
 const PROTOCOLS = ['802.1Q', '802.1ad'] as const;
 export const MAX_AGE_SECONDS = 1_000_000;
-export const MAX_LEARNED = 10_000_000;
+export const MAX_LEARNED = 1_000_000;
 
 /** Payload bytes of a tester's link. An MTU is a limit only where the file states one: see docs/scenarios.md. */
 const LINK_MTU = 9600;

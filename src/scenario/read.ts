@@ -46,6 +46,8 @@ export function readScenario(text: string, file: string): Scenario {
   if (scenario.missing.length !== 0) return scenario;
   const lacks = new Set<string>();
   const topology = readTopology(root.at('topology'), policy, lacks);
+  scenario.missing.push(...lacks);
+  if (lacks.size !== 0) return scenario;
   if (root.has('frames')) {
     for (const name of root.at('frames').keys()) {
       scenario.frames.set(name, readFrame(name, root.at('frames').at(name)));
