@@ -11,9 +11,11 @@
  * A file that a killed switch left is taken over; one that a switch listens on is not.
  */
 
-import { linkSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { connect, createServer as createNetServer, type Server as NetServer } from 'node:net';
+import { dirname, resolve } from 'node:path';
 import { makeSocketDirectory } from './socket-path.ts';
 
 const MAX_CONNECTIONS = 32;
@@ -22,6 +24,8 @@ const MAX_HEADER_BYTES = 8192;
 const PATIENCE_MS = 5000;
 /** Long enough for a busy main thread. */
 const PROBE_MS = 2000;
+const LOCK_MS = 5000;
+const LOCK_RETRY_MS = 20;
 
 export interface Answer {
   status: number;
@@ -44,7 +48,11 @@ export async function claimSocket(path: string, name: string): Promise<void> {
     if (error instanceof SocketError) throw error;
     return; // nothing there, or no right to look: listening will tell
   }
-  if (await answers(path)) throw new SocketError(`a switch ${name} is running already (it listens on ${path})`);
+  if (await answers(path)) throw taken(path, name);
+}
+
+function taken(path: string, name: string): SocketError {
+  return new SocketError(`a switch ${name} is running already (it listens on ${path}); give this one another name`);
 }
 
 /** Listens on `path` with mode 0660. Call `claimSocket` before anything is opened. */
@@ -54,7 +62,15 @@ export async function openControlSocket(path: string, name: string, respond: Res
   } catch (error) {
     throw new SocketError(`control socket ${path}: ${(error as Error).message}`);
   }
-  await removeStale(path, name);
+  if (!existsSync(dirname(path))) throw new SocketError(`control socket ${path}: there is no such directory`);
+  return exclusively(path, async () => {
+    await claimSocket(path, name);
+    rmSync(path, { force: true });
+    return listen(path, respond);
+  });
+}
+
+async function listen(path: string, respond: Respond): Promise<Server> {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -68,7 +84,7 @@ export async function openControlSocket(path: string, name: string, respond: Res
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(PATIENCE_MS, (socket) => socket.destroy());
   server.on('clientError', (_error, socket) => socket.destroy());
-  await listen(server, path);
+  await bind(server, path);
   return server;
 }
 
@@ -80,7 +96,7 @@ export function closeControlSocket(server: Server): Promise<void> {
   });
 }
 
-function listen(server: Server, path: string): Promise<void> {
+function bind(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new SocketError(`control socket ${path}: ${error.message}`)));
     // The file is never there with another mode, not even for a moment.
@@ -98,27 +114,34 @@ function listen(server: Server, path: string): Promise<void> {
 }
 
 /**
- * Two switches that start at once must not both take the other's fresh file for stale: the file is moved away
- * first, which only one can do, and what was moved is asked once more.
+ * Runs `action` while no other switch does the same for this path: between seeing that a file is stale and having
+ * one's own there, nobody else may come to the same conclusion. The lock is a socket without a file, which the
+ * kernel frees whatever happens to its holder (Linux only; elsewhere the gap stays). Somebody who holds it on and
+ * on can delay a start, not prevent it.
  */
-async function removeStale(path: string, name: string): Promise<void> {
-  await claimSocket(path, name);
-  const aside = `${path}.${process.pid}`;
+async function exclusively<T>(path: string, action: () => Promise<T>): Promise<T> {
+  const id = createHash('sha256').update(resolve(path)).digest('hex').slice(0, 32);
+  const lock = await takeLock(`\0etherloom-${id}`);
   try {
-    renameSync(path, aside);
-  } catch {
-    return; // nothing there
+    return await action();
+  } finally {
+    lock?.close();
   }
-  const live = await answers(aside);
-  if (live) {
-    try {
-      linkSync(aside, path);
-    } catch {
-      // Somebody has a new file there already.
-    }
+}
+
+async function takeLock(name: string): Promise<NetServer | null> {
+  if (process.platform !== 'linux') return null;
+  const end = Date.now() + LOCK_MS;
+  for (;;) {
+    const lock = createNetServer((socket) => socket.destroy());
+    const taken = await new Promise<boolean>((done) => {
+      lock.once('error', () => done(false));
+      lock.listen({ path: name }, () => done(true));
+    });
+    if (taken) return lock;
+    if (Date.now() > end) return null;
+    await new Promise((done) => setTimeout(done, LOCK_RETRY_MS));
   }
-  rmSync(aside, { force: true });
-  if (live) throw new SocketError(`a switch ${name} is running already (it listens on ${path})`);
 }
 
 /** Whether somebody listens. One who does not accept in time does listen. */

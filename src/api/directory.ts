@@ -44,4 +44,6 @@ export interface PortStatus {
   offloads: string;
   /** Why they are less than the device could do. */
   offloadsWhy: string | null;
+  /** What the adapter lost before the switch had it or after: `queueFull`, `framesTooLong`, … */
+  adapterCounters: Record<string, number>;
 }

@@ -42,6 +42,9 @@ export interface PortView {
   state: string;
   offloads: string;
   offloadsWhy: string | null;
+  /** Frames that the adapter threw away before the switch had them, and other losses by name. */
+  rxMissed: number;
+  adapterCounters: Record<string, number>;
   learned: number;
   rxFrames: number;
   rxBytes: number;
@@ -95,6 +98,8 @@ export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch
       state: port.state,
       offloads: status?.offloads ?? 'none',
       offloadsWhy: status?.offloadsWhy ?? null,
+      rxMissed: (status?.adapterCounters.queueFull ?? 0) + (status?.adapterCounters.framesTooLong ?? 0),
+      adapterCounters: status?.adapterCounters ?? {},
       learned: learned(port.index),
       ...stable.read(() => portCounters(tables.counters, port.index)),
     };

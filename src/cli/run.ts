@@ -138,7 +138,7 @@ class Run {
       if (this.#stopping) return this.#finished;
       this.#thread = new ForwardingThread(this.#config, {
         event: (event) => this.#tell(eventLine(event)),
-        crashed: (error) => void this.#crash(error),
+        crashed: (why) => void this.#crash(why),
       });
       await this.#thread.ready;
       this.#server = await openControlSocket(this.#socketPath, this.#config.name, (topic, query) =>
@@ -187,10 +187,10 @@ class Run {
     this.#finish(orderly ? OK : FAILED);
   }
 
-  async #crash(error: Error): Promise<void> {
+  async #crash(why: string): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#say(`the forwarding thread failed: ${error.message}`);
+    this.#say(`the forwarding thread failed: ${why}`);
     if (this.#server !== undefined) await closeControlSocket(this.#server);
     this.#finish(FAILED);
   }

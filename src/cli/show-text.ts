@@ -44,12 +44,24 @@ function portsText(ports: readonly PortView[]): string {
     ]),
   );
   const counters = table(
-    ['PORT', 'RX-FRAMES', 'RX-BYTES', 'RX-DROPPED', 'TX-FRAMES', 'TX-BYTES', 'TX-DROPPED', 'FLOODED', 'LEARNED'],
+    [
+      'PORT',
+      'RX-FRAMES',
+      'RX-BYTES',
+      'RX-DROPPED',
+      'RX-MISSED',
+      'TX-FRAMES',
+      'TX-BYTES',
+      'TX-DROPPED',
+      'FLOODED',
+      'LEARNED',
+    ],
     ports.map((p) => [
       p.name,
       p.rxFrames,
       p.rxBytes,
       p.dropped,
+      p.rxMissed,
       p.txFrames,
       p.txBytes,
       p.txDropped,

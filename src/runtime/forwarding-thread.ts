@@ -13,7 +13,7 @@ const STOP_MS = 5000;
 export interface ThreadHooks {
   event(event: LiveEvent): void;
   /** It ended without being told to: a defect. */
-  crashed(error: Error): void;
+  crashed(why: string): void;
 }
 
 /** The switch could not start; the message is for people. */
@@ -35,14 +35,14 @@ export class ForwardingThread {
   #state: SharedState | undefined;
   #phase: 'starting' | 'running' | 'stopping' | 'ended' = 'starting';
 
-  constructor(config: SwitchConfig, hooks: ThreadHooks) {
+  constructor(config: SwitchConfig, hooks: ThreadHooks, entry = new URL('./worker.js', import.meta.url)) {
     this.#hooks = hooks;
     const workerData: WorkerStart = { config };
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, name: 'forwarding' });
+    this.#worker = new Worker(entry, { workerData, name: 'forwarding' });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => this.#take(message, resolve, reject));
-      this.#worker.on('error', (error) => this.#ended(error, reject));
-      this.#worker.on('exit', (code) => this.#ended(new Error(`it exited with ${code}`), reject));
+      this.#worker.on('error', (error) => this.#ended(withPlace(error), reject));
+      this.#worker.on('exit', (code) => this.#ended(`it exited with ${code}`, reject));
     });
   }
 
@@ -76,14 +76,11 @@ export class ForwardingThread {
     }
   }
 
-  #ended(error: Error, reject: (error: Error) => void): void {
-    const { stack, message } = error;
-    const place = stack?.split('\n').find((line) => line.trimStart().startsWith('at '));
-    const text = new Error(place === undefined ? message : `${message} (${place.trim()})`);
+  #ended(why: string, reject: (error: Error) => void): void {
     const phase = this.#phase;
     this.#phase = 'ended';
-    if (phase === 'starting') reject(new StartError(`the forwarding thread failed: ${text.message}`, 1));
-    else if (phase === 'running') this.#hooks.crashed(text);
+    if (phase === 'starting') reject(new StartError(`the forwarding thread failed: ${why}`, 1));
+    else if (phase === 'running') this.#hooks.crashed(why);
   }
 
   /** Closes every port; resolves with false when the thread had to be ended by force. */
@@ -102,4 +99,11 @@ export class ForwardingThread {
     if (!done) await this.#worker.terminate();
     return done;
   }
+}
+
+/** The message and the line that it came from: what a report needs, in one line. */
+function withPlace(error: unknown): string {
+  const { message, stack } = error as Error;
+  const place = stack?.split('\n').find((line) => line.trimStart().startsWith('at '));
+  return place === undefined ? String(message ?? error) : `${message} (${place.trim()})`;
 }

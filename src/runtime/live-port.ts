@@ -5,6 +5,7 @@
 import type { Adapter, AdapterEvents } from '../adapters/adapter.ts';
 import { offloadNames } from '../adapters/offload-names.ts';
 import type { TapAdapter } from '../adapters/tap.ts';
+import type { UdpAdapter } from '../adapters/udp.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortConfig } from '../config/types.ts';
 import type { Arena } from '../dataplane/arena.ts';
@@ -42,7 +43,14 @@ export class LivePort {
       created: this.tap?.created ?? false,
       offloads: offloadNames(this.adapter?.offloads ?? 0),
       offloadsWhy: this.offloadsWhy,
+      adapterCounters: this.#adapterCounters(),
     };
+  }
+
+  #adapterCounters(): Record<string, number> {
+    const { adapter } = this;
+    if (adapter?.kind === 'udp') return { ...(adapter as UdpAdapter).counters };
+    return this.tap === null ? {} : { framesTooLong: this.tap.framesTooLong };
   }
 }
 

@@ -50,6 +50,7 @@ export class LiveSwitch {
   readonly #loop: PollLoop;
   /** Last fault told per port. */
   readonly #faults = new Map<LivePort, string>();
+  #toldStatuses = '';
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #running = false;
@@ -207,6 +208,15 @@ export class LiveSwitch {
       port.linkAsked = 'no';
       if (port.adapter === null && port.config.adapter.kind === 'tap') void this.#reattach(port);
     }
+    this.#tellStatuses();
+  }
+
+  /** Adapters count without saying so. */
+  #tellStatuses(): void {
+    const statuses = JSON.stringify(this.statuses());
+    if (statuses === this.#toldStatuses) return;
+    this.#toldStatuses = statuses;
+    this.#hooks.statusChanged();
   }
 
   /** A slice at a time: frames go on between the slices of a large table. */

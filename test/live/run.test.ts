@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
 import { type Bench, createBench, endOf, freeUdpPort } from './switch-process.ts';
@@ -210,6 +211,30 @@ describe.skipIf(obstacle !== null)('etherloom run', () => {
     });
     expect(show('nothing').status).toBe(2);
     expect(bench.cli('show', 'ports', '--socket', join(bench.dir, 'no.sock')).status).toBe(1);
+  });
+
+  it('sleeps when there is nothing to do', async () => {
+    const devices = ['rz1', 'rz2', 'rz3'].map((label) => lab.device(label));
+    const sw = await bench.start({ ports: Object.fromEntries(devices.map((device, i) => [`p${i}`, tap(device)])) });
+    const hosts = devices.map((device, i) => {
+      const host = lab.namespace(`rz${i}`);
+      host.adopt(device, { address: `10.4.1.${i + 1}/24` });
+      return host;
+    });
+    hosts[2]!.run('ip', 'link', 'set', devices[2]!, 'down');
+    lab.removeNamespace(hosts[1]!);
+    // User and system time of the process, in ticks of 10 ms. At rest it is under one in two seconds.
+    const ticks = () => {
+      const fields = readFileSync(`/proc/${sw.child.pid}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ');
+      return Number(fields[11]) + Number(fields[12]);
+    };
+    await until(() => /interface deleted/.test(sw.log()) && /interface down/.test(sw.log()), 'both are down');
+    await sleep(1000);
+    const before = ticks();
+    await sleep(2000);
+    expect(ticks() - before).toBeLessThan(20);
   });
 
   it('goes on when a client is slow, hostile or gone', async () => {

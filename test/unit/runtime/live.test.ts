@@ -1,0 +1,225 @@
+/** A live switch on datagram sockets, which needs no privilege: opens all or nothing, forwards, reads. */
+
+import { createSocket, type Socket } from 'node:dgram';
+import { afterEach, describe, expect, it } from 'vitest';
+import { StableReads } from '../../../src/api/reader.ts';
+import { answer } from '../../../src/api/topics.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { monotonicMs } from '../../../src/runtime/clock.ts';
+import { directoryOf } from '../../../src/runtime/directory-of.ts';
+import { ForwardingThread, StartError } from '../../../src/runtime/forwarding-thread.ts';
+import { type LiveEvent, LiveSwitch, OpenError, unsuited } from '../../../src/runtime/live.ts';
+
+const open: { close(): void }[] = [];
+afterEach(() => {
+  for (const each of open.splice(0)) each.close();
+});
+
+/** A peer of a UDP port: what it got, and how to send. */
+async function peer(): Promise<{ socket: Socket; port: number; got: Buffer[] }> {
+  const socket = createSocket('udp4');
+  const got: Buffer[] = [];
+  socket.on('message', (frame) => got.push(frame));
+  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
+  open.push(socket);
+  return { socket, port: socket.address().port, got };
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
+  const { port } = socket.address();
+  await new Promise<void>((done) => socket.close(done));
+  return port;
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const end = Date.now() + 5000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`timed out: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+const port = (local: number, remote: number, vlan: number) => ({
+  adapter: 'udp',
+  local: `127.0.0.1:${local}`,
+  remote: `127.0.0.1:${remote}`,
+  mode: 'access',
+  vlan,
+});
+
+function frame(dst: number, src: number): Buffer {
+  const bytes = Buffer.alloc(60);
+  bytes.write(`02000000000${dst}02000000000${src}88b5`, 'hex');
+  return bytes;
+}
+
+async function world() {
+  const peers = [await peer(), await peer(), await peer()];
+  const locals = [await freePort(), await freePort(), await freePort()];
+  const vlans = [10, 10, 20];
+  const ports = Object.fromEntries(peers.map((p, i) => [`p${i + 1}`, port(locals[i]!, p.port, vlans[i]!)]));
+  const config = loadConfig(JSON.stringify({ switch: { name: 'sw' }, ports }), 'test.json');
+  const events: LiveEvent[] = [];
+  const live = new LiveSwitch(config, {
+    event: (event) => events.push(event),
+    statusChanged: () => {},
+    tablesMoved: () => {},
+  });
+  open.push(live);
+  await live.open();
+  const { tables, epoch } = { tables: live.core.dp, epoch: live.core.epoch };
+  const readable = () => ({
+    tables,
+    epoch,
+    directory: directoryOf(live.core.control, config),
+    statuses: live.statuses(),
+  });
+  const ask = (topic: string, query = '') => answer(readable(), topic, new URLSearchParams(query), monotonicMs());
+  const send = (from: number, bytes: Buffer) => peers[from]!.socket.send(bytes, locals[from]!, '127.0.0.1');
+  return { live, peers, locals, events, ask, send };
+}
+
+describe('a live switch', () => {
+  it('forwards within a VLAN, learns, and tells about it', async () => {
+    const { peers, ask, send } = await world();
+    send(0, frame(2, 1));
+    await until(() => peers[1]!.got.length === 1, 'flooded');
+    send(1, frame(1, 2));
+    await until(() => peers[0]!.got.length === 1, 'unicast');
+    expect(peers[1]!.got[0]).toEqual(frame(2, 1));
+    expect(peers[2]!.got).toEqual([]);
+
+    const fdb = ask('fdb', 'port=p1').body as { entries: object[] };
+    expect(fdb.entries).toMatchObject([{ mac: '02:00:00:00:00:01', vid: 10, port: 'p1', kind: 'dynamic' }]);
+    expect((ask('fdb', 'mac=0200.0000.0002').body as typeof fdb).entries).toHaveLength(1);
+    expect((ask('fdb', 'vlan=20').body as typeof fdb).entries).toEqual([]);
+    const { ports } = ask('ports').body as { ports: object[] };
+    expect(ports[0]).toMatchObject({
+      name: 'p1',
+      link: 'up',
+      offloads: 'none',
+      offloadsWhy: 'udp has none',
+      rxFrames: 1,
+      txFrames: 1,
+      learned: 1,
+      untagged: [10],
+      tagged: [],
+    });
+    expect(ask('ledger').body).toMatchObject({ switch: 'sw', balanced: true, total: { received: 2, delivered: 2 } });
+    send(2, frame(9, 3));
+    const drops = () => (ask('drops').body as { drops: object[] }).drops;
+    await until(() => drops().length > 0, 'a drop');
+    expect(drops()).toMatchObject([{ port: 'p3', reason: 'EGRESS_NO_PORT', frames: 1 }]);
+    expect(ask('vlans').body).toMatchObject({ vlans: [{ vid: 10, untagged: ['p1', 'p2'], learned: 2 }, { vid: 20 }] });
+  });
+
+  it('refuses questions it does not know', async () => {
+    const { ask } = await world();
+    expect(ask('nothing')).toMatchObject({ status: 404 });
+    expect(ask('ports', 'vlan=1')).toEqual({ status: 400, body: { error: 'ports has no filter "vlan"' } });
+    for (const query of ['vlan=0', 'vlan=4095', 'vlan=1e2', 'port=p9', 'mac=x', 'bridge=y', 'nonsense=1']) {
+      expect(ask('fdb', query), query).toMatchObject({ status: 400 });
+    }
+  });
+
+  it('opens no port when one cannot be opened', async () => {
+    const taken = await peer();
+    const [free, remote] = [await freePort(), await freePort()];
+    const ports = { good: port(free, remote, 1), bad: port(taken.port, remote, 1) };
+    const config = loadConfig(JSON.stringify({ ports }), 'test.json');
+    const hooks = { event: () => {}, statusChanged: () => {}, tablesMoved: () => {} };
+    const live = new LiveSwitch(config, hooks);
+    await expect(live.open()).rejects.toThrow(OpenError);
+    const again = new LiveSwitch(config, hooks);
+    await expect(again.open()).rejects.toThrow(/^port bad \(udp 127\.0\.0\.1:\d+\): another program uses this address/);
+    // The port that opened is closed: its address is free.
+    const socket = createSocket('udp4');
+    await new Promise<void>((done, fail) => {
+      socket.once('error', fail);
+      socket.bind({ address: '127.0.0.1', port: free, exclusive: true }, done);
+    });
+    socket.close();
+  });
+
+  it('takes tap, udp and memory only', () => {
+    const config = loadConfig('ports: { m: { adapter: memory }, c: { adapter: pcap, file: a.pcap } }', 'test.yaml');
+    expect(unsuited(config.ports)).toMatch(/^ports\.c\.adapter: "pcap" is not for a running switch/);
+    expect(unsuited(config.ports.slice(0, 1))).toBeNull();
+  });
+
+  it('hashes with another seed at every start, unless one is configured', () => {
+    const hooks = { event: () => {}, statusChanged: () => {}, tablesMoved: () => {} };
+    const seed = (text: string) => [...new LiveSwitch(loadConfig(text, 'x'), hooks).core.dp.fdb.seed].join();
+    expect(seed('{ switch: { hashSeed: 7 } }')).toBe(seed('{ switch: { hashSeed: 7 } }'));
+    expect(seed('{}')).not.toBe(seed('{}'));
+  });
+});
+
+describe('a forwarding thread', () => {
+  const config = loadConfig('{}', 'x');
+  const entry = (code: string) => new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+  const start = (code: string, crashed: (why: string) => void = () => {}) =>
+    new ForwardingThread(config, { event: () => {}, crashed }, entry(code));
+  const READY = `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ type: 'ready', state: {} });`;
+
+  it('that dies is reported, with the place', async () => {
+    const crash = new Promise<string>((resolve) => {
+      void start(`${READY} setTimeout(() => { throw new Error('broken'); }, 10)`, resolve);
+    });
+    expect(await crash).toMatch(/^broken \(at /);
+  });
+
+  it('that ends by itself is reported', async () => {
+    const crash = new Promise<string>((resolve) => {
+      void start(`${READY} setTimeout(() => process.exit(3), 10)`, resolve);
+    });
+    expect(await crash).toBe('it exited with 3');
+  });
+
+  it('that cannot start says why, with the exit status', async () => {
+    const failed = start(
+      `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ type: 'failed', message: 'port p1: no', status: 1 });`,
+    ).ready.catch((error: unknown) => error);
+    expect(await failed).toMatchObject({ name: 'StartError', message: 'port p1: no', status: 1 });
+    await expect(start(`throw new Error('early')`).ready).rejects.toThrow(StartError);
+  });
+
+  it('that is told to stop does, and is no crash', async () => {
+    let crashes = 0;
+    const thread = start(
+      `${READY} parentPort.on('message', () => { parentPort.postMessage({ type: 'stopped' }); parentPort.close(); });`,
+      () => crashes++,
+    );
+    await thread.ready;
+    expect(await thread.stop()).toBe(true);
+    expect(await thread.stop()).toBe(true);
+    expect(crashes).toBe(0);
+  });
+
+  it('that does not stop is ended', { timeout: 15_000 }, async () => {
+    const thread = start(`${READY} for (;;);`);
+    await thread.ready;
+    expect(await thread.stop()).toBe(false);
+  });
+});
+
+describe('stable reads', () => {
+  it('do not return what was read while a batch was counted', () => {
+    const epoch = new Int32Array(new SharedArrayBuffer(4));
+    let calls = 0;
+    const value = new StableReads(epoch).read(() => {
+      if (++calls < 3) epoch[0] += 2; // a batch went by
+      return calls;
+    });
+    expect(value).toBe(3);
+  });
+
+  it('end, even when the other thread is stuck in a batch', () => {
+    const reads = new StableReads(Int32Array.of(1));
+    const begin = performance.now();
+    for (let i = 0; i < 1000; i++) expect(reads.read(() => i)).toBe(i);
+    expect(performance.now() - begin).toBeLessThan(2000);
+  });
+});

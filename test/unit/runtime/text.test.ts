@@ -1,0 +1,113 @@
+/** Texts for people: tables, VLAN lists, event lines, and the refusals of `run` and `show` that open nothing. */
+
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { run } from '../../../src/cli/run.ts';
+import { eventLine } from '../../../src/cli/run-report.ts';
+import { show } from '../../../src/cli/show.ts';
+import { topicText } from '../../../src/cli/show-text.ts';
+import { table } from '../../../src/cli/table.ts';
+import { vidList } from '../../../src/cli/vid-list.ts';
+
+class Text extends Writable {
+  text = '';
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+describe('tables', () => {
+  it('align text to the left and numbers to the right, without trailing spaces', () => {
+    expect(
+      table(
+        ['NAME', 'N'],
+        [
+          ['a', 5],
+          ['long', 1234],
+        ],
+      ),
+    ).toBe('NAME     N\na        5\nlong  1234\n');
+    expect(table(['A', 'B'], [[null, '']])).toBe('A  B\n-  -\n');
+    expect(table(['A', 'B'], [])).toBe('A  B\n');
+  });
+
+  it('of VLANs are short', () => {
+    expect(vidList([20, 10, 11, 12, 10])).toBe('10-12 20');
+    expect(vidList(Array.from({ length: 4094 }, (_, i) => i + 1))).toBe('1-4094');
+    expect(vidList([])).toBe('');
+  });
+
+  it('of the FDB name the bridge only where there are several', () => {
+    const entry = { bridge: 'a', vid: 10, mac: '02:00:00:00:00:01', port: 'p1', kind: 'dynamic', ageSeconds: 12.7 };
+    const one = topicText('fdb', { entries: [entry], stats: {} });
+    expect(one).toBe('MAC                VLAN  PORT  KIND     AGE\n02:00:00:00:00:01  10    p1    dynamic  12s\n');
+    const two = topicText('fdb', { entries: [entry, { ...entry, bridge: 'b', vid: null }], stats: {} });
+    expect(two).toMatch(/AGE {2}BRIDGE\n.*12s {2}a\n.* - .*12s {2}b\n/);
+  });
+
+  it('of no drops say so', () => {
+    expect(topicText('drops', { drops: [], total: {} })).toBe('no frame was dropped\n');
+  });
+});
+
+describe('event lines', () => {
+  it('are one line each', () => {
+    expect(eventLine({ event: 'link', port: 'p1', up: false, reason: 'interface deleted' })).toBe(
+      'port p1: link down (interface deleted)',
+    );
+    expect(
+      eventLine({ event: 'static-violations', count: 3, port: 'p2', mac: '02:00:00:00:00:01', vid: 10, owner: 'p1' }),
+    ).toBe(
+      'port p2: a frame claims 02:00:00:00:00:01 in VLAN 10, which is configured on p1; 3 such frames in the last second',
+    );
+    expect(eventLine({ event: 'offloads', port: 'p1', offloads: 'none', why: 'held back by u1 (udp)' })).toBe(
+      'port p1: offloads none (held back by u1 (udp))',
+    );
+  });
+});
+
+describe('run', () => {
+  const attempt = async (options: Parameters<typeof run>[0]) => {
+    const err = new Text();
+    return [await run(options, { err }), err.text] as const;
+  };
+
+  it.each([
+    [{ ports: [] }, /^etherloom: run needs -c FILE or --port/],
+    [{ ports: ['p1=tap:t1'], config: 'x.yaml' }, /^etherloom: run takes -c or --port, not both\n$/],
+    [{ ports: [], config: 'x.yaml', name: 'y' }, /^etherloom: --name goes with --port/],
+    [{ ports: [], config: '/nonexistent/x.yaml' }, /^etherloom: \/nonexistent\/x\.yaml: no such file\n$/],
+    [{ ports: ['p1=tap:t1'], name: 'a b' }, /^etherloom: --name: "a b" is not a name/],
+    [{ ports: ['p1=pcap:x.pcap'] }, /^etherloom: --port: ports\.p1\.adapter: "pcap" is not for a running switch/],
+    [{ ports: ['p1=tap:t1,access=4095'] }, /^etherloom: --port .*4095/],
+  ])('refuses %j with one line and status 2', async (options, line) => {
+    const [status, text] = await attempt(options);
+    expect(status).toBe(2);
+    expect(text).toMatch(line);
+    expect(text.trimEnd()).not.toContain('\n');
+  });
+});
+
+describe('show', () => {
+  const attempt = async (topic: string, options: Partial<Parameters<typeof show>[1]> = {}) => {
+    const [out, err] = [new Text(), new Text()];
+    const status = await show(topic, { json: false, socket: '/nonexistent/x.sock', ...options }, { out, err });
+    return [status, err.text, out.text] as const;
+  };
+
+  it('refuses what is no question', async () => {
+    expect(await attempt('tea')).toEqual([
+      2,
+      'etherloom: there is nothing to show as "tea"; valid are ports, fdb, vlans, drops, ledger\n',
+      '',
+    ]);
+    expect((await attempt('ports', { vlan: 10 })).slice(0, 2)).toEqual([2, 'etherloom: --vlan is for show fdb\n']);
+    expect((await attempt('fdb', { mac: 'zz' }))[0]).toBe(2);
+    expect((await attempt('fdb', { name: 'a' }))[0]).toBe(2);
+  });
+
+  it('says when no switch is there', async () => {
+    expect(await attempt('ports')).toEqual([1, 'etherloom: no switch is running at /nonexistent/x.sock\n', '']);
+  });
+});
