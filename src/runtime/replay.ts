@@ -17,7 +17,7 @@ import { arenaBytes, release } from '../dataplane/arena.ts';
 import { BATCH_FRAMES } from '../dataplane/batch.ts';
 import { FID_COUNTERS, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../dataplane/counters.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
-import { PARSE_TOO_LONG, PARSE_TRUNCATED_CAPTURE, REASON_COUNT } from '../dataplane/reasons.ts';
+import { PARSE_GROUP_SOURCE, PARSE_TOO_LONG, PARSE_TRUNCATED_CAPTURE, REASON_COUNT } from '../dataplane/reasons.ts';
 import { transmit } from '../dataplane/transmit.ts';
 import type { ByteSink, ByteSource } from '../pcap/source.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
@@ -56,6 +56,9 @@ export class ReplayError extends Error {
 const LARGE_SLOTS = 64;
 /** Frames between two looks at the world: about 20 ms. */
 const SLICE_FRAMES = 32_768;
+/** The first byte of the source address, and its individual/group bit. */
+const SOURCE_AT = 6;
+const GROUP_BIT = 0x01;
 /** Longest sleep of the wall clock, so that a stop is soon heard. */
 const NAP_MS = 100;
 
@@ -223,7 +226,8 @@ export class Replay {
     const { reader, port } = cursor;
     const length = frameBytes(reader);
     const truncated = reader.capLen < reader.origLen;
-    const reason = truncated ? PARSE_TRUNCATED_CAPTURE : PARSE_TOO_LONG;
+    const groupSource = (reader.buffer[reader.offset + SOURCE_AT] & GROUP_BIT) !== 0;
+    const reason = truncated ? PARSE_TRUNCATED_CAPTURE : groupSource ? PARSE_GROUP_SOURCE : PARSE_TOO_LONG;
     counters.port[port * PORT_COUNTERS + RX_FRAMES]++;
     counters.port[port * PORT_COUNTERS + RX_BYTES] += length;
     counters.fid[0 * FID_COUNTERS + RX_FRAMES]++;

@@ -191,14 +191,15 @@ ports: { a: { adapter: memory, mtu: 65535 }, b: { adapter: memory, mtu: 65535 },
   });
 
   it('a frame that no slot holds is in the ledger, and the frames around it pass', async () => {
-    const records = [frame(100), frame(65_985), frame(80_000), frame(262_144), frame(101)];
+    const records = [frame(100), frame(65_985), frame(80_000), frame(262_144), frame(101), frame(70_000)];
+    records[5][6] |= 1; // a group source comes before the length, as for any frame
     const { captures, report } = await replayBytes(BIG, [['a', capture(records.map((f, n) => [n, f] as const))]]);
     expect(framesOf(captures.get('b')).map((f) => f.hex.length / 2)).toEqual([100, 101]);
-    expect(report.drops).toEqual({ PARSE_TOO_LONG: 3 });
-    expect(report.inputs[0].oversized).toBe(2 + 1);
+    expect(report.drops).toEqual({ PARSE_GROUP_SOURCE: 1, PARSE_TOO_LONG: 3 });
+    expect(report.inputs[0].oversized).toBe(4);
     expect(report.ports.a.rxBytes).toBe(records.reduce((sum, f) => sum + f.length, 0));
     expect(report.ledger.balanced).toBe(true);
-    expect(report.ledger.noVlan.received).toBe(3);
+    expect(report.ledger.noVlan.received).toBe(4);
   });
 
   it('more long frames than there are large slots', async () => {
