@@ -76,6 +76,9 @@ export function addEntry(control: Control, entry: FdbEntryConfig, replace = fals
   }
   if (port !== null && port.bridge !== bridge)
     throw new ControlError(`port ${port.name} is not in bridge ${bridge.name}`);
+  if (port !== null && entry.vid !== null && !port.members.has(entry.vid)) {
+    throw new ControlError(`port ${port.name} is not in VLAN ${entry.vid}: the entry could never be used`);
+  }
   control.forgetting.now();
   const { fdb } = control.dp;
   const there = findEntry(fdb, fid, high, low, control.nowMs());
