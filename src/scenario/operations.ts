@@ -150,11 +150,6 @@ function addFdb(bench: Bench, args: Record<string, unknown>, replace: boolean): 
   const own = args.port === undefined || control.bridges.has(args.port as string);
   const port = own ? null : control.port(args.port as string);
   const vids = vidsOf(bench, bridge, port, args.vlan as number | undefined);
-  for (const vid of vids) {
-    if (port !== null && vid !== null && !port.members.has(vid)) {
-      throw new ControlError(`port ${port.name} is not in VLAN ${vid}`);
-    }
-  }
   const mac = args.mac as string;
   const held = fdbEntries(control, bridge).find((e) => e.mac === mac && e.kind !== 'dynamic' && vids.includes(e.vid));
   if (held !== undefined && !replace) throw new ControlError(`${mac} has a ${held.kind} entry already`);

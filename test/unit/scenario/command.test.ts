@@ -102,6 +102,23 @@ describe('etherloom scenario', () => {
     expect((await run([write('c.yaml', none)])).out).toContain('f1 left by p2, and should not have\n');
   });
 
+  it('a refusal has to leave everything as it was', async () => {
+    const bad = "fdb_add: {bridge: br0, mac: '01:00:00:00:00:01', port: p2, kind: static}";
+    const refused = (text: string) => TEXT.replace('steps:\n', `steps:\n- config_must_fail: {${text}}\n`);
+    const { out } = await run([
+      write('a.yaml', refused(bad)),
+      write('b.yaml', refused(`set_port: {port: p1, flood: false}, ${bad}`)),
+      write('c.yaml', refused('set_port: {port: p1, flood: false}')),
+      write('d.yaml', refused('port_down: nobody')),
+      write('e.yaml', TEXT.replace('steps:\n', `steps:\n- config: {${bad}}\n`)),
+    ]);
+    expect(out).toContain('pass  small\nfail');
+    expect(out).toContain('the switch refused (01:00:00:00:00:01 is a group address), but something has changed\n');
+    expect(out).toContain('the switch accepted what it has to refuse\n');
+    expect(out).toContain('step 1: config fdb_add\n      the switch refused: 01:00:00:00:00:01 is a group address\n');
+    expect(out).toContain('2 passed, 3 failed, 0 skipped\n');
+  });
+
   it('gives one JSON object', async () => {
     const file = write('a.yaml', TEXT.replace('port: p2, frame', 'port: p1, frame'));
     const bad = write('b.yaml', 'schema: 2\n');
