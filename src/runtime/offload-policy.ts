@@ -41,7 +41,7 @@ export function decideOffloads(ports: readonly OffloadPort[]): Map<string, Offlo
 function whyLess(port: OffloadPort, offloads: number, ports: readonly OffloadPort[]): string | null {
   if (port.declined) return 'offloads: off';
   const missing = port.available & ~offloads;
-  if (missing === 0) return port.available === 0 ? `${port.kind} has none` : null;
+  if (missing === 0) return port.available === 0 && port.kind === 'tap' ? 'the kernel offers none' : null;
   const holders = ports.filter((p) => p.bridge === port.bridge && (missing & ~p.available) !== 0);
   const named = holders.slice(0, 3).map((p) => `${p.name} (${p.declined ? 'offloads: off' : p.kind})`);
   const more = holders.length > named.length ? ` and ${holders.length - named.length} more` : '';

@@ -100,7 +100,7 @@ describe('a live switch', () => {
       name: 'p1',
       link: 'up',
       offloads: 'none',
-      offloadsWhy: 'udp has none',
+      offloadsWhy: null,
       rxFrames: 1,
       txFrames: 1,
       learned: 1,

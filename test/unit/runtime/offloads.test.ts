@@ -31,7 +31,7 @@ describe('offloads in force', () => {
   it('are none beside a UDP port, which is named', () => {
     expect(decided(tap('a'), udp('u'))).toEqual({
       a: { offloads: 0, why: 'held back by u (udp)' },
-      u: { offloads: 0, why: 'udp has none' },
+      u: { offloads: 0, why: null },
     });
   });
 
@@ -40,6 +40,10 @@ describe('offloads in force', () => {
       a: { offloads: 0, why: 'held back by b (offloads: off)' },
       b: { offloads: 0, why: 'offloads: off' },
     });
+  });
+
+  it('are none where the kernel offers none', () => {
+    expect(decided(tap('a', 0))).toEqual({ a: { offloads: 0, why: 'the kernel offers none' } });
   });
 
   it('are what the least of several kernels can do', () => {
