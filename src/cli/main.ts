@@ -57,7 +57,7 @@ export async function main(args: string[]): Promise<number> {
     .command('replay')
     .description('put captures through a switch: captures and a ledger come out')
     .requiredOption('-c, --config <file>', 'configuration; its ports take captures in place of their adapters')
-    .requiredOption('--in <port=capture>', 'what arrives on a port; repeat', collect, [])
+    .option('--in <port=capture>', 'what arrives on a port; repeat', collect, [])
     .requiredOption('--out <dir>', 'where PORT.pcap is written for every port that sent something')
     .option('--json', 'one JSON object on stdout')
     .addOption(

@@ -69,6 +69,11 @@ function prepare(options: ReplayCommand, sources: FileSource[]): Prepared {
   const { clock = 'packet', batch, speed } = options;
   const config = readConfig(options.config);
   const inputs = options.inputs.map((text) => parseInput(text, config));
+  for (const { name, adapter } of config.ports) {
+    const { file } = adapter.options;
+    if (adapter.kind !== 'pcap' || file === undefined || inputs.some(({ port }) => port === name)) continue;
+    inputs.push({ port: name, capture: String(file) });
+  }
   if (inputs.length === 0) throw new InputError('--in: nothing to replay; valid is --in PORT=CAPTURE, once or more');
   const paths = inputs.map((input) => input.capture);
   if (paths.filter((path) => path === '-').length > 1) {

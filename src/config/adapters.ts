@@ -10,7 +10,7 @@ const ADAPTER_KEYS = {
   tap: ['device', 'queues', 'persistent', 'offloads'],
   udp: ['local', 'remote'],
   memory: [],
-  pcap: ['file', 'out'],
+  pcap: ['file'],
 } as const satisfies Record<RawPort['adapter'], readonly PortKey[]>;
 
 const VALID_DEVICE = 'valid are 1 to 15 visible ASCII characters without / : % and not "." or ".."';
@@ -34,7 +34,7 @@ export class AdapterReader {
       case 'udp':
         return this.#udp(name, path, port);
       case 'pcap':
-        return this.#pcap(name, path, port);
+        return this.#pcap(path, port);
       case 'memory':
         return { kind: 'memory', options: {} };
     }
@@ -75,28 +75,13 @@ export class AdapterReader {
     return { kind: 'udp', options: { local: local!, remote: remote! } };
   }
 
-  #pcap(name: string, path: Path, port: RawPort): AdapterConfig {
-    const options: AdapterConfig['options'] = {};
-    for (const key of ['file', 'out'] as const) {
-      const value = port[key];
-      if (value === undefined) continue;
-      if (value === '' || value.includes('\0')) {
-        throw this.#error([...path, key], `${show(value)} is not a path; valid is the path of a capture`);
-      }
-      options[key] = value;
+  #pcap(path: Path, port: RawPort): AdapterConfig {
+    const { file } = port;
+    if (file === undefined) return { kind: 'pcap', options: {} };
+    if (file === '' || file.includes('\0')) {
+      throw this.#error([...path, 'file'], `${show(file)} is not a path; valid is the path of a capture`);
     }
-    const { file, out } = port;
-    if (file === undefined && out === undefined) {
-      throw this.#error(
-        [...path, 'file'],
-        'is missing; valid is a capture to read ("file"), one to write ("out"), or both',
-      );
-    }
-    if (out !== undefined) {
-      if (out === file) throw this.#error([...path, 'out'], `${show(out)} is the capture that the port reads`);
-      this.#take(`out ${out}`, name, [...path, 'out']);
-    }
-    return { kind: 'pcap', options };
+    return { kind: 'pcap', options: { file } };
   }
 
   #take(what: string, name: string, path: Path): void {

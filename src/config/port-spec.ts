@@ -5,7 +5,7 @@
  *     p2=tap:tap2,trunk=10+20-30,native=1,isolated
  *     p3=memory,hybrid,pvid=10,tagged=20,untagged=10
  *     u1=udp:127.0.0.1:5001/127.0.0.1:5002,access=10
- *     c1=pcap:in.pcap,out=out.pcap,dot1q-tunnel=100,cvids=100+200-210
+ *     c1=tap:tap3,dot1q-tunnel=100,cvids=100+200-210
  *
  * Every port key of the file works here; `access`, `trunk`, `hybrid` and `dot1q-tunnel` are short for `mode` and its
  * VLANs. "," separates keys, so "+" joins VLANs. A key of true or false may stand alone for true. A line becomes the

@@ -27,8 +27,9 @@ const adapterShape = {
   remote: text('an address', 'valid is HOST:PORT or [IPV6]:PORT')
     .optional()
     .describe('udp: HOST:PORT or [IPV6]:PORT to send to.'),
-  file: text('a path', 'valid is the path of a capture').optional().describe('pcap: the capture to read.'),
-  out: text('a path', 'valid is the path of a capture').optional().describe('pcap: the capture to write.'),
+  file: text('a path', 'valid is the path of a capture')
+    .optional()
+    .describe('pcap: what arrives on the port in a replay, where no --in says otherwise.'),
 };
 
 const vlanShape = {

@@ -13,7 +13,7 @@ export const LIVE_ADAPTERS: readonly string[] = ['tap', 'udp'];
 
 /** `tap tap1`, `udp 127.0.0.1:5001`. */
 export function deviceText({ kind, options }: AdapterConfig): string {
-  const device = options.device ?? options.local ?? options.file ?? options.out;
+  const device = options.device ?? options.local ?? options.file;
   return device === undefined ? kind : `${kind} ${device}`;
 }
 

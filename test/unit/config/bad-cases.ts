@@ -242,20 +242,9 @@ export const ADAPTERS: BadCase[] = [
     'ports.b.local',
     '"h:5" is used by port a already',
   ),
-  bad('ports:\n  p1: { adapter: pcap }\n', 2, 'ports.p1.file', 'is missing; valid is a capture to read'),
   bad('ports:\n  p1: { adapter: pcap, file: "" }\n', 2, 'ports.p1.file', '"" is not a path'),
-  bad(
-    'ports:\n  p1: { adapter: pcap, file: a, out: a }\n',
-    2,
-    'ports.p1.out',
-    '"a" is the capture that the port reads',
-  ),
-  bad(
-    'ports:\n  a: { adapter: pcap, out: o }\n  b: { adapter: pcap, out: o }\n',
-    3,
-    'ports.b.out',
-    'used by port a already',
-  ),
+  bad('ports:\n  p1: { adapter: pcap, out: a }\n', 2, 'ports.p1.out', 'the key is not known; valid keys are adapter'),
+  bad('ports:\n  p1: { adapter: tap, device: t, file: a }\n', 2, 'ports.p1.file', '"file" belongs to adapter pcap'),
 ];
 
 export const FDB: BadCase[] = [

@@ -20,8 +20,8 @@ describe('good lines are the ports of a file', () => {
       "u1: { adapter: udp, local: '127.0.0.1:5001', remote: '127.0.0.1:5002', vlan: 7 }",
     ],
     ['u1=udp:[::1]:5001/[::2]:5002', "u1: { adapter: udp, local: '[::1]:5001', remote: '[::2]:5002' }"],
-    ['c=pcap:in.pcap,out=o.pcap', 'c: { adapter: pcap, file: in.pcap, out: o.pcap }'],
-    ['c=pcap,out=o.pcap', 'c: { adapter: pcap, out: o.pcap }'],
+    ['c=pcap:in.pcap', 'c: { adapter: pcap, file: in.pcap }'],
+    ['c=pcap', 'c: { adapter: pcap }'],
     [
       'p1=tap:t,dot1q-tunnel=100,cvids=5+7-8',
       "p1: { adapter: tap, device: t, mode: dot1q-tunnel, vlan: 100, cvids: '5,7-8' }",

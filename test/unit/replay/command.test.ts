@@ -129,6 +129,16 @@ describe('results', () => {
       ...more,
     });
 
+  it('takes the file of a pcap port where no --in names the port', async () => {
+    const config = at('pcap.yaml');
+    writeFileSync(config, `ports: { a: { adapter: pcap, file: ${at('good.pcap')} }, b: { adapter: pcap } }\n`);
+    const read = await command({ config, inputs: [], out: at('p1'), json: true });
+    expect(read).toMatchObject({ status: 0, stderr: '' });
+    expect(readBytes(at('p1/b.pcap'))).toEqual(good);
+    const named = await command({ config, inputs: [`a=${at('headeronly.pcap')}`], out: at('p2'), json: true });
+    expect(JSON.parse(named.stdout)).toMatchObject({ frames: 0 });
+  });
+
   it('writes a capture for every port that sent, and one line of JSON; adapters are never opened', async () => {
     const result = await run(['a=good.pcap'], 'r1');
     expect(result).toMatchObject({ status: 0, stderr: '' });
