@@ -26,8 +26,8 @@ export class Value {
   }
 
   at(key: string | number): Value {
-    const holder = this.raw as Record<string | number, unknown>;
-    return new Value(this.#source, holder[key], [...this.path, key]);
+    const holder = typeof key === 'string' ? this.map() : (this.raw as unknown[]);
+    return new Value(this.#source, (holder as Record<string | number, unknown>)[key], [...this.path, key]);
   }
 
   get missing(): boolean {

@@ -61,7 +61,7 @@ class StepReader {
       throw at.error(`a step has one thing to do, this one has ${found}; valid are ${KINDS.join(', ')}`);
     }
     const kind = asKind(at, keys[0]!);
-    const base = { place: at.place, why: at.at('why').missing ? '' : String(at.at('why').raw) };
+    const base = { place: at.place, why: at.at('why').missing ? '' : at.at('why').text() };
     const body = at.at(kind);
     switch (kind) {
       case 'send':
