@@ -8,7 +8,7 @@ import { runScenario } from '../../../src/scenario/run.ts';
 const VALUES = ['null', 'true', '-1', '0', '4095', '9999999999', '[]', '{}', 'x', '""', '[1]', '{a: 1}', 'p1', 'br0'];
 const KEYS = ['flood', 'port', 'vlan', 'mac', 'kind', 'locked', 'bogus', 'bridge', 'times', 'has'];
 const FILES = scenarioFiles().map((file) => file.text());
-const DAMAGED = 1500;
+const DAMAGED = 900;
 
 /** mulberry32: the same damage every time. */
 function dice(seed: number): (below: number) => number {
