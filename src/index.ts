@@ -9,11 +9,11 @@ import { Switch, type SwitchOptions } from './library/switch.ts';
 export { ConfigError } from './config/error.ts';
 export type { FdbEntryView } from './control/fdb-control.ts';
 export { ControlError } from './control/model.ts';
-export type { LedgerRow } from './dataplane/counters.ts';
+export type { LedgerRow, PortCounters } from './dataplane/counters.ts';
 export { DROP_REASONS, type DropReason } from './dataplane/reasons.ts';
 export { type Clock, type ManualClock, manualClock } from './library/clock.ts';
 export type { ConfigInput, FdbEntryInput, PortInput, PortPatch } from './library/config-input.ts';
-export type { Ledger, PortCounters, VlanLedger } from './library/counters.ts';
+export type { Ledger, VlanLedger } from './library/counters.ts';
 export type {
   DropEvent,
   FdbChange,

@@ -3,22 +3,12 @@
  */
 
 import {
-  CONSUMED,
-  COPIES_LOST,
-  type Counters,
-  DELIVERED,
-  FLOOD_COPIES,
-  FLOODED,
   fidLedger,
   type LedgerRow,
-  PORT_COUNTERS,
+  type PortCounters,
+  portCounters,
   portLedger,
-  RX_BYTES,
-  RX_FRAMES,
   sumLedger,
-  TX_BYTES,
-  TX_DROPPED,
-  TX_FRAMES,
 } from '../dataplane/counters.ts';
 import { DROP_REASONS } from '../dataplane/reasons.ts';
 import { type Fdb, META_STALE } from '../tables/fdb.ts';
@@ -26,7 +16,7 @@ import { listEntries } from '../tables/fdb-entries.ts';
 import { PORT_UP } from '../tables/port-table.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';
 
-export interface PortView {
+export interface PortView extends PortCounters {
   name: string;
   bridge: string | null;
   adapter: string;
@@ -46,20 +36,6 @@ export interface PortView {
   rxMissed: number;
   adapterCounters: Record<string, number>;
   learned: number;
-  rxFrames: number;
-  rxBytes: number;
-  txFrames: number;
-  txBytes: number;
-  delivered: number;
-  consumed: number;
-  /** Frames that arrived here and were dropped, and why. */
-  dropped: number;
-  drops: Record<string, number>;
-  flooded: number;
-  floodCopies: number;
-  copiesLost: number;
-  /** Copies that this port could not send. */
-  txDropped: number;
 }
 
 /** Learned entries, by port or FID number. */
@@ -104,26 +80,6 @@ export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch
       ...stable.read(() => portCounters(tables.counters, port.index)),
     };
   });
-}
-
-function portCounters(counters: Counters, index: number) {
-  const at = index * PORT_COUNTERS;
-  const row = counters.port;
-  const { dropped, drops } = portLedger(counters, index);
-  return {
-    rxFrames: row[at + RX_FRAMES],
-    rxBytes: row[at + RX_BYTES],
-    txFrames: row[at + TX_FRAMES],
-    txBytes: row[at + TX_BYTES],
-    delivered: row[at + DELIVERED],
-    consumed: row[at + CONSUMED],
-    dropped,
-    drops,
-    flooded: row[at + FLOODED],
-    floodCopies: row[at + FLOOD_COPIES],
-    copiesLost: row[at + COPIES_LOST],
-    txDropped: row[at + TX_DROPPED],
-  };
 }
 
 export interface VlanView {

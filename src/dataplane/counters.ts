@@ -114,6 +114,47 @@ function ledgerRow(
   };
 }
 
+/** One port by name: frames, and bytes without FCS. */
+export interface PortCounters {
+  rxFrames: number;
+  rxBytes: number;
+  txFrames: number;
+  txBytes: number;
+  // Of the frames that arrived on this port:
+  delivered: number;
+  consumed: number;
+  dropped: number;
+  /** Dropped, by reason. */
+  drops: Record<string, number>;
+  flooded: number;
+  /** Copies beyond the first. */
+  floodCopies: number;
+  /** Copies that some other port could not send. */
+  copiesLost: number;
+  /** Copies that should have left by this port and could not. */
+  txDropped: number;
+}
+
+export function portCounters(counters: Counters, port: number): PortCounters {
+  const at = port * PORT_COUNTERS;
+  const row = counters.port;
+  const { dropped, drops } = portLedger(counters, port);
+  return {
+    rxFrames: row[at + RX_FRAMES],
+    rxBytes: row[at + RX_BYTES],
+    txFrames: row[at + TX_FRAMES],
+    txBytes: row[at + TX_BYTES],
+    delivered: row[at + DELIVERED],
+    consumed: row[at + CONSUMED],
+    dropped,
+    drops,
+    flooded: row[at + FLOODED],
+    floodCopies: row[at + FLOOD_COPIES],
+    copiesLost: row[at + COPIES_LOST],
+    txDropped: row[at + TX_DROPPED],
+  };
+}
+
 /** Adds rows up; balanced when each is and the sums are. */
 export function sumLedger(rows: readonly LedgerRow[]): LedgerRow {
   const sum: LedgerRow = {

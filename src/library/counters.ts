@@ -3,44 +3,7 @@
  */
 
 import type { Control } from '../control/control.ts';
-import {
-  CONSUMED,
-  COPIES_LOST,
-  type Counters,
-  DELIVERED,
-  FLOOD_COPIES,
-  FLOODED,
-  fidLedger,
-  type LedgerRow,
-  PORT_COUNTERS,
-  portLedger,
-  RX_BYTES,
-  RX_FRAMES,
-  sumLedger,
-  TX_BYTES,
-  TX_DROPPED,
-  TX_FRAMES,
-} from '../dataplane/counters.ts';
-
-/** Frames and bytes (without FCS) of one port. */
-export interface PortCounters {
-  rxFrames: number;
-  rxBytes: number;
-  txFrames: number;
-  txBytes: number;
-  /** Frames that should have left by this port and could not: nobody listens and the queue is full. */
-  txDropped: number;
-  // Of the frames that arrived on this port:
-  delivered: number;
-  consumed: number;
-  flooded: number;
-  /** Copies beyond the first. */
-  floodCopies: number;
-  /** Copies that some other port could not send. */
-  copiesLost: number;
-  /** Dropped, by reason. */
-  drops: Record<string, number>;
-}
+import { fidLedger, type LedgerRow, portLedger, sumLedger } from '../dataplane/counters.ts';
 
 export interface VlanLedger extends LedgerRow {
   bridge: string;
@@ -59,24 +22,6 @@ export interface Ledger {
   total: LedgerRow;
   /** Every row holds: received + generated = delivered + consumed + dropped. */
   balanced: boolean;
-}
-
-export function portCounters(counters: Counters, port: number): PortCounters {
-  const at = port * PORT_COUNTERS;
-  const row = counters.port;
-  return {
-    rxFrames: row[at + RX_FRAMES],
-    rxBytes: row[at + RX_BYTES],
-    txFrames: row[at + TX_FRAMES],
-    txBytes: row[at + TX_BYTES],
-    txDropped: row[at + TX_DROPPED],
-    delivered: row[at + DELIVERED],
-    consumed: row[at + CONSUMED],
-    flooded: row[at + FLOODED],
-    floodCopies: row[at + FLOOD_COPIES],
-    copiesLost: row[at + COPIES_LOST],
-    drops: portLedger(counters, port).drops,
-  };
 }
 
 export function readLedger(control: Control): Ledger {

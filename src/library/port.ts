@@ -4,7 +4,7 @@
 
 import type { MemoryAdapter } from '../adapters/memory.ts';
 import type { Batch } from '../dataplane/batch.ts';
-import type { PortCounters } from './counters.ts';
+import type { PortCounters } from '../dataplane/counters.ts';
 import type { FrameInput, SendOptions, SendResult } from './result.ts';
 
 /** About a frame that leaves. One object per port, filled anew for every frame: copy what is to be kept. */

@@ -15,6 +15,7 @@ import type { PortConfig } from '../config/types.ts';
 import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
 import { ControlError } from '../control/model.ts';
 import { type Action, apply, describe, plan, portSettings } from '../control/plan.ts';
+import { type PortCounters, portCounters } from '../dataplane/counters.ts';
 import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
 import { needsSweep } from '../tables/fdb-sweep.ts';
 import { type Clock, realClock } from './clock.ts';
@@ -28,7 +29,7 @@ import {
   readPatch,
   readPort,
 } from './config-input.ts';
-import { type Ledger, type PortCounters, portCounters, readLedger } from './counters.ts';
+import { type Ledger, readLedger } from './counters.ts';
 import { currentConfig } from './current.ts';
 import type { HookPlace, IngressHook, SwitchEvents } from './events.ts';
 import { Forwarder } from './forwarder.ts';

@@ -7,21 +7,12 @@
 
 import { type FdbEntryView, fdbEntries } from '../control/fdb-control.ts';
 import {
-  CONSUMED,
-  COPIES_LOST,
-  DELIVERED,
-  FLOOD_COPIES,
-  FLOODED,
   fidLedger,
   type LedgerRow,
-  PORT_COUNTERS,
+  type PortCounters,
+  portCounters,
   portLedger,
-  RX_BYTES,
-  RX_FRAMES,
   sumLedger,
-  TX_BYTES,
-  TX_DROPPED,
-  TX_FRAMES,
 } from '../dataplane/counters.ts';
 import { STAT_NAMES } from '../tables/fdb.ts';
 import type { SwitchCore } from './core.ts';
@@ -44,19 +35,7 @@ export interface ReplayInputReport {
   damaged: string | null;
 }
 
-export interface ReplayPortReport {
-  rxFrames: number;
-  rxBytes: number;
-  txFrames: number;
-  txBytes: number;
-  delivered: number;
-  consumed: number;
-  dropped: number;
-  flooded: number;
-  floodCopies: number;
-  copiesLost: number;
-  txDropped: number;
-  drops: Record<string, number>;
+export interface ReplayPortReport extends PortCounters {
   /** The capture that was written, null when the port sent nothing. */
   output: string | null;
 }
@@ -109,7 +88,7 @@ export function reportOf(replay: Replayed): ReplayReport {
   const portRows: Record<string, LedgerRow> = {};
   for (const port of core.control.ports.values()) {
     portRows[port.name] = portLedger(core.dp.counters, port.index);
-    ports[port.name] = portReport(replay, port.name, port.index, portRows[port.name]);
+    ports[port.name] = portReport(replay, port.name, port.index);
   }
   const vlans = vlanRows(replay);
   const noVlan = fidLedger(core.dp.counters, 0);
@@ -147,24 +126,9 @@ export function reportOf(replay: Replayed): ReplayReport {
   };
 }
 
-function portReport(replay: Replayed, name: string, index: number, row: LedgerRow): ReplayPortReport {
-  const { port } = replay.core.dp.counters;
-  const at = index * PORT_COUNTERS;
-  return {
-    rxFrames: port[at + RX_FRAMES],
-    rxBytes: port[at + RX_BYTES],
-    txFrames: port[at + TX_FRAMES],
-    txBytes: port[at + TX_BYTES],
-    delivered: port[at + DELIVERED],
-    consumed: port[at + CONSUMED],
-    dropped: row.dropped,
-    flooded: port[at + FLOODED],
-    floodCopies: port[at + FLOOD_COPIES],
-    copiesLost: port[at + COPIES_LOST],
-    txDropped: port[at + TX_DROPPED],
-    drops: row.drops,
-    output: port[at + TX_FRAMES] === 0 ? null : `${name}.pcap`,
-  };
+function portReport(replay: Replayed, name: string, index: number): ReplayPortReport {
+  const counters = portCounters(replay.core.dp.counters, index);
+  return { ...counters, output: counters.txFrames === 0 ? null : `${name}.pcap` };
 }
 
 function vlanRows(replay: Replayed): VlanLedgerRow[] {
