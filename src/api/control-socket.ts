@@ -48,7 +48,7 @@ export async function claimSocket(path: string, name: string): Promise<void> {
     if (error instanceof SocketError) throw error;
     return; // nothing there, or no right to look: listening will tell
   }
-  if (await answers(path)) throw taken(path, name);
+  if (await isListening(path)) throw taken(path, name);
 }
 
 function taken(path: string, name: string): SocketError {
@@ -145,7 +145,7 @@ async function takeLock(name: string): Promise<NetServer | null> {
 }
 
 /** Whether somebody listens. One who does not accept in time does listen. */
-function answers(path: string): Promise<boolean> {
+export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path });
     const done = (listening: boolean) => {

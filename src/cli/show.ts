@@ -3,6 +3,7 @@
  */
 
 import { AskError, ask } from '../api/control-client.ts';
+import { isListening } from '../api/control-socket.ts';
 import { defaultSocketPath, switchNames } from '../api/socket-path.ts';
 import { isTopic, TOPICS } from '../api/topics.ts';
 import { parseMac } from '../wire/ethernet.ts';
@@ -47,7 +48,7 @@ export async function show(
     return fail(`--mac: ${JSON.stringify(filters.mac)} is not a MAC address`, BAD_USAGE);
   }
   try {
-    const body = await ask(socketOf(options), topic, filters);
+    const body = await ask(await socketOf(options), topic, filters);
     const text = options.json ? `${JSON.stringify(body, null, 2)}\n` : topicText(topic, body);
     await new Promise<void>((resolve) => io.out.write(text, () => resolve()));
     return OK;
@@ -65,12 +66,12 @@ function filtersOf({ vlan, port, mac }: ShowOptions): Record<string, string> {
   };
 }
 
-function socketOf({ socket, name }: ShowOptions): string {
+async function socketOf({ socket, name }: ShowOptions): Promise<string> {
   if (socket !== undefined && name !== undefined) throw new AskError('--socket or --name, not both', true);
   if (socket !== undefined) return socket;
   if (name !== undefined) return defaultSocketPath(name);
-  const names = switchNames();
-  if (names.length === 1) return defaultSocketPath(names[0]);
+  const names: string[] = [];
+  for (const each of switchNames()) if (await isListening(defaultSocketPath(each))) names.push(each);
   if (names.length > 1) throw new AskError(`there are several switches; say --name, one of ${names.join(', ')}`, true);
-  return defaultSocketPath('loom0');
+  return defaultSocketPath(names[0] ?? 'loom0');
 }

@@ -16,6 +16,7 @@ export class LivePort {
   readonly index: number;
   readonly config: PortConfig;
   adapter: Adapter | null = null;
+  events: EarlyEvents | null = null;
   linkReason = 'no device';
   offloadsWhy: string | null = null;
   /** Whether the adapter of a port that is down was asked if it is up again. */
@@ -55,13 +56,14 @@ export class LivePort {
 }
 
 /**
- * The events of an adapter that may speak before the port knows it: while it is being opened the last word is
+ * The events of an adapter that may speak before the port knows it, or before all ports are open: the last word is
  * kept, and told at `attached`.
  */
 export class EarlyEvents implements AdapterEvents {
   readonly #link: (up: boolean, reason: string) => void;
   readonly #readable: () => void;
   #early: { up: boolean; reason: string } | null = null;
+  #waiting = false;
   #attached = false;
 
   constructor(link: (up: boolean, reason: string) => void, readable: () => void) {
@@ -76,11 +78,13 @@ export class EarlyEvents implements AdapterEvents {
 
   readable(): void {
     if (this.#attached) this.#readable();
+    else this.#waiting = true;
   }
 
   attached(): void {
     this.#attached = true;
     if (this.#early !== null) this.#link(this.#early.up, this.#early.reason);
+    if (this.#waiting) this.#readable();
   }
 }
 

@@ -89,7 +89,7 @@ export class LiveSwitch {
     }
     this.#settleOffloads();
     this.#running = true;
-    for (const port of this.#ports) if (port.adapter !== null) this.#loop.add(port.index, port.adapter.fd);
+    for (const port of this.#ports) this.#begin(port);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -127,11 +127,17 @@ export class LiveSwitch {
     const hasNoLink = adapter.kind !== 'tap';
     if (hasNoLink) port.linkReason = 'socket open';
     this.core.attach(port.name, new FinishingAdapter(adapter, this.core.dp.arena), hasNoLink);
-    if (this.#running) {
-      this.#settleOffloads();
-      this.#loop.add(port.index, adapter.fd);
-    }
-    events.attached();
+    port.events = events;
+    if (!this.#running) return;
+    this.#settleOffloads();
+    this.#begin(port);
+  }
+
+  /** Frames and events of the port count from now on. */
+  #begin(port: LivePort): void {
+    if (port.adapter !== null) this.#loop.add(port.index, port.adapter.fd);
+    port.events?.attached();
+    port.events = null;
   }
 
   #poll(index: number, max: number): number {
