@@ -15,6 +15,7 @@ export interface DirectoryPort {
   index: number;
   bridge: string | null;
   adapter: string;
+  /** As configured; `unaware` on a VLAN-unaware bridge. */
   mode: string;
   pvid: number | null;
   mtu: number;

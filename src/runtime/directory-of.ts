@@ -17,7 +17,7 @@ export function directoryOf(control: Control, config: SwitchConfig): Directory {
       index,
       bridge: bridge?.name ?? null,
       adapter: kinds.get(name) ?? 'memory',
-      mode: settings.mode,
+      mode: bridge?.settings.type === 'unaware' ? 'unaware' : settings.mode,
       pvid: settings.pvid,
       mtu: settings.mtu,
       state: settings.state,
