@@ -24,6 +24,8 @@ export const INDEX_MASK = 0xffff;
 export interface Batch {
   readonly capacity: number;
   count: number;
+  /** Frame whose source the fast lane learned before it gave it to the slow lane; -1 for none. */
+  learned: number;
   // -- set on receipt
   /** Arena slot that holds the frame, -1 when the memory is not the arena's to free. */
   readonly slot: Int32Array;
@@ -68,6 +70,7 @@ export function createBatch(capacity: number = BATCH_FRAMES): Batch {
   return {
     capacity,
     count: 0,
+    learned: -1,
     slot: column(),
     off: column(),
     len: column(),

@@ -1,21 +1,21 @@
 /**
  * The fast lane: what nearly every frame does, as one straight loop.
  *
- * It carries known unicast between ordinary ports, with or without tags, and gives every other frame back,
- * untouched, to the slow lane (slow-lane.ts), which is the readable reference. Both lanes say the same:
- * test/unit/dataplane/lanes.test.ts holds them against each other.
+ * It learns, looks up and sends, or floods, between ordinary ports, with or without tags. Every frame that may end
+ * otherwise (drops, reserved addresses, configured sources elsewhere, odd ports) it gives to the slow lane
+ * (slow-lane.ts), which takes any frame and is the readable reference. Both lanes say the same:
+ * test/unit/dataplane/lanes.test.ts tells them the same stories.
  *
- * The surprises here are V8's, each measured by `etherloom bench micro`:
+ * The surprises are V8's and the processor's (figures: bench S1, Node 20, a frame):
  *
- * - The loop calls nothing. One call that is not inlined, even one never taken, has V8 reload the address and the
- *   length of every typed array at every access: 95 ns a frame against 37.
- * - It is a closure over one data plane and one batch. V8 compiles a closure that exists once with its captured
- *   constants, and their constant fields, built in: the addresses and lengths of all tables become immediates, 37
- *   ns against 21. A second data plane or batch in the same thread works as well, at the former price.
- * - Frames that come in a row from one port with one tag are a run: port, VLAN and counters are looked at once a
- *   run. Ports are polled in bursts, so runs are long.
- *
- * In a run each frame asks: is the source known here, where is the destination, may it go there, in what shape?
+ * - It is a closure over one data plane and one batch. V8 compiles a closure that exists once with what it captures,
+ *   and the constant fields of that, built in: addresses and lengths of all tables become immediates (38 ns to 24).
+ *   A second data plane or batch in the same thread works as well, at the former price; and then a call in the loop,
+ *   even one never taken, has V8 reload them all at every access.
+ * - Frames in a row from one port with one tag are a run: port, VLAN and counters are looked at once a run (22 to
+ *   20). Ports are polled in bursts, so runs are long.
+ * - Two frames are under way: the next one is read and hashed, and its records are asked for, before this one is
+ *   judged. The processor's window holds hardly two frames of this code, so it cannot do that by itself (20 to 17).
  */
 
 import {
@@ -26,10 +26,14 @@ import {
   KIND_SHIFT,
   NO_PORT,
   PORT_MASK,
+  startSlot,
 } from '../tables/fdb.ts';
 import { BLOCK_BITS } from '../tables/fdb-hash.ts';
-import { REFRESH_MS } from '../tables/fdb-learn.ts';
+import { learnSource, REFRESH_MS, refreshSource } from '../tables/fdb-learn.ts';
 import {
+  FLOOD_BROADCAST,
+  FLOOD_MULTICAST,
+  FLOOD_UNKNOWN_UNICAST,
   PORT_ACCEPT_TAGGED,
   PORT_ACCEPT_UNTAGGED,
   PORT_HUB,
@@ -44,6 +48,8 @@ import type { Batch } from './batch.ts';
 import { DELIVERED, FID_COUNTERS, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from './counters.ts';
 import { type Dataplane, LIMIT_MIN_MTU } from './dataplane.ts';
 import { DROP_NONE } from './reasons.ts';
+import { relayFloods } from './stages/flood.ts';
+import { TO_FLOOD } from './stages/lookup.ts';
 
 /** Carries frames from `first` on and returns the index of the first it leaves alone, or the batch's count. */
 export type FastLane = (first: number) => number;
@@ -53,6 +59,8 @@ const TAG = 4;
 /** Addresses, a tag, a type: a shorter frame could end inside its tag. */
 const SHORTEST = ETHERNET_HEADER + TAG;
 const GROUP_BIT = 0x0100;
+/** First two bytes of 01-80-C2-00-00-0X, which may be filtered. */
+const RESERVED = 0x0180;
 const VID_MASK = 0xfff;
 const VID_RESERVED = 0xfff;
 const PRIORITY_MASK = 0xf000;
@@ -67,7 +75,7 @@ const ORDINARY_MASK = ORDINARY | PORT_TUNNEL_CVIDS | PORT_HUB;
 const LOCAL = KIND_LOCAL << KIND_SHIFT;
 const BLACKHOLE = KIND_BLACKHOLE << KIND_SHIFT;
 
-// An imported constant is read and checked anew at every use, one of this file is an immediate (V8 11.3 to 13): 5 ns.
+// An imported constant is read and checked anew at every use, one of this file is an immediate: 2 ns a frame.
 const ACCEPT_TAGGED = PORT_ACCEPT_TAGGED;
 const ACCEPT_UNTAGGED = PORT_ACCEPT_UNTAGGED;
 const FILTERING = PORT_INGRESS_FILTERING;
@@ -84,6 +92,10 @@ const FRAMES = RX_FRAMES;
 const BYTES = RX_BYTES;
 const DELIVERIES = DELIVERED;
 const MIN_MTU = LIMIT_MIN_MTU;
+const UNKNOWN = TO_FLOOD - FLOOD_UNKNOWN_UNICAST;
+const MULTICAST = TO_FLOOD - FLOOD_MULTICAST;
+const BROADCAST = TO_FLOOD - FLOOD_BROADCAST;
+const GROUP_BIT_HIGH = GROUP_BIT << 16;
 
 export function createFastLane(dp: Dataplane, b: Batch): FastLane {
   const { arena, ports, vlans, fdb, egress, counters, limits } = dp;
@@ -97,7 +109,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
     const { list, count: listed, stride } = egress;
     const { port: portCounters, fid: fidCounters } = counters;
     const { off: offs, len: lens, port: portOf, rxFlags, nowMs, csum } = b;
-    const { fid: fids, vid: vids, to: tos, reason: reasons, copies } = b;
+    const { fid: fids, vid: vids, to: tos, reason: reasons, copies, tagLen: tagLens, tci: tcis } = b;
     const shortestMtu = limits[MIN_MTU] + ETHERNET_HEADER;
     const blocks = slots >>> shift;
     const n = b.count;
@@ -128,6 +140,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
       if ((flags & FILTERING) !== 0 && ((member[(row + (from >> 5)) | 0] >>> (from & 31)) & 1) === 0) {
         return i;
       }
+      const mayLearn = (flags & FILTERING) !== 0;
       const reachRow = Math.imul(from, width);
       const longest = (shortestMtu + (tagged && (tpid === TPID_C || tpid === TPID_S) ? TAG : 0)) | 0;
       const generation = fidGeneration[fid];
@@ -138,7 +151,11 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
       const shape = tagged ? (tagVid === vid ? 0 : -1) : 1;
       const pushed = ((tagged ? tpid : pushTpid[from]) << 16) | (tagged ? tag & PRIORITY_MASK : 0) | vid;
       let bytes = 0;
-      // Two frames are under way: the next one is read and its records are asked for before this one is judged.
+      let floods = 0;
+      let floodBytes = 0;
+      let floodFirst = -1;
+      let floodTo = 0;
+      // The frame to be judged, i: its addresses with the FID, and where their records begin.
       let srcLow = 0;
       let srcHigh = 0;
       let dstLow = 0;
@@ -149,7 +166,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
       let dstKey = 0;
 
       for (;;) {
-        // Read frame `ahead`.
+        // Read the next one.
         let more = 0;
         let nextSrcLow = 0;
         let nextSrcHigh = 0;
@@ -168,7 +185,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
             nextDstLow = view.getInt32(off + 2);
             const src = view.getUint16(off + 6);
             nextSrcLow = view.getInt32(off + 8);
-            if ((tagged ? word === tag : word >>> 16 !== tpid) && ((dst | src) & GROUP_BIT) === 0) {
+            if ((tagged ? word === tag : word >>> 16 !== tpid) && (src & GROUP_BIT) === 0 && dst !== RESERVED) {
               more = 1;
               // fdb-hash.ts
               let h =
@@ -201,61 +218,110 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
             at = srcSlot << 2;
             srcKey = rec[at + 1];
           }
-          if (srcKey === 0) break;
           const now = nowMs[i];
           const source = rec[at + 3];
-          if (source === here) {
-            if ((now - rec[at + 2]) >>> 0 >= FRESH_MS) break;
-          } else if ((source & KIND) === 0 || (source & KIND) === BLACKHOLE || (source & PORT) !== from) {
-            break;
+          if (srcKey === 0 || source !== here) {
+            if (srcKey !== 0 && (source & KIND) !== 0) {
+              if ((source & KIND) === BLACKHOLE || (source & PORT) !== from) break;
+            } else if ((srcLow | (srcHigh >>> 16)) === 0 || !mayLearn) {
+              break;
+            } else if (b.learned !== i) {
+              learnSource(
+                fdb,
+                srcKey === 0 ? -1 : srcSlot,
+                srcLow,
+                srcHigh,
+                startSlot(fdb, srcLow, srcHigh),
+                from,
+                now,
+              );
+              b.learned = i;
+              // The table has changed under this frame's destination and the frame ahead.
+              dstKey = rec[(dstSlot << 2) + 1];
+              nextSrcKey = rec[(nextSrcSlot << 2) + 1];
+              nextDstKey = rec[(nextDstSlot << 2) + 1];
+            }
+          } else if ((now - rec[at + 2]) >>> 0 >= FRESH_MS) {
+            refreshSource(fdb, srcSlot, from, now);
           }
-
-          // Where is the destination?
-          at = dstSlot << 2;
-          while (dstKey !== dstHigh || rec[at] !== dstLow) {
-            if (dstKey === 0) break;
-            dstSlot = (dstSlot + 1) | 0;
-            if (dstSlot === slots) dstSlot = 0;
-            at = dstSlot << 2;
-            dstKey = rec[at + 1];
-          }
-          if (dstKey === 0) break;
-          const target = rec[at + 3];
-          const to = target & PORT;
-          if ((target & KIND) === 0) {
-            if (target >>> GENERATION !== ((portGeneration[to] + generation) & 0xffff)) break;
-            if (((now - rec[at + 2]) | 0) > ageMs) break;
-          } else if ((target & KIND) === LOCAL || (target & KIND) === BLACKHOLE || to === NOWHERE) {
-            break;
-          }
-
-          // May it go there, and in what shape?
-          const word32 = to >> 5;
-          const set = (row + word32) | 0;
-          if ((((reach[(reachRow + word32) | 0] & member[set]) >>> (to & 31)) & 1) === 0) break;
-          const untag = (untagged[set] >>> (to & 31)) & 1;
-          const len = lens[i];
-          if (untag !== shape) {
-            // The tag is pushed, popped or given its VID: stages/shape.ts says the same in words.
-            const delta = untag === 1 ? -TAG : tagged ? 0 : TAG;
-            const off = (offs[i] - delta) | 0;
-            view.setUint16(off, dstHigh >>> 16);
-            view.setInt32(off + 2, dstLow);
-            view.setUint16(off + 6, srcHigh >>> 16);
-            view.setInt32(off + 8, srcLow);
-            if (untag === 0) view.setInt32(off + 12, pushed);
-            offs[i] = off;
-            lens[i] = (len + delta) | 0;
-            if (csum[i] !== 0) csum[i] += delta;
-          }
-          const sent = listed[to];
-          list[(Math.imul(to, stride) + sent) | 0] = i;
-          listed[to] = (sent + 1) | 0;
           fids[i] = fid;
           vids[i] = vid;
+          const len = lens[i];
+
+          // Where is the destination?
+          let to =
+            (dstHigh & GROUP_BIT_HIGH) === 0
+              ? UNKNOWN
+              : dstHigh >>> 16 === 0xffff && dstLow === -1
+                ? BROADCAST
+                : MULTICAST;
+          if (to === UNKNOWN) {
+            at = dstSlot << 2;
+            while (dstKey !== dstHigh || rec[at] !== dstLow) {
+              if (dstKey === 0) break;
+              dstSlot = (dstSlot + 1) | 0;
+              if (dstSlot === slots) dstSlot = 0;
+              at = dstSlot << 2;
+              dstKey = rec[at + 1];
+            }
+            if (dstKey !== 0) {
+              const target = rec[at + 3];
+              to = target & PORT;
+              if ((target & KIND) === 0) {
+                if (
+                  target >>> GENERATION !== ((portGeneration[to] + generation) & 0xffff) ||
+                  ((now - rec[at + 2]) | 0) > ageMs
+                ) {
+                  to = UNKNOWN;
+                }
+              } else if ((target & KIND) === LOCAL || (target & KIND) === BLACKHOLE || to === NOWHERE) {
+                break;
+              }
+            }
+          }
           tos[i] = to;
-          reasons[i] = ALIVE;
-          copies[i] = 1;
+
+          if (to < 0) {
+            tagLens[i] = tagged ? TAG : 0;
+            tcis[i] = tagged ? tag & 0xffff : 0;
+            // Floods wait for those that follow them into the same set.
+            if (to !== floodTo && floodFirst >= 0) {
+              relayFloods(dp, b, floodFirst, i, floodTo);
+              floodFirst = -1;
+            }
+            if (floodFirst < 0) floodFirst = i;
+            floodTo = to;
+            floods = (floods + 1) | 0;
+            floodBytes = (floodBytes + len) | 0;
+          } else {
+            // May it go there, and in what shape?
+            const word32 = to >> 5;
+            const set = (row + word32) | 0;
+            if ((((reach[(reachRow + word32) | 0] & member[set]) >>> (to & 31)) & 1) === 0) break;
+            if (floodFirst >= 0) {
+              relayFloods(dp, b, floodFirst, i, floodTo);
+              floodFirst = -1;
+            }
+            const untag = (untagged[set] >>> (to & 31)) & 1;
+            if (untag !== shape) {
+              // The tag is pushed, popped or given its VID: stages/shape.ts says the same in words.
+              const delta = untag === 1 ? -TAG : tagged ? 0 : TAG;
+              const off = (offs[i] - delta) | 0;
+              view.setUint16(off, dstHigh >>> 16);
+              view.setInt32(off + 2, dstLow);
+              view.setUint16(off + 6, srcHigh >>> 16);
+              view.setInt32(off + 8, srcLow);
+              if (untag === 0) view.setInt32(off + 12, pushed);
+              offs[i] = off;
+              lens[i] = (len + delta) | 0;
+              if (csum[i] !== 0) csum[i] += delta;
+            }
+            const sent = listed[to];
+            list[(Math.imul(to, stride) + sent) | 0] = i;
+            listed[to] = (sent + 1) | 0;
+            reasons[i] = ALIVE;
+            copies[i] = 1;
+          }
           bytes = (bytes + len) | 0;
           i = ahead;
         }
@@ -271,9 +337,11 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
         dstKey = nextDstKey;
       }
 
-      const frames = i - runStart;
+      if (floodFirst >= 0) relayFloods(dp, b, floodFirst, i, floodTo);
       // The first frame of a run that ends at once is an unusual one.
-      if (frames === 0) return i;
+      if (i === runStart) return i;
+      const frames = i - runStart - floods;
+      bytes -= floodBytes;
       const portRow = Math.imul(from, PORT_ROW);
       portCounters[portRow + FRAMES] += frames;
       portCounters[portRow + BYTES] += bytes;

@@ -1,13 +1,12 @@
 /**
  * A frame's way through the switch.
  *
- *   rx ▸ fast lane ─────────────────────────────────────────────────────▸ tx
- *          └ unusual ▸ parse ▸ classify ▸ learn ▸ look up ▸ egress / flood ┘
+ *   rx ▸ fast lane: read ▸ learn ▸ look up ▸ send or flood ────────────────────▸ tx
+ *          └ unusual ▸ parse ▸ classify ▸ learn ▸ look up ▸ egress ▸ account ┘
  *
  * Frames are taken in their order, each seeing what the frame before it taught, so the result does not depend on
- * how they fall into batches. The fast lane runs until it meets a frame that is in any way unusual: new source,
- * broadcast, something to drop. The slow lane takes that one, and the fast lane goes on behind it. No frame
- * allocates, throws or waits.
+ * how they fall into batches. The fast lane runs until it meets a frame that is not for it; the slow lane takes
+ * that one, and the fast lane goes on behind it. No frame allocates, throws or waits.
  *
  * Later rooms have their place: guard before learn, route after look up, encap behind egress.
  */
@@ -33,6 +32,7 @@ let current: Lane | undefined;
 export function forwardBatch(dp: Dataplane, b: Batch): void {
   const lane = current !== undefined && current.dp === dp && current.batch === b ? current : laneOf(dp, b);
   if (dp.limits[LIMIT_TOUCH] !== 0) lane.touch();
+  b.learned = -1;
   for (let i = 0; i < b.count; i++) {
     i = lane.fast(i);
     if (i < b.count) slowLane(dp, b, i);
@@ -41,6 +41,7 @@ export function forwardBatch(dp: Dataplane, b: Batch): void {
 
 /** The same by the slow lane alone: what tests hold the fast lane against. */
 export function forwardBatchSlowly(dp: Dataplane, b: Batch): void {
+  b.learned = -1;
   for (let i = 0; i < b.count; i++) slowLane(dp, b, i);
 }
 

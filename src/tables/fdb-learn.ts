@@ -18,6 +18,7 @@ import {
   KIND_EXTERNAL,
   KIND_MASK,
   KIND_SHIFT,
+  META_PORTS_END,
   META_STALE,
   OVERFLOW_FAIR,
   OVERFLOW_REFUSE,
@@ -177,9 +178,10 @@ function evict(fdb: Fdb, slot: number, nowMs: number): boolean {
 /** The port of the bridge that holds most; the lowest number among equals. */
 function fullestPort(fdb: Fdb, bridge: number): number {
   const { portCount, portBridge } = fdb;
+  const end = fdb.meta[META_PORTS_END];
   let best = -1;
   let most = 0;
-  for (let p = 0; p < portCount.length; p++) {
+  for (let p = 0; p < end; p++) {
     if (portCount[p] > most && portBridge[p] === bridge) {
       most = portCount[p];
       best = p;
@@ -189,9 +191,10 @@ function fullestPort(fdb: Fdb, bridge: number): number {
 }
 
 function portWithOldest(fdb: Fdb, bridge: number, nowMs: number): number {
+  const end = fdb.meta[META_PORTS_END];
   let best = -1;
   let longest = -1;
-  for (let p = 0; p < fdb.head.length; p++) {
+  for (let p = 0; p < end; p++) {
     const slot = fdb.head[p];
     if (slot < 0 || fdb.portBridge[p] !== bridge) continue;
     const idle = (nowMs - fdb.rec[(slot << 2) + 2]) | 0;
@@ -210,7 +213,8 @@ function oldestOfFid(fdb: Fdb, bridge: number, fid: number, port: number): numbe
     if ((fdb.rec[(s << 2) + 1] & 0xffff) === fid) return s;
   }
   budget = FID_SEARCH;
-  for (let p = 0; p < fdb.head.length && budget > 0; p++) {
+  const end = fdb.meta[META_PORTS_END];
+  for (let p = 0; p < end && budget > 0; p++) {
     if (fdb.portBridge[p] !== bridge) continue;
     for (let s = fdb.head[p]; s >= 0 && budget > 0; s = fdb.next[s], budget--) {
       if ((fdb.rec[(s << 2) + 1] & 0xffff) === fid) return s;

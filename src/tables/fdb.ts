@@ -109,7 +109,9 @@ export const META_DUE_MS = 6;
 export const META_DUE_KNOWN = 7;
 /** The shortest age of any FID so far. */
 export const META_MIN_AGE_MS = 8;
-const META_WORDS = 9;
+/** Ports from here on have never held a learned entry. */
+export const META_PORTS_END = 9;
+const META_WORDS = 10;
 
 export interface FdbSize {
   /** Entries to make room for, learned and configured. */
@@ -278,6 +280,7 @@ function moveRecord(fdb: Fdb, from: number, to: number): void {
 /** Adds a learned entry to its port's list and the counts. */
 export function count(fdb: Fdb, slot: number, port: number, fid: number): void {
   linkTail(fdb, slot, port);
+  if (port >= fdb.meta[META_PORTS_END]) fdb.meta[META_PORTS_END] = port + 1;
   fdb.portCount[port]++;
   fdb.fidCount[fid]++;
   const bridge = fdb.portBridge[port];

@@ -9,22 +9,27 @@ import { DROP_NONE, REASON_COUNT } from '../reasons.ts';
 
 /** `length` is the frame's as it came, before any shaping. */
 export function account(dp: Dataplane, b: Batch, i: number, length: number): void {
+  accountRun(dp, b, i, 1, length);
+}
+
+/** Frames from `first` on that have port, VLAN and fate in common; `bytes` is their length as they came. */
+export function accountRun(dp: Dataplane, b: Batch, first: number, frames: number, bytes: number): void {
   const { port: ports, fid: fids, portDrops, fidDrops } = dp.counters;
-  const port = b.port[i];
-  const fid = b.fid[i];
+  const port = b.port[first];
+  const fid = b.fid[first];
   const portRow = port * PORT_COUNTERS;
   const fidRow = fid * FID_COUNTERS;
-  ports[portRow + RX_FRAMES]++;
-  ports[portRow + RX_BYTES] += length;
-  fids[fidRow + RX_FRAMES]++;
-  fids[fidRow + RX_BYTES] += length;
-  const reason = b.reason[i];
+  ports[portRow + RX_FRAMES] += frames;
+  ports[portRow + RX_BYTES] += bytes;
+  fids[fidRow + RX_FRAMES] += frames;
+  fids[fidRow + RX_BYTES] += bytes;
+  const reason = b.reason[first];
   if (reason !== DROP_NONE) {
-    portDrops[port * REASON_COUNT + reason]++;
-    fidDrops[fid * REASON_COUNT + reason]++;
+    portDrops[port * REASON_COUNT + reason] += frames;
+    fidDrops[fid * REASON_COUNT + reason] += frames;
     return;
   }
-  const outcome = b.copies[i] === 0 ? CONSUMED : DELIVERED;
-  ports[portRow + outcome]++;
-  fids[fidRow + outcome]++;
+  const outcome = b.copies[first] === 0 ? CONSUMED : DELIVERED;
+  ports[portRow + outcome] += frames;
+  fids[fidRow + outcome] += frames;
 }

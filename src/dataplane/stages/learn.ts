@@ -29,7 +29,7 @@ export function learn(dp: Dataplane, b: Batch, i: number): number {
   const fid = b.fid[i];
   const now = b.nowMs[i];
   const flags = dp.ports.flags[port];
-  if ((flags & PORT_HUB) !== 0) return DROP_NONE;
+  if ((flags & PORT_HUB) !== 0 || b.learned === i) return DROP_NONE;
   const learns = (flags & PORT_LEARNING) !== 0;
   const low = b.srcLow[i];
   const high = keyHigh(b.srcHigh[i], fid);
