@@ -6,6 +6,12 @@ import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 
 const ETHERNET_HEADER = 14;
+const UDP_HEADER = 8;
+/** Byte of a TCP header whose upper half counts its 32-bit words. */
+const TCP_OFFSET_AT = 12;
+// virtio_net_hdr gso_type; bit 7 is ECN.
+const GSO_TCPV4 = 1;
+const GSO_TCPV6 = 4;
 
 /** Bytes of VLAN tags (0x8100, 0x88A8) that follow the addresses. Reads only inside [off, off + len). */
 export function tagBytes(view: DataView, off: number, len: number): number {
@@ -18,10 +24,27 @@ export function tagBytes(view: DataView, off: number, len: number): number {
   return bytes;
 }
 
-/** Whether frame i is too long for port `to`. An offloaded super-frame is cut to segments behind it: it fits. */
+/** Whether frame i, or the segments that it will be cut into, are too long for port `to`. */
 export function tooLong(dp: Dataplane, b: Batch, i: number, to: number): boolean {
-  if (b.gso[i] >>> 8 !== 0) return false;
+  const view = dp.arena.view;
   const limit = dp.ports.mtu[to] + ETHERNET_HEADER;
   const len = b.len[i];
-  return len > limit && len > limit + tagBytes(dp.arena.view, b.off[i], len);
+  if (len <= limit) return false;
+  const bytes = b.gso[i] >>> 8 === 0 ? len : segmentBytes(view, b, i);
+  return bytes > limit && bytes > limit + tagBytes(view, b.off[i], len);
+}
+
+/**
+ * Length of the segments of an offloaded super-frame (virtio 1.2 §5.1.6.2): its headers, up to the end of the TCP or
+ * UDP header, which begins where the checksum starts, and `gso_size` bytes each.
+ */
+function segmentBytes(view: DataView, b: Batch, i: number): number {
+  const len = b.len[i];
+  const size = b.gso[i] >>> 16;
+  const transport = b.csum[i] & 0xffff;
+  const type = (b.gso[i] >>> 8) & 0x7f;
+  if (transport + TCP_OFFSET_AT >= len) return len;
+  const isTcp = type === GSO_TCPV4 || type === GSO_TCPV6;
+  const header = isTcp ? (view.getUint8(b.off[i] + transport + TCP_OFFSET_AT) >>> 4) * 4 : UDP_HEADER;
+  return Math.min(len, transport + header + size);
 }
