@@ -1,0 +1,78 @@
+/**
+ * One side of a benchmark: a child process that does one timed round for every line it is given.
+ *
+ *   ▸ "3"       seconds     ◂ "FRAMES NANOSECONDS"
+ *   ▸ "check"               ◂ digest of what it delivers (world.ts)
+ *
+ * Each runs alone in its turn: the other waits for its next line.
+ */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export interface Round {
+  frames: number;
+  ns: number;
+}
+
+export class Contender {
+  readonly who: string;
+  private readonly child: ChildProcess;
+  private readonly lines: AsyncIterator<string>;
+  private readonly reader: Interface;
+
+  constructor(who: string, command: string, args: string[]) {
+    this.who = who;
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.child.on('error', () => {});
+    this.reader = createInterface({ input: this.child.stdout as NodeJS.ReadableStream });
+    this.lines = this.reader[Symbol.asyncIterator]();
+  }
+
+  /** Waits until its world is made. */
+  async ready(): Promise<this> {
+    const line = await this.line();
+    if (line !== 'ready') throw new Error(`bench: ${this.who} did not start: ${line}`);
+    return this;
+  }
+
+  async ask(question: string): Promise<string> {
+    this.child.stdin?.write(`${question}\n`);
+    return this.line();
+  }
+
+  async round(seconds: number): Promise<Round> {
+    const [frames, ns] = (await this.ask(String(seconds))).split(' ').map(Number);
+    if (!(frames > 0 && ns > 0)) throw new Error(`bench: ${this.who} did nothing`);
+    return { frames, ns };
+  }
+
+  stop(): void {
+    this.child.stdin?.end();
+    this.reader.close();
+    this.child.kill();
+  }
+
+  private async line(): Promise<string> {
+    const { value, done } = await this.lines.next();
+    if (done === true) throw new Error(`bench: ${this.who} ended early`);
+    return value;
+  }
+}
+
+/** The checkout: this file is out/bench/bench/contender.js in it. */
+export const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Compiles the C twin into `folder`; null where there is no C compiler. */
+export function compileTwin(folder: string): string | null {
+  const program = join(folder, 'twin');
+  const sources = ['main.c', 'switch.c', 'fdb.c'].map((name) => join(root, 'bench', 'c', name));
+  const { error, status, stderr } = spawnSync('cc', ['-O2', '-o', program, ...sources], { encoding: 'utf8' });
+  if (error !== undefined) return null;
+  if (status !== 0) throw new Error(`bench: cc failed: ${stderr.split('\n')[0]}`);
+  return program;
+}
+
+export const worker = fileURLToPath(new URL('./worker.js', import.meta.url));

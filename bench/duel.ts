@@ -1,0 +1,61 @@
+/**
+ * Two or more contenders in one run: A-B-B-A, so that a machine that slows down or speeds up hits all alike.
+ */
+
+import type { Round } from './contender.ts';
+import { digits } from './report.ts';
+import { median, type Summary, spread, summarize } from './stats.ts';
+
+export interface Runner {
+  readonly who: string;
+  round(seconds: number): Promise<Round>;
+}
+
+export interface Times {
+  /** Nanoseconds a frame, round by round, per runner. */
+  ns: number[][];
+}
+
+export interface Options {
+  rounds: number;
+  seconds: number;
+  /** Told after every round. */
+  progress(line: string): void;
+}
+
+/** A peer whose rounds are further apart is reported. */
+const UNSTEADY = 0.15;
+
+export async function duel(runners: readonly Runner[], options: Options, title: string): Promise<Times> {
+  const ns: number[][] = runners.map(() => []);
+  // Half a round for each to warm up.
+  for (const runner of runners) await runner.round(Math.max(0.3, options.seconds / 2));
+  for (let r = 0; r < options.rounds; r++) {
+    const order = runners.map((_, k) => k);
+    if (r % 2 === 1) order.reverse();
+    for (const k of order) {
+      const { frames, ns: spent } = await runners[k].round(options.seconds);
+      ns[k].push(spent / frames);
+    }
+    const said = runners.map(({ who }, k) => `${who} ${ns[k][r].toFixed(1)} ns`).join(', ');
+    options.progress(`${title} round ${r + 1}/${options.rounds}: ${said}`);
+  }
+  return { ns };
+}
+
+/** Speed of one over another from times, round by round: above 1 the first is faster. */
+export function speedRatio(mine: readonly number[], peers: readonly number[]): Summary {
+  return summarize(mine.map((ns, r) => peers[r] / ns));
+}
+
+export function ratioNote(peer: string, ratio: Summary, target?: string): string {
+  const interval = `95 % interval ${digits(ratio.low)} to ${digits(ratio.high)}`;
+  return `ratio to ${peer}: ${digits(ratio.median)}, ${interval}${target === undefined ? '' : `; target ${target}`}`;
+}
+
+/** What to say of a peer that varied, or nothing. */
+export function unsteady(who: string, times: readonly number[]): string[] {
+  const apart = spread(times);
+  if (apart <= UNSTEADY) return [];
+  return [`${who} varied by ${Math.round(apart * 100)} % around ${median(times).toFixed(1)} ns: a busy machine`];
+}

@@ -1,0 +1,65 @@
+/**
+ * The benchmarks by name. src/cli/bench.ts loads this file, compiled.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { table } from '../src/cli/table.ts';
+import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';
+import { type Report, text } from './report.ts';
+
+export type Benchmark = (context: Context) => Promise<Report>;
+
+export interface BenchOptions {
+  json: boolean;
+  rounds?: number | undefined;
+  seconds?: number | undefined;
+  svg?: string | undefined;
+}
+
+const ROUNDS = 7;
+const SECONDS = 3;
+
+export const BENCHMARKS: Readonly<Record<string, Benchmark>> = { S1: s1, S2: s2, S3: s3, S5: s5, S12: s12 };
+
+/** Runs benchmarks one after the other; `print` takes what goes to stdout, `progress` what a person may read meanwhile. */
+export async function runAll(
+  names: readonly string[],
+  options: BenchOptions,
+  print: (text: string) => void,
+  progress: (line: string) => void,
+  benchmarks: Readonly<Record<string, Benchmark>> = BENCHMARKS,
+): Promise<number> {
+  const valid = Object.keys(benchmarks);
+  const unknown = names.find((name) => !valid.includes(name));
+  if (unknown !== undefined) {
+    progress(`etherloom bench: no benchmark ${JSON.stringify(unknown)}; there are ${valid.join(', ')}`);
+    return 2;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'etherloom-bench-'));
+  const reports: Report[] = [];
+  try {
+    const context: Context = {
+      folder,
+      progress,
+      rounds: options.rounds ?? ROUNDS,
+      seconds: options.seconds ?? SECONDS,
+    };
+    for (const name of names) {
+      const report = await benchmarks[name](context);
+      reports.push(report);
+      print(options.json ? `${JSON.stringify(report)}\n` : text(report, table));
+    }
+    if (options.svg !== undefined) {
+      const { chart } = await import('./svg.ts');
+      writeFileSync(options.svg, chart(reports));
+    }
+    return 0;
+  } catch (error) {
+    progress(`etherloom ${(error as Error).message}`);
+    return 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
