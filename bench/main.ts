@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../src/cli/table.ts';
 import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';
+import { s13 } from './memory.ts';
+import { micro } from './micro.ts';
 import { type Report, text } from './report.ts';
 
 export type Benchmark = (context: Context) => Promise<Report>;
@@ -21,7 +23,15 @@ export interface BenchOptions {
 const ROUNDS = 7;
 const SECONDS = 3;
 
-export const BENCHMARKS: Readonly<Record<string, Benchmark>> = { S1: s1, S2: s2, S3: s3, S5: s5, S12: s12 };
+export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  S1: s1,
+  S2: s2,
+  S3: s3,
+  S5: s5,
+  S12: s12,
+  S13: s13,
+  micro,
+};
 
 /** Runs benchmarks one after the other; `print` takes what goes to stdout, `progress` what a person may read meanwhile. */
 export async function runAll(

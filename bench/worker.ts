@@ -5,6 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { createBatch } from '../src/dataplane/batch.ts';
 import { createDataplane, type Dataplane, LIMIT_MIN_MTU } from '../src/dataplane/dataplane.ts';
@@ -158,6 +159,17 @@ function forwardRound(seconds: number): string {
   return `${done} ${Math.round((now - start) * 1e6)}`;
 }
 
+/** So many frames by one reading of the clock: the number that it returns is an object on V8's heap (S13). */
+function forwardFrames(count: number): string {
+  const now = performance.now() | 0;
+  for (let done = 0; done < count; done += BATCH) {
+    takeBatch();
+    go(now);
+    emptyLists();
+  }
+  return String(count);
+}
+
 /** Every frame has a source never seen; the table is flushed, outside the timing, when it has `macs`. */
 function learnRound(seconds: number): string {
   let spent = 0;
@@ -217,19 +229,34 @@ function check(): string {
   return String(hash.value());
 }
 
-/** Frames and milliseconds of garbage collection since the last question, and heap bytes in use. */
-function heap(): string {
-  return String(process.memoryUsage().heapUsed);
+/** Collections since the last such question, and the longest of them in milliseconds. */
+async function collections(): Promise<string> {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const said = `${collected} ${longestMs}`;
+  collected = 0;
+  longestMs = 0;
+  return said;
 }
+
+let collected = 0;
+let longestMs = 0;
+new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) {
+    collected++;
+    longestMs = Math.max(longestMs, duration);
+  }
+}).observe({ entryTypes: ['gc'] });
 
 if (mode !== 'learn') teach();
 layFrames();
 if (mode === 'learn') flushTable();
-const answer = (line: string): string => {
+const answer = async (line: string): Promise<string> => {
   if (line === 'check') return check();
   if (line === 'gc') return String(globalThis.gc?.() ?? 0);
-  if (line === 'heap') return heap();
+  if (line === 'heap') return String(process.memoryUsage().heapUsed);
+  if (line === 'gcstats') return collections();
+  if (line.startsWith('frames ')) return forwardFrames(Number(line.slice(7)));
   return mode === 'learn' ? learnRound(Number(line)) : forwardRound(Number(line));
 };
 process.stdout.write('ready\n');
-for await (const line of createInterface({ input: process.stdin })) process.stdout.write(`${answer(line)}\n`);
+for await (const line of createInterface({ input: process.stdin })) process.stdout.write(`${await answer(line)}\n`);
