@@ -53,9 +53,14 @@ export function ratioNote(peer: string, ratio: Summary, target?: string): string
   return `ratio to ${peer}: ${digits(ratio.median)}, ${interval}${target === undefined ? '' : `; target ${target}`}`;
 }
 
-/** What to say of a peer that varied, or nothing. */
-export function unsteady(who: string, times: readonly number[]): string[] {
+/** What to say of a peer that varied, or nothing; with the fastest rounds of both sides, which a busy machine hits least. */
+export function unsteady(who: string, times: readonly number[], mine: readonly number[] = []): string[] {
   const apart = spread(times);
   if (apart <= UNSTEADY) return [];
-  return [`${who} varied by ${Math.round(apart * 100)} % around ${median(times).toFixed(1)} ns: a busy machine`];
+  const best = (of: readonly number[]) => Math.min(...of).toFixed(1);
+  const fastest =
+    mine.length === 0 ? '' : `; fastest rounds: etherloom ${best(mine)} ns, ${who} ${best(times)} ns a frame`;
+  return [
+    `${who} varied by ${Math.round(apart * 100)} % around ${median(times).toFixed(1)} ns: a busy machine${fastest}`,
+  ];
 }

@@ -86,7 +86,10 @@ export async function s1(context: Context): Promise<Report> {
     report.results.push(result(`c, ${order}`, mpps(got.c)));
     const ratio = speedRatio(got.etherloom, got.c);
     if (burst > 0) report.ratios.c = digits(ratio.median);
-    notes.push(ratioNote(`c, ${order}`, ratio, burst > 0 ? '0.80' : undefined), ...unsteady(`c, ${order}`, got.c));
+    notes.push(
+      ratioNote(`c, ${order}`, ratio, burst > 0 ? '0.80' : undefined),
+      ...unsteady(`c, ${order}`, got.c, got.etherloom),
+    );
   }
   notes.push('ovs-dpdk is not driven by this benchmark yet');
   report.notes = notes;
@@ -109,7 +112,7 @@ export async function s2(context: Context): Promise<Report> {
     const ratio = speedRatio(got.etherloom, got.c);
     if (macs === 1_000_000) report.ratios.c = digits(ratio.median);
     notes.push(ratioNote(`c, ${label}`, ratio, macs === 1_000_000 ? '0.65' : undefined));
-    notes.push(...unsteady(`c, ${label}`, got.c));
+    notes.push(...unsteady(`c, ${label}`, got.c, got.etherloom));
   }
   const slower = digits((own.get(1_000_000) ?? 0) / (own.get(10_000) ?? 1));
   notes.push(`1,000,000 addresses take ${slower} times as long as 10,000; target at most 3`);
@@ -158,7 +161,7 @@ export async function s5(context: Context): Promise<Report> {
     report.results.push(result(`c, ${ports} ports`, copies(got.c)));
     const ratio = speedRatio(got.etherloom, got.c);
     report.ratios.c = digits(ratio.median);
-    notes.push(ratioNote(`c, ${ports} ports`, ratio), ...unsteady(`c, ${ports} ports`, got.c));
+    notes.push(ratioNote(`c, ${ports} ports`, ratio), ...unsteady(`c, ${ports} ports`, got.c, got.etherloom));
   }
   notes.push('target: at most 1.5 ns a copy');
   report.notes = notes;
@@ -177,7 +180,7 @@ export async function s12(context: Context): Promise<Report> {
     report.results.push(result(`c, ${label}`, mpps(got.c)));
     const ratio = speedRatio(got.etherloom, got.c);
     report.ratios.c ??= digits(ratio.median);
-    notes.push(ratioNote(`c, ${label}`, ratio), ...unsteady(`c, ${label}`, got.c));
+    notes.push(ratioNote(`c, ${label}`, ratio), ...unsteady(`c, ${label}`, got.c, got.etherloom));
   }
   notes.push('target: at least 8 M a second in memory; the Linux bridge needs the wire and comes with the adapters');
   report.notes = notes;
