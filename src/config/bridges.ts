@@ -10,6 +10,8 @@ import { expandVlans, isVid } from './vlan-range.ts';
 
 /** The tables of the data plane index (bridge, VLAN) with 16 bits; 0 and 65,535 are theirs. */
 export const MAX_BRIDGE_VLANS = 65_534;
+/** Learned entries of all bridges, which share one table: what its largest size holds beside the configured ones. */
+const MAX_LEARNED = 12 * 1024 * 1024;
 const MAX_BRIDGES = 1024; // as many as ports: a bridge without one has nothing to do
 
 export class Bridge {
@@ -132,7 +134,13 @@ export class Bridges {
       const problem = `there are ${count} VLANs in ${bridges.length} bridges; valid are at most ${MAX_BRIDGE_VLANS} in all`;
       throw this.#error(['bridges'], problem);
     }
-    return bridges.map((bridge) => bridge.normalised());
+    const normalised = bridges.map((bridge) => bridge.normalised());
+    const learned = normalised.reduce((sum, { fdb }) => sum + fdb.maxEntries, 0);
+    if (learned > MAX_LEARNED) {
+      const problem = `fdb.maxEntries of all ${bridges.length} bridges are ${learned} together; valid are at most ${MAX_LEARNED}`;
+      throw this.#error(['bridges'], problem);
+    }
+    return normalised;
   }
 
   #add(name: string, raw: Omit<RawBridge, 'vlans'>): Bridge {

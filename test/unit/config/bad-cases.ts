@@ -285,4 +285,10 @@ export const FDB: BadCase[] = [
     'fdb[0].vlan',
     'bridge loom0 is unaware: it has no VLANs; remove "vlan"',
   ),
+  bad(
+    `${PORTS}bridges:\n${Array.from({ length: 12 }, (_, n) => `  b${n}: { fdb: { maxEntries: 1048576 } }\n`).join('')}`,
+    4,
+    'bridges',
+    'fdb.maxEntries of all 13 bridges are 12648448 together; valid are at most 12582912',
+  ),
 ];
