@@ -22,15 +22,23 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 
-/** A reader that went away (`| head`) is no failure: the command goes on and cleans up after itself. */
-function tolerateClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+/**
+ * What stdout refused, or null. A reader that went away (`| head`) is no failure: the command goes on and cleans up
+ * after itself; so it does on a full disk, and the status says it.
+ */
+function watchStdout(): () => Error | null {
+  let failure: Error | null = null;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') failure ??= error;
+  });
+  return () => failure;
 }
 
 /** Runs the command line and resolves with the exit status. */
 export async function main(args: string[]): Promise<number> {
   let status = 0;
-  process.stdout.on('error', tolerateClosedPipe);
+  const stdoutFailure = watchStdout();
+  process.stderr.on('error', () => {}); // nobody is left to be told
   const program = new Command('etherloom')
     .description('A VLAN-aware software switch: on TAP devices, on captures, as a library')
     .version(version)
@@ -142,9 +150,13 @@ export async function main(args: string[]): Promise<number> {
 
   try {
     await program.parseAsync(args, { from: 'user' });
-    return status;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    status = error.exitCode === 0 ? 0 : 2;
   }
+  await new Promise((resolve) => setImmediate(resolve)); // an error of the last write is told a moment later
+  const failure = stdoutFailure();
+  if (failure === null || status !== 0) return status;
+  process.stderr.write(`etherloom: cannot write: ${failure.message}\n`);
+  return 1;
 }

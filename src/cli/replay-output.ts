@@ -6,16 +6,26 @@
  * PORT.pcap of an earlier one goes when the port sent nothing this time. An input is never overwritten.
  */
 
-import { closeSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type FileSink, openFileSink } from '../adapters/file-source.ts';
 
 export class OutputDirectory {
   readonly #dir: string;
   readonly #ports: readonly string[];
   readonly #sinks = new Map<string, FileSink>();
-  /** The first directory that had to be made, undefined when all were there. */
-  readonly #made: string | undefined;
+  /** The directories that had to be made, outermost first. */
+  readonly #made: string[] = [];
 
   /**
    * Makes the directory where it is missing and sees whether it can be written. Throws what node:fs throws.
@@ -24,7 +34,13 @@ export class OutputDirectory {
   constructor(dir: string, ports: readonly string[]) {
     this.#dir = dir;
     this.#ports = ports;
-    this.#made = mkdirSync(dir, { recursive: true });
+    try {
+      makeDirectories(resolve(dir), this.#made);
+      for (const port of ports) refuseDirectory(this.#final(port));
+    } catch (error) {
+      this.#removeMade();
+      throw error;
+    }
     const probe = join(dir, `.etherloom.${process.pid}.tmp`);
     try {
       closeSync(openSync(probe, 'w'));
@@ -33,6 +49,7 @@ export class OutputDirectory {
       throw error;
     }
     rmSync(probe, { force: true });
+    this.#removeAbandoned();
   }
 
   /** The sink of a port's capture. */
@@ -64,13 +81,23 @@ export class OutputDirectory {
     this.#removeMade();
   }
 
+  /** What replays that were killed have left here. */
+  #removeAbandoned(): void {
+    const ports = new Set(this.#ports);
+    for (const name of readdirSync(this.#dir)) {
+      const [, port, pid] = /^\.(.+)\.pcap\.([1-9][0-9]*)\.tmp$/.exec(name) ?? [];
+      if (port === undefined || !ports.has(port) || isAlive(Number(pid))) continue;
+      rmSync(join(this.#dir, name), { force: true });
+    }
+  }
+
   #removeMade(): void {
-    if (this.#made === undefined) return;
     try {
-      rmdirSync(this.#dir);
+      for (const made of this.#made.reverse()) rmdirSync(made);
     } catch {
       // Somebody else put something there.
     }
+    this.#made.length = 0;
   }
 
   #temporary(port: string): string {
@@ -80,6 +107,40 @@ export class OutputDirectory {
   #final(port: string): string {
     return join(this.#dir, `${port}.pcap`);
   }
+}
+
+/**
+ * As `mkdir -p`; `made` gets what was not there. Not node's own: its `recursive` of Node 20 never returns where the
+ * parent is there and refuses, as in /proc.
+ */
+function makeDirectories(dir: string, made: string[]): void {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  try {
+    mkdirSync(dir);
+    made.push(dir);
+    return;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' || statSync(dirname(dir), { throwIfNoEntry: false }) !== undefined) throw error;
+  }
+  makeDirectories(dirname(dir), made);
+  mkdirSync(dir);
+  made.push(dir);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** A capture cannot take the place of a directory; found out at the end, it would be too late for all or nothing. */
+function refuseDirectory(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  throw new Error(`${basename(path)} there is a directory`);
 }
 
 /** The first input that a capture of `ports` in `dir` would replace, or undefined. */

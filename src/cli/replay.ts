@@ -6,7 +6,7 @@
  * status is 2. SIGINT and SIGTERM leave the output directory as it was.
  */
 
-import { readFileSync, statSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { type FileSource, openFileSource } from '../adapters/file-source.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import type { SwitchConfig } from '../config/types.ts';
@@ -14,6 +14,7 @@ import { ControlError } from '../control/model.ts';
 import { CaptureError } from '../pcap/reader.ts';
 import { Replay, type ReplayClock, ReplayError, type ReplayInput, runReplay } from '../runtime/replay.ts';
 import { makeProgress } from './progress.ts';
+import { readText } from './read-text.ts';
 import { OutputDirectory, overwritten } from './replay-output.ts';
 import { rateText, reportText } from './replay-text.ts';
 
@@ -38,6 +39,7 @@ export interface ReplayIo {
 const OK = 0;
 const FAILED = 1;
 const BAD_INPUT = 2;
+const STDIN = 0;
 /** 128 + the number of the signal, as shells report it. */
 const STOPPED = { SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -62,7 +64,8 @@ export async function replay(options: ReplayCommand, io: ReplayIo = process): Pr
 interface Prepared {
   engine: Replay;
   output: OutputDirectory;
-  totalBytes: number;
+  /** Null when an input is no plain file. */
+  totalBytes: number | null;
 }
 
 function prepare(options: ReplayCommand, sources: FileSource[]): Prepared {
@@ -76,11 +79,12 @@ function prepare(options: ReplayCommand, sources: FileSource[]): Prepared {
   }
   if (inputs.length === 0) throw new InputError('--in: nothing to replay; valid is --in PORT=CAPTURE, once or more');
   const paths = inputs.map((input) => input.capture);
-  if (paths.filter((path) => path === '-').length > 1) {
+  if ([...paths, options.config].filter((path) => path === '-').length > 1) {
     throw new InputError('--in: stdin (-) can be given once only');
   }
   const ports = config.ports.map((port) => port.name);
-  const victim = overwritten(options.out, ports, paths);
+  if (options.out === '') throw new InputError('--out: is empty; valid is a directory');
+  const victim = overwritten(options.out, ports, [...paths, options.config]);
   if (victim !== undefined) throw new InputError(`--out ${options.out}: would overwrite the input ${victim}`);
   let output: OutputDirectory | undefined;
   let engine: Replay;
@@ -113,7 +117,7 @@ async function execute(
   io: ReplayIo,
   engine: Replay,
   output: OutputDirectory,
-  totalBytes: number,
+  totalBytes: number | null,
 ): Promise<number> {
   const started = performance.now();
   const stop = new AbortController();
@@ -122,9 +126,12 @@ async function execute(
     status = STOPPED[signal];
     stop.abort();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  const progress = await makeProgress(io.stderr, totalBytes);
+  // Waiting for a pipe nobody hears signals: there they end the process as they do without a listener.
+  if (totalBytes !== null) {
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  }
+  const progress = await makeProgress(io.stderr, totalBytes ?? 0);
   let elapsed: number;
   try {
     const done = await runReplay(engine, {
@@ -166,12 +173,11 @@ async function execute(
 }
 
 function readConfig(file: string): SwitchConfig {
-  const text = attempt(file, () => readFileSync(file, 'utf8'));
   try {
-    return loadConfig(text, file);
+    return loadConfig(readText(file), file);
   } catch (error) {
     if (error instanceof ConfigError) throw new InputError(error.message);
-    throw error;
+    throw new InputError(`${file}: ${reasonOf(error)}`);
   }
 }
 
@@ -232,12 +238,12 @@ function reasonOf(error: unknown): string {
   return (code !== undefined && REASONS[code]) || message;
 }
 
-/** Bytes of all captures, 0 when one of them is not a plain file. */
-function sizeOf(paths: readonly string[]): number {
+/** Bytes of all captures, null when one of them is not a plain file. */
+function sizeOf(paths: readonly string[]): number | null {
   let bytes = 0;
   for (const path of paths) {
-    const stat = path === '-' ? undefined : statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined || !stat.isFile()) return 0;
+    const stat = path === '-' ? fstatSync(STDIN) : statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined || !stat.isFile()) return null;
     bytes += stat.size;
   }
   return bytes;

@@ -6,7 +6,6 @@
  * everything in the reverse order, a second one ends the process at once.
  */
 
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { constants } from 'node:os';
 import { claimSocket, closeControlSocket, openControlSocket, SocketError } from '../api/control-socket.ts';
@@ -19,6 +18,7 @@ import type { SwitchConfig } from '../config/types.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { ForwardingThread, StartError } from '../runtime/forwarding-thread.ts';
 import { unsuited } from '../runtime/live.ts';
+import { readText } from './read-text.ts';
 import { eventLine, summary } from './run-report.ts';
 
 export interface RunOptions {
@@ -61,16 +61,17 @@ function readConfig({ config: file, ports, name }: RunOptions): SwitchConfig {
   if (file !== undefined && name !== undefined) {
     throw new UsageError('--name goes with --port; in a file the name is switch.name');
   }
-  const config = file === undefined ? parsePortSpecs(ports) : loadConfig(readText(file), file);
+  const config = file === undefined ? parsePortSpecs(ports) : loadConfig(textOf(file), file);
   const problem = unsuited(config.ports);
   if (problem !== null) throw new UsageError(`${file ?? '--port'}: ${problem}`);
   return name === undefined ? config : renamed(config, name);
 }
 
-function readText(file: string): string {
+function textOf(file: string): string {
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
+    return readText(file);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const why: Record<string, string> = {
       ENOENT: 'no such file',

@@ -5,11 +5,12 @@
  * same. Otherwise the status is 1 when a scenario failed and 0 when none did. A skipped scenario is no failure.
  */
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../config/load.ts';
 import { readScenario } from '../scenario/read.ts';
 import { type Result, runScenario } from '../scenario/run.ts';
+import { readText } from './read-text.ts';
 
 const OK = 0;
 const FAILED = 1;
@@ -49,7 +50,7 @@ export async function scenario(
 /** Null when the file is no scenario; then the line has been written. */
 function runFile(file: string, complain: (line: string) => void): Outcome | null {
   try {
-    const scenario = readScenario(readFileSync(file, 'utf8'), file);
+    const scenario = readScenario(readText(file), file);
     const { id, title, level } = scenario;
     return { file, id, title, level, ...runScenario(scenario) };
   } catch (error) {

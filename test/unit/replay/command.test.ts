@@ -232,10 +232,11 @@ describe('as a process', () => {
       [3_600_000_000, a.ping(b, 1)],
     ];
     writeFileSync(at('slow.pcap'), capture(slow));
-    const out = at(`stopped-${signal}`);
+    const made = at(`stopped-${signal}`);
+    const out = join(made, 'deep');
     const options = { config: at('sw.yaml'), inputs: [`a=${at('slow.pcap')}`], out, json: true, clock: 'wall' };
     for (const before of [[], ['b.pcap']]) {
-      if (before.length > 0) mkdirSync(out);
+      if (before.length > 0) mkdirSync(out, { recursive: true });
       for (const name of before) writeFileSync(join(out, name), 'old');
       const child = spawn(process.execPath, args(options), { stdio: ['ignore', 'pipe', 'pipe'] });
       let said = '';
@@ -249,8 +250,9 @@ describe('as a process', () => {
       }
       child.kill(signal);
       expect([(await ended)[0], said]).toEqual([status, '']);
+      expect(existsSync(made)).toBe(before.length > 0);
       expect(existsSync(out) ? readdirSync(out) : []).toEqual(before);
-      rmSync(out, { recursive: true, force: true });
+      rmSync(made, { recursive: true, force: true });
     }
   });
 });
