@@ -35,6 +35,8 @@ export interface RunIo {
 
 const OK = 0;
 const FAILED = 1;
+/** A second signal this soon after the first is the first once more. */
+const SAME_SIGNAL_MS = 200;
 const BAD_USAGE = 2;
 
 export async function run(options: RunOptions, io: RunIo = { err: process.stderr }): Promise<number> {
@@ -111,6 +113,7 @@ class Run {
     this.#finish = resolve;
   });
   #stopping = false;
+  #stoppingSince = 0;
   #announced = false;
   /** Link events that came before the summary. */
   readonly #early: string[] = [];
@@ -173,10 +176,13 @@ class Run {
 
   #signal(signal: NodeJS.Signals): void {
     if (this.#stopping) {
+      // A terminal or `timeout` may signal the process and its group for one wish.
+      if (performance.now() - this.#stoppingSince < SAME_SIGNAL_MS) return;
       this.#say(`${signal} again: ending at once`);
       process.exit(128 + constants.signals[signal]);
     }
     this.#stopping = true;
+    this.#stoppingSince = performance.now();
     void this.#stop(signal);
   }
 

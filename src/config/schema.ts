@@ -25,7 +25,7 @@ const fdbEntry = map(
     kind: choice(['static', 'sticky', 'local', 'external', 'blackhole'], 'a kind of entry')
       .default('static')
       .describe(
-        'static: never moves; sticky: the same, configured as learned; local: address of the switch; external: told by a control plane; blackhole: frames to it are dropped.',
+        'static: never moves; sticky: the same, configured as learned; local: address of the switch; external: told by a control plane; blackhole: frames to and from it are dropped.',
       ),
     bridge: name('a bridge name').optional().describe('Bridge of the entry. Default: the bridge of the port.'),
   },
