@@ -132,7 +132,10 @@ export async function s3(context: Context): Promise<Report> {
     const base = await start(context, S1, null);
     const many = await start(context, { ...S1, vlans, macs, ports: 64 }, null);
     try {
-      const runners = [base.etherloom, many.etherloom];
+      const runners = [
+        { who: 's1', round: (seconds: number) => base.etherloom.round(seconds) },
+        { who: 'etherloom', round: (seconds: number) => many.etherloom.round(seconds) },
+      ];
       const { ns } = await duel(runners, context, `S3 ${title} beside S1`);
       report.results.push(result(`etherloom, ${title}`, mpps(ns[1])), result(`s1 beside ${title}`, mpps(ns[0])));
       const ratio = speedRatio(ns[1], ns[0]);
