@@ -37,7 +37,6 @@ import {
   PORT_ACCEPT_TAGGED,
   PORT_ACCEPT_UNTAGGED,
   PORT_HUB,
-  PORT_INGRESS_FILTERING,
   PORT_LEARNING,
   PORT_STATE_FORWARDS,
   PORT_STATE_LEARNS,
@@ -63,9 +62,10 @@ const GROUP_BIT = 0x0100;
 const RESERVED = 0x0180;
 const VID_MASK = 0xfff;
 const VID_RESERVED = 0xfff;
-const PRIORITY_MASK = 0xf000;
 const TPID_C = 0x8100;
 const TPID_S = 0x88a8;
+/** Tags are 0 for none, or TPID and TCI; no frame has this one. */
+const NO_TAG = 1;
 
 /** An ordinary port: these bits set ... */
 const ORDINARY = PORT_UP | PORT_STATE_LEARNS | PORT_STATE_FORWARDS | PORT_LEARNING;
@@ -78,7 +78,6 @@ const BLACKHOLE = KIND_BLACKHOLE << KIND_SHIFT;
 // An imported constant is read and checked anew at every use, one of this file is an immediate: 2 ns a frame.
 const ACCEPT_TAGGED = PORT_ACCEPT_TAGGED;
 const ACCEPT_UNTAGGED = PORT_ACCEPT_UNTAGGED;
-const FILTERING = PORT_INGRESS_FILTERING;
 const KIND = KIND_MASK;
 const PORT = PORT_MASK;
 const NOWHERE = NO_PORT;
@@ -97,9 +96,28 @@ const MULTICAST = TO_FLOOD - FLOOD_MULTICAST;
 const BROADCAST = TO_FLOOD - FLOOD_BROADCAST;
 const GROUP_BIT_HIGH = GROUP_BIT << 16;
 
+/** The shape of a frame, as a bit of the untagged set tells it; RETAG is none of both. */
+const TAGGED = 0;
+const UNTAGGED = 1;
+const RETAG = 2;
+
 export function createFastLane(dp: Dataplane, b: Batch): FastLane {
   const { arena, ports, vlans, fdb, egress, counters, limits } = dp;
   const [s0, s1, s2, s3] = fdb.seed;
+
+  /** Enters frames that were sent to one port each in the ledger. */
+  const countSent = (from: number, fid: number, frames: number, bytes: number): void => {
+    const portCounters = counters.port;
+    const fidCounters = counters.fid;
+    const portRow = Math.imul(from, PORT_ROW);
+    portCounters[portRow + FRAMES] += frames;
+    portCounters[portRow + BYTES] += bytes;
+    portCounters[portRow + DELIVERIES] += frames;
+    const fidRow = Math.imul(fid, FID_ROW);
+    fidCounters[fidRow + FRAMES] += frames;
+    fidCounters[fidRow + BYTES] += bytes;
+    fidCounters[fidRow + DELIVERIES] += frames;
+  };
 
   return (first) => {
     const view = arena.view;
@@ -107,7 +125,6 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
     const { fidOf, member, untagged } = vlans;
     const { rec, slots, shift, portGeneration, fidGeneration, fidAgeMs } = fdb;
     const { list, count: listed, stride } = egress;
-    const { port: portCounters, fid: fidCounters } = counters;
     const { off: offs, len: lens, port: portOf, rxFlags, nowMs, csum } = b;
     const { fid: fids, vid: vids, to: tos, reason: reasons, copies, tagLen: tagLens, tci: tcis } = b;
     const shortestMtu = limits[MIN_MTU] + ETHERNET_HEADER;
@@ -116,46 +133,36 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
     let i = first | 0;
 
     while (i < n) {
-      // A run begins: whatever depends on port and tag alone.
+      // A run of frames from one port: what depends on the port alone.
       const runStart = i;
       let ahead = i;
       const from = portOf[i];
       const flags = flagsOf[from];
-      if ((flags & ORDINARY_MASK) !== ORDINARY || lens[i] < SHORTEST) return i;
+      if ((flags & ORDINARY_MASK) !== ORDINARY) return i;
       const tpid = tpids[from];
-      const tag = view.getInt32(offs[i] + 12);
-      const tagged = tag >>> 16 === tpid;
-      const tagVid = tagged ? tag & VID_MASK : 0;
-      let vid = tagVid;
-      if (vid === 0) {
-        if ((flags & ACCEPT_UNTAGGED) === 0) return i;
-        vid = pvid[from];
-        if (vid < 0) return i;
-      } else if (vid === VID_RESERVED || (flags & ACCEPT_TAGGED) === 0) {
-        return i;
-      }
-      const fid = fidOf[(vlanBase[from] + vid) | 0];
-      if (fid === 0) return i;
-      const row = Math.imul(fid, width);
-      if ((flags & FILTERING) !== 0 && ((member[(row + (from >> 5)) | 0] >>> (from & 31)) & 1) === 0) {
-        return i;
-      }
-      const mayLearn = (flags & FILTERING) !== 0;
+      const tagRoom = tpid === TPID_C || tpid === TPID_S ? TAG : 0;
+      const base = vlanBase[from];
+      const portGen = portGeneration[from];
       const reachRow = Math.imul(from, width);
-      const longest = (shortestMtu + (tagged && (tpid === TPID_C || tpid === TPID_S) ? TAG : 0)) | 0;
-      const generation = fidGeneration[fid];
-      const here = (((portGeneration[from] + generation) & 0xffff) << GENERATION) | from;
-      const ageMs = fidAgeMs[fid];
-      const fidSeed = (s2 + fid) | 0;
-      // The egress shape (1 = untagged) that the frames have already; -1 when the VID must be written anyway.
-      const shape = tagged ? (tagVid === vid ? 0 : -1) : 1;
-      const pushed = ((tagged ? tpid : pushTpid[from]) << 16) | (tagged ? tag & PRIORITY_MASK : 0) | vid;
+      const mine = from & 31;
+      // The VLAN of the frames that are read, until another tag comes; 0 = they are not for this lane.
+      let tag = NO_TAG;
+      let tagFid = 0;
+      let tagVid = 0;
+      let tagShape = UNTAGGED;
+      // The VLAN of the frames that are judged.
+      let fid = 0;
+      let generation = 0;
+      let here = 0;
+      let ageMs = 0;
+      let row = 0;
+      let fidStart = i;
       let bytes = 0;
-      let floods = 0;
-      let floodBytes = 0;
+      // Floods that wait for more of their kind.
       let floodFirst = -1;
       let floodTo = 0;
-      // The frame to be judged, i: its addresses with the FID, and where their records begin.
+      let floodShape = 0;
+      // The frame to be judged, i: its addresses with the FID, where their records begin, the shape it is in.
       let srcLow = 0;
       let srcHigh = 0;
       let dstLow = 0;
@@ -164,6 +171,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
       let dstSlot = 0;
       let srcKey = 0;
       let dstKey = 0;
+      let shape = 0;
 
       for (;;) {
         // Read the next one.
@@ -178,16 +186,31 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
         let nextDstKey = 0;
         if (ahead < n && portOf[ahead] === from) {
           const len = lens[ahead];
-          if (len >= SHORTEST && len <= longest && rxFlags[ahead] === 0) {
+          if (len >= SHORTEST && rxFlags[ahead] === 0) {
             const off = offs[ahead];
-            const word = view.getInt32(off + 12);
+            let word = view.getInt32(off + 12);
             const dst = view.getUint16(off);
             nextDstLow = view.getInt32(off + 2);
             const src = view.getUint16(off + 6);
             nextSrcLow = view.getInt32(off + 8);
-            if ((tagged ? word === tag : word >>> 16 !== tpid) && (src & GROUP_BIT) === 0 && dst !== RESERVED) {
+            if (word >>> 16 !== tpid) word = 0;
+            if (word !== tag) {
+              // Which VLAN? stages/classify.ts says the same in words.
+              tag = word;
+              tagShape = word === 0 ? UNTAGGED : (word & VID_MASK) === 0 ? RETAG : TAGGED;
+              const vid = tagShape === TAGGED ? word & VID_MASK : pvid[from];
+              const accepts = flags & (tagShape === TAGGED ? ACCEPT_TAGGED : ACCEPT_UNTAGGED);
+              tagFid = accepts === 0 || vid < 0 || vid === VID_RESERVED ? 0 : fidOf[(base + vid) | 0];
+              tagVid = vid;
+              if (((member[(Math.imul(tagFid, width) + (from >> 5)) | 0] >>> mine) & 1) === 0) tagFid = 0;
+            }
+            const longest = tagShape === UNTAGGED ? shortestMtu : shortestMtu + tagRoom;
+            if (tagFid !== 0 && len <= longest && (src & GROUP_BIT) === 0 && dst !== RESERVED) {
               more = 1;
+              fids[ahead] = tagFid;
+              vids[ahead] = tagVid;
               // fdb-hash.ts
+              const fidSeed = (s2 + tagFid) | 0;
               let h =
                 (Math.imul((s0 + (nextSrcLow & 0xffff)) | 0, (s1 + (nextSrcLow >>> 16)) | 0) +
                   Math.imul(fidSeed, (s3 + src) | 0)) |
@@ -202,14 +225,32 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
               h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
               nextDstSlot = ((Math.imul(h >>> 12, blocks) >>> 20) << shift) | ((h & 0xfff) >>> (BLOCK - shift));
               nextDstKey = rec[(nextDstSlot << 2) + 1];
-              nextSrcHigh = (src << 16) | fid;
-              nextDstHigh = (dst << 16) | fid;
+              nextSrcHigh = (src << 16) | tagFid;
+              nextDstHigh = (dst << 16) | tagFid;
             }
           }
         }
+        const nextShape = tagShape;
 
         if (ahead !== i) {
-          // Judge frame i. Is the source known here?
+          // Judge frame i, in its VLAN.
+          if ((srcHigh & 0xffff) !== fid) {
+            if (floodFirst >= 0) {
+              relayFloods(dp, b, floodFirst, i, floodTo);
+              floodFirst = -1;
+              fidStart = i;
+            }
+            countSent(from, fid, i - fidStart, bytes);
+            fidStart = i;
+            bytes = 0;
+            fid = srcHigh & 0xffff;
+            generation = fidGeneration[fid];
+            here = (((portGen + generation) & 0xffff) << GENERATION) | from;
+            ageMs = fidAgeMs[fid];
+            row = Math.imul(fid, width);
+          }
+
+          // Is the source known here?
           let at = srcSlot << 2;
           while (srcKey !== srcHigh || rec[at] !== srcLow) {
             if (srcKey === 0) break;
@@ -223,18 +264,11 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
           if (srcKey === 0 || source !== here) {
             if (srcKey !== 0 && (source & KIND) !== 0) {
               if ((source & KIND) === BLACKHOLE || (source & PORT) !== from) break;
-            } else if ((srcLow | (srcHigh >>> 16)) === 0 || !mayLearn) {
+            } else if ((srcLow | (srcHigh >>> 16)) === 0) {
               break;
             } else if (b.learned !== i) {
-              learnSource(
-                fdb,
-                srcKey === 0 ? -1 : srcSlot,
-                srcLow,
-                srcHigh,
-                startSlot(fdb, srcLow, srcHigh),
-                from,
-                now,
-              );
+              const start = startSlot(fdb, srcLow, srcHigh);
+              learnSource(fdb, srcKey === 0 ? -1 : srcSlot, srcLow, srcHigh, start, from, now);
               b.learned = i;
               // The table has changed under this frame's destination and the frame ahead.
               dstKey = rec[(dstSlot << 2) + 1];
@@ -244,18 +278,12 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
           } else if ((now - rec[at + 2]) >>> 0 >= FRESH_MS) {
             refreshSource(fdb, srcSlot, from, now);
           }
-          fids[i] = fid;
-          vids[i] = vid;
-          const len = lens[i];
 
           // Where is the destination?
-          let to =
-            (dstHigh & GROUP_BIT_HIGH) === 0
-              ? UNKNOWN
-              : dstHigh >>> 16 === 0xffff && dstLow === -1
-                ? BROADCAST
-                : MULTICAST;
-          if (to === UNKNOWN) {
+          let to = UNKNOWN;
+          if ((dstHigh & GROUP_BIT_HIGH) !== 0) {
+            to = dstHigh >>> 16 === 0xffff && dstLow === -1 ? BROADCAST : MULTICAST;
+          } else {
             at = dstSlot << 2;
             while (dstKey !== dstHigh || rec[at] !== dstLow) {
               if (dstKey === 0) break;
@@ -268,51 +296,53 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
               const target = rec[at + 3];
               to = target & PORT;
               if ((target & KIND) === 0) {
-                if (
-                  target >>> GENERATION !== ((portGeneration[to] + generation) & 0xffff) ||
-                  ((now - rec[at + 2]) | 0) > ageMs
-                ) {
-                  to = UNKNOWN;
-                }
+                const current = target >>> GENERATION === ((portGeneration[to] + generation) & 0xffff);
+                if (!current || ((now - rec[at + 2]) | 0) > ageMs) to = UNKNOWN;
               } else if ((target & KIND) === LOCAL || (target & KIND) === BLACKHOLE || to === NOWHERE) {
                 break;
               }
             }
           }
-          tos[i] = to;
 
           if (to < 0) {
-            tagLens[i] = tagged ? TAG : 0;
-            tcis[i] = tagged ? tag & 0xffff : 0;
             // Floods wait for those that follow them into the same set.
-            if (to !== floodTo && floodFirst >= 0) {
+            if (floodFirst >= 0 && (to !== floodTo || shape !== floodShape)) {
               relayFloods(dp, b, floodFirst, i, floodTo);
               floodFirst = -1;
+            } else if (floodFirst < 0) {
+              countSent(from, fid, i - fidStart, bytes);
+              bytes = 0;
             }
             if (floodFirst < 0) floodFirst = i;
             floodTo = to;
-            floods = (floods + 1) | 0;
-            floodBytes = (floodBytes + len) | 0;
+            floodShape = shape;
+            tagLens[i] = shape === UNTAGGED ? 0 : TAG;
+            tcis[i] = shape === UNTAGGED ? 0 : view.getUint16(offs[i] + 14);
           } else {
             // May it go there, and in what shape?
-            const word32 = to >> 5;
-            const set = (row + word32) | 0;
-            if ((((reach[(reachRow + word32) | 0] & member[set]) >>> (to & 31)) & 1) === 0) break;
+            const word = to >> 5;
+            const set = (row + word) | 0;
+            if ((((reach[(reachRow + word) | 0] & member[set]) >>> (to & 31)) & 1) === 0) break;
             if (floodFirst >= 0) {
               relayFloods(dp, b, floodFirst, i, floodTo);
               floodFirst = -1;
+              fidStart = i;
             }
+            const len = lens[i];
+            bytes = (bytes + len) | 0;
             const untag = (untagged[set] >>> (to & 31)) & 1;
             if (untag !== shape) {
               // The tag is pushed, popped or given its VID: stages/shape.ts says the same in words.
-              const delta = untag === 1 ? -TAG : tagged ? 0 : TAG;
-              const off = (offs[i] - delta) | 0;
-              view.setUint16(off, dstHigh >>> 16);
-              view.setInt32(off + 2, dstLow);
-              view.setUint16(off + 6, srcHigh >>> 16);
-              view.setInt32(off + 8, srcLow);
-              if (untag === 0) view.setInt32(off + 12, pushed);
-              offs[i] = off;
+              const off = offs[i];
+              const pushed = shape === UNTAGGED ? pushTpid[from] << 16 : view.getInt32(off + 12) & ~VID_MASK;
+              const delta = untag === UNTAGGED ? -TAG : shape === UNTAGGED ? TAG : 0;
+              const head = (off - delta) | 0;
+              view.setUint16(head, dstHigh >>> 16);
+              view.setInt32(head + 2, dstLow);
+              view.setUint16(head + 6, srcHigh >>> 16);
+              view.setInt32(head + 8, srcLow);
+              if (untag !== UNTAGGED) view.setInt32(head + 12, pushed | vids[i]);
+              offs[i] = head;
               lens[i] = (len + delta) | 0;
               if (csum[i] !== 0) csum[i] += delta;
             }
@@ -322,7 +352,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
             reasons[i] = ALIVE;
             copies[i] = 1;
           }
-          bytes = (bytes + len) | 0;
+          tos[i] = to;
           i = ahead;
         }
         if (more === 0) break;
@@ -335,21 +365,13 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
         dstSlot = nextDstSlot;
         srcKey = nextSrcKey;
         dstKey = nextDstKey;
+        shape = nextShape;
       }
 
       if (floodFirst >= 0) relayFloods(dp, b, floodFirst, i, floodTo);
-      // The first frame of a run that ends at once is an unusual one.
+      else countSent(from, fid, i - fidStart, bytes);
+      // The first frame of a run that ends at once is not for this lane.
       if (i === runStart) return i;
-      const frames = i - runStart - floods;
-      bytes -= floodBytes;
-      const portRow = Math.imul(from, PORT_ROW);
-      portCounters[portRow + FRAMES] += frames;
-      portCounters[portRow + BYTES] += bytes;
-      portCounters[portRow + DELIVERIES] += frames;
-      const fidRow = Math.imul(fid, FID_ROW);
-      fidCounters[fidRow + FRAMES] += frames;
-      fidCounters[fidRow + BYTES] += bytes;
-      fidCounters[fidRow + DELIVERIES] += frames;
     }
     return n;
   };

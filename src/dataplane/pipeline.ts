@@ -37,6 +37,10 @@ export function forwardBatch(dp: Dataplane, b: Batch): void {
     i = lane.fast(i);
     if (i < b.count) slowLane(dp, b, i);
   }
+  // A call that carries nothing. V8 may have compiled the lane's loop alone (on-stack replacement), and enters that
+  // from interpreted code at every call; only calls that end without the loop then count towards compiling the whole,
+  // with its tables built in (115 ns a frame against 20, bench S1 without this line, one start in four).
+  lane.fast(b.count);
 }
 
 /** The same by the slow lane alone: what tests hold the fast lane against. */
