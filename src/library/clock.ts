@@ -30,8 +30,9 @@ export interface ManualClock extends Clock {
 export function manualClock(startMs: number = 0): ManualClock {
   let now = startMs;
   const set = (ms: number) => {
-    if (!(ms >= now)) throw new RangeError(`a clock goes forward: ${ms} ms is before ${now} ms, or no time`);
+    if (typeof ms !== 'number' || !(ms >= now))
+      throw new RangeError(`a clock goes forward: ${ms} ms is before ${now} ms, or no time`);
     now = ms;
   };
-  return { nowMs: () => now, advance: (ms) => set(now + ms), set };
+  return { nowMs: () => now, advance: (ms) => set(typeof ms === 'number' ? now + ms : ms), set };
 }

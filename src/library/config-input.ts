@@ -40,6 +40,8 @@ const KINDS: readonly string[] = ['static', 'sticky', 'local', 'external', 'blac
 /** The name that errors carry in place of a file's. */
 const FILE = 'config';
 const MAX_LEVELS = 32;
+/** 1,024 ports with every key and 16,384 FDB entries are about 120,000. */
+const MAX_VALUES = 500_000;
 const PATCH_KEYS = {
   acceptFrames: true,
   ingressFiltering: true,
@@ -136,12 +138,17 @@ function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A copy of plain data. Keys whose value is undefined are as if they were not there. */
-function plain(value: unknown, path: Path): unknown {
+/** A copy of plain data of at most `left.values` values. Keys whose value is undefined are as if they were not there. */
+function plain(value: unknown, path: Path, left = { values: MAX_VALUES }): unknown {
+  if (--left.values < 0) throw problem([], `has more than ${MAX_VALUES} values`);
   if (path.length > MAX_LEVELS) throw problem(path.slice(0, 4), `is nested more than ${MAX_LEVELS} levels deep`);
   if (typeof value === 'function' || typeof value === 'symbol') throw problem(path, `is a ${typeof value}, not data`);
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item, index) => plain(item, [...path, index]));
+  if (Array.isArray(value)) {
+    if (value.length > left.values)
+      throw problem(path, `is a list of ${value.length} values; all together may be ${MAX_VALUES}`);
+    return Array.from(value, (item, index) => plain(item, [...path, index], left));
+  }
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     throw problem(path, 'is an object with behaviour of its own; valid is plain data');
@@ -150,7 +157,7 @@ function plain(value: unknown, path: Path): unknown {
   for (const [key, item] of Object.entries(value)) {
     const here = [...path, key];
     if (isReservedName(key)) throw problem(here, `${show(key)} is reserved and cannot be a key or a name`);
-    if (item !== undefined) copy[key] = plain(item, here);
+    if (item !== undefined) copy[key] = plain(item, here, left);
   }
   return copy;
 }

@@ -11,6 +11,7 @@
 
 import { EventEmitter } from 'node:events';
 import { MemoryAdapter } from '../adapters/memory.ts';
+import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
 import type { PortConfig } from '../config/types.ts';
 import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
 import { ControlError } from '../control/model.ts';
@@ -60,6 +61,7 @@ const TICK_MS = 1000;
 /** Slots swept between two readings of the event ring, which holds 4,096 events: one slot makes at most one. */
 const SWEEP_SLOTS = 4096;
 const LARGE_SLOTS = 16;
+const VLAN_NAME = new RegExp(NAME_PATTERN);
 const NO_EVENTS = { link: () => {}, readable: () => {} };
 
 /** `vid` is needed on a bridge with VLANs; `bridge` is the default bridge when left out. */
@@ -162,6 +164,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
   /** Adds a VLAN to a bridge, or renames and limits one. A VLAN that a port joins needs no adding. */
   addVlan(vid: number, options: { name?: string; fdbMaxEntries?: number; bridge?: string } = {}): void {
     const { name = `vlan${vid}`, fdbMaxEntries = 0, bridge = this.#defaultBridge() } = options;
+    if (!VLAN_NAME.test(name)) throw new ControlError(`${JSON.stringify(name)} is not a VLAN name; ${VALID_NAME}`);
     this.#core.control.addVlan(bridge, vid, name, whole('fdbMaxEntries', fdbMaxEntries, 0, 2 ** 20));
   }
 
@@ -193,6 +196,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
 
   /** Every entry that counts now, by bridge, VLAN and address. */
   fdb(bridge?: string): FdbEntryView[] {
+    if (bridge !== undefined) this.#core.control.bridge(bridge); // refuses one that is not there
     return fdbEntries(this.#core.control, bridge);
   }
 

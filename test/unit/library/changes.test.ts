@@ -7,6 +7,14 @@ import { A, access, B, checkAll, entries, frame, hybrid, made, tagged, told, tru
 
 afterEach(checkAll);
 
+describe('names', () => {
+  it('of VLANs are those of a file; bridges that are not there are refused', () => {
+    const sw = made({ p1: access(10) });
+    expect(() => sw.addVlan(20, { name: 'a b' })).toThrow('"a b" is not a VLAN name; valid are 1 to 32');
+    expect(() => sw.fdb('br9')).toThrow('no bridge br9');
+  });
+});
+
 describe('ports', () => {
   it('come with the keys of a file, and go with everything on them', () => {
     const sw = made({ p1: access(10) });
@@ -35,6 +43,14 @@ describe('ports', () => {
     expect(() => sw.addPort('constructor')).toThrow(ConfigError);
     expect(sw.ports).toHaveLength(1);
     expect(sw.ledger().vlans.map((v) => v.vid)).toEqual([10]);
+  });
+
+  it('are bounded before they are looked at', () => {
+    const many = new Array(4_000_000_000) as [];
+    expect(() => createSwitch({ fdb: many })).toThrow('config: fdb: is a list of 4000000000 values');
+    const row = Array.from({ length: 1000 }, () => 1);
+    const shared = { fdb: Array.from({ length: 1000 }, () => row) } as never;
+    expect(() => createSwitch(shared)).toThrow(/config: (fdb\[\d+\]: is a list of|has more than)/);
   });
 
   it('can be more than at the beginning, up to the room of the tables', () => {

@@ -193,6 +193,7 @@ describe('createSwitch', () => {
 describe('events', () => {
   it('tells of learning, moving and ageing, exactly and only from the first listener on', () => {
     const clock = manualClock();
+    expect(() => clock.advance('5' as never)).toThrow(RangeError);
     const sw = createSwitch(threePorts(), { clock });
     sw.port('p1').send(frame(ALL, B));
     const seen: [string, FdbChange][] = [];
