@@ -5,6 +5,8 @@
 import { request } from 'node:http';
 
 const TIMEOUT_MS = 10_000;
+/** For the whole answer, also of one who sends a byte now and then. */
+const TOTAL_MS = 60_000;
 /** A million FDB entries as JSON are about 100 MB. */
 const MAX_ANSWER_BYTES = 256 << 20;
 
@@ -24,6 +26,7 @@ export function ask(socketPath: string, topic: string, query: Record<string, str
   const search = new URLSearchParams(query).toString();
   const path = `/${topic}${search === '' ? '' : `?${search}`}`;
   return new Promise((resolve, reject) => {
+    const deadline = setTimeout(() => call.destroy(new Error(`no whole answer within ${TOTAL_MS / 1000} s`)), TOTAL_MS);
     const call = request({ socketPath, path, timeout: TIMEOUT_MS, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -39,14 +42,19 @@ export function ask(socketPath: string, topic: string, query: Record<string, str
           if (response.statusCode === 200) resolve(body);
           else reject(new AskError(errorOf(body), response.statusCode !== 500));
         } catch {
-          reject(new AskError(`${socketPath}: what answers there is not a switch`));
+          reject(notASwitch(socketPath));
         }
       });
     });
     call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
+    call.on('close', () => clearTimeout(deadline));
     call.on('error', (error) => reject(new AskError(explain(socketPath, error))));
     call.end();
   });
+}
+
+export function notASwitch(socketPath: string): AskError {
+  return new AskError(`${socketPath}: what answers there is not a switch`);
 }
 
 function errorOf(body: unknown): string {

@@ -8,6 +8,7 @@
  * Frames of other link types are counted and named, not dissected: the switch is an Ethernet switch.
  */
 import { openFileSource } from '../adapters/file-source.ts';
+import { oneLine } from '../config/error.ts';
 import { CaptureError, CaptureReader } from '../pcap/reader.ts';
 import type { ByteSource } from '../pcap/source.ts';
 import { dissectFrame, type FrameFields, type SegmentFields, undissected } from '../wire/dissect.ts';
@@ -54,7 +55,7 @@ const ENCAP_UNKNOWN = 0;
  * cannot be opened or is damaged. A closed pipe is no failure. Never rejects because of the capture.
  */
 export async function dissect(capture: string, opts: DissectOptions, out: NodeJS.WritableStream): Promise<number> {
-  const complain = (message: string) => (opts.err ?? process.stderr).write(`${message}\n`);
+  const complain = (message: string) => (opts.err ?? process.stderr).write(`${oneLine(message)}\n`);
   const ignore = () => {}; // failures arrive in the write's callback; unheard, the event would end the process
   out.on('error', ignore);
   let source: (ByteSource & { close?(): void }) | undefined;

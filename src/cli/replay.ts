@@ -8,6 +8,7 @@
 
 import { fstatSync, statSync } from 'node:fs';
 import { type FileSource, openFileSource } from '../adapters/file-source.ts';
+import { oneLine } from '../config/error.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
@@ -54,7 +55,7 @@ export async function replay(options: ReplayCommand, io: ReplayIo = process): Pr
     return await execute(options, io, engine, output, totalBytes);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    io.stderr.write(`${error.message}\n`);
+    io.stderr.write(`${oneLine(error.message)}\n`);
     return BAD_INPUT;
   } finally {
     for (const source of sources) source.close();
@@ -148,7 +149,7 @@ async function execute(
     output.abort();
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;
-    io.stderr.write(`--out ${options.out}: ${reasonOf(error)}\n`);
+    io.stderr.write(`${oneLine(`--out ${options.out}: ${reasonOf(error)}`)}\n`);
     return FAILED;
   } finally {
     progress.stop();
@@ -166,7 +167,7 @@ async function execute(
   if (rate !== '') io.stderr.write(rate);
   for (const { damage } of engine.inputs) {
     if (damage === null) continue;
-    io.stderr.write(`${damage}\n`);
+    io.stderr.write(`${oneLine(damage)}\n`);
     status = BAD_INPUT;
   }
   return status;

@@ -7,6 +7,7 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { oneLine } from '../config/error.ts';
 import { ConfigError } from '../config/load.ts';
 import { readScenario } from '../scenario/read.ts';
 import { type Result, runScenario } from '../scenario/run.ts';
@@ -31,7 +32,7 @@ export async function scenario(
   const errors: string[] = [];
   const complain = (line: string) => {
     errors.push(line);
-    err.write(`${line}\n`);
+    err.write(`${oneLine(line)}\n`);
   };
   const pipe = new Pipe(out);
   for (const file of findFiles(paths, complain)) {

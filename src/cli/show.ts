@@ -2,10 +2,11 @@
  * `etherloom show TOPIC`: ask a running switch and print its answer, as a table or as the JSON it gave.
  */
 
-import { AskError, ask } from '../api/control-client.ts';
+import { AskError, ask, notASwitch } from '../api/control-client.ts';
 import { isListening } from '../api/control-socket.ts';
 import { defaultSocketPath, switchNames } from '../api/socket-path.ts';
-import { isTopic, TOPICS } from '../api/topics.ts';
+import { isTopic, TOPICS, type Topic } from '../api/topics.ts';
+import { oneLine } from '../config/error.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { topicText } from './show-text.ts';
 
@@ -36,7 +37,7 @@ export async function show(
 ): Promise<number> {
   io.out.on('error', () => {}); // a reader that goes away (`| head`) is no failure
   const fail = (message: string, status: number) => {
-    io.err.write(`etherloom: ${message}\n`);
+    io.err.write(`etherloom: ${oneLine(message)}\n`);
     return status;
   };
   if (!isTopic(topic)) return fail(`there is nothing to show as "${topic}"; valid are ${TOPICS.join(', ')}`, BAD_USAGE);
@@ -48,12 +49,24 @@ export async function show(
     return fail(`--mac: ${JSON.stringify(filters.mac)} is not a MAC address`, BAD_USAGE);
   }
   try {
-    const body = await ask(await socketOf(options), topic, filters);
-    const text = options.json ? `${JSON.stringify(body, null, 2)}\n` : topicText(topic, body);
+    const socket = await socketOf(options);
+    const body = await ask(socket, topic, filters);
+    if (typeof (body as { switch?: unknown } | null)?.switch !== 'string') throw notASwitch(socket);
+    const text = options.json ? `${JSON.stringify(body, null, 2)}\n` : textOf(topic, body, socket);
     await new Promise<void>((resolve) => io.out.write(text, () => resolve()));
     return OK;
   } catch (error) {
     if (error instanceof AskError) return fail(error.message, error.usage ? BAD_USAGE : FAILED);
+    throw error;
+  }
+}
+
+/** Tables of an answer. One that has not the fields of a switch's is not from a switch. */
+function textOf(topic: Topic, body: unknown, socket: string): string {
+  try {
+    return topicText(topic, body);
+  } catch (error) {
+    if (error instanceof TypeError) throw notASwitch(socket);
     throw error;
   }
 }

@@ -11,11 +11,14 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { capture, Host } from '../../../fixtures/scene.ts';
+import { show } from '../../../src/cli/show.ts';
 import { command } from '../replay/run.ts';
 
 const CONFIG = 'ports: { a: { adapter: memory }, b: { adapter: memory } }\n';
@@ -82,6 +85,39 @@ describe('the configuration file', () => {
     const { status, stderr } = await replay(at('c2'), { config: at('latin1.yaml') });
     expect([status, stderr]).toEqual([2, `${at('latin1.yaml')}:2: the line is not text in UTF-8\n`]);
   });
+});
+
+describe('show: what answers is not a switch', () => {
+  it.each([
+    ['null', 200],
+    ['{}', 200],
+    ['5', 200],
+    ['{"switch":"x","ports":5}', 200],
+    ['{"switch":"x","ports":[null]}', 200],
+    ['<html>', 200],
+    ['{"error":"a\\nb\\u001b[31m"}', 404],
+  ])('%s', async (answer, httpStatus) => {
+    const server = createServer((_, response) => response.writeHead(httpStatus).end(answer));
+    const socket = at('s');
+    await new Promise<void>((listening) => server.listen(socket, listening));
+    let said = '';
+    const err = new Writable({
+      write(text, _, done) {
+        said += text;
+        done();
+      },
+    });
+    const out = new Writable({ write: () => expect.unreachable() });
+    const status = await show('ports', { json: false, socket }, { out, err });
+    server.close();
+    if (httpStatus === 404) expect([status, said]).toEqual([2, 'etherloom: a b [31m\n']);
+    else expect([status, said]).toEqual([1, `etherloom: ${socket}: what answers there is not a switch\n`]);
+  });
+});
+
+it('a name with a line break makes no second line', async () => {
+  const { status, stderr } = await replay(at('n1'), { inputs: ['a=x\ny'] });
+  expect([status, stderr]).toEqual([2, '--in a=x y: no such file or directory\n']);
 });
 
 describe('as a process', () => {
