@@ -231,7 +231,7 @@ export interface Outcome {
 export type Forward = (dp: Dataplane, b: Batch) => void;
 
 /** Tells the story to a new data plane in batches of `size`, with the arena full of `poison`. */
-export function tell(story: Story, forward: Forward, size: number, poison: number, touch = 0): Outcome {
+export function tell(story: Story, forward: Forward, size: number, poison: number, touchAbove = 1 << 20): Outcome {
   const dp = createDataplane({
     ports: story.ports,
     fids: FIDS,
@@ -244,7 +244,7 @@ export function tell(story: Story, forward: Forward, size: number, poison: numbe
     batch: size,
   });
   story.setUp(dp);
-  dp.limits[LIMIT_TOUCH] = touch;
+  dp.limits[LIMIT_TOUCH] = touchAbove;
   const b = createBatch(size);
   const sent: string[][] = Array.from({ length: story.ports }, () => []);
   const verdicts: string[] = [];
