@@ -81,13 +81,15 @@ describe.skipIf(obstacle !== null)('trunks', () => {
     const a = host('th1', h1, '10.2.0.1/24');
     const b = host('th2', h2, '10.2.0.2/24');
     expect(await a.ping('10.2.0.2', { count: 2 })).toBe(2);
+    // Frames of a host that speaks while its cable is being moved to the namespace are lost, and counted.
+    const before = (await sw1.ports()).get('up')!.txDropped;
     await transfer(a, '10.2.0.1', b, 64 * MIB);
 
     const up = (await sw1.ports()).get('up')!;
     expect(up.offloads).toContain('tso4');
     // Far fewer frames than segments of 1,460 bytes: they passed whole.
     expect(up.txBytes / up.txFrames).toBeGreaterThan(2000);
-    expect(up.txDropped).toBe(0);
+    expect(up.txDropped - before).toBe(0);
     await balanced(sw1, sw2);
   });
 
