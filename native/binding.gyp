@@ -11,6 +11,7 @@
             'src/args.c',
             'src/burst.c',
             'src/interface.c',
+            'src/owned.c',
             'src/poller.c',
             'src/tap.c',
           ],

@@ -24,7 +24,7 @@ NAPI_MODULE_INIT() {
       {"pollerWake", poller_wake},
       {"pollerClose", poller_close},
   };
-  if (!tap_init(env)) return NULL;
+  if (!owned_init(env)) return NULL;
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
     napi_value function;
     if (napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function) != napi_ok ||

@@ -48,10 +48,22 @@ napi_value throw_errno(napi_env env, int error, const char *syscall, const char 
 napi_value make_int(napi_env env, int64_t value);
 napi_value make_bool(napi_env env, bool value);
 
+/* -- owned.c: descriptors that the addon opened */
+#define OWNED_ANY 0
+#define OWNED_TAP 1
+#define OWNED_PACKET 2
+#define OWNED_XDP 3
+bool owned_init(napi_env env);
+/* `destroy(state)` runs before the descriptor is closed. False when there is no memory; then nothing is owned. */
+bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state));
+/* Reads a descriptor argument and makes sure that this addon opened it as `kind` and nobody closed it. */
+bool arg_owned(napi_env env, napi_value value, int kind, int *fd);
+/* The same for what has state; NULL with an exception unless this very thread opened it. */
+void *arg_state(napi_env env, napi_value value, int kind, int *fd);
+/* Reads a descriptor argument and closes it; the answer is whether it was open. */
+napi_value owned_close(napi_env env, napi_value value, int kind);
+
 /* -- tap.c */
-bool tap_init(napi_env env);
-/* Reads a descriptor argument and makes sure that it is a TAP which this addon opened and nobody closed. */
-bool arg_tap(napi_env env, napi_value value, int *fd);
 napi_value tap_open(napi_env env, napi_callback_info info);
 napi_value tap_close(napi_env env, napi_callback_info info);
 napi_value tap_set_offload(napi_env env, napi_callback_info info);

@@ -63,7 +63,7 @@ napi_value tap_read_burst(napi_env env, napi_callback_info info) {
   Column off, len, gso, csum, report;
   int64_t first, max, capacity, max_bytes;
   bool vnet_hdr;
-  if (!args_read(env, info, 12, argv) || !arg_tap(env, argv[0], &fd) || !arg_bytes(env, argv[1], "arena", &arena) ||
+  if (!args_read(env, info, 12, argv) || !arg_owned(env, argv[0], OWNED_TAP, &fd) || !arg_bytes(env, argv[1], "arena", &arena) ||
       !arg_column(env, argv[2], "off", &off) || !arg_column(env, argv[3], "len", &len) ||
       !arg_column(env, argv[4], "gso", &gso) || !arg_column(env, argv[5], "csum", &csum) ||
       !arg_int(env, argv[6], "first", 0, INT32_MAX, &first) || !arg_int(env, argv[7], "max", 0, INT32_MAX, &max) ||
@@ -141,7 +141,7 @@ napi_value tap_write_burst(napi_env env, napi_callback_info info) {
   static const char *const names[8] = {"off", "len", "altHeadOff", "altHeadLen", "altOff", "altLen", "gso", "csum"};
   int64_t start, count;
   bool vnet_hdr;
-  if (!args_read(env, info, 15, argv) || !arg_tap(env, argv[0], &fd) || !arg_bytes(env, argv[1], "arena", &arena) ||
+  if (!args_read(env, info, 15, argv) || !arg_owned(env, argv[0], OWNED_TAP, &fd) || !arg_bytes(env, argv[1], "arena", &arena) ||
       !arg_column(env, argv[2], "list", &list) || !arg_int(env, argv[3], "start", 0, INT32_MAX, &start) ||
       !arg_int(env, argv[4], "count", 0, INT32_MAX, &count))
     return NULL;

@@ -173,13 +173,13 @@ napi_value poller_create(napi_env env, napi_callback_info info) {
   return make_int(env, poller->id);
 }
 
-/* pollerAdd(id, fd, tag): fd is an open TAP, tag what `pollerWait` says when it is readable */
+/* pollerAdd(id, fd, tag): fd is one that this addon opened, tag what `pollerWait` says when it is readable */
 napi_value poller_add(napi_env env, napi_callback_info info) {
   napi_value argv[3];
   Poller *poller;
   int fd = -1;
   int64_t tag;
-  if (!args_read(env, info, 3, argv) || !(poller = find(env, argv[0])) || !arg_tap(env, argv[1], &fd) ||
+  if (!args_read(env, info, 3, argv) || !(poller = find(env, argv[0])) || !arg_owned(env, argv[1], OWNED_ANY, &fd) ||
       !arg_int(env, argv[2], "tag", 0, INT32_MAX, &tag))
     return NULL;
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)tag};
@@ -189,7 +189,7 @@ napi_value poller_add(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* pollerRemove(id, fd) -> whether it was in; closing a TAP removes it as well */
+/* pollerRemove(id, fd) -> whether it was in; closing a descriptor removes it as well */
 napi_value poller_remove(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   Poller *poller;

@@ -1,11 +1,4 @@
-/*
- * Opening, configuring and closing TAP devices.
- *
- * The addon remembers which descriptors it opened. Burst calls take no other, a second close finds nothing to
- * close, and what a thread leaves open is closed when its environment ends, so that a crashed worker leaves no
- * device attached. The memory is one word per descriptor: 0, or the number of the opening that it belongs to;
- * descriptors are reused, openings are not.
- */
+/* Opening, configuring and closing TAP devices. */
 #include "addon.h"
 
 #include <errno.h>
@@ -13,95 +6,16 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <poll.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* Linux's own ceiling for descriptors of a process (fs.nr_open) unless an administrator raised it. */
-#define MAX_FD (1 << 20)
 #define VNET_HDR_BYTES 10
 
 #define OPEN_VNET_HDR (1 << 0)
 #define OPEN_MULTI_QUEUE (1 << 1)
 #define OPEN_MUST_EXIST (1 << 2)
 #define OPEN_ALL (OPEN_VNET_HDR | OPEN_MULTI_QUEUE | OPEN_MUST_EXIST)
-
-static _Atomic uint32_t opening_of[MAX_FD];
-static _Atomic uint32_t last_opening;
-
-/* What this environment opened: the head of a list in its instance data. */
-typedef struct Opened {
-  int fd;
-  uint32_t opening;
-  struct Opened *next;
-} Opened;
-
-typedef struct {
-  Opened *first;
-} Environment;
-
-bool arg_tap(napi_env env, napi_value value, int *fd) {
-  int64_t number;
-  if (!arg_int(env, value, "fd", 0, MAX_FD - 1, &number)) return false;
-  if (atomic_load_explicit(&opening_of[number], memory_order_relaxed) == 0)
-    return throw_range(env, "fd %d is not an open TAP", (int)number);
-  *fd = (int)number;
-  return true;
-}
-
-static void close_left_open(napi_env env, void *data, void *hint) {
-  (void)env;
-  (void)hint;
-  Environment *environment = data;
-  while (environment->first) {
-    Opened *opened = environment->first;
-    uint32_t expected = opened->opening;
-    environment->first = opened->next;
-    if (atomic_compare_exchange_strong(&opening_of[opened->fd], &expected, 0)) close(opened->fd);
-    free(opened);
-  }
-  free(environment);
-}
-
-bool tap_init(napi_env env) {
-  Environment *environment = calloc(1, sizeof *environment);
-  if (environment == NULL) return false;
-  if (napi_set_instance_data(env, environment, close_left_open, NULL) == napi_ok) return true;
-  free(environment);
-  return false;
-}
-
-static bool remember(napi_env env, int fd) {
-  Environment *environment;
-  Opened *opened = malloc(sizeof *opened);
-  if (opened == NULL || napi_get_instance_data(env, (void **)&environment) != napi_ok || environment == NULL) {
-    free(opened);
-    return false;
-  }
-  do opened->opening = atomic_fetch_add(&last_opening, 1) + 1;
-  while (opened->opening == 0);
-  opened->fd = fd;
-  opened->next = environment->first;
-  environment->first = opened;
-  atomic_store(&opening_of[fd], opened->opening);
-  return true;
-}
-
-/* The opener's record of a descriptor that another thread closed stays until that environment ends: harmless. */
-static void forget(napi_env env, int fd, uint32_t opening) {
-  Environment *environment;
-  if (napi_get_instance_data(env, (void **)&environment) != napi_ok || environment == NULL) return;
-  for (Opened **at = &environment->first; *at; at = &(*at)->next) {
-    if ((*at)->fd != fd || (*at)->opening != opening) continue;
-    Opened *gone = *at;
-    *at = gone->next;
-    free(gone);
-    return;
-  }
-}
 
 static const char *hint_of(int error) {
   switch (error) {
@@ -156,12 +70,8 @@ napi_value tap_open(napi_env env, napi_callback_info info) {
   if (fd < 0) return throw_errno(env, errno, "open", "/dev/net/tun", hint_of(errno));
   char actual[IFNAMSIZ] = "";
   bool multi_queue = false;
-  const char *step = "open";
-  int error = fd < MAX_FD ? 0 : EMFILE;
-  if (!error) {
-    step = "ioctl(TUNSETIFF)";
-    error = attach(fd, name, (int)flags, actual, &multi_queue);
-  }
+  const char *step = "ioctl(TUNSETIFF)";
+  int error = attach(fd, name, (int)flags, actual, &multi_queue);
   if (!error && (flags & OPEN_VNET_HDR)) {
     int size = VNET_HDR_BYTES;
     int little = 1;
@@ -176,7 +86,8 @@ napi_value tap_open(napi_env env, napi_callback_info info) {
         napi_set_named_property(env, result, "fd", make_int(env, fd)) == napi_ok &&
         napi_set_named_property(env, result, "name", text) == napi_ok &&
         napi_set_named_property(env, result, "multiQueue", make_bool(env, multi_queue)) == napi_ok &&
-        napi_set_named_property(env, result, "created", make_bool(env, !existed)) == napi_ok && remember(env, fd))
+        napi_set_named_property(env, result, "created", make_bool(env, !existed)) == napi_ok &&
+        owned_add(env, fd, OWNED_TAP, NULL, NULL))
       return result;
     error = ENOMEM;
   }
@@ -187,13 +98,7 @@ napi_value tap_open(napi_env env, napi_callback_info info) {
 /* tapClose(fd) -> whether it was open */
 napi_value tap_close(napi_env env, napi_callback_info info) {
   napi_value argv[1];
-  int64_t fd;
-  if (!args_read(env, info, 1, argv) || !arg_int(env, argv[0], "fd", 0, MAX_FD - 1, &fd)) return NULL;
-  uint32_t opening = atomic_exchange(&opening_of[fd], 0);
-  if (opening == 0) return make_bool(env, false);
-  forget(env, (int)fd, opening);
-  close((int)fd);
-  return make_bool(env, true);
+  return args_read(env, info, 1, argv) ? owned_close(env, argv[0], OWNED_TAP) : NULL;
 }
 
 /* tapSetOffload(fd, TUN_F_ bits) -> whether the kernel knows and took all of them */
@@ -201,7 +106,7 @@ napi_value tap_set_offload(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   int fd = -1;
   int64_t bits;
-  if (!args_read(env, info, 2, argv) || !arg_tap(env, argv[0], &fd) || !arg_int(env, argv[1], "bits", 0, 0xffff, &bits))
+  if (!args_read(env, info, 2, argv) || !arg_owned(env, argv[0], OWNED_TAP, &fd) || !arg_int(env, argv[1], "bits", 0, 0xffff, &bits))
     return NULL;
   if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)bits) == 0) return make_bool(env, true);
   if (errno == EINVAL) return make_bool(env, false);
@@ -213,7 +118,7 @@ napi_value tap_set_persist(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   int fd = -1;
   bool persist;
-  if (!args_read(env, info, 2, argv) || !arg_tap(env, argv[0], &fd) || !arg_bool(env, argv[1], "persist", &persist))
+  if (!args_read(env, info, 2, argv) || !arg_owned(env, argv[0], OWNED_TAP, &fd) || !arg_bool(env, argv[1], "persist", &persist))
     return NULL;
   if (ioctl(fd, TUNSETPERSIST, (unsigned long)persist) == 0) return NULL;
   return throw_errno(env, errno, "ioctl(TUNSETPERSIST)", NULL, hint_of(errno));
@@ -226,7 +131,7 @@ napi_value tap_set_persist(napi_env env, napi_callback_info info) {
 napi_value tap_state(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   int fd = -1;
-  if (!args_read(env, info, 1, argv) || !arg_tap(env, argv[0], &fd)) return NULL;
+  if (!args_read(env, info, 1, argv) || !arg_owned(env, argv[0], OWNED_TAP, &fd)) return NULL;
   struct pollfd ask = {.fd = fd, .events = POLLOUT};
   if (poll(&ask, 1, 0) < 0) return make_int(env, 1);
   if (ask.revents & (POLLERR | POLLNVAL)) return make_int(env, 0);

@@ -1,0 +1,136 @@
+/*
+ * Which descriptors the addon opened, of which kind, and what belongs to them.
+ *
+ * Burst calls take no other descriptor, a second close finds nothing to close, and what a thread leaves open is closed
+ * when its environment ends, so that a crashed worker leaves no device attached. For all threads there is one word per
+ * descriptor: 0, or the number of the opening and its kind; descriptors are reused, openings are not. State in memory
+ * (a mapped ring) belongs to the thread that opened it: no other can reach or close it, so that it needs no lock.
+ */
+#include "addon.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Linux's own ceiling for descriptors of a process (fs.nr_open) unless an administrator raised it. */
+#define MAX_FD (1 << 20)
+#define KIND_BITS 3
+#define KIND_MASK ((1u << KIND_BITS) - 1)
+
+static const char *const kind_names[] = {"descriptor of this addon", "TAP", "packet socket", "XDP socket"};
+
+static _Atomic uint32_t opening_of[MAX_FD];
+static _Atomic uint32_t last_opening;
+
+typedef struct {
+  uint32_t opening;
+  void *state;
+  void (*destroy)(void *state);
+} Owned;
+
+/* What this environment opened, by descriptor: its instance data. */
+typedef struct {
+  Owned **at;
+  size_t size;
+} Environment;
+
+static void give_up(Environment *environment, int fd) {
+  Owned *owned = environment->at[fd];
+  environment->at[fd] = NULL;
+  if (owned->destroy) owned->destroy(owned->state);
+  free(owned);
+}
+
+static void close_left_open(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  Environment *environment = data;
+  for (size_t fd = 0; fd < environment->size; fd++) {
+    if (environment->at[fd] == NULL) continue;
+    uint32_t expected = environment->at[fd]->opening;
+    bool ours = atomic_compare_exchange_strong(&opening_of[fd], &expected, 0);
+    give_up(environment, (int)fd);
+    if (ours) close((int)fd);
+  }
+  free(environment->at);
+  free(environment);
+}
+
+bool owned_init(napi_env env) {
+  Environment *environment = calloc(1, sizeof *environment);
+  if (environment == NULL) return false;
+  if (napi_set_instance_data(env, environment, close_left_open, NULL) == napi_ok) return true;
+  free(environment);
+  return false;
+}
+
+static Environment *environment_of(napi_env env) {
+  Environment *environment = NULL;
+  return napi_get_instance_data(env, (void **)&environment) == napi_ok ? environment : NULL;
+}
+
+static bool make_room(Environment *environment, int fd) {
+  if ((size_t)fd < environment->size) return true;
+  size_t size = environment->size ? environment->size : 64;
+  while (size <= (size_t)fd) size *= 2;
+  Owned **at = realloc(environment->at, size * sizeof *at);
+  if (at == NULL) return false;
+  memset(at + environment->size, 0, (size - environment->size) * sizeof *at);
+  environment->at = at;
+  environment->size = size;
+  return true;
+}
+
+bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state)) {
+  Environment *environment = environment_of(env);
+  Owned *owned = malloc(sizeof *owned);
+  if (owned == NULL || environment == NULL || fd < 0 || fd >= MAX_FD || !make_room(environment, fd)) {
+    free(owned);
+    return false;
+  }
+  /* The record of a descriptor that another thread closed stayed until now: harmless, it has no state. */
+  if (environment->at[fd]) give_up(environment, fd);
+  do owned->opening = (atomic_fetch_add(&last_opening, 1) + 1) << KIND_BITS | (uint32_t)kind;
+  while (owned->opening >> KIND_BITS == 0);
+  owned->state = state;
+  owned->destroy = destroy;
+  environment->at[fd] = owned;
+  atomic_store(&opening_of[fd], owned->opening);
+  return true;
+}
+
+bool arg_owned(napi_env env, napi_value value, int kind, int *fd) {
+  int64_t number;
+  if (!arg_int(env, value, "fd", 0, MAX_FD - 1, &number)) return false;
+  uint32_t opening = atomic_load_explicit(&opening_of[number], memory_order_relaxed);
+  if (opening == 0 || (kind != OWNED_ANY && (int)(opening & KIND_MASK) != kind))
+    return throw_range(env, "fd %d is not an open %s", (int)number, kind_names[kind]);
+  *fd = (int)number;
+  return true;
+}
+
+void *arg_state(napi_env env, napi_value value, int kind, int *fd) {
+  if (!arg_owned(env, value, kind, fd)) return NULL;
+  Environment *environment = environment_of(env);
+  Owned *owned = environment && (size_t)*fd < environment->size ? environment->at[*fd] : NULL;
+  if (owned && owned->state && (int)(owned->opening & KIND_MASK) == kind) return owned->state;
+  throw_range(env, "fd %d is another thread's %s", *fd, kind_names[kind]);
+  return NULL;
+}
+
+napi_value owned_close(napi_env env, napi_value value, int kind) {
+  int64_t fd;
+  if (!arg_int(env, value, "fd", 0, MAX_FD - 1, &fd)) return NULL;
+  Environment *environment = environment_of(env);
+  Owned *owned = environment && (size_t)fd < environment->size ? environment->at[fd] : NULL;
+  uint32_t opening = atomic_load(&opening_of[fd]);
+  if (opening == 0 || (int)(opening & KIND_MASK) != kind) return make_bool(env, false);
+  bool ours = owned && owned->opening == opening;
+  /* A TAP has no state: any thread may close it. */
+  if (!ours && kind != OWNED_TAP) return make_bool(env, false);
+  if (!atomic_compare_exchange_strong(&opening_of[fd], &opening, 0)) return make_bool(env, false);
+  if (ours) give_up(environment, (int)fd);
+  close((int)fd);
+  return make_bool(env, true);
+}
