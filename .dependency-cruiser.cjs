@@ -14,6 +14,7 @@ const mayImport = {
   metrics: ['dataplane', 'tables', 'wire', 'control'],
   library: ['runtime', 'control', 'config', 'dataplane', 'tables', 'wire', 'adapters', 'pcap'],
   scenario: ['runtime', 'control', 'config', 'dataplane', 'tables', 'wire', 'adapters'],
+  trace: ['runtime', 'api', 'control', 'config', 'dataplane', 'tables', 'wire'],
   api: ['config', 'control', 'metrics', 'dataplane', 'tables', 'wire'],
 };
 const pure = ['wire', 'tables', 'dataplane', 'protocols', 'pcap', 'control'];

@@ -18,6 +18,7 @@ import type { SwitchConfig } from '../config/types.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { ForwardingThread, StartError } from '../runtime/forwarding-thread.ts';
 import { unsuited } from '../runtime/live.ts';
+import { answerTrace } from '../trace/question.ts';
 import { readText } from './read-text.ts';
 import { eventLine, summary } from './run-report.ts';
 
@@ -146,7 +147,9 @@ class Run {
       });
       await this.#thread.ready;
       this.#server = await openControlSocket(this.#socketPath, this.#config.name, (topic, query) =>
-        answer(this.#thread!.state, topic, query, monotonicMs()),
+        topic === 'trace'
+          ? answerTrace(this.#thread!.state, query, monotonicMs())
+          : answer(this.#thread!.state, topic, query, monotonicMs()),
       );
       if (this.#stopping) await closeControlSocket(this.#server);
       else this.#announce();

@@ -79,7 +79,8 @@ function filtersOf({ vlan, port, mac }: ShowOptions): Record<string, string> {
   };
 }
 
-async function socketOf({ socket, name }: ShowOptions): Promise<string> {
+/** The control socket that is meant; throws AskError. */
+export async function socketOf({ socket, name }: Pick<ShowOptions, 'socket' | 'name'>): Promise<string> {
   if (socket !== undefined && name !== undefined) throw new AskError('--socket or --name, not both', true);
   if (socket !== undefined) return socket;
   if (name !== undefined) return defaultSocketPath(name);

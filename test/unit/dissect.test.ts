@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { type DissectOptions, dissect, frameLine } from '../../src/cli/dissect.ts';
+import { type DissectOptions, dissect } from '../../src/cli/dissect.ts';
 import { MemorySource } from '../../src/pcap/source.ts';
 import { arpFrame, ethernetFrame, udpIpv4, vxlanPayload } from '../../src/wire/build.ts';
 import { dissectFrame } from '../../src/wire/dissect.ts';
+import { frameLine } from '../../src/wire/dissect-text.ts';
 import { concat, viewOf } from './wire/bytes.ts';
 
 const A = '02:00:00:00:00:01';

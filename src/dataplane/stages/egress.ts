@@ -48,7 +48,7 @@ function unicast(dp: Dataplane, b: Batch, i: number, to: number): number {
 }
 
 /** The reason why `from` may not send to `to` in this VLAN. */
-function whyNot(dp: Dataplane, fid: number, from: number, to: number): number {
+export function whyNot(dp: Dataplane, fid: number, from: number, to: number): number {
   const { ports, vlans } = dp;
   if (from === to) return LOOKUP_REFLECTION;
   if ((ports.flags[to] & PORT_UP) === 0) return EGRESS_PORT_DOWN;

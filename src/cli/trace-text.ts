@@ -1,0 +1,50 @@
+/**
+ * A trace for people: the frame, a line per stage, a line per port, and what comes out.
+ */
+
+import { oneLine } from '../config/error.ts';
+import type { Trace, TraceOutput, TraceStage } from '../trace/types.ts';
+
+/** Ports that do not send, named one by one; a flood in a large switch has hundreds. */
+const MAX_SILENT = 16;
+/** Bytes shown of a frame; JSON has all of it. */
+const MAX_BYTES = 64;
+const NAME_WIDTH = 9;
+
+export function traceText(trace: Trace): string {
+  const { port, bridge, frame, stages, outputs } = trace;
+  const lines = [`${port}${bridge === null ? '' : ` (bridge ${bridge})`} receives  ${frame.text}`, ''];
+  for (const stage of stages) lines.push(...stageLines(stage));
+  lines.push('', verdictText(trace));
+  for (const output of outputs) lines.push(...outputLines(output));
+  return `${lines.map(oneLine).join('\n')}\n`;
+}
+
+function stageLines({ stage, text, reason, ports = [] }: TraceStage): string[] {
+  const lines = [`  ${stage.padEnd(NAME_WIDTH)} ${text}${reason === null ? '' : `  ✗ ${reason}`}`];
+  const silent = ports.filter((port) => !port.sends);
+  const shown = ports.filter((port) => port.sends || silent.indexOf(port) < MAX_SILENT);
+  const width = Math.max(0, ...shown.map((port) => port.port.length));
+  for (const { port, sends, text: how } of shown) {
+    lines.push(`  ${''.padEnd(NAME_WIDTH)} ${sends ? '→' : '·'} ${port.padEnd(width)}  ${how}`);
+  }
+  const hidden = silent.length - MAX_SILENT;
+  if (hidden > 0) lines.push(`  ${''.padEnd(NAME_WIDTH)} · and ${hidden} more that do not`);
+  return lines;
+}
+
+export function verdictText({ verdict, reason, outputs }: Trace): string {
+  if (reason !== null) return `dropped: ${reason.name} (${reason.number}). ${reason.sentence}`;
+  if (verdict === 'consumed') return 'consumed by the switch itself';
+  return `delivered to ${outputs.map((output) => output.port).join(', ')}`;
+}
+
+function outputLines({ port, text, hex }: TraceOutput): string[] {
+  const bytes = hex.match(/.{2}/g) ?? [];
+  const lines = [`  ${port} sends  ${text}`];
+  for (let at = 0; at < Math.min(bytes.length, MAX_BYTES); at += 16) {
+    lines.push(`    ${at.toString(16).padStart(4, '0')}  ${bytes.slice(at, at + 16).join(' ')}`);
+  }
+  if (bytes.length > MAX_BYTES) lines.push(`    …     ${bytes.length - MAX_BYTES} more bytes`);
+  return lines;
+}

@@ -1,0 +1,108 @@
+/**
+ * Egress port by port: who gets the frame and in which shape, and what keeps it from everybody else.
+ *
+ * Who sends is read from the egress lists afterwards. Why the others do not is asked beforehand, of the same bits
+ * that the stage tests, while the frame has the length it came with.
+ */
+
+import { type Batch, SHAPE_ALT } from '../dataplane/batch.ts';
+import * as R from '../dataplane/reasons.ts';
+import { whyNot } from '../dataplane/stages/egress.ts';
+import { tooLong } from '../dataplane/stages/frame-length.ts';
+import { TO_FLOOD, TO_LOCAL } from '../dataplane/stages/lookup.ts';
+import { hasBit } from '../tables/bitmap.ts';
+import { FLOOD_BROADCAST, FLOOD_MULTICAST } from '../tables/port-table.ts';
+import type { Told, TracePort } from './types.ts';
+import { portName, vlanOf, type World } from './world.ts';
+
+export function observeEgress(world: World, b: Batch): (reason: number) => Told {
+  const to = b.to[0];
+  const asked = candidates(world, b).map((p) => ({ p, reason: hindrance(world, b, p) }));
+  return (reason) => {
+    if (to === TO_LOCAL) return { text: 'for the switch itself: it goes nowhere else' };
+    const ports = asked.map((port) => portTold(world, b, port.p, port.reason));
+    const sends = ports.filter((port) => port.sends).length;
+    if (to >= 0) {
+      if (ports.length === 0) return { text: 'the entry names no port', ports };
+      return { text: ports[0].sends ? `out of ${ports[0].port}` : `not out of ${ports[0].port}`, ports };
+    }
+    const kind = floodKind(TO_FLOOD - to);
+    return {
+      text: reason === R.DROP_NONE ? `${kind} flood to ${count(sends)}` : `${kind} flood: no port takes it`,
+      ports,
+    };
+  };
+}
+
+function count(ports: number): string {
+  return ports === 1 ? 'one port' : `${ports} ports`;
+}
+
+/** The destination's port, or every port of the bridge. */
+function candidates({ directory }: World, b: Batch): number[] {
+  const to = b.to[0];
+  if (to >= 0) return directory.ports.filter((port) => port.index === to).map((port) => port.index);
+  const from = directory.ports.find((port) => port.index === b.port[0]);
+  return directory.ports.filter((port) => port.bridge === from?.bridge).map((port) => port.index);
+}
+
+/** A drop reason, -1 for a flooding flag, 0 for nothing. */
+const FLOODING_OFF = -1;
+
+function hindrance({ dp }: World, b: Batch, to: number): number {
+  const { ports, vlans } = dp;
+  const from = b.port[0];
+  const fid = b.fid[0];
+  if (!hasBit(ports.reach, ports.width, from, to) || !hasBit(vlans.member, vlans.width, fid, to)) {
+    return whyNot(dp, fid, from, to);
+  }
+  if (b.to[0] < 0 && !hasBit(ports.flood, ports.width, TO_FLOOD - b.to[0], to)) return FLOODING_OFF;
+  return tooLong(dp, b, 0, to) ? R.EGRESS_TOO_LONG : R.DROP_NONE;
+}
+
+function portTold(world: World, b: Batch, to: number, hindered: number): TracePort {
+  const port = portName(world, to) ?? String(to);
+  const { egress, vlans } = world.dp;
+  const start = to * egress.stride;
+  const word = egress.list.subarray(start, start + egress.count[to]).find((each) => (each & ~SHAPE_ALT) === 0);
+  if (word !== undefined) {
+    const untagged = hasBit(vlans.untagged, vlans.width, b.fid[0], to);
+    const vid = vlanOf(world, b.fid[0])?.vid ?? null;
+    return {
+      port,
+      sends: true,
+      text: vid === null ? 'as it is' : untagged ? 'untagged' : `tagged ${vid}`,
+      reason: null,
+    };
+  }
+  if (hindered === FLOODING_OFF) {
+    return { port, sends: false, text: `takes no ${floodKind(TO_FLOOD - b.to[0])} floods`, reason: null };
+  }
+  return { port, sends: false, text: hinderedText(world, b, to, hindered), reason: R.reasonName(hindered) };
+}
+
+function hinderedText(world: World, b: Batch, to: number, reason: number): string {
+  switch (reason) {
+    case R.LOOKUP_REFLECTION:
+      return 'it came from there';
+    case R.EGRESS_PORT_DOWN:
+      return 'its link is down';
+    case R.EGRESS_PORT_STATE:
+      return 'it is not forwarding';
+    case R.EGRESS_ISOLATED:
+      return `kept apart from ${portName(world, b.port[0])}`;
+    case R.EGRESS_TOO_LONG:
+      return `its MTU is ${world.dp.ports.mtu[to]}`;
+    case R.EGRESS_VLAN: {
+      const vid = vlanOf(world, b.fid[0])?.vid ?? null;
+      return vid === null ? 'it is on another bridge' : `no member of VLAN ${vid}`;
+    }
+    default:
+      return R.reasonName(reason);
+  }
+}
+
+function floodKind(kind: number): string {
+  if (kind === FLOOD_BROADCAST) return 'broadcast';
+  return kind === FLOOD_MULTICAST ? 'multicast' : 'unknown-unicast';
+}

@@ -1,0 +1,58 @@
+/** What a trace tells: plain data, the same for text, JSON and the page. */
+
+import type { EntryView } from './world.ts';
+
+export interface Trace {
+  /** Port that the frame arrives on. */
+  port: string;
+  bridge: string | null;
+  frame: FrameView;
+  stages: TraceStage[];
+  verdict: 'delivered' | 'consumed' | 'dropped';
+  /** Why it was dropped. */
+  reason: ReasonView | null;
+  /** VLAN that it was classified to; null before that, and on a VLAN-unaware bridge. */
+  vid: number | null;
+  outputs: TraceOutput[];
+}
+
+export interface FrameView {
+  length: number;
+  /** As `etherloom dissect` says it. */
+  text: string;
+  hex: string;
+}
+
+export interface ReasonView {
+  number: number;
+  name: string;
+  sentence: string;
+}
+
+export interface TraceStage {
+  stage: string;
+  /** What it found, in a sentence. */
+  text: string;
+  /** Set where the frame ends. */
+  reason: string | null;
+  /** FDB entry that decided; null where it looked and there was none. Absent where it does not look. */
+  entry?: EntryView | null;
+  /** Ports that might have got the frame. */
+  ports?: TracePort[];
+}
+
+export interface TracePort {
+  port: string;
+  sends: boolean;
+  /** How it leaves, or why it does not. */
+  text: string;
+  /** Where a drop reason fits what keeps this copy from leaving. */
+  reason: string | null;
+}
+
+export interface TraceOutput extends FrameView {
+  port: string;
+}
+
+/** What a stage has to say. */
+export type Told = Omit<TraceStage, 'stage' | 'reason'>;

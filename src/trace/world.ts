@@ -1,0 +1,120 @@
+/**
+ * A world is what one frame can be tried in: a data plane of its own, and the names of what is in it.
+ *
+ * It comes from a configuration, or is copied from a running switch out of shared memory, which does not ask the
+ * forwarding thread. Whatever a trace does to it, learning above all, happens nowhere else.
+ */
+
+import type { Directory, DirectoryPort, DirectoryVlan } from '../api/directory.ts';
+import { type ReadableSwitch, StableReads } from '../api/reader.ts';
+import type { SwitchConfig } from '../config/types.ts';
+import { type ArenaSize, arenaBytes, createArena } from '../dataplane/arena.ts';
+import { createEgress } from '../dataplane/batch.ts';
+import { createCounters } from '../dataplane/counters.ts';
+import type { Dataplane } from '../dataplane/dataplane.ts';
+import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
+import { directoryOf } from '../runtime/directory-of.ts';
+import { keyHigh, probe, startSlot } from '../tables/fdb.ts';
+import { findEntry } from '../tables/fdb-entries.ts';
+import { learnSource } from '../tables/fdb-learn.ts';
+import { formatMac, parseMac } from '../wire/ethernet.ts';
+import { copyTables } from './copy-tables.ts';
+import { TraceError } from './error.ts';
+
+export interface World {
+  readonly dp: Dataplane;
+  readonly directory: Directory;
+  readonly nowMs: number;
+}
+
+/** An address that the switch is to know before the frame comes. */
+export interface Learned {
+  mac: string;
+  port: string;
+  /** The port's PVID when left out. */
+  vid?: number | undefined;
+}
+
+/** An entry of the FDB by name. */
+export interface EntryView {
+  mac: string;
+  /** Null on a VLAN-unaware bridge. */
+  vid: number | null;
+  port: string | null;
+  kind: string;
+  ageSeconds: number;
+}
+
+/** One frame at a time, of whatever size. */
+const ARENA: ArenaSize = { smallSlots: 2, largeSlots: 1 };
+
+/** The switch of a configuration, every link up. Throws ControlError where it does not fit the tables. */
+export function worldOf(config: SwitchConfig): World {
+  const core = new SwitchCore({
+    ...sizeFor(config),
+    ...ARENA,
+    arenaMemory: new ArrayBuffer(arenaBytes(ARENA)),
+    batch: 1,
+    nowMs: () => 0,
+  });
+  configure(core, config);
+  for (const { name } of config.ports) core.control.setLink(name, true);
+  return { dp: core.dp, directory: directoryOf(core.control, config), nowMs: 0 };
+}
+
+/** A running switch as it is now. */
+export function copyWorld({ tables, epoch, directory }: ReadableSwitch, nowMs: number): World {
+  const stable = new StableReads(epoch);
+  const { counters, ...rest } = tables;
+  const dp: Dataplane = {
+    ...copyTables(rest, stable),
+    counters: createCounters(counters.ports, counters.fids),
+    arena: createArena(ARENA, new ArrayBuffer(arenaBytes(ARENA))),
+    egress: createEgress(tables.ports.capacity, 1),
+  };
+  return { dp, directory, nowMs: nowMs | 0 };
+}
+
+export function portNamed(world: World, name: string): DirectoryPort {
+  const port = world.directory.ports.find((each) => each.name === name);
+  if (port !== undefined) return port;
+  const names = world.directory.ports.map((each) => each.name);
+  throw new TraceError(`there is no port "${name}"; valid are ${names.slice(0, 16).join(', ') || 'none'}`);
+}
+
+export function portName(world: World, index: number): string | null {
+  return world.directory.ports.find((port) => port.index === index)?.name ?? null;
+}
+
+export function vlanOf(world: World, fid: number): DirectoryVlan | null {
+  return world.directory.vlans.find((vlan) => vlan.fid === fid) ?? null;
+}
+
+/** What the FDB says about an address now, or null. */
+export function entryOf(world: World, fid: number, macHigh: number, macLow: number): EntryView | null {
+  const row = findEntry(world.dp.fdb, fid, macHigh, macLow, world.nowMs);
+  if (row === null) return null;
+  return {
+    mac: formatMac(macHigh, macLow),
+    vid: vlanOf(world, fid)?.vid ?? null,
+    port: row.port < 0 ? null : portName(world, row.port),
+    kind: row.kind,
+    ageSeconds: row.idleMs / 1000,
+  };
+}
+
+/** Makes the switch know an address as if a frame had come from it. */
+export function learnBefore(world: World, { mac, port: name, vid }: Learned): void {
+  const { fdb } = world.dp;
+  const port = portNamed(world, name);
+  const address = parseMac(mac);
+  if (address === null) throw new TraceError(`"${mac}" is not a MAC address`);
+  const unaware = port.mode === 'unaware';
+  const wanted = unaware ? null : (vid ?? port.pvid);
+  const vlan = world.directory.vlans.find((each) => each.bridge === port.bridge && each.vid === wanted);
+  if (vlan === undefined) throw new TraceError(`port ${name} has no ${wanted === null ? 'PVID' : `VLAN ${wanted}`}`);
+  const low = address.low | 0;
+  const high = keyHigh(address.high, vlan.fid);
+  const start = startSlot(fdb, low, high);
+  learnSource(fdb, probe(fdb, low, high, start), low, high, start, port.index, world.nowMs);
+}

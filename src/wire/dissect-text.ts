@@ -1,0 +1,46 @@
+/**
+ * A dissected frame in one line for people: what `etherloom dissect` and `etherloom trace` print.
+ */
+import type { FrameFields, SegmentFields } from './dissect-fields.ts';
+
+const hex = (type: number) => `0x${type.toString(16).padStart(4, '0')}`;
+
+/** `7  98 bytes  02:…:01 > 02:…:02  vlan 10  10.0.0.1 > 10.0.0.2 udp 5000 > 4789  vni 42  [ … ]`. */
+export function frameLine(frame: FrameFields): string {
+  const bytes = frame.len === frame.cap_len ? `${frame.len} bytes` : `${frame.cap_len} of ${frame.len} bytes`;
+  const parts = [String(frame.n), bytes];
+  if (frame.outer !== null) parts.push(segmentText(frame.outer));
+  if (frame.vxlan !== null) {
+    const { flags, vni, gbp } = frame.vxlan;
+    parts.push(`vni ${vni}${flags === 0x0800 && gbp === 0 ? '' : ` flags ${hex(flags)} group ${gbp}`}`);
+  }
+  if (frame.inner !== null) parts.push(`[ ${segmentText(frame.inner)} ]`);
+  if (frame.arp !== undefined) parts.push(arpLine(frame.arp));
+  if (frame.error !== undefined) parts.push(`! ${frame.error}`);
+  return parts.join('  ');
+}
+
+function segmentText(segment: SegmentFields): string {
+  const parts = [`${segment.eth_src} > ${segment.eth_dst}`];
+  let type = segment.eth_type;
+  let length = segment.eth_len;
+  for (const tag of segment.tags) {
+    const priority = tag.pri === 0 && tag.dei === 0 ? '' : ` pcp ${tag.pri}${tag.dei === 0 ? '' : ' dei'}`;
+    parts.push(`${tag.tpid === 0x8100 ? 'vlan' : `vlan(${hex(tag.tpid)})`} ${tag.id}${priority}`);
+    type = tag.etype;
+    length = tag.len;
+  }
+  const { ip, udp } = segment;
+  if (ip !== undefined) {
+    const upper = udp === undefined ? `proto ${ip.proto}` : `udp ${udp.src} > ${udp.dst}`;
+    parts.push(`${ip.src} > ${ip.dst ?? '?'} ${upper}${ip.fragment ? ' fragment' : ''}`);
+  } else if (length !== undefined) parts.push(`llc ${length}`);
+  else if (type !== undefined) parts.push(type === 0x0806 ? 'arp' : `type ${hex(type)}`);
+  return parts.join('  ');
+}
+
+function arpLine(arp: NonNullable<FrameFields['arp']>): string {
+  if (arp.op === 1) return `who has ${arp.tpa ?? '?'}, tell ${arp.spa ?? '?'}`;
+  if (arp.op === 2) return `${arp.spa ?? '?'} is at ${arp.sha ?? '?'}`;
+  return `arp operation ${arp.op ?? '?'}`;
+}

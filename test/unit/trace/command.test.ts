@@ -1,0 +1,104 @@
+/** `etherloom trace`: of a configuration, of a switch that runs, and of nonsense. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closeControlSocket, openControlSocket } from '../../../src/api/control-socket.ts';
+import { type TraceOptions, trace } from '../../../src/cli/trace.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
+import { directoryOf } from '../../../src/runtime/directory-of.ts';
+import { answerTrace } from '../../../src/trace/question.ts';
+import { learnBefore } from '../../../src/trace/world.ts';
+
+const SWITCH = `
+ports:
+  a: { adapter: memory }
+  b: { adapter: memory }
+  c: { adapter: memory }
+`;
+const CAPTURE = new URL('../../../fixtures/vlans/a.pcap', import.meta.url).pathname;
+
+let folder = '';
+let config = '';
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'etherloom-trace-'));
+  config = join(folder, 'switch.yaml');
+  writeFileSync(config, SWITCH);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(options: Partial<TraceOptions>): Promise<{ status: number; out: string; err: string }> {
+  const text = { out: '', err: '' };
+  const sink = (name: 'out' | 'err') =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        text[name] += String(chunk);
+        done();
+      },
+    });
+  const io = { out: sink('out'), err: sink('err') };
+  const status = await trace({ port: 'a', learned: [], json: false, ...options }, io);
+  return { status, ...text };
+}
+
+describe('etherloom trace', () => {
+  it('prints the stages and the bytes', async () => {
+    const { status, out } = await run({ config, eth: 'dst=02:00:00:00:00:02', learned: ['02:00:00:00:00:02@b/1'] });
+    expect(status).toBe(0);
+    expect(out).toContain('02:00:00:00:00:02 is on b (dynamic, seen 0.0 s ago)');
+    expect(out).toContain('delivered to b\n');
+    expect(out).toContain('0000  02 00 00 00 00 02 02 00 00 00 00 01 88 b5');
+  });
+
+  it('takes a record of a capture, and gives JSON', async () => {
+    const { status, out } = await run({ config, pcap: `${CAPTURE}#1`, json: true });
+    expect(status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ verdict: 'delivered', frame: { length: 42 }, outputs: [{}, {}] });
+  });
+
+  it('asks a running switch, and changes nothing there', async () => {
+    const loaded = loadConfig(SWITCH, config);
+    const core = new SwitchCore({ ...sizeFor(loaded), nowMs: () => 0 });
+    configure(core, loaded);
+    for (const { name } of loaded.ports) core.control.setLink(name, true);
+    const directory = directoryOf(core.control, loaded);
+    learnBefore({ dp: core.dp, directory, nowMs: 0 }, { mac: '02:00:00:00:00:02', port: 'c' });
+    const readable = { tables: core.dp, epoch: core.epoch, directory, statuses: [] };
+    const socket = join(folder, 's.sock');
+    const server = await openControlSocket(socket, 'x', (_topic, query) => answerTrace(readable, query, 0));
+    try {
+      const { status, out } = await run({ socket, eth: 'dst=02:00:00:00:00:02' });
+      expect([status, out.includes('delivered to c\n')]).toEqual([0, true]);
+      expect(core.dp.fdb.portCount[0]).toBe(0);
+      const bad = await run({ socket, port: 'x', eth: 'len=60' });
+      expect(bad).toEqual({ status: 2, out: '', err: 'etherloom: there is no port "x"; valid are a, b, c\n' });
+    } finally {
+      await closeControlSocket(server);
+    }
+  });
+
+  it.each([
+    [{}, /none given; valid is one of/],
+    [{ frame: '00', eth: 'len=60' }, /--frame and --eth given/],
+    [{ frame: 'zz' }, /--frame: .*hex/],
+    [{ eth: 'x' }, /--eth: "x" is no field/],
+    [{ eth: 'len=60', learned: ['x'] }, /--learned: "x" is not MAC@PORT/],
+    [{ eth: 'len=60', learned: ['02:00:00:00:00:02@z'] }, /no port "z"/],
+    [{ pcap: '/nowhere.pcap#1' }, /--pcap: .*no such file/],
+    [{ pcap: `${CAPTURE}#99999` }, /--pcap: .*no number 99999/],
+    [{ pcap: `${CAPTURE}#0` }, /no number 0/],
+    [{ pcap: new URL(import.meta.url).pathname }, /not a capture file/],
+    [{ eth: 'len=60', config: '/nowhere.yaml' }, /no such file/],
+    [{ eth: 'len=60', name: 'x' }, /not both/],
+  ] as [Partial<TraceOptions>, RegExp][])('refuses %j in one line', async (options, why) => {
+    const { status, out, err } = await run({ config, ...options });
+    expect([status, out]).toEqual([2, '']);
+    expect(err).toMatch(why);
+    expect(err).toMatch(/^etherloom: [^\n]+\n$/);
+  });
+});
