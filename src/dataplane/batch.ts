@@ -16,6 +16,14 @@ export const BATCH_FRAMES = 256;
 
 /** The frame is only part of what was on the wire (capture length < original length). */
 export const RX_TRUNCATED = 1 << 0;
+/** Whoever received it has checked its outer UDP checksum. */
+export const RX_CSUM_VERIFIED = 1 << 1;
+/** The frame's fate is known and in the ledger: no lane looks at it. */
+export const RX_DONE = 1 << 2;
+/** With RX_DONE: it ends here and is for control. */
+export const RX_PUNTED = 1 << 3;
+/** The switch made the frame itself: it is generated, not received, and teaches nobody. */
+export const RX_GENERATED = 1 << 4;
 
 /** In an egress list: the frame leaves in its other shape. */
 export const SHAPE_ALT = 1 << 16;
@@ -26,6 +34,9 @@ export interface Batch {
   count: number;
   /** Frame whose source the fast lane learned before it gave it to the slow lane; -1 for none. */
   learned: number;
+  /** Frame that `forwardBatch` stopped behind because it is for control, and its PUNT_*; -1 for none. */
+  punted: number;
+  puntKind: number;
   // -- set on receipt
   /** Arena slot that holds the frame, -1 when the memory is not the arena's to free. */
   readonly slot: Int32Array;
@@ -71,6 +82,8 @@ export function createBatch(capacity: number = BATCH_FRAMES): Batch {
     capacity,
     count: 0,
     learned: -1,
+    punted: -1,
+    puntKind: 0,
     slot: column(),
     off: column(),
     len: column(),

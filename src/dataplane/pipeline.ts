@@ -8,6 +8,8 @@
  * how they fall into batches. The fast lane runs until it meets a frame that is not for it; the slow lane takes
  * that one, and the fast lane goes on behind it. No frame allocates, throws or waits.
  *
+ * A frame for control (punt.ts) ends the call: what control does about it happens before the next frame is looked at.
+ *
  * Later rooms have their place: guard before learn, route after look up, encap behind egress.
  */
 
@@ -29,26 +31,35 @@ interface Lane {
 const lanes = new WeakMap<Batch, Lane>();
 let current: Lane | undefined;
 
-/** Forwards every frame of the batch into the egress lists, which must be empty or belong to this batch. */
-export function forwardBatch(dp: Dataplane, b: Batch): void {
+/**
+ * Forwards frames from `first` on into the egress lists, which must be empty or belong to this batch. Returns the index
+ * behind the last one that was taken: less than the batch's count when `b.punted` is for control.
+ */
+export function forwardBatch(dp: Dataplane, b: Batch, first: number = 0): number {
   const lane = current !== undefined && current.dp === dp && current.batch === b ? current : laneOf(dp, b);
   if (dp.fdb.meta[META_USED] > dp.limits[LIMIT_TOUCH]) lane.touch();
   b.learned = -1;
-  for (let i = 0; i < b.count; i++) {
+  b.punted = -1;
+  let i = first;
+  while (i < b.count && b.punted < 0) {
     i = lane.fast(i);
-    if (i < b.count) slowLane(dp, b, i);
+    if (i < b.count) slowLane(dp, b, i++);
   }
   // A call that carries nothing but an empty loop. When the lane's code is taken back while V8 still has its loop
   // compiled alone (on-stack replacement), every call enters that loop from interpreted code, and nothing counts
   // towards compiling the whole with its tables built in: 115 ns a frame for good instead of 20, one start in four
   // (bench S1 without this line). The empty loop counts, and costs 0.1 ns a frame.
   lane.fast(b.count);
+  return i;
 }
 
-/** The same by the slow lane alone: what tests hold the fast lane against. */
-export function forwardBatchSlowly(dp: Dataplane, b: Batch): void {
+/** The same by the slow lane alone: what tests hold the fast lane against, and the way of frames that are injected. */
+export function forwardBatchSlowly(dp: Dataplane, b: Batch, first: number = 0): number {
   b.learned = -1;
-  for (let i = 0; i < b.count; i++) slowLane(dp, b, i);
+  b.punted = -1;
+  let i = first;
+  while (i < b.count && b.punted < 0) slowLane(dp, b, i++);
+  return i;
 }
 
 function laneOf(dp: Dataplane, b: Batch): Lane {

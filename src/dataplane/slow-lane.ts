@@ -7,8 +7,9 @@
  * together.
  */
 
-import type { Batch } from './batch.ts';
+import { type Batch, RX_DONE, RX_PUNTED } from './batch.ts';
 import type { Dataplane } from './dataplane.ts';
+import { PUNT_UNDERLAY, punt } from './punt.ts';
 import { account } from './stages/account.ts';
 import { classify } from './stages/classify.ts';
 import { egress } from './stages/egress.ts';
@@ -17,6 +18,11 @@ import { lookup } from './stages/lookup.ts';
 import { parse } from './stages/parse.ts';
 
 export function slowLane(dp: Dataplane, b: Batch, i: number): void {
+  const rxFlags = b.rxFlags[i];
+  if ((rxFlags & RX_DONE) !== 0) {
+    if ((rxFlags & RX_PUNTED) !== 0) punt(b, i, PUNT_UNDERLAY);
+    return;
+  }
   const length = b.len[i];
   b.fid[i] = 0;
   b.copies[i] = 0;

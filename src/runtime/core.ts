@@ -3,6 +3,9 @@
  *
  * The forwarding worker, the library, replay and the scenario runner are all this, each with its own clock and
  * its own idea of when to poll. A turn is: receive into the batch, forward, flush every port.
+ *
+ * A frame for control ends a turn early: what came before it leaves, the handler of its kind (`punts`) acts and may
+ * `inject` or `emit` frames, which leave, and the turn goes on behind it.
  */
 
 import type { Adapter } from '../adapters/adapter.ts';
@@ -13,15 +16,27 @@ import { release } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import { createDataplane, type Dataplane, type DataplaneSize } from '../dataplane/dataplane.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
-import { transmit } from '../dataplane/transmit.ts';
+import { PUNT_KINDS } from '../dataplane/punt.ts';
+import { type Sender, transmit } from '../dataplane/transmit.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
 import { sharedInt32 } from '../tables/shared.ts';
+import { Injector } from './injector.ts';
 
 export interface CoreOptions extends Partial<DataplaneSize> {
   /** Milliseconds; only differences count. */
   nowMs: () => number;
   /** Microseconds since the epoch, for captures; nowMs * 1000 when left out. */
   timeUs?: () => number;
+  /** What sends for a port; its adapter when left out. */
+  senderOf?: (port: number) => Sender | null;
+}
+
+/** Acts on a punted frame, row `i` of the batch, whose memory is its own until it returns. */
+export type PuntHandler = (batch: Batch, i: number) => void;
+
+/** Time spent in the data plane alone. */
+export interface Stopwatch {
+  forwardMs: number;
 }
 
 /** FDB slots swept per tick: about 20 µs. */
@@ -35,16 +50,31 @@ export class SwitchCore {
   readonly adapters: (Adapter | undefined)[] = [];
   /** Odd while a batch is being counted: who reads counters on another thread sees whole batches by it. */
   readonly epoch = sharedInt32(1);
+  /** By PUNT_*; a punted frame whose kind has none is consumed and that is all. */
+  readonly punts: (PuntHandler | undefined)[] = new Array(PUNT_KINDS).fill(undefined);
+  readonly senderOf: (port: number) => Sender | null;
   private readonly nowMs: () => number;
   private readonly timeUs: () => number;
+  private readonly injector: Injector;
+  /** A turn is under way: injected frames wait for it. */
+  private inTurn = false;
+  /** The frame that a handler acts on: what it sends in answer has its time. */
+  private cause: { batch: Batch; row: number } | null = null;
 
   constructor(options: CoreOptions) {
-    const { nowMs, timeUs, ...size } = options;
+    const { nowMs, timeUs, senderOf, ...size } = options;
     this.nowMs = nowMs;
     this.timeUs = timeUs ?? (() => nowMs() * 1000);
     this.dp = createDataplane(size);
     this.control = new Control(this.dp, { nowMs: () => nowMs() | 0 });
     this.batch = createBatch(this.dp.egress.capacity);
+    this.senderOf = senderOf ?? ((port) => this.adapters[port] ?? null);
+    this.injector = new Injector({
+      dp: this.dp,
+      senderOf: (port) => this.senderOf(port),
+      flush: (batch) => this.flush(batch),
+      punted: (batch) => this.punted(batch),
+    });
   }
 
   /** Puts a port's adapter in place. The link is up when the adapter says so, or `up` does. */
@@ -79,20 +109,61 @@ export class SwitchCore {
   }
 
   /** Forwards what is in the batch, flushes every port and frees the slots. */
-  forward(): void {
+  forward(stopwatch: Stopwatch | null = null): void {
     const b = this.batch;
     Atomics.add(this.epoch, 0, 1);
-    forwardBatch(this.dp, b);
-    this.flush();
+    this.inTurn = true;
+    for (let next = 0; next < b.count; ) {
+      const started = stopwatch === null ? 0 : performance.now();
+      next = forwardBatch(this.dp, b, next);
+      if (stopwatch !== null) stopwatch.forwardMs += performance.now() - started;
+      this.flush(b);
+      if (b.punted >= 0) this.punted(b);
+      if (!this.injector.isEmpty) this.injector.settle();
+    }
+    this.inTurn = false;
     Atomics.add(this.epoch, 0, 1);
     for (let i = 0; i < b.count; i++) release(this.dp.arena, b.slot[i]);
     b.count = 0;
   }
 
-  private flush(): void {
+  /**
+   * Gives the pipeline a frame of the switch's own as if it had arrived on `port`: it is classified and looked up, and
+   * not learned. At once, or behind what is under way. False when there is no room for it.
+   */
+  inject(port: number, frame: Uint8Array): boolean {
+    return this.generate(port, frame, false);
+  }
+
+  /** Sends a frame of the switch's own out of `port`, past the bridge. */
+  emit(port: number, frame: Uint8Array): boolean {
+    return this.generate(port, frame, true);
+  }
+
+  private generate(port: number, frame: Uint8Array, direct: boolean): boolean {
+    const { cause } = this;
+    const nowMs = cause === null ? this.nowMs() | 0 : cause.batch.nowMs[cause.row];
+    const timeUs = cause === null ? this.timeUs() : cause.batch.timeUs[cause.row];
+    if (!this.injector.add(port, frame, direct, nowMs, timeUs)) return false;
+    if (this.inTurn) return true;
+    Atomics.add(this.epoch, 0, 1);
+    this.inTurn = true;
+    this.injector.settle();
+    this.inTurn = false;
+    Atomics.add(this.epoch, 0, 1);
+    return true;
+  }
+
+  private punted(batch: Batch): void {
+    this.cause = { batch, row: batch.punted };
+    this.punts[batch.puntKind]?.(batch, batch.punted);
+    this.cause = null;
+  }
+
+  private flush(batch: Batch): void {
     const { count } = this.dp.egress;
     for (let p = 0; p < count.length; p++) {
-      if (count[p] !== 0) transmit(this.dp, this.batch, p, this.adapters[p] ?? null);
+      if (count[p] !== 0) transmit(this.dp, batch, p, this.senderOf(p));
     }
   }
 

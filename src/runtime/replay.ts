@@ -13,12 +13,10 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { appendCaptured, CaptureSender, captureTimeUs, frameBytes, NEVER_FITS, NO_SLOT } from '../adapters/pcap.ts';
 import type { SwitchConfig } from '../config/types.ts';
-import { arenaBytes, release } from '../dataplane/arena.ts';
+import { arenaBytes } from '../dataplane/arena.ts';
 import { BATCH_FRAMES } from '../dataplane/batch.ts';
 import { FID_COUNTERS, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../dataplane/counters.ts';
-import { forwardBatch } from '../dataplane/pipeline.ts';
 import { PARSE_GROUP_SOURCE, PARSE_TOO_LONG, PARSE_TRUNCATED_CAPTURE, REASON_COUNT } from '../dataplane/reasons.ts';
-import { transmit } from '../dataplane/transmit.ts';
 import type { ByteSink, ByteSource } from '../pcap/source.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
 import { PacketClock } from './replay-clock.ts';
@@ -94,6 +92,7 @@ export class Replay {
       ...slots,
       arenaMemory: new ArrayBuffer(arenaBytes(slots)),
       nowMs: () => this.#nowMs,
+      senderOf: (port) => this.#senderOf(port),
     });
     configure(this.core, config);
     const { control } = this.core;
@@ -186,17 +185,7 @@ export class Replay {
   }
 
   #forward(): void {
-    const { batch: b, dp } = this.core;
-    if (b.count === 0) return;
-    const started = performance.now();
-    forwardBatch(dp, b);
-    this.forwardMs += performance.now() - started;
-    const { count } = dp.egress;
-    for (let p = 0; p < count.length; p++) {
-      if (count[p] !== 0) transmit(dp, b, p, this.#senderOf(p));
-    }
-    for (let i = 0; i < b.count; i++) release(dp.arena, b.slot[i]);
-    b.count = 0;
+    if (this.core.batch.count !== 0) this.core.forward(this);
   }
 
   readonly #senders: (CaptureSender | typeof NOWHERE | undefined)[] = [];

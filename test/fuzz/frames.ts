@@ -29,7 +29,7 @@ import { Prng } from '../unit/pcap/mutate.ts';
 import { MAX_FRAME_BYTES, randomFrame } from './random-frame.ts';
 import { randomConfig } from './worlds.ts';
 
-type Forward = (dp: Dataplane, b: Batch) => void;
+type Forward = (dp: Dataplane, b: Batch) => unknown;
 const slowly = (pipeline as unknown as Record<string, Forward | undefined>).forwardBatchSlowly;
 
 const ROUND_FRAMES = 128;

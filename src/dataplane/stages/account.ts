@@ -2,8 +2,8 @@
  * Account: the frame's line in the ledger, of its port and of its VLAN (counters.ts).
  */
 
-import type { Batch } from '../batch.ts';
-import { CONSUMED, DELIVERED, FID_COUNTERS, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../counters.ts';
+import { type Batch, RX_GENERATED } from '../batch.ts';
+import { CONSUMED, DELIVERED, FID_COUNTERS, GENERATED, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../counters.ts';
 import type { Dataplane } from '../dataplane.ts';
 import { DROP_NONE, REASON_COUNT } from '../reasons.ts';
 
@@ -19,10 +19,15 @@ export function accountRun(dp: Dataplane, b: Batch, first: number, frames: numbe
   const fid = b.fid[first];
   const portRow = port * PORT_COUNTERS;
   const fidRow = fid * FID_COUNTERS;
-  ports[portRow + RX_FRAMES] += frames;
-  ports[portRow + RX_BYTES] += bytes;
-  fids[fidRow + RX_FRAMES] += frames;
-  fids[fidRow + RX_BYTES] += bytes;
+  if ((b.rxFlags[first] & RX_GENERATED) !== 0) {
+    ports[portRow + GENERATED] += frames;
+    fids[fidRow + GENERATED] += frames;
+  } else {
+    ports[portRow + RX_FRAMES] += frames;
+    ports[portRow + RX_BYTES] += bytes;
+    fids[fidRow + RX_FRAMES] += frames;
+    fids[fidRow + RX_BYTES] += bytes;
+  }
   const reason = b.reason[first];
   if (reason !== DROP_NONE) {
     portDrops[port * REASON_COUNT + reason] += frames;

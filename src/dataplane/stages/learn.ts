@@ -19,7 +19,7 @@ import {
 } from '../../tables/fdb.ts';
 import { LEARN_STATIC_VIOLATION, learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb-learn.ts';
 import { PORT_HUB, PORT_LEARNING, PORT_STATIC_VIOLATION_DROPS } from '../../tables/port-table.ts';
-import type { Batch } from '../batch.ts';
+import { type Batch, RX_GENERATED } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 import { DROP_NONE, GUARD_BLACKHOLE_SOURCE, GUARD_STATIC_VIOLATION } from '../reasons.ts';
 
@@ -29,7 +29,7 @@ export function learn(dp: Dataplane, b: Batch, i: number): number {
   const fid = b.fid[i];
   const now = b.nowMs[i];
   const flags = dp.ports.flags[port];
-  if ((flags & PORT_HUB) !== 0 || b.learned === i) return DROP_NONE;
+  if ((flags & PORT_HUB) !== 0 || b.learned === i || (b.rxFlags[i] & RX_GENERATED) !== 0) return DROP_NONE;
   const learns = (flags & PORT_LEARNING) !== 0;
   const low = b.srcLow[i];
   const high = keyHigh(b.srcHigh[i], fid);

@@ -228,7 +228,7 @@ export interface Outcome {
   events: unknown[];
 }
 
-export type Forward = (dp: Dataplane, b: Batch) => void;
+export type Forward = (dp: Dataplane, b: Batch) => unknown;
 
 /** Tells the story to a new data plane in batches of `size`, with the arena full of `poison`. */
 export function tell(story: Story, forward: Forward, size: number, poison: number, touchAbove = 1 << 20): Outcome {

@@ -1,0 +1,22 @@
+/**
+ * Punt: hand a frame to control.
+ *
+ * `forwardBatch` returns behind a punted frame. Its owner sends what waits in the egress lists, lets control act on the
+ * frame (answer, learn a neighbour, inject frames), and goes on with the next one: so the result does not depend on
+ * how frames fall into batches. A punted frame that was given to no port counts as consumed.
+ */
+
+import type { Batch } from './batch.ts';
+import { DROP_NONE } from './reasons.ts';
+
+/** From the underlay, for a VTEP itself: ARP, ND, ICMP. */
+export const PUNT_UNDERLAY = 1;
+/** Rows of a table of handlers: kinds are below this. */
+export const PUNT_KINDS = 8;
+
+/** To be returned by a stage: the frame ends there without a drop. */
+export function punt(b: Batch, i: number, kind: number): number {
+  b.punted = i;
+  b.puntKind = kind;
+  return DROP_NONE;
+}
