@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 2
+#define ADDON_API 3
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -31,6 +31,11 @@ typedef struct {
   uint8_t *at;
   size_t size;
 } Bytes;
+
+/* A range inside the arena; all numbers are 32-bit, the sum is not. */
+static inline bool inside(const Bytes *arena, int64_t at, int64_t length) {
+  return at >= 0 && length >= 0 && at + length <= (int64_t)arena->size;
+}
 
 /* -- args.c: false means that an exception is pending */
 bool args_read(napi_env env, napi_callback_info info, size_t expected, napi_value *argv);
@@ -53,6 +58,7 @@ napi_value make_bool(napi_env env, bool value);
 #define OWNED_TAP 1
 #define OWNED_PACKET 2
 #define OWNED_XDP 3
+#define OWNED_UDP 4
 bool owned_init(napi_env env);
 /* `destroy(state)` runs before the descriptor is closed. False when there is no memory; then nothing is owned. */
 bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state));
@@ -79,6 +85,18 @@ napi_value if_set_up(napi_env env, napi_callback_info info);
 /* -- burst.c */
 napi_value tap_read_burst(napi_env env, napi_callback_info info);
 napi_value tap_write_burst(napi_env env, napi_callback_info info);
+
+/* -- udp-socket.c, udp-receive.c, udp-send.c */
+napi_value udp_open(napi_env env, napi_callback_info info);
+napi_value udp_close(napi_env env, napi_callback_info info);
+napi_value udp_port(napi_env env, napi_callback_info info);
+napi_value udp_join(napi_env env, napi_callback_info info);
+napi_value udp_leave(napi_env env, napi_callback_info info);
+napi_value udp_receive_burst(napi_env env, napi_callback_info info);
+napi_value udp_send_burst(napi_env env, napi_callback_info info);
+napi_value udp_notices(napi_env env, napi_callback_info info);
+napi_value udp_path_mtu(napi_env env, napi_callback_info info);
+napi_value udp_drops(napi_env env, napi_callback_info info);
 
 /* -- poller.c */
 napi_value poller_create(napi_env env, napi_callback_info info);

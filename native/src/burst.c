@@ -39,11 +39,6 @@ static inline void put_le16(uint8_t *at, uint32_t value) {
   at[1] = (uint8_t)(value >> 8);
 }
 
-/* A range inside the arena; all numbers are 32-bit, the sum is not. */
-static inline bool inside(const Bytes *arena, int64_t at, int64_t length) {
-  return at >= 0 && length >= 0 && at + length <= (int64_t)arena->size;
-}
-
 static bool arg_report(napi_env env, napi_value value, Column *report) {
   if (!arg_column(env, value, "report", report)) return false;
   return report->count >= REPORT_WORDS || throw_range(env, "report must have %d words", REPORT_WORDS);
