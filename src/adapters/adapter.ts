@@ -20,6 +20,8 @@ export interface AdapterEvents {
   link(up: boolean, reason: string): void;
   /** Event-driven adapters: frames are waiting for `receive`. */
   readable(): void;
+  /** An underlay was told that IP packets to this address may have at most `mtu` bytes from now on. */
+  pathMtu?(address: string, mtu: number): void;
 }
 
 export interface Adapter {

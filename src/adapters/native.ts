@@ -25,6 +25,20 @@ export const REPORT_ERRNO = 0;
 export const REPORT_FRAMES = 1;
 export const REPORT_WORDS = 2;
 
+export const UDP_GRO = 1 << 0;
+export const UDP_SEGMENT = 1 << 1;
+export const UDP_ZERO_CHECK6 = 1 << 2;
+/** Further words of the report of `udpReceiveBurst`. */
+export const UDP_REPORT_SMALL = 2;
+export const UDP_REPORT_LARGE = 3;
+export const UDP_REPORT_WAITING = 4;
+/** Further words of the report of `udpSendBurst`. */
+export const UDP_REPORT_NOTICES = 2;
+export const UDP_REPORT_ICMP = 3;
+export const UDP_REPORT_WORDS = 5;
+/** Words of a notice: address (four), its bytes, errno, MTU. */
+export const UDP_NOTICE_WORDS = 7;
+
 export interface OpenedTap {
   fd: number;
   /** As the kernel calls it. */
@@ -89,6 +103,57 @@ export interface NativeAddon {
   ifInfo(name: string): InterfaceInfo | null;
   ifSetMtu(name: string, mtu: number): void;
   ifSetUp(name: string, up: boolean): void;
+  /** Addresses are 4 or 16 bytes. */
+  udpOpen(
+    address: Uint8Array,
+    interfaceIndex: number,
+    port: number,
+    flags: number,
+    firstPort: number,
+    lastPort: number,
+    pool: number,
+  ): number;
+  udpClose(fd: number): boolean;
+  /** The port it receives on. */
+  udpPort(fd: number): number;
+  udpJoin(fd: number, group: Uint8Array, interfaceIndex: number): void;
+  udpLeave(fd: number, group: Uint8Array, interfaceIndex: number): boolean;
+  /** Fills slot, off, len, gso, csum of rows [first, first + result) with slots of the offer. */
+  udpReceiveBurst(
+    fd: number,
+    arena: Uint8Array,
+    slot: Int32Array,
+    off: Int32Array,
+    len: Int32Array,
+    gso: Int32Array,
+    csum: Int32Array,
+    first: number,
+    max: number,
+    offer: Int32Array,
+    small: number,
+    large: number,
+    smallBytes: number,
+    largeBytes: number,
+    report: Int32Array,
+  ): number;
+  /** Sends the frames of list[start .. start + count), skips those that the kernel refuses. Returns how many left. */
+  udpSendBurst(
+    fd: number,
+    arena: Uint8Array,
+    list: Int32Array,
+    start: number,
+    count: number,
+    off: Int32Array,
+    len: Int32Array,
+    altHeadOff: Int32Array,
+    altHeadLen: Int32Array,
+    altOff: Int32Array,
+    altLen: Int32Array,
+    report: Int32Array,
+  ): number;
+  udpNotices(fd: number, out: Int32Array): number;
+  udpPathMtu(fd: number, address: Uint8Array): number;
+  udpDrops(fd: number): number;
   pollerCreate(callback: () => void): number;
   pollerAdd(poller: number, fd: number, tag: number): void;
   pollerRemove(poller: number, fd: number): boolean;

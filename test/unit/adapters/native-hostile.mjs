@@ -37,12 +37,17 @@ const trap = {
 
 let tap = -1;
 let poller = -1;
+let udp = -1;
 const openTap = () => {
   try {
     tap = addon.tapOpen(`elh${process.pid.toString(36)}`, pick([0, 1])).fd;
   } catch {
     tap = 0; // not allowed here: the checks in front of the system calls are still met
   }
+};
+const loopback = Uint8Array.of(127, 0, 0, 1);
+const openUdp = () => {
+  udp = addon.udpOpen(loopback, 0, 0, pick([0, 1, 2, 3]), 49_152, 65_535, pick([1, 4]));
 };
 const openPoller = () => {
   poller = addon.pollerCreate(() => {});
@@ -102,16 +107,26 @@ const anything = () =>
     detached(Uint8Array),
     tap,
     poller,
+    udp,
   ]); // prettier-ignore
 
 const fd = () => tap;
 const id = () => poller;
+const udpFd = () => udp;
+const address = () => pick([loopback, loopback, new Uint8Array(16), Uint8Array.of(224, 0, 0, 251), new Uint8Array(5)]);
+/** An outer frame to a port that nobody listens on, and one that is none. */
+const outer = new Uint8Array(4096);
+outer.set(Buffer.from('020000000001020000000002080045000040000040004011aaaa7f0000017f000001c350000100220000', 'hex'));
 const name = () => pick(['el-none', '', 'x'.repeat(15), 'x'.repeat(16), 'a b', '..', '%d', 'ä'.repeat(8)]);
 const bytes = () => pick([shared, new Uint8Array(4096), new Uint8Array(10), detached(Uint8Array)]);
 const column = () => pick([new Int32Array(64), new Int32Array(64), wild, large, odd, shrunk, detached(Int32Array)]);
 const count = () => pick([0, 1, 8, 63, 64, 65, 2 ** 31 - 1, -1]);
 const flag = () => pick([true, false]);
 const report = () => pick([new Int32Array(2), new Int32Array(2), new Int32Array(1), odd]);
+
+const udpReport = () => pick([new Int32Array(5), new Int32Array(5), new Int32Array(4), odd]);
+const frames = () => pick([outer, outer, shared, detached(Uint8Array)]);
+const lengths = () => pick([new Int32Array(64).fill(64), new Int32Array(64).fill(43), wild, large, shrunk]);
 
 /** What a well-meaning caller passes; the fuzz replaces some of it. */
 const shapes = {
@@ -154,6 +169,40 @@ const shapes = {
   ifInfo: [name],
   ifSetMtu: [name, () => pick([0, 68, 1500, 65_535, 65_536])],
   ifSetUp: [name, flag],
+  udpOpen: [
+    address,
+    count,
+    () => 0,
+    () => pick([0, 3, 7, 8]),
+    count,
+    () => pick([49_152, 65_535]),
+    () => pick([0, 1, 64, 65]),
+  ],
+  udpClose: [udpFd],
+  udpPort: [udpFd],
+  udpJoin: [udpFd, address, () => pick([0, 1])],
+  udpLeave: [udpFd, address, () => pick([0, 1])],
+  udpReceiveBurst: [
+    udpFd,
+    bytes,
+    column,
+    column,
+    column,
+    column,
+    column,
+    count,
+    count,
+    column,
+    count,
+    count,
+    () => pick([64, 1984]),
+    () => pick([64, 65_984]),
+    udpReport,
+  ],
+  udpSendBurst: [udpFd, frames, column, count, count, column, lengths, column, lengths, column, lengths, udpReport],
+  udpNotices: [udpFd, column],
+  udpPathMtu: [udpFd, address],
+  udpDrops: [udpFd],
   pollerCreate: [() => () => {}],
   pollerAdd: [id, fd, count],
   pollerRemove: [id, fd],
@@ -172,7 +221,9 @@ for (let n = 0; n < Number(calls); n++) {
   if (n % 200 === 0) {
     if (tap > 0) addon.tapClose(tap);
     if (poller > 0) addon.pollerClose(poller);
+    if (udp > 0) addon.udpClose(udp);
     openTap();
+    openUdp();
     openPoller();
   }
   const key = pick(Object.keys(shapes));
@@ -184,6 +235,7 @@ for (let n = 0; n < Number(calls); n++) {
     const result = addon[key](...args);
     returned++;
     if (key === 'tapOpen' && result.fd !== tap) addon.tapClose(result.fd);
+    if (key === 'udpOpen') addon.udpClose(result);
     if (key === 'pollerCreate') addon.pollerClose(result);
   } catch (error) {
     threw++;
@@ -193,4 +245,5 @@ for (let n = 0; n < Number(calls); n++) {
 }
 if (tap > 0) addon.tapClose(tap);
 if (poller > 0) addon.pollerClose(poller);
+if (udp > 0) addon.udpClose(udp);
 console.log(JSON.stringify({ returned, threw, tap: tap > 0 }));
