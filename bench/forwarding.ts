@@ -4,7 +4,8 @@
 
 import { join } from 'node:path';
 import { Contender, compileTwin, worker } from './contender.ts';
-import { duel, type Options, ratioNote, speedRatio, unsteady } from './duel.ts';
+import { duel, type Options, type Runner, ratioNote, speedRatio, unsteady } from './duel.ts';
+import { hasOvsDpdk, OvsDpdk } from './ovs-dpdk.ts';
 import { digits, machine, type Report, result } from './report.ts';
 import { median } from './stats.ts';
 import { expectedDigest, makeFrames, saveFrames, type WorldSpec } from './world.ts';
@@ -45,14 +46,24 @@ async function start(context: Context, spec: WorldSpec, twin: string | null, pre
 interface Measured {
   etherloom: number[];
   c: number[] | null;
+  /** One further peer, where there is one. */
+  other: number[] | null;
 }
 
-async function measure(context: Context, spec: WorldSpec, title: string, twin: string | null, prefetch = false) {
+async function measure(
+  context: Context,
+  spec: WorldSpec,
+  title: string,
+  twin: string | null,
+  prefetch = false,
+  other: Runner | null = null,
+): Promise<Measured> {
   const pair = await start(context, spec, twin, prefetch);
   try {
-    const sides = pair.c === null ? [pair.etherloom] : [pair.etherloom, pair.c];
+    const sides: Runner[] = [pair.etherloom, ...(pair.c === null ? [] : [pair.c]), ...(other === null ? [] : [other])];
     const { ns } = await duel(sides, context, title);
-    return { etherloom: ns[0], c: pair.c === null ? null : ns[1] } satisfies Measured;
+    const of = (side: Runner | null) => (side === null ? null : ns[sides.indexOf(side)]);
+    return { etherloom: ns[0], c: of(pair.c), other: of(other) };
   } finally {
     pair.etherloom.stop();
     pair.c?.stop();
@@ -79,9 +90,20 @@ export async function s1(context: Context): Promise<Report> {
     ['ports in bursts of 32', 32],
     ['ports at random', 0],
   ];
+  const ovs = await startOvs(context, notes);
   for (const [order, burst] of orders) {
-    const got = await measure(context, { ...S1, burst }, `S1 ${order}`, twin);
+    // It polls its ports in bursts of its own.
+    const other = burst > 0 ? ovs : null;
+    const got = await measure(context, { ...S1, burst }, `S1 ${order}`, twin, false, other).finally(() =>
+      other?.stop(),
+    );
     report.results.push(result(`etherloom, ${order}`, mpps(got.etherloom)));
+    if (got.other !== null) {
+      report.results.push(result('ovs-dpdk', mpps(got.other)));
+      const ratio = speedRatio(got.etherloom, got.other);
+      report.ratios['ovs-dpdk'] = digits(ratio.median);
+      notes.push(ratioNote('ovs-dpdk', ratio, '3'), ...unsteady('ovs-dpdk', got.other, got.etherloom));
+    }
     if (got.c === null) continue;
     report.results.push(result(`c, ${order}`, mpps(got.c)));
     const ratio = speedRatio(got.etherloom, got.c);
@@ -91,9 +113,22 @@ export async function s1(context: Context): Promise<Report> {
       ...unsteady(`c, ${order}`, got.c, got.etherloom),
     );
   }
-  notes.push('ovs-dpdk is not driven by this benchmark yet');
   report.notes = notes;
-  return missing(report, ...(twin === null ? [NO_CC] : []), 'ovs-dpdk');
+  return missing(report, ...(twin === null ? [NO_CC] : []), ...(ovs === null ? ['ovs-dpdk'] : []));
+}
+
+/** OVS-DPDK on the frames of S1, or null, with a note, where it is not installed or does not start. */
+async function startOvs(context: Context, notes: string[]): Promise<OvsDpdk | null> {
+  if (!hasOvsDpdk()) return null;
+  const ovs = new OvsDpdk(context.folder);
+  try {
+    context.progress('S1: starting ovs-dpdk');
+    return await ovs.start(S1, makeFrames(S1));
+  } catch (error) {
+    ovs.stop();
+    notes.push(`ovs-dpdk does not run here: ${(error as Error).message}`);
+    return null;
+  }
 }
 
 export async function s2(context: Context): Promise<Report> {

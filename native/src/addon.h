@@ -32,6 +32,11 @@ typedef struct {
   size_t size;
 } Bytes;
 
+/* A range inside the arena; all numbers are 32-bit, the sum is not. */
+static inline bool inside(const Bytes *arena, int64_t at, int64_t length) {
+  return at >= 0 && length >= 0 && at + length <= (int64_t)arena->size;
+}
+
 /* -- args.c: false means that an exception is pending */
 bool args_read(napi_env env, napi_callback_info info, size_t expected, napi_value *argv);
 bool arg_int(napi_env env, napi_value value, const char *what, int64_t min, int64_t max, int64_t *out);
@@ -53,6 +58,7 @@ napi_value make_bool(napi_env env, bool value);
 #define OWNED_TAP 1
 #define OWNED_PACKET 2
 #define OWNED_XDP 3
+#define OWNED_UDP 4
 bool owned_init(napi_env env);
 /* `destroy(state)` runs before the descriptor is closed. False when there is no memory; then nothing is owned. */
 bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state));
@@ -70,14 +76,6 @@ napi_value tap_set_offload(napi_env env, napi_callback_info info);
 napi_value tap_set_persist(napi_env env, napi_callback_info info);
 napi_value tap_state(napi_env env, napi_callback_info info);
 
-/* -- packet.c */
-napi_value packet_open(napi_env env, napi_callback_info info);
-napi_value packet_close(napi_env env, napi_callback_info info);
-napi_value packet_state(napi_env env, napi_callback_info info);
-napi_value packet_missed(napi_env env, napi_callback_info info);
-napi_value packet_read_burst(napi_env env, napi_callback_info info);
-napi_value packet_write_burst(napi_env env, napi_callback_info info);
-
 /* -- interface.c */
 bool interface_exists(const char name[16]);
 napi_value if_info(napi_env env, napi_callback_info info);
@@ -87,6 +85,18 @@ napi_value if_set_up(napi_env env, napi_callback_info info);
 /* -- burst.c */
 napi_value tap_read_burst(napi_env env, napi_callback_info info);
 napi_value tap_write_burst(napi_env env, napi_callback_info info);
+
+/* -- udp-socket.c, udp-receive.c, udp-send.c */
+napi_value udp_open(napi_env env, napi_callback_info info);
+napi_value udp_close(napi_env env, napi_callback_info info);
+napi_value udp_port(napi_env env, napi_callback_info info);
+napi_value udp_join(napi_env env, napi_callback_info info);
+napi_value udp_leave(napi_env env, napi_callback_info info);
+napi_value udp_receive_burst(napi_env env, napi_callback_info info);
+napi_value udp_send_burst(napi_env env, napi_callback_info info);
+napi_value udp_notices(napi_env env, napi_callback_info info);
+napi_value udp_path_mtu(napi_env env, napi_callback_info info);
+napi_value udp_drops(napi_env env, napi_callback_info info);
 
 /* -- poller.c */
 napi_value poller_create(napi_env env, napi_callback_info info);

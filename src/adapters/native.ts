@@ -16,18 +16,28 @@ export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
 export const TAP_MUST_EXIST = 1 << 2;
 
-/** Answers of the state calls. */
-export const LINK_DELETED = 0;
-export const LINK_DOWN = 1;
-export const LINK_UP = 2;
-export const LINK_NO_CARRIER = 3;
+export const TAP_DELETED = 0;
+export const TAP_DOWN = 1;
+export const TAP_UP = 2;
 
 /** Words of the `report` column of the burst calls. */
 export const REPORT_ERRNO = 0;
 export const REPORT_FRAMES = 1;
-/** Packet sockets: length of the frame that waits for a larger slot, else 0. */
-export const REPORT_LONG = 2;
-export const REPORT_WORDS = 3;
+export const REPORT_WORDS = 2;
+
+export const UDP_GRO = 1 << 0;
+export const UDP_SEGMENT = 1 << 1;
+export const UDP_ZERO_CHECK6 = 1 << 2;
+/** Further words of the report of `udpReceiveBurst`. */
+export const UDP_REPORT_SMALL = 2;
+export const UDP_REPORT_LARGE = 3;
+export const UDP_REPORT_WAITING = 4;
+/** Further words of the report of `udpSendBurst`. */
+export const UDP_REPORT_NOTICES = 2;
+export const UDP_REPORT_ICMP = 3;
+export const UDP_REPORT_WORDS = 5;
+/** Words of a notice: address (four), its bytes, errno, MTU. */
+export const UDP_NOTICE_WORDS = 7;
 
 export interface OpenedTap {
   fd: number;
@@ -55,7 +65,7 @@ export interface NativeAddon {
   /** Takes TUN_F_ bits; false when this kernel does not know one of them, then nothing changed. */
   tapSetOffload(fd: number, bits: number): boolean;
   tapSetPersist(fd: number, persist: boolean): void;
-  /** LINK_UP, LINK_DOWN or LINK_DELETED, in whatever network namespace the device is. */
+  /** TAP_UP, TAP_DOWN or TAP_DELETED, in whatever network namespace the device is. */
   tapState(fd: number): number;
   /** Reads to off[row] and fills len, gso, csum of rows [first, first + result). */
   tapReadBurst(
@@ -90,28 +100,44 @@ export interface NativeAddon {
     vnetHdr: boolean,
     report: Int32Array,
   ): number;
-  /** A packet socket on an interface: frames of up to `frameBytes` come through a ring of `slots`; group -1: no fanout. */
-  packetOpen(name: string, frameBytes: number, slots: number, group: number): number;
-  /** Whether it was open. */
-  packetClose(fd: number): boolean;
-  /** LINK_*. */
-  packetState(fd: number): number;
-  /** Frames that found the ring full since it was last asked. */
-  packetMissed(fd: number): number;
-  packetReadBurst(
+  ifInfo(name: string): InterfaceInfo | null;
+  ifSetMtu(name: string, mtu: number): void;
+  ifSetUp(name: string, up: boolean): void;
+  /** Addresses are 4 or 16 bytes. */
+  udpOpen(
+    address: Uint8Array,
+    interfaceIndex: number,
+    port: number,
+    flags: number,
+    firstPort: number,
+    lastPort: number,
+    pool: number,
+  ): number;
+  udpClose(fd: number): boolean;
+  /** The port it receives on. */
+  udpPort(fd: number): number;
+  udpJoin(fd: number, group: Uint8Array, interfaceIndex: number): void;
+  udpLeave(fd: number, group: Uint8Array, interfaceIndex: number): boolean;
+  /** Fills slot, off, len, gso, csum of rows [first, first + result) with slots of the offer. */
+  udpReceiveBurst(
     fd: number,
     arena: Uint8Array,
+    slot: Int32Array,
     off: Int32Array,
     len: Int32Array,
     gso: Int32Array,
     csum: Int32Array,
     first: number,
     max: number,
-    capacity: number,
-    maxBytes: number,
+    offer: Int32Array,
+    small: number,
+    large: number,
+    smallBytes: number,
+    largeBytes: number,
     report: Int32Array,
   ): number;
-  packetWriteBurst(
+  /** Sends the frames of list[start .. start + count), skips those that the kernel refuses. Returns how many left. */
+  udpSendBurst(
     fd: number,
     arena: Uint8Array,
     list: Int32Array,
@@ -123,13 +149,11 @@ export interface NativeAddon {
     altHeadLen: Int32Array,
     altOff: Int32Array,
     altLen: Int32Array,
-    gso: Int32Array,
-    csum: Int32Array,
     report: Int32Array,
   ): number;
-  ifInfo(name: string): InterfaceInfo | null;
-  ifSetMtu(name: string, mtu: number): void;
-  ifSetUp(name: string, up: boolean): void;
+  udpNotices(fd: number, out: Int32Array): number;
+  udpPathMtu(fd: number, address: Uint8Array): number;
+  udpDrops(fd: number): number;
   pollerCreate(callback: () => void): number;
   pollerAdd(poller: number, fd: number, tag: number): void;
   pollerRemove(poller: number, fd: number): boolean;

@@ -18,8 +18,9 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { type Arena, frameStart, takeFor } from '../dataplane/arena.ts';
-import { type Batch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
+import type { Batch } from '../dataplane/batch.ts';
 import type { Adapter, AdapterContext, AdapterEvents } from './adapter.ts';
+import { frameCopy } from './frame-copy.ts';
 
 export interface UdpOptions {
   /** `host:port` or `[v6]:port`; where frames are received. */
@@ -31,7 +32,7 @@ export interface UdpOptions {
   queueFrames?: number;
 }
 
-export type UdpCounters = {
+export interface UdpCounters {
   /** Received while the queue was full, and thrown away. */
   queueFull: number;
   /** From a sender that is not the peer. */
@@ -40,7 +41,7 @@ export type UdpCounters = {
   tooLong: number;
   /** Other failures of sending or receiving. */
   errors: number;
-};
+}
 
 export interface UdpAdapter extends Adapter {
   readonly counters: Readonly<UdpCounters>;
@@ -219,26 +220,10 @@ class Udp implements UdpAdapter {
     if (this.#closed) return 0;
     const room = Math.min(count, SENDS_UNDER_WAY - this.#sendsUnderWay);
     for (let k = 0; k < room; k++) {
-      const word = list[start + k];
       this.#sendsUnderWay++;
-      this.#socket.send(this.#copy(batch, word & INDEX_MASK, (word & SHAPE_ALT) !== 0), this.#sent);
+      this.#socket.send(frameCopy(this.#arena, batch, list[start + k]), this.#sent);
     }
     return room;
-  }
-
-  #copy(batch: Batch, i: number, alt: boolean): Buffer {
-    const { bytes } = this.#arena;
-    if (!alt) {
-      const off = batch.off[i];
-      return Buffer.from(bytes.subarray(off, off + batch.len[i]));
-    }
-    const head = batch.altHeadOff[i];
-    const headLen = batch.altHeadLen[i];
-    const body = batch.altOff[i];
-    const frame = Buffer.allocUnsafe(headLen + batch.altLen[i]);
-    frame.set(bytes.subarray(head, head + headLen));
-    frame.set(bytes.subarray(body, body + batch.altLen[i]), headLen);
-    return frame;
   }
 
   readonly #sent = (error: Error | null): void => {

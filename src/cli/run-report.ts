@@ -4,7 +4,6 @@
 
 import type { Directory, PortStatus } from '../api/directory.ts';
 import type { LiveEvent } from '../runtime/live.ts';
-import { LINKED_ADAPTERS } from '../runtime/open-port.ts';
 import { vidList } from './vid-list.ts';
 
 /** VLANs named in one line. */
@@ -34,7 +33,7 @@ function portLine(port: Directory['ports'][number], status: PortStatus, vids: st
   if (port.adapter === 'memory') words.push('no device here, its link stays down');
   if (status.created) words.push('created');
   words.push(vids === '' ? port.mode : `${port.mode} ${vids}`);
-  if (LINKED_ADAPTERS.includes(port.adapter)) {
+  if (port.adapter === 'tap') {
     const why = status.offloadsWhy === null ? '' : ` (${status.offloadsWhy})`;
     words.push(`offloads ${status.offloads}${why}`);
   }

@@ -13,7 +13,7 @@ import { ETHERNET_BYTES, ETHERTYPE_ARP, type Mac, parseMac, writeMac } from './e
 import { ICMP_BYTES, writeIcmp, writeIcmpChecksum } from './icmp.ts';
 import { ICMPV6_BYTES, writeIcmpv6, writeIcmpv6Checksum } from './icmpv6.ts';
 import { IPV4_BYTES, PROTO_ICMP, PROTO_UDP, parseIpv4, writeIpv4 } from './ipv4.ts';
-import { IPV6_BYTES, ipv6DstAt, ipv6SrcAt, NEXT_ICMPV6, writeIpv6 } from './ipv6.ts';
+import { IPV6_ADDRESS_BYTES, IPV6_BYTES, ipv6DstAt, ipv6SrcAt, NEXT_ICMPV6, writeIpv6 } from './ipv6.ts';
 import { parseIpv6 } from './ipv6-text.ts';
 import { UDP_BYTES, writeUdp, writeUdpChecksumIpv4, writeUdpChecksumIpv6 } from './udp.ts';
 import { FIRST_TAG, makeTci, TAG_BYTES, TPID_C, writeTag } from './vlan.ts';
@@ -38,9 +38,9 @@ export interface FrameHead {
 }
 
 export interface IpHead {
-  /** Text, or for IPv4 a number. */
-  readonly src: string | number;
-  readonly dst: string | number;
+  /** Text; for IPv4 a number as well, for IPv6 16 bytes. */
+  readonly src: string | number | Uint8Array;
+  readonly dst: string | number | Uint8Array;
   /** TTL or hop limit, 64 when absent. */
   readonly ttl?: number;
   /** TOS or traffic class, 0 when absent. */
@@ -205,14 +205,15 @@ function toMac(value: string | Mac): Mac {
   return mac;
 }
 
-function toIpv4(value: string | number): number {
+function toIpv4(value: string | number | Uint8Array): number {
   if (typeof value === 'number') return value;
-  const address = parseIpv4(value);
+  const address = parseIpv4(String(value));
   if (address === null) throw new RangeError(`not an IPv4 address: ${value}`);
   return address;
 }
 
-function toIpv6(value: string | number): Uint8Array {
+function toIpv6(value: string | number | Uint8Array): Uint8Array {
+  if (value instanceof Uint8Array && value.length === IPV6_ADDRESS_BYTES) return value;
   const address = parseIpv6(String(value));
   if (address === null) throw new RangeError(`not an IPv6 address: ${value}`);
   return address;

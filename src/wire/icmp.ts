@@ -14,9 +14,13 @@ export const ICMP_TIME_EXCEEDED = 11;
 
 export const ICMP_CODE_NET_UNREACHABLE = 0;
 export const ICMP_CODE_HOST_UNREACHABLE = 1;
+export const ICMP_CODE_PROTOCOL_UNREACHABLE = 2;
 export const ICMP_CODE_PORT_UNREACHABLE = 3;
 /** Fragmentation needed and DF set: the next-hop MTU is in the message (RFC 1191 4). */
 export const ICMP_CODE_FRAGMENTATION_NEEDED = 4;
+
+/** Administratively prohibited (RFC 1812 5.2.7.1). */
+export const ICMP_CODE_PROHIBITED = 13;
 
 /*
  * RFC 792

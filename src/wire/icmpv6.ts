@@ -17,6 +17,7 @@ export const ND_MAC_OPTION_BYTES = 8;
 export const ICMPV6_UNREACHABLE = 1;
 export const ICMPV6_PACKET_TOO_BIG = 2;
 export const ICMPV6_TIME_EXCEEDED = 3;
+export const ICMPV6_PARAMETER_PROBLEM = 4;
 export const ICMPV6_ECHO_REQUEST = 128;
 export const ICMPV6_ECHO_REPLY = 129;
 export const MLD_QUERY = 130;
@@ -28,6 +29,13 @@ export const ND_NEIGHBOR_SOLICITATION = 135;
 export const ND_NEIGHBOR_ADVERTISEMENT = 136;
 export const ND_REDIRECT = 137;
 export const MLD2_REPORT = 143;
+
+export const ICMPV6_CODE_NO_ROUTE = 0;
+export const ICMPV6_CODE_PROHIBITED = 1;
+export const ICMPV6_CODE_ADDRESS_UNREACHABLE = 3;
+export const ICMPV6_CODE_PORT_UNREACHABLE = 4;
+/** Of a parameter problem: the next header is not known. */
+export const ICMPV6_CODE_NEXT_HEADER = 1;
 
 export const ND_OPTION_SOURCE_MAC = 1;
 export const ND_OPTION_TARGET_MAC = 2;

@@ -121,6 +121,34 @@ export function isIpv6LinkLocal(view: DataView, at: number): boolean {
   return (view.getUint16(at) & 0xffc0) === 0xfe80;
 }
 
+/** Low half of the group MAC 33-33-xx-xx-xx-xx of an IPv6 group (RFC 2464 7); the high half is IPV6_GROUP_MAC_HIGH. */
+export function ipv6GroupMacLow(view: DataView, at: number): number {
+  return view.getInt32(at + 12);
+}
+
+/** First two bytes of the MAC addresses of IPv6 groups. */
+export const IPV6_GROUP_MAC_HIGH = 0x3333;
+
+/** ff02::1:ffXX:XXXX with the last three bytes of an address: the group it is asked for in (RFC 4291 2.7.1). */
+export function solicitedNodeGroup(address: Uint8Array): Uint8Array {
+  const group = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0);
+  group.set(address.subarray(13), 13);
+  return group;
+}
+
+/** fe80:: with the interface identifier of a MAC address (RFC 4291 appendix A). */
+export function linkLocalAddress(macHigh: number, macLow: number): Uint8Array {
+  const address = new Uint8Array(IPV6_ADDRESS_BYTES);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, 0xfe80);
+  view.setUint16(8, macHigh ^ 0x0200);
+  view.setUint8(10, macLow >>> 24);
+  view.setUint16(11, 0xfffe);
+  view.setUint8(13, macLow >>> 16);
+  view.setUint16(14, macLow);
+  return address;
+}
+
 /** `::`, the source of a duplicate address probe. */
 export function isIpv6Unspecified(view: DataView, at: number): boolean {
   return (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) | view.getInt32(at + 12)) === 0;

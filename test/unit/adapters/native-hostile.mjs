@@ -36,21 +36,18 @@ const trap = {
 };
 
 let tap = -1;
-let packet = -1;
 let poller = -1;
-const device = `elh${process.pid.toString(36)}`;
-const openDevice = () => {
+let udp = -1;
+const openTap = () => {
   try {
-    tap = addon.tapOpen(device, pick([0, 1])).fd;
-    packet = addon.packetOpen(device, 1522, 64, -1);
-    addon.ifSetUp(device, true); // the host's own frames then meet the reads
+    tap = addon.tapOpen(`elh${process.pid.toString(36)}`, pick([0, 1])).fd;
   } catch {
-    tap = packet = 0; // not allowed here: the checks in front of the system calls are still met
+    tap = 0; // not allowed here: the checks in front of the system calls are still met
   }
 };
-const closeDevice = () => {
-  if (packet > 0) addon.packetClose(packet);
-  if (tap > 0) addon.tapClose(tap);
+const loopback = Uint8Array.of(127, 0, 0, 1);
+const openUdp = () => {
+  udp = addon.udpOpen(loopback, 0, 0, pick([0, 1, 2, 3]), 49_152, 65_535, pick([1, 4]));
 };
 const openPoller = () => {
   poller = addon.pollerCreate(() => {});
@@ -109,24 +106,27 @@ const anything = () =>
     detached(Int32Array),
     detached(Uint8Array),
     tap,
-    packet,
     poller,
+    udp,
   ]); // prettier-ignore
 
 const fd = () => tap;
-const packetFd = () => packet;
 const id = () => poller;
-const name = () => pick([device, 'el-none', '', 'x'.repeat(15), 'x'.repeat(16), 'a b', '..', '%d', 'ä'.repeat(8)]);
+const udpFd = () => udp;
+const address = () => pick([loopback, loopback, new Uint8Array(16), Uint8Array.of(224, 0, 0, 251), new Uint8Array(5)]);
+/** An outer frame to a port that nobody listens on, and one that is none. */
+const outer = new Uint8Array(4096);
+outer.set(Buffer.from('020000000001020000000002080045000040000040004011aaaa7f0000017f000001c350000100220000', 'hex'));
+const name = () => pick(['el-none', '', 'x'.repeat(15), 'x'.repeat(16), 'a b', '..', '%d', 'ä'.repeat(8)]);
 const bytes = () => pick([shared, new Uint8Array(4096), new Uint8Array(10), detached(Uint8Array)]);
 const column = () => pick([new Int32Array(64), new Int32Array(64), wild, large, odd, shrunk, detached(Int32Array)]);
 const count = () => pick([0, 1, 8, 63, 64, 65, 2 ** 31 - 1, -1]);
 const flag = () => pick([true, false]);
-const report = () => pick([new Int32Array(3), new Int32Array(3), new Int32Array(1), odd]);
+const report = () => pick([new Int32Array(2), new Int32Array(2), new Int32Array(1), odd]);
 
-const group = () => pick([-2, -1, 0, 7, 65_535, 65_536]);
-const [capacity, maxBytes] = [() => pick([63, 64, 1920, 2 ** 30]), () => pick([0, 1, 1e5])];
-const incoming = [bytes, column, column, column, column, count, count, capacity, maxBytes];
-const outgoing = [bytes, column, count, count, ...new Array(8).fill(column)];
+const udpReport = () => pick([new Int32Array(5), new Int32Array(5), new Int32Array(4), odd]);
+const frames = () => pick([outer, outer, shared, detached(Uint8Array)]);
+const lengths = () => pick([new Int32Array(64).fill(64), new Int32Array(64).fill(43), wild, large, shrunk]);
 
 /** What a well-meaning caller passes; the fuzz replaces some of it. */
 const shapes = {
@@ -135,17 +135,74 @@ const shapes = {
   tapSetOffload: [fd, () => pick([0, 1, 7, 0x67, 0xffff, 0x10000])],
   tapSetPersist: [fd, () => pick([false, 1])],
   tapState: [fd],
-  tapReadBurst: [fd, ...incoming, flag, report],
-  tapWriteBurst: [fd, ...outgoing, flag, report],
-  packetOpen: [name, () => pick([63, 64, 1522, 9022, 32_768, 32_769]), () => pick([1, 2, 64, 16_384, 16_385]), group],
-  packetClose: [packetFd],
-  packetState: [packetFd],
-  packetMissed: [packetFd],
-  packetReadBurst: [packetFd, ...incoming, report],
-  packetWriteBurst: [packetFd, ...outgoing, report],
+  tapReadBurst: [
+    fd,
+    bytes,
+    column,
+    column,
+    column,
+    column,
+    count,
+    count,
+    () => pick([63, 64, 1920, 2 ** 30]),
+    () => pick([0, 1, 1e5]),
+    flag,
+    report,
+  ],
+  tapWriteBurst: [
+    fd,
+    bytes,
+    column,
+    count,
+    count,
+    column,
+    column,
+    column,
+    column,
+    column,
+    column,
+    column,
+    column,
+    flag,
+    report,
+  ],
   ifInfo: [name],
   ifSetMtu: [name, () => pick([0, 68, 1500, 65_535, 65_536])],
   ifSetUp: [name, flag],
+  udpOpen: [
+    address,
+    count,
+    () => 0,
+    () => pick([0, 3, 7, 8]),
+    count,
+    () => pick([49_152, 65_535]),
+    () => pick([0, 1, 64, 65]),
+  ],
+  udpClose: [udpFd],
+  udpPort: [udpFd],
+  udpJoin: [udpFd, address, () => pick([0, 1])],
+  udpLeave: [udpFd, address, () => pick([0, 1])],
+  udpReceiveBurst: [
+    udpFd,
+    bytes,
+    column,
+    column,
+    column,
+    column,
+    column,
+    count,
+    count,
+    column,
+    count,
+    count,
+    () => pick([64, 1984]),
+    () => pick([64, 65_984]),
+    udpReport,
+  ],
+  udpSendBurst: [udpFd, frames, column, count, count, column, lengths, column, lengths, column, lengths, udpReport],
+  udpNotices: [udpFd, column],
+  udpPathMtu: [udpFd, address],
+  udpDrops: [udpFd],
   pollerCreate: [() => () => {}],
   pollerAdd: [id, fd, count],
   pollerRemove: [id, fd],
@@ -162,9 +219,11 @@ let returned = 0;
 let threw = 0;
 for (let n = 0; n < Number(calls); n++) {
   if (n % 200 === 0) {
-    closeDevice();
+    if (tap > 0) addon.tapClose(tap);
     if (poller > 0) addon.pollerClose(poller);
-    openDevice();
+    if (udp > 0) addon.udpClose(udp);
+    openTap();
+    openUdp();
     openPoller();
   }
   const key = pick(Object.keys(shapes));
@@ -176,7 +235,7 @@ for (let n = 0; n < Number(calls); n++) {
     const result = addon[key](...args);
     returned++;
     if (key === 'tapOpen' && result.fd !== tap) addon.tapClose(result.fd);
-    if (key === 'packetOpen') addon.packetClose(result);
+    if (key === 'udpOpen') addon.udpClose(result);
     if (key === 'pollerCreate') addon.pollerClose(result);
   } catch (error) {
     threw++;
@@ -184,6 +243,7 @@ for (let n = 0; n < Number(calls); n++) {
     if (!expected) throw error;
   }
 }
-closeDevice();
+if (tap > 0) addon.tapClose(tap);
 if (poller > 0) addon.pollerClose(poller);
-console.log(JSON.stringify({ returned, threw, tap: tap > 0, packet: packet > 0 }));
+if (udp > 0) addon.udpClose(udp);
+console.log(JSON.stringify({ returned, threw, tap: tap > 0 }));

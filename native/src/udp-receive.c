@@ -1,0 +1,277 @@
+/*
+ * Receiving datagrams as outer Ethernet frames.
+ *
+ * What the kernel took off is written back in front of each datagram: an Ethernet header with addresses that stand
+ * for nothing, IP and UDP headers from what the kernel says about the datagram. The switch above then reads the same
+ * bytes whatever the underlay. UDP_GRO delivers up to 64 datagrams of a flow in one: they are cut apart again, so
+ * all of them pass through a buffer of ours and are copied once, into slots.
+ *
+ *   slot:  | headroom | Ethernet 14 | IPv4 20 or IPv6 40 | UDP 8 | datagram ... |
+ *
+ * A row says nothing of the checksum: the kernel has verified it, and drops what is wrong.
+ */
+#include "udp.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/* Datagrams taken by one call when they are small; coalesced ones fill the second-level cache by the fourth. */
+#define BUFFERS 64
+#define COALESCED_BUFFERS 4
+/* 64 KB and an odd number of cache lines: the first lines of all buffers would share one cache set otherwise. */
+#define BUFFER_BYTES (1033 * 64)
+#define CONTROL_BYTES 256
+#define DONT_FRAGMENT 0x4000
+
+#define OFFER_WORDS 2
+#define REPORT_ERRNO 0
+#define REPORT_FRAMES 1
+#define REPORT_SMALL 2
+#define REPORT_LARGE 3
+#define REPORT_WAITING 4
+#define REPORT_WORDS 5
+
+typedef struct {
+  uint8_t destination[16];
+  uint8_t tos;
+  uint8_t ttl;
+  size_t segment;
+} Told;
+
+typedef struct Inbox {
+  uint8_t *memory;
+  struct mmsghdr messages[BUFFERS];
+  struct iovec parts[BUFFERS];
+  Address from[BUFFERS];
+  uint8_t control[BUFFERS][CONTROL_BYTES] __attribute__((aligned(16)));
+  /* Received and not yet delivered: messages from `next` on, of that one the bytes from `at` on. */
+  int count, next;
+  size_t at;
+  Told told;
+  bool coalesced;
+} Inbox;
+
+bool udp_inbox_make(Udp *udp) {
+  Inbox *inbox = calloc(1, sizeof *inbox);
+  udp->inbox = inbox;
+  if (inbox == NULL) return false;
+  inbox->memory = malloc((size_t)BUFFERS * BUFFER_BYTES);
+  return inbox->memory != NULL;
+}
+
+void udp_inbox_free(Udp *udp) {
+  if (udp->inbox) free(udp->inbox->memory);
+  free(udp->inbox);
+}
+
+/* Takes what waits in one socket; false when it is empty by now, or gave an error. */
+static bool fill(Inbox *inbox, int fd, int *error) {
+  int wanted = inbox->coalesced ? COALESCED_BUFFERS : BUFFERS;
+  for (int i = 0; i < wanted; i++) {
+    inbox->parts[i] = (struct iovec){inbox->memory + (size_t)i * BUFFER_BYTES, BUFFER_BYTES};
+    inbox->messages[i].msg_hdr = (struct msghdr){.msg_name = &inbox->from[i],
+                                                 .msg_namelen = sizeof inbox->from[i],
+                                                 .msg_iov = &inbox->parts[i],
+                                                 .msg_iovlen = 1,
+                                                 .msg_control = inbox->control[i],
+                                                 .msg_controllen = CONTROL_BYTES};
+  }
+  int n;
+  do n = recvmmsg(fd, inbox->messages, (unsigned)wanted, MSG_DONTWAIT, NULL);
+  while (n < 0 && errno == EINTR);
+  if (n < 0 && errno != EAGAIN) *error = errno;
+  if (n <= 0) return false;
+  inbox->count = n;
+  inbox->next = 0;
+  inbox->at = 0;
+  inbox->coalesced = false;
+  return n == wanted;
+}
+
+/* What the kernel says about a message; its length is that of one datagram unless UDP_GRO says otherwise. */
+static void read_control(const Udp *udp, struct mmsghdr *message, Told *told) {
+  *told = (Told){.ttl = 64, .segment = message->msg_len};
+  memcpy(told->destination, udp->family == AF_INET ? (const void *)&udp->local.v4.sin_addr : &udp->local.v6.sin6_addr,
+         address_bytes(udp));
+  struct msghdr *header = &message->msg_hdr;
+  for (struct cmsghdr *each = CMSG_FIRSTHDR(header); each; each = CMSG_NXTHDR(header, each)) {
+    int number = 0;
+    size_t bytes = each->cmsg_len - CMSG_LEN(0);
+    memcpy(&number, CMSG_DATA(each), bytes < sizeof number ? bytes : sizeof number);
+    if (each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_PKTINFO) {
+      struct in_pktinfo where;
+      memcpy(&where, CMSG_DATA(each), sizeof where);
+      memcpy(told->destination, &where.ipi_addr, 4);
+    } else if (each->cmsg_level == IPPROTO_IPV6 && each->cmsg_type == IPV6_PKTINFO) {
+      struct in6_pktinfo where;
+      memcpy(&where, CMSG_DATA(each), sizeof where);
+      memcpy(told->destination, &where.ipi6_addr, 16);
+    } else if ((each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_TOS) ||
+               (each->cmsg_level == IPPROTO_IPV6 && each->cmsg_type == IPV6_TCLASS)) {
+      told->tos = (uint8_t)number;
+    } else if ((each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_TTL) ||
+               (each->cmsg_level == IPPROTO_IPV6 && each->cmsg_type == IPV6_HOPLIMIT)) {
+      told->ttl = (uint8_t)number;
+    } else if (each->cmsg_level == SOL_UDP && each->cmsg_type == UDP_GRO && number > 0) {
+      told->segment = (size_t)number;
+    }
+  }
+}
+
+static uint16_t header_checksum(const uint8_t *at) {
+  uint32_t sum = 0;
+  for (int i = 0; i < IPV4_BYTES; i += 2) sum += be16(at + i);
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  return (uint16_t)~sum;
+}
+
+/* Ethernet, IP and UDP headers of a datagram of `length` bytes; returns their length. */
+static size_t write_headers(const Udp *udp, uint8_t *at, const Address *from, const Told *told, size_t length) {
+  /* Locally administered: 02:00:00:00:00:01 to 02:00:00:00:00:02. */
+  static const uint8_t v4_ethernet[ETHERNET_BYTES] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00};
+  static const uint8_t v6_ethernet[ETHERNET_BYTES] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd};
+  uint8_t *ip = at + ETHERNET_BYTES;
+  uint8_t *datagram;
+  uint16_t source;
+  if (udp->family == AF_INET) {
+    memcpy(at, v4_ethernet, ETHERNET_BYTES);
+    ip[0] = 0x45;
+    ip[1] = told->tos;
+    put_be16(ip + 2, (uint32_t)(IPV4_BYTES + UDP_BYTES + length));
+    put_be16(ip + 4, 0);
+    put_be16(ip + 6, DONT_FRAGMENT);
+    ip[8] = told->ttl;
+    ip[9] = IPPROTO_UDP;
+    put_be16(ip + 10, 0);
+    memcpy(ip + 12, &from->v4.sin_addr, 4);
+    memcpy(ip + 16, told->destination, 4);
+    put_be16(ip + 10, header_checksum(ip));
+    datagram = ip + IPV4_BYTES;
+    source = ntohs(from->v4.sin_port);
+  } else {
+    memcpy(at, v6_ethernet, ETHERNET_BYTES);
+    ip[0] = (uint8_t)(0x60 | told->tos >> 4);
+    ip[1] = (uint8_t)(told->tos << 4);
+    put_be16(ip + 2, 0);
+    put_be16(ip + 4, (uint32_t)(UDP_BYTES + length));
+    ip[6] = IPPROTO_UDP;
+    ip[7] = told->ttl;
+    memcpy(ip + 8, &from->v6.sin6_addr, 16);
+    memcpy(ip + 24, told->destination, 16);
+    datagram = ip + IPV6_BYTES;
+    source = ntohs(from->v6.sin6_port);
+  }
+  put_be16(datagram, source);
+  put_be16(datagram + 2, udp->port);
+  put_be16(datagram + 4, (uint32_t)(UDP_BYTES + length));
+  put_be16(datagram + 6, 0);
+  return (size_t)(datagram + UDP_BYTES - at);
+}
+
+/* The sockets to read, the quiet ones left out. */
+static int readable(const Udp *udp, int *fds) {
+  if (udp->group_count == 0 || udp->any) {
+    fds[0] = udp->receiver;
+    return 1;
+  }
+  struct epoll_event events[GROUPS_MAX + 1];
+  int n = epoll_wait(udp->epoll_fd, events, GROUPS_MAX + 1, 0);
+  for (int i = 0; i < n; i++) fds[i] = events[i].data.fd;
+  return n < 0 ? 0 : n;
+}
+
+/*
+ * udpReceiveBurst(fd, arena, slot, off, len, gso, csum, first, max, offer, small, large, smallBytes, largeBytes,
+ *                 report) -> frames
+ *
+ * Fills rows [first, first + frames). `offer` has a slot number and an offset per slot: first `small` slots for frames
+ * of at most smallBytes, then `large` ones; they are taken in order, small ones first. The burst ends when rows or
+ * slots do, and what was received by then is kept for the next call. Report: errno, datagrams thrown away because no
+ * slot could ever hold them, small slots taken, large slots taken, 1 when datagrams wait here and not in the kernel.
+ */
+napi_value udp_receive_burst(napi_env env, napi_callback_info info) {
+  napi_value argv[15];
+  int fd;
+  Udp *udp;
+  Bytes arena;
+  Column slot, off, len, gso, csum, offer, report;
+  int64_t first, max, small, large, small_bytes, large_bytes;
+  if (!args_read(env, info, 15, argv) || !(udp = arg_state(env, argv[0], OWNED_UDP, &fd)) ||
+      !arg_bytes(env, argv[1], "arena", &arena) || !arg_column(env, argv[2], "slot", &slot) ||
+      !arg_column(env, argv[3], "off", &off) || !arg_column(env, argv[4], "len", &len) ||
+      !arg_column(env, argv[5], "gso", &gso) || !arg_column(env, argv[6], "csum", &csum) ||
+      !arg_int(env, argv[7], "first", 0, INT32_MAX, &first) || !arg_int(env, argv[8], "max", 0, INT32_MAX, &max) ||
+      !arg_column(env, argv[9], "offer", &offer) || !arg_int(env, argv[10], "small", 0, INT32_MAX, &small) ||
+      !arg_int(env, argv[11], "large", 0, INT32_MAX, &large) ||
+      !arg_int(env, argv[12], "smallBytes", 64, 1 << 20, &small_bytes) ||
+      !arg_int(env, argv[13], "largeBytes", 64, 1 << 20, &large_bytes) || !arg_column(env, argv[14], "report", &report))
+    return NULL;
+  int64_t end = first + max;
+  if (end > (int64_t)slot.count || end > (int64_t)off.count || end > (int64_t)len.count || end > (int64_t)gso.count ||
+      end > (int64_t)csum.count || (small + large) * OFFER_WORDS > (int64_t)offer.count || report.count < REPORT_WORDS) {
+    throw_range(env, "rows %lld to %lld, their slots or the report are outside the columns", (long long)first,
+                (long long)end);
+    return NULL;
+  }
+
+  Inbox *inbox = udp->inbox;
+  size_t headers = ETHERNET_BYTES + (udp->family == AF_INET ? IPV4_BYTES : IPV6_BYTES) + UDP_BYTES;
+  int64_t row = first, small_used = 0, large_used = 0;
+  int32_t lost = 0;
+  int error = 0;
+  int fds[GROUPS_MAX + 1];
+  int ready = -1, next_ready = 0;
+  while (row < end) {
+    if (inbox->next == inbox->count) {
+      if (ready < 0) ready = readable(udp, fds);
+      if (next_ready == ready) break;
+      if (!fill(inbox, fds[next_ready], &error)) next_ready++;
+      continue;
+    }
+    int i = inbox->next;
+    struct mmsghdr *message = &inbox->messages[i];
+    if (inbox->at == 0) {
+      read_control(udp, message, &inbox->told);
+      if (inbox->told.segment < message->msg_len) inbox->coalesced = true;
+    }
+    size_t length = message->msg_len - inbox->at;
+    if (length > inbox->told.segment) length = inbox->told.segment;
+    int64_t bytes = (int64_t)(headers + length);
+    bool fits_small = bytes <= small_bytes;
+    if (bytes > large_bytes || (message->msg_hdr.msg_flags & MSG_TRUNC)) {
+      lost++;
+    } else {
+      bool take_small = fits_small && small_used < small;
+      if (!take_small && large_used == large) break;
+      int64_t taken = take_small ? small_used++ : small + large_used++;
+      int64_t at = offer.at[taken * OFFER_WORDS + 1];
+      if (!inside(&arena, at, bytes)) {
+        throw_range(env, "offered slot at %lld is outside the arena", (long long)at);
+        return NULL;
+      }
+      uint8_t *frame = arena.at + at;
+      write_headers(udp, frame, &inbox->from[i], &inbox->told, length);
+      memcpy(frame + headers, (uint8_t *)inbox->parts[i].iov_base + inbox->at, length);
+      slot.at[row] = offer.at[taken * OFFER_WORDS];
+      off.at[row] = (int32_t)at;
+      len.at[row] = (int32_t)bytes;
+      gso.at[row] = 0;
+      csum.at[row] = 0;
+      row++;
+    }
+    inbox->at += length;
+    if (inbox->at >= message->msg_len) {
+      inbox->next++;
+      inbox->at = 0;
+    }
+  }
+  report.at[REPORT_ERRNO] = error;
+  report.at[REPORT_FRAMES] = lost;
+  report.at[REPORT_SMALL] = (int32_t)small_used;
+  report.at[REPORT_LARGE] = (int32_t)large_used;
+  report.at[REPORT_WAITING] = inbox->next < inbox->count;
+  return make_int(env, row - first);
+}

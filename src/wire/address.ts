@@ -1,0 +1,29 @@
+/**
+ * IP addresses of either family: 4 or 16 bytes, and the one text form of each (`formatIpv4`, `ipv6Text`).
+ *
+ * For control, where families share their code. The data plane has numbers (ipv4.ts) and offsets (ipv6.ts).
+ */
+import { formatIpv4, parseIpv4 } from './ipv4.ts';
+import { ipv6Text, parseIpv6 } from './ipv6-text.ts';
+
+/** 4 or 16 bytes, or null for text that is no address. */
+export function addressBytes(text: string): Uint8Array | null {
+  const v4 = parseIpv4(text);
+  return v4 === null ? parseIpv6(text) : Uint8Array.of(v4 >>> 24, v4 >>> 16, v4 >>> 8, v4);
+}
+
+export function addressText(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return bytes.length === 4 ? formatIpv4(view.getUint32(0)) : ipv6Text(view, 0);
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+export function sharePrefix(a: Uint8Array, b: Uint8Array, bits: number): boolean {
+  const whole = bits >>> 3;
+  for (let i = 0; i < whole; i++) if (a[i] !== b[i]) return false;
+  const rest = bits & 7;
+  return rest === 0 || (a[whole]! ^ b[whole]!) >>> (8 - rest) === 0;
+}
