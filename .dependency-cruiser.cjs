@@ -8,6 +8,7 @@ const mayImport = {
   dataplane: ['wire', 'tables'],
   protocols: ['wire'],
   pcap: [],
+  filter: ['wire'],
   config: [],
   control: ['config', 'tables', 'protocols', 'dataplane', 'wire'],
   adapters: ['dataplane', 'pcap', 'wire', 'tables'],
@@ -17,7 +18,7 @@ const mayImport = {
   trace: ['runtime', 'api', 'control', 'config', 'dataplane', 'tables', 'wire'],
   api: ['config', 'control', 'metrics', 'dataplane', 'tables', 'wire'],
 };
-const pure = ['wire', 'tables', 'dataplane', 'protocols', 'pcap', 'control'];
+const pure = ['wire', 'tables', 'dataplane', 'protocols', 'pcap', 'filter', 'control'];
 
 module.exports = {
   forbidden: [
