@@ -1,6 +1,6 @@
 /**
  * Builds the addon when the package is installed, and never fails an install: without the addon everything but
- * TAP ports works, so a missing compiler is a message and not an error.
+ * TAP and interface ports works, so a missing compiler is a message and not an error.
  *
  * The headers are those of the running node where its prefix has them, so that nothing is fetched. The addon is
  * N-API: one build serves every Node version, and it is built again only when a source is newer.
@@ -22,7 +22,8 @@ const addon = join(here, 'build', 'Release', 'etherloom.node');
 const force = process.argv.includes('--force');
 const strict = process.argv.includes('--strict');
 
-const CONSEQUENCE = 'TAP ports will not work; everything else does. Build later: node native/install.mjs --force';
+const CONSEQUENCE =
+  'TAP and interface ports will not work; everything else does. Build later: node native/install.mjs --force';
 
 function giveUp(why, log = '') {
   if (log) process.stderr.write(`${log.trimEnd()}\n`);

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 3
+#define ADDON_API 4
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -75,6 +75,14 @@ napi_value tap_close(napi_env env, napi_callback_info info);
 napi_value tap_set_offload(napi_env env, napi_callback_info info);
 napi_value tap_set_persist(napi_env env, napi_callback_info info);
 napi_value tap_state(napi_env env, napi_callback_info info);
+
+/* -- packet.c */
+napi_value packet_open(napi_env env, napi_callback_info info);
+napi_value packet_close(napi_env env, napi_callback_info info);
+napi_value packet_state(napi_env env, napi_callback_info info);
+napi_value packet_missed(napi_env env, napi_callback_info info);
+napi_value packet_read_burst(napi_env env, napi_callback_info info);
+napi_value packet_write_burst(napi_env env, napi_callback_info info);
 
 /* -- interface.c */
 bool interface_exists(const char name[16]);

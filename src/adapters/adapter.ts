@@ -50,7 +50,19 @@ export interface Adapter {
   send(batch: Batch, list: Int32Array, start: number, count: number): number;
   /** Errno of the last failed send, 0 when it only was full. */
   readonly lastError: number;
+  /** What it lost before the switch had it or after, by name: `queueFull`, `framesTooLong`, … */
+  readonly counters?: Readonly<Record<string, number>>;
   close(): void;
+}
+
+/** An adapter whose device has a link, and may vanish: `fd` is -1 from then on, and it has to be opened again. */
+export interface LinkedAdapter extends Adapter {
+  /** Asks for the link state now instead of at the next check; a change is an event in a microtask. */
+  checkLink(): void;
+}
+
+export function isLinked(adapter: Adapter): adapter is LinkedAdapter {
+  return 'checkLink' in adapter;
 }
 
 export interface AdapterContext {

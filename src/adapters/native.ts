@@ -10,20 +10,24 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 3;
+const API = 4;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
 export const TAP_MUST_EXIST = 1 << 2;
 
-export const TAP_DELETED = 0;
-export const TAP_DOWN = 1;
-export const TAP_UP = 2;
+/** Answers of the state calls. */
+export const LINK_DELETED = 0;
+export const LINK_DOWN = 1;
+export const LINK_UP = 2;
+export const LINK_NO_CARRIER = 3;
 
 /** Words of the `report` column of the burst calls. */
 export const REPORT_ERRNO = 0;
 export const REPORT_FRAMES = 1;
-export const REPORT_WORDS = 2;
+/** Packet sockets: length of the frame that waits for a larger slot, else 0. */
+export const REPORT_LONG = 2;
+export const REPORT_WORDS = 3;
 
 export const UDP_GRO = 1 << 0;
 export const UDP_SEGMENT = 1 << 1;
@@ -65,7 +69,7 @@ export interface NativeAddon {
   /** Takes TUN_F_ bits; false when this kernel does not know one of them, then nothing changed. */
   tapSetOffload(fd: number, bits: number): boolean;
   tapSetPersist(fd: number, persist: boolean): void;
-  /** TAP_UP, TAP_DOWN or TAP_DELETED, in whatever network namespace the device is. */
+  /** LINK_UP, LINK_DOWN or LINK_DELETED, in whatever network namespace the device is. */
   tapState(fd: number): number;
   /** Reads to off[row] and fills len, gso, csum of rows [first, first + result). */
   tapReadBurst(
@@ -98,6 +102,43 @@ export interface NativeAddon {
     gso: Int32Array,
     csum: Int32Array,
     vnetHdr: boolean,
+    report: Int32Array,
+  ): number;
+  /** A packet socket on an interface: frames of up to `frameBytes` come through a ring of `slots`; group -1: no fanout. */
+  packetOpen(name: string, frameBytes: number, slots: number, group: number): number;
+  /** Whether it was open. */
+  packetClose(fd: number): boolean;
+  /** LINK_*. */
+  packetState(fd: number): number;
+  /** Frames that found the ring full since it was last asked. */
+  packetMissed(fd: number): number;
+  packetReadBurst(
+    fd: number,
+    arena: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    gso: Int32Array,
+    csum: Int32Array,
+    first: number,
+    max: number,
+    capacity: number,
+    maxBytes: number,
+    report: Int32Array,
+  ): number;
+  packetWriteBurst(
+    fd: number,
+    arena: Uint8Array,
+    list: Int32Array,
+    start: number,
+    count: number,
+    off: Int32Array,
+    len: Int32Array,
+    altHeadOff: Int32Array,
+    altHeadLen: Int32Array,
+    altOff: Int32Array,
+    altLen: Int32Array,
+    gso: Int32Array,
+    csum: Int32Array,
     report: Int32Array,
   ): number;
   ifInfo(name: string): InterfaceInfo | null;

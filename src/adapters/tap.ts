@@ -23,24 +23,25 @@ import {
 } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import {
-  type Adapter,
   type AdapterContext,
   type AdapterEvents,
+  type LinkedAdapter,
   OFFLOAD_CSUM,
   OFFLOAD_TSO4,
   OFFLOAD_TSO6,
   OFFLOAD_USO,
 } from './adapter.ts';
+import { unwatchLink, watchLink } from './link-watch.ts';
 import {
+  LINK_DELETED,
+  LINK_UP,
   type NativeAddon,
   native,
   REPORT_ERRNO,
   REPORT_FRAMES,
   REPORT_WORDS,
-  TAP_DELETED,
   TAP_MULTI_QUEUE,
   TAP_MUST_EXIST,
-  TAP_UP,
   TAP_VNET_HDR,
 } from './native.ts';
 import { tunBits } from './offload-names.ts';
@@ -59,13 +60,11 @@ export interface TapOptions {
   mustExist?: boolean;
 }
 
-export interface TapAdapter extends Adapter {
+export interface TapAdapter extends LinkedAdapter {
   /** The device was made by this adapter. */
   readonly created: boolean;
   /** Frames that were longer than a slot and thrown away on receipt. */
   readonly framesTooLong: number;
-  /** Asks the kernel for the link state now instead of at the next check. */
-  checkLink(): void;
   /** Closes; a device that this adapter made goes with it, persistent or not. */
   discard(): void;
 }
@@ -81,7 +80,6 @@ const FRAME_OVERHEAD = 14 + 8 + 1;
 const QUIET_BURST = 8;
 /** A burst is written out while it is still in the second-level cache; super-frames would flush it sixteen times. */
 const BURST_BYTES = 512 * 1024;
-const LINK_CHECK_MS = 500;
 
 /** Opens (or makes) the device, sets MTU, offloads and link up. Throws errors with `code`, `errno`, `syscall`. */
 export function openTap(options: TapOptions, context: AdapterContext): TapAdapter {
@@ -185,6 +183,10 @@ class Tap implements TapAdapter {
 
   get framesTooLong(): number {
     return this.#framesTooLong;
+  }
+
+  get counters(): { framesTooLong: number } {
+    return { framesTooLong: this.#framesTooLong };
   }
 
   setOffloads(offloads: number): void {
@@ -293,11 +295,11 @@ class Tap implements TapAdapter {
   checkLink(): void {
     if (this.#fd < 0) return;
     const state = this.#addon.tapState(this.#fd);
-    if (state === TAP_DELETED) {
+    if (state === LINK_DELETED) {
       this.#detach();
       this.#tell(false, 'interface deleted');
-    } else if ((state === TAP_UP) !== this.#up) {
-      this.#up = state === TAP_UP;
+    } else if ((state === LINK_UP) !== this.#up) {
+      this.#up = state === LINK_UP;
       this.#tell(this.#up, this.#up ? 'interface up' : 'interface down');
     }
   }
@@ -324,22 +326,4 @@ class Tap implements TapAdapter {
     this.#addon.tapClose(this.#fd);
     this.#fd = -1;
   }
-}
-
-// One timer for all devices of a thread: an idle switch with 64 ports wakes as seldom as one with a single port.
-const watched = new Set<Tap>();
-let timer: NodeJS.Timeout | undefined;
-
-function watchLink(tap: Tap): void {
-  watched.add(tap);
-  timer ??= setInterval(() => {
-    for (const each of watched) each.checkLink();
-  }, LINK_CHECK_MS).unref();
-}
-
-function unwatchLink(tap: Tap): void {
-  watched.delete(tap);
-  if (watched.size > 0) return;
-  clearInterval(timer);
-  timer = undefined;
 }

@@ -32,7 +32,7 @@ export interface UdpOptions {
   queueFrames?: number;
 }
 
-export interface UdpCounters {
+export type UdpCounters = {
   /** Received while the queue was full, and thrown away. */
   queueFull: number;
   /** From a sender that is not the peer. */
@@ -41,7 +41,7 @@ export interface UdpCounters {
   tooLong: number;
   /** Other failures of sending or receiving. */
   errors: number;
-}
+};
 
 export interface UdpAdapter extends Adapter {
   readonly counters: Readonly<UdpCounters>;

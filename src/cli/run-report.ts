@@ -4,6 +4,7 @@
 
 import type { Directory, PortStatus } from '../api/directory.ts';
 import type { LiveEvent } from '../runtime/live.ts';
+import { LINKED_ADAPTERS } from '../runtime/open-port.ts';
 import { vidList } from './vid-list.ts';
 
 /** VLANs named in one line. */
@@ -33,7 +34,7 @@ function portLine(port: Directory['ports'][number], status: PortStatus, vids: st
   if (port.adapter === 'memory') words.push('no device here, its link stays down');
   if (status.created) words.push('created');
   words.push(vids === '' ? port.mode : `${port.mode} ${vids}`);
-  if (port.adapter === 'tap') {
+  if (LINKED_ADAPTERS.includes(port.adapter)) {
     const why = status.offloadsWhy === null ? '' : ` (${status.offloadsWhy})`;
     words.push(`offloads ${status.offloads}${why}`);
   }

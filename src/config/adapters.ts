@@ -8,6 +8,7 @@ import type { AdapterConfig } from './types.ts';
 
 const ADAPTER_KEYS = {
   tap: ['device', 'queues', 'persistent', 'offloads'],
+  'af-packet': ['device', 'fanout', 'offloads'],
   udp: ['local', 'remote'],
   memory: [],
   pcap: ['file'],
@@ -31,6 +32,8 @@ export class AdapterReader {
     switch (port.adapter) {
       case 'tap':
         return this.#tap(name, path, port);
+      case 'af-packet':
+        return this.#packet(name, path, port);
       case 'udp':
         return this.#udp(name, path, port);
       case 'pcap':
@@ -42,24 +45,39 @@ export class AdapterReader {
 
   #refuseForeignKeys(path: Path, port: RawPort): void {
     const own: readonly string[] = ADAPTER_KEYS[port.adapter];
-    for (const [owner, keys] of Object.entries(ADAPTER_KEYS)) {
-      for (const key of keys) {
-        if (port[key] === undefined || own.includes(key)) continue;
-        const takes = own.length === 0 ? 'takes no such keys' : `takes ${own.join(', ')}`;
-        throw this.#error([...path, key], `"${key}" belongs to adapter ${owner}; adapter ${port.adapter} ${takes}`);
-      }
+    for (const key of new Set(Object.values(ADAPTER_KEYS).flat())) {
+      if (port[key] === undefined || own.includes(key)) continue;
+      const owners = Object.entries(ADAPTER_KEYS).filter(([, keys]) => (keys as readonly PortKey[]).includes(key));
+      const named = owners.map(([owner]) => owner).join(' or ');
+      const takes = own.length === 0 ? 'takes no such keys' : `takes ${own.join(', ')}`;
+      throw this.#error([...path, key], `"${key}" belongs to adapter ${named}; adapter ${port.adapter} ${takes}`);
     }
   }
 
   #tap(name: string, path: Path, port: RawPort): AdapterConfig {
-    const { device } = port;
-    if (device === undefined) throw this.#error([...path, 'device'], 'is missing; valid is a name such as tap1');
+    const device = this.#device(name, path, port, 'tap1');
+    const { queues = 1, persistent = false, offloads = 'auto' } = port;
+    return { kind: 'tap', options: { device, queues, persistent, offloads } };
+  }
+
+  #packet(name: string, path: Path, port: RawPort): AdapterConfig {
+    const device = this.#device(name, path, port, 'eth0');
+    const { fanout, offloads = 'auto' } = port;
+    if (offloads === 'on') {
+      const why = 'the sender decides what it leaves undone';
+      throw this.#error([...path, 'offloads'], `"on" is for adapter tap, here ${why}; valid are auto, off`);
+    }
+    return { kind: 'af-packet', options: { device, offloads, ...(fanout === undefined ? {} : { fanout }) } };
+  }
+
+  /** The interface of a port, which no other port may have. */
+  #device(name: string, path: Path, { device }: RawPort, example: string): string {
+    if (device === undefined) throw this.#error([...path, 'device'], `is missing; valid is a name such as ${example}`);
     if (!/^[!-~]{1,15}$/.test(device) || /[/:%]/.test(device) || device === '.' || device === '..') {
       throw this.#error([...path, 'device'], `${show(device)} is not a device name; ${VALID_DEVICE}`);
     }
     this.#take(`device ${device}`, name, [...path, 'device']);
-    const { queues = 1, persistent = false, offloads = 'auto' } = port;
-    return { kind: 'tap', options: { device, queues, persistent, offloads } };
+    return device;
   }
 
   #udp(name: string, path: Path, port: RawPort): AdapterConfig {

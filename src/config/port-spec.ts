@@ -5,6 +5,7 @@
  *     p2=tap:tap2,trunk=10+20-30,native=1,isolated
  *     p3=memory,hybrid,pvid=10,tagged=20,untagged=10
  *     u1=udp:127.0.0.1:5001/127.0.0.1:5002,access=10
+ *     e1=af-packet:eth1,access=10
  *     c1=tap:tap3,dot1q-tunnel=100,cvids=100+200-210
  *
  * Every port key of the file works here; `access`, `trunk`, `hybrid` and `dot1q-tunnel` are short for `mode` and its
@@ -23,6 +24,7 @@ const NUMBERS: readonly string[] = [
   'native',
   'pvid',
   'queues',
+  'fanout',
   'mtu',
   'splitHorizonGroup',
   'fdbMaxEntries',
@@ -92,7 +94,7 @@ function readLine(spec: string): Line {
   return line;
 }
 
-/** `tap:DEVICE`, `udp:LOCAL/REMOTE`, `pcap:FILE`, `memory`. */
+/** `tap:DEVICE`, `af-packet:DEVICE`, `udp:LOCAL/REMOTE`, `pcap:FILE`, `memory`. */
 function readAdapter(line: Line, head: string): void {
   const colon = head.indexOf(':');
   const adapter = colon === -1 ? head : head.slice(0, colon);

@@ -6,21 +6,26 @@ import type { z } from 'zod';
 import { boolean, choice, integer, map, name, pvid, text, vid, vlanSet } from './leaf.ts';
 import { fdbLimit } from './schema-bridge.ts';
 
-export const ADAPTERS = ['tap', 'udp', 'memory', 'pcap'] as const;
+export const ADAPTERS = ['tap', 'af-packet', 'udp', 'memory', 'pcap'] as const;
 export const MODES = ['access', 'trunk', 'hybrid', 'dot1q-tunnel'] as const;
 
 const adapterShape = {
   adapter: choice(ADAPTERS, 'an adapter').describe(
-    'What moves the bytes: a TAP device, a UDP socket, memory, captures.',
+    'What moves the bytes: a TAP device, an interface that exists already, a UDP socket, memory, captures.',
   ),
-  device: text('a device name', 'valid is the name of a TAP device such as tap1')
+  device: text('a device name', 'valid is the name of a device such as tap1')
     .optional()
-    .describe('tap: name of the device, at most 15 characters, created if it does not exist.'),
+    .describe('Name of the device, at most 15 characters; tap: created if it does not exist.'),
+  fanout: integer(0, 65_535, 'a fanout group')
+    .optional()
+    .describe(
+      'af-packet: group of packet sockets that share the frames of the interface by flow. Default: all frames come here.',
+    ),
   queues: integer(1, 8, 'a number of queues').optional().describe('tap: queues of the device. Default: 1.'),
   persistent: boolean().optional().describe('tap: the device outlives the switch. Default: false.'),
   offloads: choice(['auto', 'on', 'off'], 'an offload setting')
     .optional()
-    .describe('tap: checksum and segmentation offload with the kernel. Default: auto.'),
+    .describe('tap, af-packet: checksum and segmentation offload with the kernel. Default: auto.'),
   local: text('an address', 'valid is HOST:PORT or [IPV6]:PORT')
     .optional()
     .describe('udp: HOST:PORT or [IPV6]:PORT to receive on; one frame per datagram.'),

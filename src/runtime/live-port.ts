@@ -2,10 +2,9 @@
  * One port of a running switch: its adapter while it has one, and what the world is told about it.
  */
 
-import type { Adapter, AdapterEvents } from '../adapters/adapter.ts';
+import { type Adapter, type AdapterEvents, isLinked, type LinkedAdapter } from '../adapters/adapter.ts';
 import { offloadNames } from '../adapters/offload-names.ts';
 import type { TapAdapter } from '../adapters/tap.ts';
-import type { UdpAdapter } from '../adapters/udp.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortConfig } from '../config/types.ts';
 import type { Arena } from '../dataplane/arena.ts';
@@ -35,6 +34,11 @@ export class LivePort {
     return this.adapter?.kind === 'tap' ? (this.adapter as TapAdapter) : null;
   }
 
+  /** The adapter, where its device has a link of its own. */
+  get linked(): LinkedAdapter | null {
+    return this.adapter !== null && isLinked(this.adapter) ? this.adapter : null;
+  }
+
   status(): PortStatus {
     const { options } = this.config.adapter;
     return {
@@ -44,14 +48,8 @@ export class LivePort {
       created: this.tap?.created ?? false,
       offloads: offloadNames(this.adapter?.offloads ?? 0),
       offloadsWhy: this.offloadsWhy,
-      adapterCounters: this.#adapterCounters(),
+      adapterCounters: { ...this.adapter?.counters },
     };
-  }
-
-  #adapterCounters(): Record<string, number> {
-    const { adapter } = this;
-    if (adapter?.kind === 'udp') return { ...(adapter as UdpAdapter).counters };
-    return this.tap === null ? {} : { framesTooLong: this.tap.framesTooLong };
   }
 }
 

@@ -1,13 +1,13 @@
 /**
  * A switch on real devices: the core, its adapters, the poll loop and the clock, on one thread.
  *
- * All ports open, or none stays open. After that no device can stop the switch: a TAP that is deleted takes its
+ * All ports open, or none stays open. After that no device can stop the switch: an interface that is deleted takes its
  * port down, which forgets what it learned there. It is not made again (who deleted it wanted it gone); as soon as
  * a device of that name exists, the port attaches to it, within a second.
  */
 
 import { randomBytes } from 'node:crypto';
-import type { AdapterContext } from '../adapters/adapter.ts';
+import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortConfig, SwitchConfig } from '../config/types.ts';
 import { fdbEvents } from '../control/fdb-control.ts';
@@ -16,7 +16,7 @@ import { monotonicMs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
 import { EarlyEvents, FinishingAdapter, LivePort } from './live-port.ts';
 import { decideOffloads } from './offload-policy.ts';
-import { isAbsence, LIVE_ADAPTERS, openFailure, openPort } from './open-port.ts';
+import { isAbsence, LINKED_ADAPTERS, LIVE_ADAPTERS, openFailure, openPort } from './open-port.ts';
 import { PollLoop } from './poll-loop.ts';
 
 const TICK_MS = 1000;
@@ -123,8 +123,8 @@ export class LiveSwitch {
       return;
     }
     port.adapter = adapter;
-    // A TAP tells its link by an event; a datagram socket has none to lose.
-    const hasNoLink = adapter.kind !== 'tap';
+    // An interface tells its link by an event; a datagram socket has none to lose.
+    const hasNoLink = !isLinked(adapter);
     if (hasNoLink) port.linkReason = 'socket open';
     this.core.attach(port.name, new FinishingAdapter(adapter, this.core.dp.arena), hasNoLink);
     port.events = events;
@@ -143,7 +143,7 @@ export class LiveSwitch {
   #poll(index: number, max: number): number {
     const port = this.#byIndex[index];
     if (port === undefined) return 0;
-    if ((this.core.dp.ports.flags[index] & PORT_UP) === 0 && port.tap !== null && port.linkAsked !== 'answered') {
+    if ((this.core.dp.ports.flags[index] & PORT_UP) === 0 && port.linked !== null && port.linkAsked !== 'answered') {
       this.#askLink(port);
       return 0;
     }
@@ -157,7 +157,7 @@ export class LiveSwitch {
   #askLink(port: LivePort): void {
     if (port.linkAsked !== 'no') return;
     port.linkAsked = 'waiting';
-    port.tap?.checkLink();
+    port.linked?.checkLink();
     queueMicrotask(() => {
       if (port.linkAsked === 'waiting') port.linkAsked = 'answered';
     });
@@ -169,7 +169,7 @@ export class LiveSwitch {
     port.linkAsked = 'no';
     port.linkReason = reason;
     this.#hooks.event({ event: 'link', port: port.name, up, reason });
-    if (port.tap !== null && port.tap.fd < 0) this.#lose(port);
+    if (port.linked !== null && port.linked.fd < 0) this.#lose(port);
     this.#hooks.statusChanged();
   }
 
@@ -212,7 +212,7 @@ export class LiveSwitch {
     this.#drainFdbEvents();
     for (const port of this.#ports) {
       port.linkAsked = 'no';
-      if (port.adapter === null && port.config.adapter.kind === 'tap') void this.#reattach(port);
+      if (port.adapter === null && LINKED_ADAPTERS.includes(port.config.adapter.kind)) void this.#reattach(port);
     }
     this.#tellStatuses();
   }
@@ -266,5 +266,5 @@ export function unsuited(ports: readonly PortConfig[]): string | null {
   const port = ports.find(({ adapter }) => adapter.kind !== 'memory' && !LIVE_ADAPTERS.includes(adapter.kind));
   return port === undefined
     ? null
-    : `ports.${port.name}.adapter: "${port.adapter.kind}" is not for a running switch; valid are tap, udp, memory (captures go through etherloom replay)`;
+    : `ports.${port.name}.adapter: "${port.adapter.kind}" is not for a running switch; valid are ${[...LIVE_ADAPTERS, 'memory'].join(', ')} (captures go through etherloom replay)`;
 }

@@ -4,12 +4,15 @@
 
 import { constants } from 'node:os';
 import type { Adapter, AdapterContext } from '../adapters/adapter.ts';
+import { openPacket } from '../adapters/af-packet.ts';
 import { openTap } from '../adapters/tap.ts';
 import { openUdp } from '../adapters/udp.ts';
 import type { AdapterConfig, PortConfig } from '../config/types.ts';
 
 /** Adapters that a running switch opens; a `memory` port stays without a device there. */
-export const LIVE_ADAPTERS: readonly string[] = ['tap', 'udp'];
+export const LIVE_ADAPTERS: readonly string[] = ['tap', 'af-packet', 'udp'];
+/** Those of them on an interface that may vanish and come back. */
+export const LINKED_ADAPTERS: readonly string[] = ['tap', 'af-packet'];
 
 /** `tap tap1`, `udp 127.0.0.1:5001`. */
 export function deviceText({ kind, options }: AdapterConfig): string {
@@ -30,6 +33,17 @@ export async function openPort(port: PortConfig, context: AdapterContext, mustEx
         queues: Number(options.queues),
         persistent: options.persistent === true,
         mustExist,
+      },
+      context,
+    );
+  }
+  if (kind === 'af-packet') {
+    return openPacket(
+      {
+        device: String(options.device),
+        mtu,
+        offloads: options.offloads as 'auto' | 'off',
+        fanout: options.fanout === undefined ? null : Number(options.fanout),
       },
       context,
     );

@@ -66,6 +66,10 @@ export interface Lab {
   device(label: string): string;
   /** Makes a TAP as `ip tuntap add` does, outside every namespace; its name is one of `device`. */
   makeTap(device: string): void;
+  /** Makes two devices that are joined by a cable, the first set up; names of `device`. */
+  makeVeth(device: string, peer: string): void;
+  /** Runs a command outside every namespace; throws with its output when it fails. Returns stdout. */
+  run(command: string, ...args: string[]): string;
   /** Deletes a device outside every namespace. */
   removeDevice(device: string): void;
   /** Deletes a namespace, and with it what is inside. */
@@ -203,6 +207,13 @@ export function createLab(): Lab {
     makeTap(device) {
       must(ip('tuntap', 'add', 'dev', device, 'mode', 'tap'), `making ${device}`);
     },
+    makeVeth(device, peer) {
+      must(ip('link', 'add', device, 'type', 'veth', 'peer', 'name', peer), `making ${device}`);
+      // Without this the device would speak by itself (MLD, router solicitation).
+      runSync('sysctl', ['-qw', `net.ipv6.conf.${device}.disable_ipv6=1`]);
+      must(ip('link', 'set', device, 'up'), `setting ${device} up`);
+    },
+    run: (command, ...args) => must(runSync(command, args), `${command} ${args.join(' ')}`),
     removeDevice(device) {
       must(ip('link', 'del', device), `deleting ${device}`);
     },

@@ -36,14 +36,22 @@ const trap = {
 };
 
 let tap = -1;
+let packet = -1;
 let poller = -1;
 let udp = -1;
-const openTap = () => {
+const device = `elh${process.pid.toString(36)}`;
+const openDevice = () => {
   try {
-    tap = addon.tapOpen(`elh${process.pid.toString(36)}`, pick([0, 1])).fd;
+    tap = addon.tapOpen(device, pick([0, 1])).fd;
+    packet = addon.packetOpen(device, 1522, 64, -1);
+    addon.ifSetUp(device, true); // the host's own frames then meet the reads
   } catch {
-    tap = 0; // not allowed here: the checks in front of the system calls are still met
+    tap = packet = 0; // not allowed here: the checks in front of the system calls are still met
   }
+};
+const closeDevice = () => {
+  if (packet > 0) addon.packetClose(packet);
+  if (tap > 0) addon.tapClose(tap);
 };
 const loopback = Uint8Array.of(127, 0, 0, 1);
 const openUdp = () => {
@@ -106,23 +114,30 @@ const anything = () =>
     detached(Int32Array),
     detached(Uint8Array),
     tap,
+    packet,
     poller,
     udp,
   ]); // prettier-ignore
 
 const fd = () => tap;
+const packetFd = () => packet;
 const id = () => poller;
 const udpFd = () => udp;
 const address = () => pick([loopback, loopback, new Uint8Array(16), Uint8Array.of(224, 0, 0, 251), new Uint8Array(5)]);
 /** An outer frame to a port that nobody listens on, and one that is none. */
 const outer = new Uint8Array(4096);
 outer.set(Buffer.from('020000000001020000000002080045000040000040004011aaaa7f0000017f000001c350000100220000', 'hex'));
-const name = () => pick(['el-none', '', 'x'.repeat(15), 'x'.repeat(16), 'a b', '..', '%d', 'ä'.repeat(8)]);
+const name = () => pick([device, 'el-none', '', 'x'.repeat(15), 'x'.repeat(16), 'a b', '..', '%d', 'ä'.repeat(8)]);
 const bytes = () => pick([shared, new Uint8Array(4096), new Uint8Array(10), detached(Uint8Array)]);
 const column = () => pick([new Int32Array(64), new Int32Array(64), wild, large, odd, shrunk, detached(Int32Array)]);
 const count = () => pick([0, 1, 8, 63, 64, 65, 2 ** 31 - 1, -1]);
 const flag = () => pick([true, false]);
-const report = () => pick([new Int32Array(2), new Int32Array(2), new Int32Array(1), odd]);
+const report = () => pick([new Int32Array(3), new Int32Array(3), new Int32Array(1), odd]);
+
+const group = () => pick([-2, -1, 0, 7, 65_535, 65_536]);
+const [capacity, maxBytes] = [() => pick([63, 64, 1920, 2 ** 30]), () => pick([0, 1, 1e5])];
+const incoming = [bytes, column, column, column, column, count, count, capacity, maxBytes];
+const outgoing = [bytes, column, count, count, ...new Array(8).fill(column)];
 
 const udpReport = () => pick([new Int32Array(5), new Int32Array(5), new Int32Array(4), odd]);
 const frames = () => pick([outer, outer, shared, detached(Uint8Array)]);
@@ -135,37 +150,14 @@ const shapes = {
   tapSetOffload: [fd, () => pick([0, 1, 7, 0x67, 0xffff, 0x10000])],
   tapSetPersist: [fd, () => pick([false, 1])],
   tapState: [fd],
-  tapReadBurst: [
-    fd,
-    bytes,
-    column,
-    column,
-    column,
-    column,
-    count,
-    count,
-    () => pick([63, 64, 1920, 2 ** 30]),
-    () => pick([0, 1, 1e5]),
-    flag,
-    report,
-  ],
-  tapWriteBurst: [
-    fd,
-    bytes,
-    column,
-    count,
-    count,
-    column,
-    column,
-    column,
-    column,
-    column,
-    column,
-    column,
-    column,
-    flag,
-    report,
-  ],
+  tapReadBurst: [fd, ...incoming, flag, report],
+  tapWriteBurst: [fd, ...outgoing, flag, report],
+  packetOpen: [name, () => pick([63, 64, 1522, 9022, 32_768, 32_769]), () => pick([1, 2, 64, 16_384, 16_385]), group],
+  packetClose: [packetFd],
+  packetState: [packetFd],
+  packetMissed: [packetFd],
+  packetReadBurst: [packetFd, ...incoming, report],
+  packetWriteBurst: [packetFd, ...outgoing, report],
   ifInfo: [name],
   ifSetMtu: [name, () => pick([0, 68, 1500, 65_535, 65_536])],
   ifSetUp: [name, flag],
@@ -219,10 +211,10 @@ let returned = 0;
 let threw = 0;
 for (let n = 0; n < Number(calls); n++) {
   if (n % 200 === 0) {
-    if (tap > 0) addon.tapClose(tap);
+    closeDevice();
     if (poller > 0) addon.pollerClose(poller);
     if (udp > 0) addon.udpClose(udp);
-    openTap();
+    openDevice();
     openUdp();
     openPoller();
   }
@@ -236,6 +228,7 @@ for (let n = 0; n < Number(calls); n++) {
     returned++;
     if (key === 'tapOpen' && result.fd !== tap) addon.tapClose(result.fd);
     if (key === 'udpOpen') addon.udpClose(result);
+    if (key === 'packetOpen') addon.packetClose(result);
     if (key === 'pollerCreate') addon.pollerClose(result);
   } catch (error) {
     threw++;
@@ -243,7 +236,7 @@ for (let n = 0; n < Number(calls); n++) {
     if (!expected) throw error;
   }
 }
-if (tap > 0) addon.tapClose(tap);
+closeDevice();
 if (poller > 0) addon.pollerClose(poller);
 if (udp > 0) addon.udpClose(udp);
-console.log(JSON.stringify({ returned, threw, tap: tap > 0 }));
+console.log(JSON.stringify({ returned, threw, tap: tap > 0, packet: packet > 0 }));

@@ -255,6 +255,11 @@ describe('adapters', () => {
       'adapter: tap, device: vm0, queues: 8, persistent: true, offloads: "off"',
       { kind: 'tap', options: { device: 'vm0', queues: 8, persistent: true, offloads: 'off' } },
     ],
+    ['adapter: af-packet, device: eth0', { kind: 'af-packet', options: { device: 'eth0', offloads: 'auto' } }],
+    [
+      'adapter: af-packet, device: eth0, fanout: 7, offloads: "off"',
+      { kind: 'af-packet', options: { device: 'eth0', offloads: 'off', fanout: 7 } },
+    ],
     [
       "adapter: udp, local: '[fe80::1%eth0]:1', remote: '[::ffff:10.0.0.1]:65535'",
       { kind: 'udp', options: { local: '[fe80::1%eth0]:1', remote: '[::ffff:10.0.0.1]:65535' } },
