@@ -18,7 +18,7 @@ import type { SwitchConfig } from '../config/types.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { ForwardingThread, StartError } from '../runtime/forwarding-thread.ts';
 import { unsuited } from '../runtime/live.ts';
-import { answerTrace } from '../trace/question.ts';
+import { answerQuestion } from '../trace/answer.ts';
 import { readText } from './read-text.ts';
 import { eventLine, summary } from './run-report.ts';
 
@@ -146,11 +146,10 @@ class Run {
         crashed: (why) => void this.#crash(why),
       });
       await this.#thread.ready;
-      this.#server = await openControlSocket(this.#socketPath, this.#config.name, (topic, query) =>
-        topic === 'trace'
-          ? answerTrace(this.#thread!.state, query, monotonicMs())
-          : answer(this.#thread!.state, topic, query, monotonicMs()),
-      );
+      this.#server = await openControlSocket(this.#socketPath, this.#config.name, (topic, query) => {
+        const running = { readable: this.#thread!.state, config: this.#config, nowMs: monotonicMs() };
+        return answerQuestion(running, topic, query) ?? answer(running.readable, topic, query, running.nowMs);
+      });
       if (this.#stopping) await closeControlSocket(this.#server);
       else this.#announce();
       return await this.#finished;

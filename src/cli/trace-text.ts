@@ -1,8 +1,9 @@
 /**
- * A trace for people: the frame, a line per stage, a line per port, and what comes out.
+ * A trace for people: the frame, a line per stage, a line per port, and what comes out; and an explanation.
  */
 
 import { oneLine } from '../config/error.ts';
+import type { Explanation, Fix } from '../trace/explain.ts';
 import type { Trace, TraceOutput, TraceStage } from '../trace/types.ts';
 
 /** Ports that do not send, named one by one; a flood in a large switch has hundreds. */
@@ -18,6 +19,21 @@ export function traceText(trace: Trace): string {
   lines.push('', verdictText(trace));
   for (const output of outputs) lines.push(...outputLines(output));
   return `${lines.map(oneLine).join('\n')}\n`;
+}
+
+/** The stages of now, then what would have to be different. */
+export function explanationText({ trace, to, arrives, text, fix, alternatives }: Explanation): string {
+  const { port, frame, stages } = trace;
+  const lines = [`${port} receives  ${frame.text}`, '', ...stages.flatMap(stageLines), ''];
+  if (!arrives) lines.push(trace.reason === null ? `it does not reach ${to ?? 'any port'}` : verdictText(trace), '');
+  lines.push(text);
+  if (fix !== null) lines.push(...changeLines(fix));
+  for (const other of alternatives) lines.push('', `or ${other.text}`, ...changeLines(other));
+  return `${lines.map(oneLine).join('\n')}\n`;
+}
+
+function changeLines({ changes }: Fix): string[] {
+  return changes.map(({ path, value }) => `    ${value === null ? `without ${path}` : `${path}: ${value}`}`);
 }
 
 function stageLines({ stage, text, reason, ports = [] }: TraceStage): string[] {

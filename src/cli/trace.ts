@@ -1,24 +1,28 @@
 /**
- * `etherloom trace`: the way that a frame would take, in the tables of a running switch or of a configuration.
+ * `etherloom trace` and `etherloom explain`: the way that a frame would take, in the tables of a running switch or of
+ * a configuration, and what would have to be different for it to arrive.
  *
  * Nothing is sent and nothing learned: the frame runs through the real stages on a copy.
  */
 
 import { openFileSource } from '../adapters/file-source.ts';
-import { AskError, ask as askSwitch, notASwitch } from '../api/control-client.ts';
+import { AskError, ask, notASwitch } from '../api/control-client.ts';
 import { oneLine } from '../config/error.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
+import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
 import { CaptureError, CaptureReader } from '../pcap/reader.ts';
+import { explainConfig, traceIn } from '../trace/answer.ts';
 import { TraceError } from '../trace/error.ts';
-import { ask, type Question, queryOf, readLearned } from '../trace/question.ts';
+import type { Explanation } from '../trace/explain.ts';
+import { type Question, queryOf, readLearned } from '../trace/question.ts';
 import { readFields, readHex } from '../trace/read-frame.ts';
 import type { Trace } from '../trace/types.ts';
 import { worldOf } from '../trace/world.ts';
 import { openMessage } from './dissect.ts';
 import { readText } from './read-text.ts';
 import { socketOf } from './show.ts';
-import { traceText } from './trace-text.ts';
+import { explanationText, traceText } from './trace-text.ts';
 
 export interface TraceOptions {
   /** Where the frame arrives. */
@@ -36,6 +40,11 @@ export interface TraceOptions {
   json: boolean;
 }
 
+export interface ExplainOptions extends TraceOptions {
+  /** Port that it should leave by; any when left out. */
+  to?: string | undefined;
+}
+
 export interface TraceIo {
   out: NodeJS.WritableStream;
   err: NodeJS.WritableStream;
@@ -46,9 +55,36 @@ const FAILED = 1;
 const BAD_USAGE = 2;
 const LINKTYPE_ETHERNET = 1;
 
-export async function trace(
-  options: TraceOptions,
+export function trace(options: TraceOptions, io?: TraceIo): Promise<number> {
+  return answerTo(options, io, {
+    topic: 'trace',
+    isAnswer: (body) => Array.isArray((body as Partial<Trace> | null)?.stages),
+    ofConfig: (config, question) => traceIn(worldOf(config), question),
+    text: traceText,
+  });
+}
+
+export function explain(options: ExplainOptions, io?: TraceIo): Promise<number> {
+  return answerTo(options, io, {
+    topic: 'explain',
+    isAnswer: (body) => Array.isArray((body as Partial<Explanation> | null)?.trace?.stages),
+    ofConfig: explainConfig,
+    text: explanationText,
+  });
+}
+
+/** What the two commands do differently. */
+interface Topic<T> {
+  topic: string;
+  isAnswer: (body: unknown) => boolean;
+  ofConfig: (config: SwitchConfig, question: Question) => T;
+  text: (answer: T) => string;
+}
+
+async function answerTo<T>(
+  options: ExplainOptions,
   io: TraceIo = { out: process.stdout, err: process.stderr },
+  topic: Topic<T>,
 ): Promise<number> {
   io.out.on('error', () => {}); // a reader that goes away (`| head`) is no failure
   const fail = (message: string, status: number) => {
@@ -56,9 +92,8 @@ export async function trace(
     return status;
   };
   try {
-    const question = readQuestion(options);
-    const found = await answerOf(options, question);
-    const text = options.json ? `${JSON.stringify(found, null, 2)}\n` : traceText(found);
+    const found = await answerOf(options, readQuestion(options), topic);
+    const text = options.json ? `${JSON.stringify(found, null, 2)}\n` : topic.text(found);
     await new Promise<void>((resolve) => io.out.write(text, () => resolve()));
     return OK;
   } catch (error) {
@@ -71,30 +106,30 @@ export async function trace(
 }
 
 /** The question of the command line; throws TraceError. */
-export function readQuestion({ port, frame, pcap, eth, learned }: TraceOptions): Question {
+function readQuestion({ port, frame, pcap, eth, learned, to }: ExplainOptions): Question {
   const given = Object.entries({ frame, pcap, eth }).filter(([, value]) => value !== undefined);
   if (given.length !== 1) {
     const names = given.map(([name]) => `--${name}`).join(' and ') || 'none';
     throw new TraceError(`${names} given; valid is one of --frame HEX, --pcap FILE#N, --eth FIELDS`);
   }
-  const preload = learned.map((each) => place(`--learned`, () => readLearned(each)));
-  if (pcap !== undefined) return { port, learned: preload, ...readRecord(pcap) };
+  const rest = { port, to, learned: learned.map((each) => place('--learned', () => readLearned(each))) };
+  if (pcap !== undefined) return { ...rest, ...readRecord(pcap) };
   const bytes = frame === undefined ? place('--eth', () => readFields(eth!)) : place('--frame', () => readHex(frame));
-  return { port, learned: preload, bytes };
+  return { ...rest, bytes };
 }
 
-async function answerOf(options: TraceOptions, question: Question): Promise<Trace> {
+async function answerOf<T>(options: TraceOptions, question: Question, topic: Topic<T>): Promise<T> {
   const { config } = options;
   if (config !== undefined) {
     if (options.socket !== undefined || options.name !== undefined) {
       throw new TraceError('-c or --socket and --name, not both');
     }
-    return ask(worldOf(loadConfig(textOf(config), config)), question);
+    return topic.ofConfig(loadConfig(textOf(config), config), question);
   }
   const socket = await socketOf(options);
-  const body = await askSwitch(socket, 'trace', queryOf(question));
-  if (!Array.isArray((body as { stages?: unknown } | null)?.stages)) throw notASwitch(socket);
-  return body as Trace;
+  const body = await ask(socket, topic.topic, queryOf(question));
+  if (!topic.isAnswer(body)) throw notASwitch(socket);
+  return body as T;
 }
 
 /** The N-th record of FILE#N, counted as `dissect` does; the first without a number. */

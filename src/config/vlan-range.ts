@@ -66,6 +66,17 @@ function markRange(seen: Uint8Array, low: number, high: number, text: string): s
   return null;
 }
 
+/** Ascending VIDs as a set is written: `10,20-30`. */
+export function compressVlans(vids: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < vids.length; i++) {
+    const first = vids[i]!;
+    while (vids[i + 1] === vids[i]! + 1) i++;
+    parts.push(first === vids[i] ? `${first}` : `${first}-${vids[i]}`);
+  }
+  return parts.join(',');
+}
+
 export function isVid(value: number): boolean {
   return Number.isInteger(value) && value >= MIN_VID && value <= MAX_VID;
 }

@@ -1,14 +1,10 @@
 /**
- * A trace as it is asked for, on the command line and over the control socket: names and text in, a trace out.
+ * A trace or an explanation as it is asked for, on the command line and over the control socket: names and text.
  */
 
-import type { Answer } from '../api/control-socket.ts';
-import type { ReadableSwitch } from '../api/reader.ts';
 import { TraceError } from './error.ts';
 import { readHex } from './read-frame.ts';
-import { trace } from './trace.ts';
-import type { Trace } from './types.ts';
-import { copyWorld, type Learned, learnBefore, type World } from './world.ts';
+import type { Learned } from './world.ts';
 
 export interface Question {
   port: string;
@@ -17,11 +13,8 @@ export interface Question {
   wireLength?: number | undefined;
   /** What the switch is to know before. */
   learned: readonly Learned[];
-}
-
-export function ask(world: World, { port, bytes, wireLength, learned }: Question): Trace {
-  for (const each of learned) learnBefore(world, each);
-  return trace(world, { port, bytes, wireLength });
+  /** explain: the port that it should leave by. */
+  to?: string | undefined;
 }
 
 const MAX_LEARNED = 256;
@@ -39,24 +32,26 @@ export function learnedText({ mac, port, vid }: Learned): string {
 }
 
 /** The query of a question, and the question of a query. */
-export function queryOf({ port, bytes, wireLength, learned }: Question): Record<string, string> {
+export function queryOf({ port, bytes, wireLength, learned, to }: Question): Record<string, string> {
   return {
     port,
     frame: Buffer.from(bytes).toString('hex'),
     ...(wireLength === undefined ? {} : { length: String(wireLength) }),
     ...(learned.length === 0 ? {} : { learned: learned.map(learnedText).join(',') }),
+    ...(to === undefined ? {} : { to }),
   };
 }
 
 export function questionOf(query: URLSearchParams): Question {
-  const known = ['port', 'frame', 'length', 'learned'];
+  const known = ['port', 'frame', 'length', 'learned', 'to'];
   for (const key of query.keys()) {
-    if (!known.includes(key)) throw new TraceError(`trace has no parameter "${key.slice(0, 40)}"`);
+    if (!known.includes(key)) throw new TraceError(`there is no parameter "${key.slice(0, 40)}"`);
   }
   const port = query.get('port');
   const frame = query.get('frame');
-  if (port === null || frame === null) throw new TraceError('trace needs port and frame');
+  if (port === null || frame === null) throw new TraceError('port and frame are needed');
   const length = query.get('length');
+  const to = query.get('to');
   if (length !== null && !/^\d{1,9}$/.test(length)) throw new TraceError('length is not a number');
   const learned = (query.get('learned') ?? '').split(',').filter((each) => each !== '');
   if (learned.length > MAX_LEARNED) throw new TraceError(`learned has more than ${MAX_LEARNED} addresses`);
@@ -65,16 +60,6 @@ export function questionOf(query: URLSearchParams): Question {
     bytes: readHex(frame),
     ...(length === null ? {} : { wireLength: Number(length) }),
     learned: learned.map(readLearned),
+    ...(to === null ? {} : { to }),
   };
-}
-
-/** GET /trace of a running switch. */
-export function answerTrace(readable: ReadableSwitch, query: URLSearchParams, nowMs: number): Answer {
-  try {
-    const question = questionOf(query);
-    return { status: 200, body: { switch: readable.directory.name, ...ask(copyWorld(readable, nowMs), question) } };
-  } catch (error) {
-    if (error instanceof TraceError) return { status: 400, body: { error: error.message } };
-    throw error;
-  }
 }

@@ -48,17 +48,19 @@ export interface EntryView {
 /** One frame at a time, of whatever size. */
 const ARENA: ArenaSize = { smallSlots: 2, largeSlots: 1 };
 
-/** The switch of a configuration, every link up. Throws ControlError where it does not fit the tables. */
-export function worldOf(config: SwitchConfig): World {
+/** The switch of a configuration, with every link up but those of `down`. Throws ControlError where it does not fit the tables. */
+export function worldOf(config: SwitchConfig, down: readonly string[] = []): World {
   const core = new SwitchCore({
     ...sizeFor(config),
+    // It will not grow.
+    fids: config.bridges.reduce((sum, bridge) => sum + bridge.vlans.length + 1, 2),
     ...ARENA,
     arenaMemory: new ArrayBuffer(arenaBytes(ARENA)),
     batch: 1,
     nowMs: () => 0,
   });
   configure(core, config);
-  for (const { name } of config.ports) core.control.setLink(name, true);
+  for (const { name } of config.ports) if (!down.includes(name)) core.control.setLink(name, true);
   return { dp: core.dp, directory: directoryOf(core.control, config), nowMs: 0 };
 }
 

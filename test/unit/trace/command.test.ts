@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeControlSocket, openControlSocket } from '../../../src/api/control-socket.ts';
-import { type TraceOptions, trace } from '../../../src/cli/trace.ts';
+import { type ExplainOptions, explain, type TraceOptions, trace } from '../../../src/cli/trace.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
 import { directoryOf } from '../../../src/runtime/directory-of.ts';
-import { answerTrace } from '../../../src/trace/question.ts';
+import { answerQuestion } from '../../../src/trace/answer.ts';
 import { learnBefore } from '../../../src/trace/world.ts';
 
 const SWITCH = `
@@ -32,7 +32,10 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(options: Partial<TraceOptions>): Promise<{ status: number; out: string; err: string }> {
+async function run(
+  options: Partial<ExplainOptions>,
+  command = trace,
+): Promise<{ status: number; out: string; err: string }> {
   const text = { out: '', err: '' };
   const sink = (name: 'out' | 'err') =>
     new Writable({
@@ -42,7 +45,7 @@ async function run(options: Partial<TraceOptions>): Promise<{ status: number; ou
       },
     });
   const io = { out: sink('out'), err: sink('err') };
-  const status = await trace({ port: 'a', learned: [], json: false, ...options }, io);
+  const status = await command({ port: 'a', learned: [], json: false, ...options }, io);
   return { status, ...text };
 }
 
@@ -70,13 +73,53 @@ describe('etherloom trace', () => {
     learnBefore({ dp: core.dp, directory, nowMs: 0 }, { mac: '02:00:00:00:00:02', port: 'c' });
     const readable = { tables: core.dp, epoch: core.epoch, directory, statuses: [] };
     const socket = join(folder, 's.sock');
-    const server = await openControlSocket(socket, 'x', (_topic, query) => answerTrace(readable, query, 0));
+    const server = await openControlSocket(
+      socket,
+      'x',
+      (topic, query) => answerQuestion({ readable, config: loaded, nowMs: 0 }, topic, query)!,
+    );
     try {
       const { status, out } = await run({ socket, eth: 'dst=02:00:00:00:00:02' });
       expect([status, out.includes('delivered to c\n')]).toEqual([0, true]);
       expect(core.dp.fdb.portCount[0]).toBe(0);
       const bad = await run({ socket, port: 'x', eth: 'len=60' });
       expect(bad).toEqual({ status: 2, out: '', err: 'etherloom: there is no port "x"; valid are a, b, c\n' });
+    } finally {
+      await closeControlSocket(server);
+    }
+  });
+
+  it('explains, of a configuration and of a running switch', async () => {
+    const file = join(folder, 'two.yaml');
+    writeFileSync(file, 'ports: { a: { adapter: memory, mode: access, vlan: 10 }, b: { adapter: memory } }');
+    const { status, out } = await run({ config: file, eth: 'len=60', to: 'b' }, explain);
+    expect(status).toBe(0);
+    expect(out).toContain('dropped: EGRESS_NO_PORT (40).');
+    expect(out).toContain('delivered on b if b were in VLAN 10 instead of 1\n    ports.b.vlan: 10\n');
+    expect(out).toContain('or delivered on b if a were in VLAN 1 instead of 10\n    ports.a.vlan: 1\n');
+
+    const loaded = loadConfig(SWITCH, config);
+    const core = new SwitchCore({ ...sizeFor(loaded), nowMs: () => 0 });
+    configure(core, loaded);
+    core.control.setLink('a', true);
+    const readable = { tables: core.dp, epoch: core.epoch, directory: directoryOf(core.control, loaded), statuses: [] };
+    const socket = join(folder, 'e.sock');
+    const server = await openControlSocket(
+      socket,
+      'x',
+      (topic, query) => answerQuestion({ readable, config: loaded, nowMs: 0 }, topic, query)!,
+    );
+    try {
+      const live = await run({ socket, eth: 'len=60', to: 'c', json: true }, explain);
+      expect(live.status).toBe(0);
+      expect(JSON.parse(live.out)).toMatchObject({ switch: 'loom0', text: 'delivered on c if the link of c were up' });
+      core.control.removePort('c');
+      const odd = await run({ socket, eth: 'len=60', to: 'b', json: true }, explain);
+      expect(JSON.parse(odd.out).text).toBe('delivered on b if the link of b were up');
+      core.control.setLink('b', true);
+      core.control.setPort('a', { state: 'discarding' });
+      const changed = await run({ socket, eth: 'len=60', to: 'b', json: true }, explain);
+      expect(JSON.parse(changed.out).text).toMatch(/otherwise than its configuration says/);
     } finally {
       await closeControlSocket(server);
     }

@@ -1,0 +1,86 @@
+/**
+ * Questions answered: of a configuration, and of a running switch, whose tables are read from shared memory.
+ */
+
+import type { Answer } from '../api/control-socket.ts';
+import type { ReadableSwitch } from '../api/reader.ts';
+import type { SwitchConfig } from '../config/types.ts';
+import { formatMac } from '../wire/ethernet.ts';
+import { TraceError } from './error.ts';
+import { type Explanation, explain } from './explain.ts';
+import { type Question, questionOf } from './question.ts';
+import { type Situation, situationOf } from './situation.ts';
+import { trace } from './trace.ts';
+import type { Trace } from './types.ts';
+import { copyWorld, type Learned, learnBefore, portNamed, type World, worldOf } from './world.ts';
+
+export interface RunningSwitch {
+  readonly readable: ReadableSwitch;
+  /** What it runs. */
+  readonly config: SwitchConfig;
+  /** The clock that the FDB's times are of. */
+  readonly nowMs: number;
+}
+
+export function traceIn(world: World, { port, bytes, wireLength, learned }: Question): Trace {
+  for (const each of learned) learnBefore(world, each);
+  return trace(world, { port, bytes, wireLength });
+}
+
+/** Throws TraceError, and ControlError for a configuration that fits no tables. */
+export function explainConfig(config: SwitchConfig, question: Question): Explanation {
+  return explainIn({ config, down: [], learned: withVids(worldOf(config), question.learned) }, question);
+}
+
+export function explainRunning({ readable, config, nowMs }: RunningSwitch, question: Question): Explanation {
+  const world = copyWorld(readable, nowMs);
+  const known = situationOf(readable, config, addressesOf(question.bytes), nowMs);
+  const asked = withVids(world, question.learned);
+  const macs = asked.map((each) => each.mac);
+  const learned = [...known.learned.filter((each) => !macs.includes(each.mac)), ...asked];
+  const explanation = explainIn({ ...known, learned }, question);
+  const real = traceIn(world, question);
+  if (sameOutcome(real, explanation.trace)) return explanation;
+  const text = 'the switch does otherwise than its configuration says: it was changed since, or is changing now';
+  return { ...explanation, trace: real, text, fix: null, alternatives: [] };
+}
+
+function explainIn(situation: Situation, { port, bytes, wireLength, to }: Question): Explanation {
+  return explain(situation, { port, bytes, wireLength }, to ?? null).explanation;
+}
+
+/** GET /trace and /explain of a running switch; null for another topic. */
+export function answerQuestion(running: RunningSwitch, topic: string, query: URLSearchParams): Answer | null {
+  if (topic !== 'trace' && topic !== 'explain') return null;
+  try {
+    const question = questionOf(query);
+    const found =
+      topic === 'explain'
+        ? explainRunning(running, question)
+        : traceIn(copyWorld(running.readable, running.nowMs), question);
+    return { status: 200, body: { switch: running.readable.directory.name, ...found } };
+  } catch (error) {
+    if (error instanceof TraceError) return { status: 400, body: { error: error.message } };
+    throw error;
+  }
+}
+
+/** The VLAN that is meant where none is said. */
+function withVids(world: World, learned: readonly Learned[]): Learned[] {
+  return learned.map((each) => {
+    const vid = each.vid ?? portNamed(world, each.port).pvid;
+    return { ...each, ...(vid === null ? {} : { vid }) };
+  });
+}
+
+function addressesOf(bytes: Uint8Array): string[] {
+  if (bytes.length < 12) return [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return [0, 6].map((at) => formatMac(view.getUint16(at), view.getInt32(at + 2)));
+}
+
+function sameOutcome(a: Trace, b: Trace): boolean {
+  const outcome = ({ reason, outputs }: Trace) =>
+    JSON.stringify([reason?.name, outputs.map(({ port, hex }) => [port, hex])]);
+  return outcome(a) === outcome(b);
+}

@@ -1,0 +1,200 @@
+/**
+ * Explain: why a frame did not arrive, and the smallest change under which it would.
+ *
+ * A search by cost: trace, ask what the reason's rule depends on, make each of these changes on a copy of the
+ * configuration, build the tables of that with plan and apply, and trace again. The first situation in which the
+ * frame arrives is the answer, so every answer is verified. The search ends after a bounded number of traces.
+ */
+
+import { ControlError } from '../control/model.ts';
+import { candidates } from './candidates.ts';
+import type { Change } from './change.ts';
+import { TraceError } from './error.ts';
+import type { Situation } from './situation.ts';
+import { worldUnder } from './situation.ts';
+import { type TraceFrame, trace } from './trace.ts';
+import type { Trace } from './types.ts';
+
+export interface Explanation {
+  /** As it is now. */
+  trace: Trace;
+  /** Port that it should leave by; null: any. */
+  to: string | null;
+  arrives: boolean;
+  /** In one sentence. */
+  text: string;
+  /** The smallest change, of one or several settings; null when it arrives or nothing helps. */
+  fix: Fix | null;
+  /** Others that are as small. */
+  alternatives: Fix[];
+}
+
+export interface Fix {
+  /** "delivered on p3 if …" */
+  text: string;
+  changes: ChangeView[];
+  /** Ports that the frame leaves by then. */
+  delivered: string[];
+}
+
+export interface ChangeView {
+  /** Key in the configuration, or `link PORT`, `learned MAC`. */
+  path: string;
+  /** Null: it is taken out. */
+  value: string | null;
+  condition: string;
+}
+
+/** An explanation and the situation of its fix. */
+export interface Found {
+  explanation: Explanation;
+  fixed: Situation | null;
+}
+
+interface Node {
+  readonly situation: Situation;
+  readonly changes: readonly Change[];
+  readonly cost: number;
+}
+
+const MAX_TRACES = 400;
+const MAX_MS = 3000;
+const MAX_COST = 6;
+const MAX_ALTERNATIVES = 4;
+/** Ports named in a sentence. */
+const FEW = 8;
+
+/** Throws TraceError for ports that are not there, ControlError for a configuration that fits no tables. */
+export function explain(situation: Situation, frame: TraceFrame, to: string | null = null): Found {
+  if (to !== null && !situation.config.ports.some((port) => port.name === to)) {
+    throw new TraceError(`there is no port "${to}" that it could arrive on`);
+  }
+  const now = trace(worldUnder(situation), frame);
+  if (arrives(now, to)) {
+    const text = `it arrives: ${arrivalText(now, to)}`;
+    return { explanation: { trace: now, to, arrives: true, text, fix: null, alternatives: [] }, fixed: null };
+  }
+  const { fixes, complete } = search(situation, now, frame, to);
+  const [best, ...others] = fixes;
+  const explanation: Explanation = {
+    trace: now,
+    to,
+    arrives: false,
+    text: best === undefined ? hopeless(now, complete) : best.fix.text,
+    fix: best?.fix ?? null,
+    alternatives: others.slice(0, MAX_ALTERNATIVES).map((other) => other.fix),
+  };
+  return { explanation, fixed: best?.situation ?? null };
+}
+
+function arrives({ reason, outputs }: Trace, to: string | null): boolean {
+  return to === null ? reason === null : outputs.some((output) => output.port === to);
+}
+
+/** Situations in which the frame arrives, all of the smallest cost, and whether everything was tried. */
+function search(
+  start: Situation,
+  now: Trace,
+  frame: TraceFrame,
+  to: string | null,
+): { fixes: { fix: Fix; situation: Situation }[]; complete: boolean } {
+  const end = performance.now() + MAX_MS;
+  const fixes: { fix: Fix; situation: Situation }[] = [];
+  const seen = new Set<string>();
+  const queue = new Queue();
+  let traces = 0;
+  const expand = (node: Node, found: Trace) => {
+    for (const change of candidates(node.situation, found, to)) {
+      const changes = [...node.changes, change];
+      const key = changes
+        .map(({ path, value }) => `${path}=${value}`)
+        .sort()
+        .join('\n');
+      const cost = node.cost + change.cost;
+      if (cost > MAX_COST || seen.has(key) || node.changes.some(({ path }) => path === change.path)) continue;
+      seen.add(key);
+      queue.put({ situation: change.make(node.situation), changes, cost });
+    }
+  };
+  expand({ situation: start, changes: [], cost: 0 }, now);
+  let most = MAX_COST;
+  for (let node = queue.take(); node !== undefined && node.cost <= most; node = queue.take()) {
+    if (++traces > MAX_TRACES || performance.now() > end) return { fixes, complete: false };
+    const found = tryOut(node.situation, frame);
+    if (found === null) continue;
+    if (!arrives(found, to)) {
+      expand(node, found);
+      continue;
+    }
+    most = node.cost;
+    fixes.push({ fix: fixOf(node.changes, found, to), situation: node.situation });
+  }
+  return { fixes, complete: true };
+}
+
+/** Null where the configuration would be refused. */
+function tryOut(situation: Situation, frame: TraceFrame): Trace | null {
+  try {
+    return trace(worldUnder(situation), frame);
+  } catch (error) {
+    if (error instanceof ControlError) return null;
+    throw error;
+  }
+}
+
+/** By cost, in the order of arrival. */
+class Queue {
+  readonly #byCost: Node[][] = [];
+
+  put(node: Node): void {
+    const nodes = this.#byCost[node.cost];
+    if (nodes === undefined) this.#byCost[node.cost] = [node];
+    else nodes.push(node);
+  }
+
+  take(): Node | undefined {
+    return this.#byCost.find((nodes) => nodes !== undefined && nodes.length > 0)?.shift();
+  }
+}
+
+function fixOf(changes: readonly Change[], found: Trace, to: string | null): Fix {
+  return {
+    text: `${arrivalText(found, to)} if ${changes.map((change) => change.condition).join(', and ')}`,
+    changes: changes.map(({ path, value, condition }) => ({ path, value, condition })),
+    delivered: found.outputs.map((output) => output.port),
+  };
+}
+
+/** `delivered on p2 (and p3, p4)`; `to` is the one that matters. */
+function arrivalText({ outputs, verdict }: Trace, to: string | null): string {
+  if (verdict === 'consumed') return 'consumed by the switch itself';
+  const ports = [...new Set(outputs.map((output) => output.port))];
+  if (to === null) return `delivered on ${few(ports)}`;
+  const others = ports.filter((port) => port !== to);
+  return `delivered on ${to}${others.length === 0 ? '' : ` (and ${few(others)})`}`;
+}
+
+function few(ports: readonly string[]): string {
+  if (ports.length <= FEW) return ports.join(', ');
+  return `${ports.slice(0, FEW).join(', ')} and ${ports.length - FEW} more`;
+}
+
+/** What is wrong with the frame itself, which no setting mends. */
+const FRAME_FAULTS: Readonly<Record<string, string>> = {
+  PARSE_RUNT: 'it is too short to be an Ethernet frame',
+  PARSE_TRUNCATED_CAPTURE: 'the capture holds only a part of it',
+  PARSE_TAG_TRUNCATED: 'it ends inside its tag',
+  PARSE_GROUP_SOURCE: 'its source is a group address, which nobody can have',
+};
+
+const PAUSE = /^0180c2000001/;
+
+function hopeless({ reason, port, frame }: Trace, complete: boolean): string {
+  const paused = reason?.name === 'INGRESS_RESERVED_MAC' && PAUSE.test(frame.hex);
+  const fault = paused ? 'PAUSE (01-80-C2-00-00-01) never passes a bridge' : FRAME_FAULTS[reason?.name ?? ''];
+  if (fault !== undefined) return `no change of the configuration can deliver it: ${fault}`;
+  if (!complete) return 'no change of a few settings was found that delivers it';
+  return reason === null
+    ? `no change of a few settings brings it there from ${port}`
+    : `no change of a few settings delivers it: ${reason.name}`;
+}

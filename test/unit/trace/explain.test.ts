@@ -1,0 +1,132 @@
+/** An explanation names a change, and the switch under that change does deliver. */
+
+import { describe, expect, it } from 'vitest';
+import { MemoryAdapter } from '../../../src/adapters/memory.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import type { SwitchConfig } from '../../../src/config/types.ts';
+import { ControlError } from '../../../src/control/model.ts';
+import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
+import { directoryOf } from '../../../src/runtime/directory-of.ts';
+import { explain } from '../../../src/trace/explain.ts';
+import { readFields } from '../../../src/trace/read-frame.ts';
+import { type Situation, worldUnder } from '../../../src/trace/situation.ts';
+import { trace } from '../../../src/trace/trace.ts';
+import { learnBefore } from '../../../src/trace/world.ts';
+import { Random } from '../dataplane/world.ts';
+import { type Case, SPOILS, soundCase } from './misconfigure.ts';
+
+/** Sends the frame through a whole switch, fast lane and adapters included: the ports where it comes out. */
+function deliveredBy({ config, down, learned }: Situation, from: string, bytes: Uint8Array): string[] {
+  const core = new SwitchCore({ ...sizeFor(config), fdbEntries: 64, fids: 64, nowMs: () => 0 });
+  configure(core, config);
+  const adapters = new Map<string, MemoryAdapter>();
+  for (const { name } of config.ports) {
+    const events = { link: () => {}, readable: () => {} };
+    const adapter = new MemoryAdapter({ mtu: 9000 }, { arena: core.dp.arena, events });
+    adapters.set(name, adapter);
+    core.attach(name, adapter, !down.includes(name));
+  }
+  const directory = directoryOf(core.control, config);
+  for (const { mac, port, vid } of learned) {
+    const known = directory.vlans.some((each) => each.vid === (vid ?? null) && each.bridge === bridgeOf(config, port));
+    if (known) learnBefore({ dp: core.dp, directory, nowMs: 0 }, { mac, port, vid });
+  }
+  adapters.get(from)!.push(bytes);
+  core.poll(core.control.port(from).index);
+  return [...adapters].filter(([, adapter]) => adapter.take().length > 0).map(([name]) => name);
+}
+
+const bridgeOf = ({ ports }: SwitchConfig, name: string) => ports.find((port) => port.name === name)?.bridge;
+
+function spoiledCase(seed: number): Case {
+  const r = new Random(seed);
+  for (;;) {
+    const sound = soundCase(r);
+    const vid = trace(worldUnder(sound.situation), { port: sound.from, bytes: sound.bytes }).vid ?? 1;
+    if (!deliveredBy(sound.situation, sound.from, sound.bytes).includes(sound.to)) continue;
+    const spoiled = Array.from({ length: 1 + r.below(3) }, () => r.pick(Object.keys(SPOILS)));
+    const situation = spoiled.reduce((s, name) => SPOILS[name](s, r, vid), sound.situation);
+    try {
+      if (!deliveredBy(situation, sound.from, sound.bytes).includes(sound.to)) return { ...sound, situation, spoiled };
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error; // no file could say that
+    }
+  }
+}
+
+describe('explain', () => {
+  it('names a change that makes the frame arrive, for 210 misconfigurations', () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 210; seed++) {
+      const { situation, from, to, bytes, spoiled } = spoiledCase(seed);
+      const { explanation, fixed } = explain(situation, { port: from, bytes }, to);
+      const story = `seed ${seed}, ${spoiled.join(' + ')}: ${explanation.text}`;
+      expect(explanation.arrives, story).toBe(false);
+      expect(fixed, story).not.toBeNull();
+      expect(deliveredBy(fixed!, from, bytes), story).toContain(to);
+      expect(explanation.fix!.delivered, story).toContain(to);
+      expect(explanation.fix!.changes.length, story).toBeLessThanOrEqual(spoiled.length);
+      for (const name of spoiled) seen.add(name);
+    }
+    expect([...Object.keys(SPOILS)].filter((name) => !seen.has(name))).toEqual([]);
+  });
+
+  const SWITCH = `
+vlans: { 10: {}, 20: {} }
+ports:
+  p1: { adapter: memory, mode: access, vlan: 20 }
+  p2: { adapter: memory, mode: access, vlan: 10 }
+  p3: { adapter: memory, mode: trunk, vlans: '10' }
+  t: { adapter: memory, mode: dot1q-tunnel, vlan: 10 }
+`;
+  const ask = (port: string, bytes: Uint8Array, to: string | null = null, config = SWITCH, wireLength?: number) =>
+    explain({ config: loadConfig(config, 'test'), down: [], learned: [] }, { port, bytes, wireLength }, to).explanation;
+
+  it('says which key of the file, and what to write there', () => {
+    const found = ask('p1', readFields('len=60'), 'p3');
+    expect(found.text).toBe('delivered on p3 if VLAN 20 were among the VLANs of trunk p3');
+    expect(found.fix?.changes).toEqual([
+      {
+        path: 'ports.p3.vlans',
+        value: '10,20',
+        condition: 'VLAN 20 were among the VLANs of trunk p3',
+      },
+    ]);
+    expect(found.alternatives.map((each) => each.text)).toEqual([
+      'delivered on p3 (and p2, t) if p1 were in VLAN 10 instead of 20',
+    ]);
+    expect(found.trace.reason?.name).toBe('EGRESS_NO_PORT');
+  });
+
+  it('says that it arrives where it does', () => {
+    const found = ask('p2', readFields('len=60'), 'p3');
+    expect(found).toMatchObject({ arrives: true, fix: null, text: 'it arrives: delivered on p3 (and t)' });
+    expect(ask('p2', readFields('len=60'))).toMatchObject({ arrives: true, text: 'it arrives: delivered on p3, t' });
+  });
+
+  it('finds the way round a tag that nobody can have', () => {
+    const found = ask('p3', readFields('vlan=4095'), 'p2');
+    expect(found.trace.reason?.name).toBe('INGRESS_VID_RESERVED');
+    expect(found.fix?.changes).toMatchObject([{ path: 'ports.p3', value: '{ mode: dot1q-tunnel, vlan: 10 }' }]);
+  });
+
+  it.each([
+    ['a runt', new Uint8Array(9), /too short/],
+    ['a cut tag', Uint8Array.from(Buffer.from('0200000000020200000000018100', 'hex')), /inside its tag/],
+    ['a group source', readFields('src=01:00:5e:00:00:01'), /group address/],
+    ['PAUSE', readFields('dst=01:80:c2:00:00:01,vlan=10'), /PAUSE/],
+  ])('says plainly that no change delivers %s', (_what, bytes, why) => {
+    const found = ask('p3', bytes, 'p2');
+    expect(found).toMatchObject({ arrives: false, fix: null });
+    expect(found.text).toMatch(/^no change of the configuration can deliver it: /);
+    expect(found.text).toMatch(why);
+  });
+
+  it('says so of a part of a frame, of a frame longer than any MTU, and where there is no other port', () => {
+    expect(ask('p2', readFields('len=60'), 'p3', SWITCH, 61).text).toMatch(/only a part of it/);
+    expect(ask('a', readFields('len=60'), null, 'ports: { a: { adapter: memory } }').fix?.text).toBe(
+      'delivered on a if a sent back what came from it',
+    );
+    expect(() => ask('p1', readFields('len=60'), 'x')).toThrow(/no port "x"/);
+  });
+});
