@@ -9,11 +9,7 @@
 import type { Arena } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 
-/** What a port can take beyond plain frames (virtio names). Bit set of `Adapter.offloads`. */
-export const OFFLOAD_CSUM = 1 << 0;
-export const OFFLOAD_TSO4 = 1 << 1;
-export const OFFLOAD_TSO6 = 1 << 2;
-export const OFFLOAD_USO = 1 << 3;
+export { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from '../dataplane/offload/needs.ts';
 
 export interface AdapterEvents {
   /** The link went up or down; `reason` is for people ("interface deleted"). */
@@ -32,11 +28,11 @@ export interface Adapter {
   readonly mtu: number;
   /** Pollable descriptor, or -1 when the adapter calls `events.readable`. */
   readonly fd: number;
-  /** Offloads that this adapter could do. */
-  readonly offloadsAvailable: number;
-  /** Offloads in force. While a port exists that cannot take them, the runtime turns them off everywhere. */
+  /**
+   * OFFLOAD_* that frames which are sent may need. What they need beyond that the runtime does in software before
+   * (runtime/finishing-adapter.ts); frames that are received may need anything.
+   */
   readonly offloads: number;
-  setOffloads(offloads: number): void;
   /**
    * Appends at most `max` frames to the batch: slot, off, len, port, rxFlags, gso, csum (and timeUs where the
    * source has its own time). Returns how many. The runtime fills nowMs.
@@ -45,7 +41,7 @@ export interface Adapter {
   /**
    * Sends the frames of list[start .. start+count), words as in `Egress`. Returns how many were taken; the rest
    * is dropped and counted by the runtime as TX_RING_FULL (or TX_ERROR where `lastError` says so). What it
-   * keeps beyond the call it must `retain` in the arena or copy.
+   * keeps beyond the call it must `retain` in the arena or, where the slot is -1, copy.
    */
   send(batch: Batch, list: Int32Array, start: number, count: number): number;
   /** Errno of the last failed send, 0 when it only was full. */

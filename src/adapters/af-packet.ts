@@ -118,14 +118,13 @@ class Packet implements PacketAdapter {
   readonly kind = 'af-packet';
   readonly device: string;
   readonly mtu: number;
-  readonly offloadsAvailable: number;
+  readonly offloads: number;
   readonly #counters: PacketCounters = { queueFull: 0, framesTooLong: 0 };
   readonly #addon: NativeAddon;
   readonly #arena: Arena;
   readonly #events: AdapterEvents;
   readonly #report = new Int32Array(REPORT_WORDS);
   #fd: number;
-  #offloads: number;
   #burst = QUIET_BURST;
   #state = -1;
   #closed = false;
@@ -136,8 +135,7 @@ class Packet implements PacketAdapter {
     this.#fd = fd;
     this.device = options.device;
     this.mtu = options.mtu;
-    this.offloadsAvailable = options.offloads === 'off' ? 0 : offloadsOfKernel();
-    this.#offloads = this.offloadsAvailable;
+    this.offloads = options.offloads === 'off' ? 0 : offloadsOfKernel();
     this.#arena = context.arena;
     this.#events = context.events;
     watchLink(this);
@@ -148,10 +146,6 @@ class Packet implements PacketAdapter {
     return this.#fd;
   }
 
-  get offloads(): number {
-    return this.#offloads;
-  }
-
   get lastError(): number {
     return this.#lastError;
   }
@@ -159,10 +153,6 @@ class Packet implements PacketAdapter {
   get counters(): PacketCounters {
     if (this.#fd >= 0) this.#counters.queueFull += this.#addon.packetMissed(this.#fd);
     return { ...this.#counters };
-  }
-
-  setOffloads(offloads: number): void {
-    this.#offloads = offloads & this.offloadsAvailable;
   }
 
   receive(batch: Batch, port: number, max: number): number {

@@ -38,7 +38,6 @@ export class MemoryAdapter implements Adapter {
   readonly device: string;
   readonly mtu: number;
   readonly fd = -1;
-  readonly offloadsAvailable = 0;
   readonly offloads = 0;
   lastError = 0;
   /** Gets every frame that leaves; null puts copies into the queue of `take`. */
@@ -72,8 +71,6 @@ export class MemoryAdapter implements Adapter {
     this.#lengths = new Int32Array(ring);
     this.#flags = new Int32Array(ring);
   }
-
-  setOffloads(): void {}
 
   /**
    * Copies a frame in, to be received; false when queue or arena have no room for it, or the port is closed.

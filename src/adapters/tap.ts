@@ -130,15 +130,14 @@ class Tap implements TapAdapter {
   readonly device: string;
   readonly mtu: number;
   readonly created: boolean;
-  readonly offloadsAvailable: number;
+  readonly offloads: number;
   readonly #addon: NativeAddon;
   readonly #arena: Arena;
   readonly #events: AdapterEvents;
   readonly #vnetHdr: boolean;
   readonly #report = new Int32Array(REPORT_WORDS);
   #fd: number;
-  #offloads: number;
-  #large: boolean;
+  readonly #large: boolean;
   #burst = QUIET_BURST;
   #up: boolean | undefined;
   #closed = false;
@@ -159,22 +158,17 @@ class Tap implements TapAdapter {
     this.device = device;
     this.mtu = options.mtu;
     this.created = created;
-    this.offloadsAvailable = offloads;
-    this.#offloads = offloads;
+    this.offloads = offloads;
     this.#vnetHdr = options.offloads !== 'off';
     this.#arena = context.arena;
     this.#events = context.events;
-    this.#large = this.#needsLargeSlots();
+    this.#large = (offloads & ~OFFLOAD_CSUM) !== 0 || options.mtu + FRAME_OVERHEAD > SMALL_FRAME_BYTES;
     watchLink(this);
     this.checkLink();
   }
 
   get fd(): number {
     return this.#fd;
-  }
-
-  get offloads(): number {
-    return this.#offloads;
   }
 
   get lastError(): number {
@@ -187,19 +181,6 @@ class Tap implements TapAdapter {
 
   get counters(): { framesTooLong: number } {
     return { framesTooLong: this.#framesTooLong };
-  }
-
-  setOffloads(offloads: number): void {
-    const wanted = offloads & this.offloadsAvailable;
-    if (wanted === this.#offloads || this.#fd < 0) return;
-    if (!this.#addon.tapSetOffload(this.#fd, tunBits(wanted))) return;
-    this.#offloads = wanted;
-    this.#large = this.#needsLargeSlots();
-  }
-
-  /** A super-frame that was queued before offloads went off is too long for a small slot, and is dropped. */
-  #needsLargeSlots(): boolean {
-    return (this.#offloads & ~OFFLOAD_CSUM) !== 0 || this.mtu + FRAME_OVERHEAD > SMALL_FRAME_BYTES;
   }
 
   receive(batch: Batch, port: number, max: number): number {

@@ -132,7 +132,6 @@ class Udp implements UdpAdapter {
   readonly device: string;
   readonly mtu: number;
   readonly fd = -1;
-  readonly offloadsAvailable = 0;
   readonly offloads = 0;
   readonly lastError = 0;
   readonly local: Endpoint;
@@ -167,8 +166,6 @@ class Udp implements UdpAdapter {
   connected(peer: { address: string; port: number }): void {
     this.#remote = { host: withoutZone(peer.address), port: peer.port };
   }
-
-  setOffloads(): void {}
 
   #arrived(frame: Buffer, from: RemoteInfo): void {
     if (from.port !== this.#remote.port || withoutZone(from.address) !== this.#remote.host) {

@@ -32,6 +32,8 @@ export interface PortView extends PortCounters {
   state: string;
   offloads: string;
   offloadsWhy: string | null;
+  /** Offloads that the switch does in software for frames that leave here. */
+  software: string;
   /** Frames that the adapter threw away before the switch had them, and other losses by name. */
   rxMissed: number;
   adapterCounters: Record<string, number>;
@@ -74,6 +76,7 @@ export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch
       state: port.state,
       offloads: status?.offloads ?? 'none',
       offloadsWhy: status?.offloadsWhy ?? null,
+      software: status?.software ?? 'none',
       rxMissed: (status?.adapterCounters.queueFull ?? 0) + (status?.adapterCounters.framesTooLong ?? 0),
       adapterCounters: status?.adapterCounters ?? {},
       learned: learned(port.index),

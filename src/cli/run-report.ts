@@ -4,7 +4,7 @@
 
 import type { Directory, PortStatus } from '../api/directory.ts';
 import type { LiveEvent } from '../runtime/live.ts';
-import { LINKED_ADAPTERS } from '../runtime/open-port.ts';
+import { offloadText } from './offload-text.ts';
 import { vidList } from './vid-list.ts';
 
 /** VLANs named in one line. */
@@ -34,10 +34,7 @@ function portLine(port: Directory['ports'][number], status: PortStatus, vids: st
   if (port.adapter === 'memory') words.push('no device here, its link stays down');
   if (status.created) words.push('created');
   words.push(vids === '' ? port.mode : `${port.mode} ${vids}`);
-  if (LINKED_ADAPTERS.includes(port.adapter)) {
-    const why = status.offloadsWhy === null ? '' : ` (${status.offloadsWhy})`;
-    words.push(`offloads ${status.offloads}${why}`);
-  }
+  if (port.adapter !== 'memory') words.push(`offloads ${offloadText(status)}`);
   return words.join(', ');
 }
 
@@ -50,8 +47,6 @@ export function eventLine(event: LiveEvent): string {
   switch (event.event) {
     case 'link':
       return `port ${event.port}: link ${event.up ? 'up' : 'down'} (${event.reason})`;
-    case 'offloads':
-      return `port ${event.port}: offloads ${event.offloads}${event.why === null ? '' : ` (${event.why})`}`;
     case 'fault':
       return event.text;
     case 'static-violations': {

@@ -6,6 +6,7 @@ import type { FdbView } from '../api/fdb-view.ts';
 import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
+import { offloadText } from './offload-text.ts';
 import { type Cell, table } from './table.ts';
 import { vidList } from './vid-list.ts';
 
@@ -40,7 +41,7 @@ function portsText(ports: readonly PortView[]): string {
       clip(vidList(p.untagged)),
       clip(vidList(p.tagged)),
       p.mtu,
-      p.offloadsWhy === null ? p.offloads : `${p.offloads} (${p.offloadsWhy})`,
+      offloadText(p),
     ]),
   );
   const counters = table(

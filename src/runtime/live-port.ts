@@ -7,9 +7,7 @@ import { offloadNames } from '../adapters/offload-names.ts';
 import type { TapAdapter } from '../adapters/tap.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortConfig } from '../config/types.ts';
-import type { Arena } from '../dataplane/arena.ts';
-import type { Batch } from '../dataplane/batch.ts';
-import { finishOffloads } from './finish-offloads.ts';
+import type { OffloadPort } from './offload-report.ts';
 
 export class LivePort {
   readonly index: number;
@@ -18,6 +16,7 @@ export class LivePort {
   events: EarlyEvents | null = null;
   linkReason = 'no device';
   offloadsWhy: string | null = null;
+  software = 'none';
   /** Whether the adapter of a port that is down was asked if it is up again. */
   linkAsked: 'no' | 'waiting' | 'answered' = 'no';
 
@@ -48,7 +47,19 @@ export class LivePort {
       created: this.tap?.created ?? false,
       offloads: offloadNames(this.adapter?.offloads ?? 0),
       offloadsWhy: this.offloadsWhy,
+      software: this.software,
       adapterCounters: { ...this.adapter?.counters },
+    };
+  }
+
+  /** What the report on offloads wants to know. */
+  offloadPort(): OffloadPort {
+    const { bridge, adapter } = this.config;
+    return {
+      bridge,
+      kind: adapter.kind,
+      declined: adapter.options.offloads === 'off',
+      offloads: this.adapter?.offloads ?? 0,
     };
   }
 }
@@ -83,63 +94,5 @@ export class EarlyEvents implements AdapterEvents {
     this.#attached = true;
     if (this.#early !== null) this.#link(this.#early.up, this.#early.reason);
     if (this.#waiting) this.#readable();
-  }
-}
-
-/** An adapter whose frames come with no more offload than is in force. */
-export class FinishingAdapter implements Adapter {
-  readonly inner: Adapter;
-  readonly #view: DataView;
-
-  constructor(inner: Adapter, arena: Arena) {
-    this.inner = inner;
-    this.#view = arena.view;
-  }
-
-  receive(batch: Batch, port: number, max: number): number {
-    const begin = batch.count;
-    const received = this.inner.receive(batch, port, max);
-    finishOffloads(this.#view, batch, begin, begin + received, this.inner.offloads);
-    return received;
-  }
-
-  send(batch: Batch, list: Int32Array, start: number, count: number): number {
-    return this.inner.send(batch, list, start, count);
-  }
-
-  get lastError(): number {
-    return this.inner.lastError;
-  }
-
-  get kind(): string {
-    return this.inner.kind;
-  }
-
-  get device(): string {
-    return this.inner.device;
-  }
-
-  get mtu(): number {
-    return this.inner.mtu;
-  }
-
-  get fd(): number {
-    return this.inner.fd;
-  }
-
-  get offloadsAvailable(): number {
-    return this.inner.offloadsAvailable;
-  }
-
-  get offloads(): number {
-    return this.inner.offloads;
-  }
-
-  setOffloads(offloads: number): void {
-    this.inner.setOffloads(offloads);
-  }
-
-  close(): void {
-    this.inner.close();
   }
 }

@@ -11,11 +11,13 @@ import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortConfig, SwitchConfig } from '../config/types.ts';
 import { fdbEvents } from '../control/fdb-control.ts';
+import { createFinish, type Finish } from '../dataplane/offload/finish.ts';
 import { PORT_UP } from '../tables/port-table.ts';
 import { monotonicMs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
-import { EarlyEvents, FinishingAdapter, LivePort } from './live-port.ts';
-import { decideOffloads } from './offload-policy.ts';
+import { FinishingAdapter } from './finishing-adapter.ts';
+import { EarlyEvents, LivePort } from './live-port.ts';
+import { softwareOffloads, whyFewOffloads } from './offload-report.ts';
 import { isAbsence, LINKED_ADAPTERS, LIVE_ADAPTERS, openFailure, openPort } from './open-port.ts';
 import { PollLoop } from './poll-loop.ts';
 
@@ -23,7 +25,6 @@ const TICK_MS = 1000;
 
 export type LiveEvent =
   | { event: 'link'; port: string; up: boolean; reason: string }
-  | { event: 'offloads'; port: string; offloads: string; why: string | null }
   /** A device that was gone is there again and cannot be attached; told once per reason. */
   | { event: 'fault'; text: string }
   /** Frames that claimed a configured address on another port since the last tick; `first` is one of them. */
@@ -48,6 +49,7 @@ export class LiveSwitch {
   readonly #ports: LivePort[];
   readonly #byIndex: (LivePort | undefined)[] = [];
   readonly #loop: PollLoop;
+  readonly #finish: Finish;
   /** Last fault told per port. */
   readonly #faults = new Map<LivePort, string>();
   #toldStatuses = '';
@@ -65,6 +67,7 @@ export class LiveSwitch {
     this.core.control.onTablesMoved = () => hooks.tablesMoved();
     this.#ports = config.ports.map((port) => new LivePort(this.core.control.port(port.name).index, port));
     for (const port of this.#ports) this.#byIndex[port.index] = port;
+    this.#finish = createFinish(this.core.dp.arena);
     this.#loop = new PollLoop((port, max) => this.#poll(port, max));
   }
 
@@ -87,7 +90,7 @@ export class LiveSwitch {
         throw new OpenError('stopped while ports were being opened');
       }
     }
-    this.#settleOffloads();
+    this.#reportOffloads();
     this.#running = true;
     for (const port of this.#ports) this.#begin(port);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -126,10 +129,10 @@ export class LiveSwitch {
     // An interface tells its link by an event; a datagram socket has none to lose.
     const hasNoLink = !isLinked(adapter);
     if (hasNoLink) port.linkReason = 'socket open';
-    this.core.attach(port.name, new FinishingAdapter(adapter, this.core.dp.arena), hasNoLink);
+    this.core.attach(port.name, new FinishingAdapter(adapter, this.#finish), hasNoLink);
     port.events = events;
     if (!this.#running) return;
-    this.#settleOffloads();
+    this.#reportOffloads();
     this.#begin(port);
   }
 
@@ -180,30 +183,17 @@ export class LiveSwitch {
     port.adapter?.close();
     port.adapter = null;
     port.offloadsWhy = null;
-    this.#settleOffloads();
+    port.software = 'none';
+    this.#reportOffloads();
   }
 
-  #settleOffloads(): void {
+  #reportOffloads(): void {
     const open = this.#ports.filter((port) => port.adapter !== null);
-    const decisions = decideOffloads(
-      open.map(({ name, config, adapter }) => ({
-        name,
-        bridge: config.bridge,
-        kind: config.adapter.kind,
-        declined: config.adapter.options.offloads === 'off',
-        available: adapter!.offloadsAvailable,
-      })),
-    );
-    for (const port of open) {
-      const { offloads, why } = decisions.get(port.name)!;
-      const before = port.status().offloads;
-      port.adapter!.setOffloads(offloads);
-      port.offloadsWhy = why;
-      const after = port.status().offloads;
-      if (this.#running && before !== after) {
-        this.#hooks.event({ event: 'offloads', port: port.name, offloads: after, why });
-      }
-    }
+    const all = open.map((port) => port.offloadPort());
+    open.forEach((port, i) => {
+      port.offloadsWhy = whyFewOffloads(all[i]!);
+      port.software = softwareOffloads(all[i]!, all);
+    });
   }
 
   #tick(): void {

@@ -74,9 +74,9 @@ describe.skipIf(obstacle !== null)('etherloom run', () => {
     await until(() => /port p1: link up.*port p2: link up/s.test(sw.log()), 'the links are told');
     const log = sw.log();
     expect(log).toMatch(/^etherloom: switch \S+: 4 ports, VLANs 1 10 20-22; control socket /);
-    expect(log).toContain(`port p1: tap ${a}, created, access 10, offloads none (held back by u1 (udp))`);
-    expect(log).toContain(`port p2: tap ${b}, created, trunk 1 10 20-22, offloads none (held back by u1 (udp))`);
-    expect(log).toContain(`port u1: udp 127.0.0.1:${local}, access 10`);
+    expect(log).toContain(`port p1: tap ${a}, created, access 10, offloads csum tso4 tso6`);
+    expect(log).toContain(`port p2: tap ${b}, created, trunk 1 10 20-22, offloads csum tso4 tso6`);
+    expect(log).toContain(`port u1: udp 127.0.0.1:${local}, access 10, offloads none; in software csum tso4 tso6`);
     expect(log).toContain('port m1: memory, no device here, its link stays down, access 10');
     expect(log).toContain(`control socket ${sw.socket}`);
   });

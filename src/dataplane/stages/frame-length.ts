@@ -4,14 +4,12 @@
 
 import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
+import { csumStart, GSO_TCPV4, GSO_TCPV6, gsoSize, gsoType } from '../offload/needs.ts';
 
 const ETHERNET_HEADER = 14;
 const UDP_HEADER = 8;
 /** Byte of a TCP header whose upper half counts its 32-bit words. */
 const TCP_OFFSET_AT = 12;
-// virtio_net_hdr gso_type; bit 7 is ECN.
-const GSO_TCPV4 = 1;
-const GSO_TCPV6 = 4;
 
 /** Bytes of VLAN tags (0x8100, 0x88A8) that follow the addresses. Reads only inside [off, off + len). */
 export function tagBytes(view: DataView, off: number, len: number): number {
@@ -40,9 +38,9 @@ export function tooLong(dp: Dataplane, b: Batch, i: number, to: number): boolean
  */
 function segmentBytes(view: DataView, b: Batch, i: number): number {
   const len = b.len[i];
-  const size = b.gso[i] >>> 16;
-  const transport = b.csum[i] & 0xffff;
-  const type = (b.gso[i] >>> 8) & 0x7f;
+  const size = gsoSize(b.gso[i]);
+  const transport = csumStart(b.csum[i]);
+  const type = gsoType(b.gso[i]);
   if (transport + TCP_OFFSET_AT >= len) return len;
   const isTcp = type === GSO_TCPV4 || type === GSO_TCPV6;
   const header = isTcp ? (view.getUint8(b.off[i] + transport + TCP_OFFSET_AT) >>> 4) * 4 : UDP_HEADER;

@@ -61,9 +61,6 @@ describe('event lines', () => {
     ).toBe(
       'port p2: a frame claims 02:00:00:00:00:01 in VLAN 10, which is configured on p1; 3 such frames in the last second',
     );
-    expect(eventLine({ event: 'offloads', port: 'p1', offloads: 'none', why: 'held back by u1 (udp)' })).toBe(
-      'port p1: offloads none (held back by u1 (udp))',
-    );
   });
 });
 
