@@ -1,0 +1,161 @@
+/**
+ * Every kind of adapter behind one face, for the suite that all of them pass: how one is opened, what is at the far
+ * end of its cable, and what can happen to the cable. A kind without a cable leaves those out.
+ */
+
+import { createSocket } from 'node:dgram';
+import type { Adapter, AdapterContext } from '../../src/adapters/adapter.ts';
+import { openPacket } from '../../src/adapters/af-packet.ts';
+import { MemoryAdapter } from '../../src/adapters/memory.ts';
+import { openTap } from '../../src/adapters/tap.ts';
+import { openUdp } from '../../src/adapters/udp.ts';
+import type { Arena } from '../../src/dataplane/arena.ts';
+import type { Lab } from './netns.ts';
+
+/** What is plugged in at the other end. */
+export interface Far {
+  send(frame: Buffer): void;
+  /** Frames that arrived there, oldest first; the suite takes them out. */
+  readonly frames: Buffer[];
+}
+
+export interface Cable {
+  down(): void;
+  up(): void;
+  /** Takes the device away for good. */
+  remove(): void;
+}
+
+export interface LinkEvent {
+  up: boolean;
+  reason: string;
+}
+
+export interface Opened {
+  adapter: Adapter;
+  links: LinkEvent[];
+  far: Far;
+  /** Null: nothing that could be pulled. */
+  cable: Cable | null;
+}
+
+export interface Kind {
+  /** Opens one with everything around it. */
+  open(arena: Arena, label: string, mtu: number): Promise<Opened>;
+  /** Makes a device that stays, and says how to open an adapter on it, again and again. */
+  prepare(arena: Arena, label: string): () => Adapter | Promise<Adapter>;
+  /** How often that is done: a kernel may wait for all processors at every closing. */
+  openings: number;
+  /** A frame shorter than an Ethernet header is refused by the device, not by the pipeline. */
+  refusesShort: boolean;
+  /** Frames that `send` takes before anybody reads: then it is full. 0: it cannot be made to fill up here. */
+  queueFrames: number;
+}
+
+/** How to make each kind in a lab. */
+export const KINDS: Readonly<Record<string, (lab: Lab) => Kind>> = { memory, udp, tap, 'af-packet': packet };
+
+function listen(arena: Arena): { context: AdapterContext; links: LinkEvent[] } {
+  const links: LinkEvent[] = [];
+  const events = { link: (up: boolean, reason: string) => void links.push({ up, reason }), readable: () => {} };
+  return { context: { arena, events }, links };
+}
+
+function memory(): Kind {
+  return {
+    openings: 10_000,
+    refusesShort: false,
+    queueFrames: 1024,
+    async open(arena, _label, mtu) {
+      const { context, links } = listen(arena);
+      const adapter = new MemoryAdapter({ mtu }, context);
+      const frames: Buffer[] = [];
+      const far: Far = {
+        send: (frame) => void adapter.push(frame),
+        get frames() {
+          frames.push(...adapter.take());
+          return frames;
+        },
+      };
+      return { adapter, links, far, cable: null };
+    },
+    prepare: (arena) => () => new MemoryAdapter({ mtu: 1500 }, listen(arena).context),
+  };
+}
+
+function udp(): Kind {
+  return {
+    openings: 500,
+    refusesShort: false,
+    queueFrames: 1024,
+    async open(arena, _label, mtu) {
+      const { context, links } = listen(arena);
+      const peer = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
+      await new Promise<void>((done) => peer.bind(0, '127.0.0.1', done));
+      peer.unref();
+      const frames: Buffer[] = [];
+      peer.on('message', (frame) => frames.push(frame));
+      const adapter = await openUdp({ local: '127.0.0.1:0', remote: `127.0.0.1:${peer.address().port}`, mtu }, context);
+      return { adapter, links, far: { frames, send: (frame) => peer.send(frame, adapter.local.port) }, cable: null };
+    },
+    prepare: (arena) => () =>
+      openUdp({ local: '127.0.0.1:0', remote: '127.0.0.1:9', mtu: 1500 }, listen(arena).context),
+  };
+}
+
+function tap(lab: Lab): Kind {
+  const options = { offloads: 'off', queues: 1, persistent: false } as const;
+  return {
+    openings: 1000,
+    refusesShort: true,
+    queueFrames: 0,
+    async open(arena, label, mtu) {
+      const { context, links } = listen(arena);
+      const device = lab.device(label);
+      const adapter = openTap({ ...options, device, mtu }, context);
+      const host = lab.namespace(label);
+      host.adopt(device, { mtu });
+      const far = await host.frameSocket(device);
+      const set = (state: string) => void host.run('ip', 'link', 'set', device, state);
+      const remove = () => void host.run('ip', 'link', 'del', device);
+      return { adapter, links, far, cable: { down: () => set('down'), up: () => set('up'), remove } };
+    },
+    prepare(arena, label) {
+      const device = lab.device(label);
+      lab.makeTap(device);
+      return () => openTap({ ...options, device, mtu: 1500 }, listen(arena).context);
+    },
+  };
+}
+
+function packet(lab: Lab): Kind {
+  const options = { offloads: 'auto', fanout: null } as const;
+  return {
+    openings: 40,
+    refusesShort: true,
+    queueFrames: 0,
+    async open(arena, label, mtu) {
+      const { context, links } = listen(arena);
+      const { device, far, cable } = await veth(lab, label, mtu);
+      return { adapter: openPacket({ ...options, device, mtu }, context), links, far, cable };
+    },
+    prepare(arena, label) {
+      const device = lab.device(label);
+      lab.makeVeth(device, lab.device(`${label}f`));
+      return () => openPacket({ ...options, device, mtu: 1500 }, listen(arena).context);
+    },
+  };
+}
+
+/** A cable between the port's device, which stays outside every namespace, and a host inside one. */
+async function veth(lab: Lab, label: string, mtu: number): Promise<{ device: string; far: Far; cable: Cable }> {
+  const [device, end] = [lab.device(label), lab.device(`${label}f`)];
+  lab.makeVeth(device, end);
+  lab.run('ip', 'link', 'set', device, 'mtu', String(mtu));
+  const host = lab.namespace(label);
+  host.adopt(end, { mtu });
+  const far = await host.frameSocket(end);
+  const set = (state: string) => void host.run('ip', 'link', 'set', end, state);
+  const remove = () => lab.removeDevice(device);
+  return { device, far, cable: { down: () => set('down'), up: () => set('up'), remove } };
+}
