@@ -94,7 +94,7 @@ napi_value if_set_up(napi_env env, napi_callback_info info);
 napi_value tap_read_burst(napi_env env, napi_callback_info info);
 napi_value tap_write_burst(napi_env env, napi_callback_info info);
 
-/* -- udp-socket.c, udp-receive.c, udp-send.c */
+/* -- udp-socket.c, udp-receive.c, udp-send.c; the two others of udp-outbox.h are theirs */
 napi_value udp_open(napi_env env, napi_callback_info info);
 napi_value udp_close(napi_env env, napi_callback_info info);
 napi_value udp_port(napi_env env, napi_callback_info info);

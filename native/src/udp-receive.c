@@ -4,13 +4,15 @@
  * What the kernel took off is written back in front of each datagram: an Ethernet header with addresses that stand
  * for nothing, IP and UDP headers from what the kernel says about the datagram. The switch above then reads the same
  * bytes whatever the underlay. UDP_GRO delivers up to 64 datagrams of a flow in one: they are cut apart again, so
- * all of them pass through a buffer of ours and are copied once, into slots.
+ * all of them pass through a buffer of ours and are copied once, into slots. Those that carry segments of one TCP flow
+ * may become one super-frame instead.
  *
  *   slot:  | headroom | Ethernet 14 | IPv4 20 or IPv6 40 | UDP 8 | datagram ... |
  *
  * A row says nothing of the checksum: the kernel has verified it, and drops what is wrong.
  */
-#include "udp.h"
+#include "checksum.h"
+#include "udp-coalesce.h"
 
 #include <errno.h>
 #include <netinet/udp.h>
@@ -38,6 +40,7 @@ typedef struct {
   uint8_t destination[16];
   uint8_t tos;
   uint8_t ttl;
+  bool is_as_before; /* said the same of the message before */
   size_t segment;
 } Told;
 
@@ -52,6 +55,7 @@ typedef struct Inbox {
   size_t at;
   Told told;
   bool coalesced;
+  Merge merge;
 } Inbox;
 
 bool udp_inbox_make(Udp *udp) {
@@ -121,13 +125,6 @@ static void read_control(const Udp *udp, struct mmsghdr *message, Told *told) {
   }
 }
 
-static uint16_t header_checksum(const uint8_t *at) {
-  uint32_t sum = 0;
-  for (int i = 0; i < IPV4_BYTES; i += 2) sum += be16(at + i);
-  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-  return (uint16_t)~sum;
-}
-
 /* Ethernet, IP and UDP headers of a datagram of `length` bytes; returns their length. */
 static size_t write_headers(const Udp *udp, uint8_t *at, const Address *from, const Told *told, size_t length) {
   /* Locally administered: 02:00:00:00:00:01 to 02:00:00:00:00:02. */
@@ -145,10 +142,9 @@ static size_t write_headers(const Udp *udp, uint8_t *at, const Address *from, co
     put_be16(ip + 6, DONT_FRAGMENT);
     ip[8] = told->ttl;
     ip[9] = IPPROTO_UDP;
-    put_be16(ip + 10, 0);
     memcpy(ip + 12, &from->v4.sin_addr, 4);
     memcpy(ip + 16, told->destination, 4);
-    put_be16(ip + 10, header_checksum(ip));
+    write_ipv4_checksum(ip, IPV4_BYTES);
     datagram = ip + IPV4_BYTES;
     source = ntohs(from->v4.sin_port);
   } else {
@@ -183,9 +179,33 @@ static int readable(const Udp *udp, int *fds) {
   return n < 0 ? 0 : n;
 }
 
+static bool same_outer(const Told *a, const Told *b) {
+  return a->tos == b->tos && a->ttl == b->ttl && memcmp(a->destination, b->destination, 16) == 0;
+}
+
+/* Whether two messages come from one sender and went to one address, so far as rows that are one must. */
+static bool same_ends(const Inbox *inbox, int a, int b) {
+  return a == b || (memcmp(&inbox->from[a], &inbox->from[b], sizeof(Address)) == 0 && inbox->told.is_as_before);
+}
+
+/* Whether what comes next may be the next segment of what comes now. */
+static bool is_followed(const Inbox *inbox, size_t length) {
+  int i = inbox->next;
+  if (inbox->at + length < inbox->messages[i].msg_len) return true;
+  return i + 1 < inbox->count && memcmp(&inbox->from[i], &inbox->from[i + 1], sizeof(Address)) == 0;
+}
+
+static void end_merge(Merge *merge, int32_t *len, int32_t *gso, int32_t *csum) {
+  uint32_t gso_word, csum_word;
+  *len = (int32_t)merge->length;
+  udp_merge_end(merge, &gso_word, &csum_word);
+  *gso = (int32_t)gso_word;
+  *csum = (int32_t)csum_word;
+}
+
 /*
  * udpReceiveBurst(fd, arena, slot, off, len, gso, csum, first, max, offer, small, large, smallBytes, largeBytes,
- *                 report) -> frames
+ *                 report, coalesce) -> frames
  *
  * Fills rows [first, first + frames). `offer` has a slot number and an offset per slot: first `small` slots for frames
  * of at most smallBytes, then `large` ones; they are taken in order, small ones first. The burst ends when rows or
@@ -193,13 +213,13 @@ static int readable(const Udp *udp, int *fds) {
  * slot could ever hold them, small slots taken, large slots taken, 1 when datagrams wait here and not in the kernel.
  */
 napi_value udp_receive_burst(napi_env env, napi_callback_info info) {
-  napi_value argv[15];
+  napi_value argv[16];
   int fd;
   Udp *udp;
   Bytes arena;
   Column slot, off, len, gso, csum, offer, report;
-  int64_t first, max, small, large, small_bytes, large_bytes;
-  if (!args_read(env, info, 15, argv) || !(udp = arg_state(env, argv[0], OWNED_UDP, &fd)) ||
+  int64_t first, max, small, large, small_bytes, large_bytes, coalesce;
+  if (!args_read(env, info, 16, argv) || !(udp = arg_state(env, argv[0], OWNED_UDP, &fd)) ||
       !arg_bytes(env, argv[1], "arena", &arena) || !arg_column(env, argv[2], "slot", &slot) ||
       !arg_column(env, argv[3], "off", &off) || !arg_column(env, argv[4], "len", &len) ||
       !arg_column(env, argv[5], "gso", &gso) || !arg_column(env, argv[6], "csum", &csum) ||
@@ -207,7 +227,8 @@ napi_value udp_receive_burst(napi_env env, napi_callback_info info) {
       !arg_column(env, argv[9], "offer", &offer) || !arg_int(env, argv[10], "small", 0, INT32_MAX, &small) ||
       !arg_int(env, argv[11], "large", 0, INT32_MAX, &large) ||
       !arg_int(env, argv[12], "smallBytes", 64, 1 << 20, &small_bytes) ||
-      !arg_int(env, argv[13], "largeBytes", 64, 1 << 20, &large_bytes) || !arg_column(env, argv[14], "report", &report))
+      !arg_int(env, argv[13], "largeBytes", 64, 1 << 20, &large_bytes) || !arg_column(env, argv[14], "report", &report) ||
+      !arg_int(env, argv[15], "coalesce", 0, COALESCE_ALL, &coalesce))
     return NULL;
   int64_t end = first + max;
   if (end > (int64_t)slot.count || end > (int64_t)off.count || end > (int64_t)len.count || end > (int64_t)gso.count ||
@@ -224,8 +245,12 @@ napi_value udp_receive_burst(napi_env env, napi_callback_info info) {
   int error = 0;
   int fds[GROUPS_MAX + 1];
   int ready = -1, next_ready = 0;
-  while (row < end) {
+  Merge *merge = &inbox->merge;
+  int merging = 0; /* the message that the merge began with */
+  while (row < end || merge->frame) {
     if (inbox->next == inbox->count) {
+      if (merge->frame) end_merge(merge, &len.at[row - 1], &gso.at[row - 1], &csum.at[row - 1]);
+      if (row == end) break;
       if (ready < 0) ready = readable(udp, fds);
       if (next_ready == ready) break;
       if (!fill(inbox, fds[next_ready], &error)) next_ready++;
@@ -234,33 +259,49 @@ napi_value udp_receive_burst(napi_env env, napi_callback_info info) {
     int i = inbox->next;
     struct mmsghdr *message = &inbox->messages[i];
     if (inbox->at == 0) {
+      Told before = inbox->told;
       read_control(udp, message, &inbox->told);
+      inbox->told.is_as_before = same_outer(&before, &inbox->told);
       if (inbox->told.segment < message->msg_len) inbox->coalesced = true;
     }
     size_t length = message->msg_len - inbox->at;
     if (length > inbox->told.segment) length = inbox->told.segment;
+    const uint8_t *datagram = (uint8_t *)inbox->parts[i].iov_base + inbox->at;
     int64_t bytes = (int64_t)(headers + length);
-    bool fits_small = bytes <= small_bytes;
-    if (bytes > large_bytes || (message->msg_hdr.msg_flags & MSG_TRUNC)) {
+    Segment segment;
+    bool is_segment = coalesce && udp_read_segment(datagram, length, (int)coalesce, &segment);
+    if (merge->frame && !(is_segment && same_ends(inbox, merging, i) && udp_merge_add(merge, datagram, &segment)))
+      end_merge(merge, &len.at[row - 1], &gso.at[row - 1], &csum.at[row - 1]);
+    if (merge->frame) {
+      /* It is in the last row. */
+    } else if (row == end) {
+      break;
+    } else if (bytes > large_bytes || (message->msg_hdr.msg_flags & MSG_TRUNC)) {
       lost++;
     } else {
-      bool take_small = fits_small && small_used < small;
+      bool begins = is_segment && large > 0 && is_followed(inbox, length);
+      bool take_small = !begins && bytes <= small_bytes && small_used < small;
       if (!take_small && large_used == large) break;
       int64_t taken = take_small ? small_used++ : small + large_used++;
       int64_t at = offer.at[taken * OFFER_WORDS + 1];
-      if (!inside(&arena, at, bytes)) {
+      if (!inside(&arena, at, take_small ? bytes : large_bytes)) {
+        merge->frame = NULL;
         throw_range(env, "offered slot at %lld is outside the arena", (long long)at);
         return NULL;
       }
       uint8_t *frame = arena.at + at;
       write_headers(udp, frame, &inbox->from[i], &inbox->told, length);
-      memcpy(frame + headers, (uint8_t *)inbox->parts[i].iov_base + inbox->at, length);
+      memcpy(frame + headers, datagram, length);
       slot.at[row] = offer.at[taken * OFFER_WORDS];
       off.at[row] = (int32_t)at;
       len.at[row] = (int32_t)bytes;
       gso.at[row] = 0;
       csum.at[row] = 0;
       row++;
+      if (begins) {
+        udp_merge_begin(merge, frame, headers, (size_t)large_bytes, &segment);
+        merging = i;
+      }
     }
     inbox->at += length;
     if (inbox->at >= message->msg_len) {
@@ -268,6 +309,7 @@ napi_value udp_receive_burst(napi_env env, napi_callback_info info) {
       inbox->at = 0;
     }
   }
+  if (merge->frame) end_merge(merge, &len.at[row - 1], &gso.at[row - 1], &csum.at[row - 1]);
   report.at[REPORT_ERRNO] = error;
   report.at[REPORT_FRAMES] = lost;
   report.at[REPORT_SMALL] = (int32_t)small_used;

@@ -32,6 +32,9 @@ export const REPORT_WORDS = 3;
 export const UDP_GRO = 1 << 0;
 export const UDP_SEGMENT = 1 << 1;
 export const UDP_ZERO_CHECK6 = 1 << 2;
+/** What `udpReceiveBurst` may put together. */
+export const UDP_COALESCE_TCP4 = 1 << 0;
+export const UDP_COALESCE_TCP6 = 1 << 1;
 /** Further words of the report of `udpReceiveBurst`. */
 export const UDP_REPORT_SMALL = 2;
 export const UDP_REPORT_LARGE = 3;
@@ -176,6 +179,7 @@ export interface NativeAddon {
     smallBytes: number,
     largeBytes: number,
     report: Int32Array,
+    coalesce: number,
   ): number;
   /** Sends the frames of list[start .. start + count), skips those that the kernel refuses. Returns how many left. */
   udpSendBurst(
@@ -190,6 +194,8 @@ export interface NativeAddon {
     altHeadLen: Int32Array,
     altOff: Int32Array,
     altLen: Int32Array,
+    gso: Int32Array,
+    csum: Int32Array,
     report: Int32Array,
   ): number;
   udpNotices(fd: number, out: Int32Array): number;

@@ -1,7 +1,8 @@
 /**
  * A VXLAN underlay through the addon: one native call per burst, with UDP_GRO and UDP_SEGMENT.
  *
- * What is exact about the source port, checksums and the like is written in `native/src/udp-send.c`.
+ * It takes super-frames whole and gives TCP flows as super-frames: the segments that travel are cut and put together in
+ * native code, where the kernel's UDP offloads begin. What is exact about the source port, checksums and the like is written in `native/src/udp-send.c`.
  */
 
 import { constants } from 'node:os';
@@ -15,12 +16,21 @@ import {
   takeSmall,
 } from '../dataplane/arena.ts';
 import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
-import type { AdapterContext, AdapterEvents } from './adapter.ts';
+import {
+  type AdapterContext,
+  type AdapterEvents,
+  OFFLOAD_CSUM,
+  OFFLOAD_TSO4,
+  OFFLOAD_TSO6,
+  OFFLOAD_USO,
+} from './adapter.ts';
 import {
   type NativeAddon,
   native,
   REPORT_ERRNO,
   REPORT_FRAMES,
+  UDP_COALESCE_TCP4,
+  UDP_COALESCE_TCP6,
   UDP_GRO,
   UDP_NOTICE_WORDS,
   UDP_REPORT_ICMP,
@@ -44,6 +54,7 @@ import {
 } from './vxlan-udp-contract.ts';
 
 const { EMSGSIZE } = constants.errno;
+const ALL_OFFLOADS = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_USO;
 const POOL_SOCKETS = 32;
 /** Slots offered to a quiet socket, as in tap.ts. */
 const QUIET_SMALL = 8;
@@ -89,8 +100,7 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
   readonly device: string;
   readonly port: number;
   readonly mtu: number;
-  readonly offloadsAvailable = 0;
-  readonly offloads = 0;
+  readonly offloadsAvailable: number;
   readonly #addon: NativeAddon;
   readonly #arena: Arena;
   readonly #events: AdapterEvents;
@@ -102,6 +112,8 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
   readonly #offer: Int32Array;
   readonly #capacity: number;
   #fd: number;
+  #offloads = 0;
+  #coalesce = 0;
   #smallBurst = QUIET_SMALL;
   #largeBurst = QUIET_LARGE;
   #lastError = 0;
@@ -115,6 +127,8 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     this.#interface = options.interface;
     this.#capacity = context.arena.smallSlots + context.arena.largeSlots;
     this.#offer = new Int32Array(this.#capacity * OFFER_WORDS);
+    this.offloadsAvailable = options.offloads === 'off' ? 0 : ALL_OFFLOADS;
+    this.setOffloads(this.offloadsAvailable);
     this.mtu = options.mtu;
     this.port = addon.udpPort(fd);
     this.device = endpointText({ host: options.local, port: this.port });
@@ -133,7 +147,17 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     return this.#counters;
   }
 
-  setOffloads(): void {}
+  get offloads(): number {
+    return this.#offloads;
+  }
+
+  /** Also says which TCP segments are put together on receipt. */
+  setOffloads(offloads: number): void {
+    this.#offloads = offloads & this.offloadsAvailable;
+    this.#coalesce =
+      ((this.#offloads & OFFLOAD_TSO4) !== 0 ? UDP_COALESCE_TCP4 : 0) |
+      ((this.#offloads & OFFLOAD_TSO6) !== 0 ? UDP_COALESCE_TCP6 : 0);
+  }
 
   join(group: VxlanGroup): void {
     const index = interfaceIndex(this.#addon, group.interface ?? this.#interface);
@@ -196,6 +220,7 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
       SMALL_FRAME_BYTES,
       LARGE_FRAME_BYTES,
       report,
+      this.#coalesce,
     );
     const smallUsed = report[UDP_REPORT_SMALL];
     const largeUsed = report[UDP_REPORT_LARGE];
@@ -238,6 +263,8 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
       batch.altHeadLen,
       batch.altOff,
       batch.altLen,
+      batch.gso,
+      batch.csum,
       report,
     );
     this.#lastError = report[REPORT_ERRNO];

@@ -141,7 +141,16 @@ const outgoing = [bytes, column, count, count, ...new Array(8).fill(column)];
 
 const udpReport = () => pick([new Int32Array(5), new Int32Array(5), new Int32Array(4), odd]);
 const frames = () => pick([outer, outer, shared, detached(Uint8Array)]);
-const lengths = () => pick([new Int32Array(64).fill(64), new Int32Array(64).fill(43), wild, large, shrunk]);
+const gsoWords = () =>
+  pick([
+    new Int32Array(64),
+    new Int32Array(64).fill(1 | (pick([0, 1, 4, 5, 9]) << 8) | (pick([0, 1, 8, 1400]) << 16)),
+    wild,
+  ]);
+const csumWords = () =>
+  pick([new Int32Array(64).fill(pick([0, 42, 44, 60, 84]) | (pick([6, 16, 900]) << 16)), wild, odd]);
+const lengths = () =>
+  pick([new Int32Array(64).fill(64), new Int32Array(64).fill(pick([43, 200, 4096])), wild, large, shrunk]);
 
 /** What a well-meaning caller passes; the fuzz replaces some of it. */
 const shapes = {
@@ -190,8 +199,24 @@ const shapes = {
     () => pick([64, 1984]),
     () => pick([64, 65_984]),
     udpReport,
+    () => pick([0, 3, 4]),
   ],
-  udpSendBurst: [udpFd, frames, column, count, count, column, lengths, column, lengths, column, lengths, udpReport],
+  udpSendBurst: [
+    udpFd,
+    frames,
+    column,
+    count,
+    count,
+    column,
+    lengths,
+    column,
+    lengths,
+    column,
+    lengths,
+    gsoWords,
+    csumWords,
+    udpReport,
+  ],
   udpNotices: [udpFd, column],
   udpPathMtu: [udpFd, address],
   udpDrops: [udpFd],
