@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../src/cli/table.ts';
 import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';
+import { s14 } from './live/idle.ts';
+import { s6, s6n, s7 } from './live/wires.ts';
 import { s13 } from './memory.ts';
 import { micro } from './micro.ts';
 import { type Report, text } from './report.ts';
@@ -28,8 +30,12 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S2: s2,
   S3: s3,
   S5: s5,
+  S6: s6,
+  S6n: s6n,
+  S7: s7,
   S12: s12,
   S13: s13,
+  S14: s14,
   micro,
 };
 

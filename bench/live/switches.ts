@@ -1,0 +1,213 @@
+/**
+ * Switches that two hosts are joined by, each in a folder and on devices of its own: Etherloom and its peers on live
+ * devices. `open` gives the hosts their devices; `close` leaves nothing behind.
+ */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../contender.ts';
+import { deviceName, Host, ip } from './hosts.ts';
+
+export interface Wiring {
+  /** Checksum and segmentation offload on the devices. */
+  offloads: boolean;
+}
+
+export interface LiveSwitch {
+  readonly who: string;
+  /** Joins the hosts. Throws with the reason where it cannot. */
+  open(a: Host, b: Host, wiring: Wiring): Promise<void>;
+  close(): void;
+}
+
+const START_MS = 20_000;
+
+export function installed(program: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const end = Date.now() + START_MS;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`bench: ${what} did not start`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const hasDevice = (name: string) => existsSync(`/sys/class/net/${name}`);
+
+export class Etherloom implements LiveSwitch {
+  readonly who = 'etherloom';
+  readonly #folder: string;
+  #child: ChildProcess | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async open(a: Host, b: Host, { offloads }: Wiring): Promise<void> {
+    const devices = [deviceName(), deviceName()];
+    await this.start(devices, offloads);
+    a.adopt(devices[0]);
+    b.adopt(devices[1]);
+  }
+
+  /** Runs with one access port a device; resolves with the process id. */
+  async start(devices: readonly string[], offloads: boolean): Promise<number> {
+    const name = `bench${process.pid}-${deviceName()}`;
+    const file = join(this.#folder, `${name}.json`);
+    const socket = join(this.#folder, `${name}.sock`);
+    const port = (device: string) => ({ adapter: 'tap', device, vlan: 10, offloads: offloads ? 'auto' : 'off' });
+    const ports = Object.fromEntries(devices.map((device, i) => [`p${i + 1}`, port(device)]));
+    writeFileSync(file, JSON.stringify({ switch: { name, controlSocket: socket }, ports }));
+    this.#child = spawn(process.execPath, [join(root, 'bin', 'etherloom'), 'run', '-c', file], { stdio: 'ignore' });
+    await until(() => existsSync(socket), 'etherloom');
+    return this.#child.pid!;
+  }
+
+  close(): void {
+    this.#child?.kill('SIGKILL');
+  }
+}
+
+/** Two veth pairs into a bridge of the kernel, in a namespace of its own. */
+export class LinuxBridge implements LiveSwitch {
+  readonly who = 'linux-bridge';
+  #middle: Host | undefined;
+
+  async open(a: Host, b: Host, { offloads }: Wiring): Promise<void> {
+    const middle = new Host('0.0.0.0');
+    this.#middle = middle;
+    middle.ip('link', 'add', 'br0', 'type', 'bridge');
+    middle.ip('link', 'set', 'br0', 'up');
+    for (const host of [a, b]) {
+      const [outer, inner] = [deviceName(), deviceName()];
+      ip('link', 'add', outer, 'type', 'veth', 'peer', 'name', inner);
+      ip('link', 'set', inner, 'netns', middle.namespace);
+      middle.ip('link', 'set', inner, 'master', 'br0', 'up');
+      host.adopt(outer);
+      if (!offloads) {
+        const off = ['netns', 'exec', host.namespace, 'ethtool', '-K', outer, 'tso', 'off', 'gso', 'off', 'tx', 'off'];
+        spawnSync('ip', off, { stdio: 'ignore' });
+      }
+    }
+  }
+
+  close(): void {
+    this.#middle?.close();
+  }
+}
+
+/** bench/c/forwarder.c. */
+export class CForwarder implements LiveSwitch {
+  readonly who = 'c-forwarder';
+  readonly #program: string;
+  #child: ChildProcess | undefined;
+
+  constructor(program: string) {
+    this.#program = program;
+  }
+
+  async open(a: Host, b: Host, { offloads }: Wiring): Promise<void> {
+    const devices = [deviceName(), deviceName()];
+    const mode = offloads ? 'offloads' : 'plain';
+    this.#child = spawn(this.#program, [...devices, mode], { stdio: ['ignore', 'ignore', 'inherit'] });
+    await until(() => devices.every(hasDevice), 'the C forwarder');
+    a.adopt(devices[0]);
+    b.adopt(devices[1]);
+  }
+
+  close(): void {
+    this.#child?.kill('SIGKILL');
+  }
+}
+
+export class Vde implements LiveSwitch {
+  readonly who = 'vde';
+  readonly #folder: string;
+  #pid = 0;
+
+  constructor(folder: string) {
+    this.#folder = join(folder, `vde-${deviceName()}`);
+  }
+
+  async open(a: Host, b: Host): Promise<void> {
+    const devices = [deviceName(), deviceName()];
+    await this.start(devices);
+    a.adopt(devices[0]);
+    b.adopt(devices[1]);
+  }
+
+  async start(devices: readonly string[]): Promise<number> {
+    mkdirSync(this.#folder);
+    const pidFile = join(this.#folder, 'pid');
+    const taps = devices.flatMap((device) => ['-t', device]);
+    const args = ['-d', '-p', pidFile, '-n', String(devices.length + 8), '-s', join(this.#folder, 'ctl'), ...taps];
+    const { status } = spawnSync('vde_switch', args, { stdio: 'ignore' });
+    if (status !== 0) throw new Error(`vde_switch ended with ${status}`);
+    await until(() => existsSync(pidFile) && devices.every(hasDevice), 'vde_switch');
+    this.#pid = Number(readFileSync(pidFile, 'utf8'));
+    return this.#pid;
+  }
+
+  close(): void {
+    if (this.#pid > 0) process.kill(this.#pid, 'SIGKILL');
+  }
+}
+
+/** Open vSwitch's userspace datapath on TAPs, with database and daemon of its own. */
+export class Ovs implements LiveSwitch {
+  readonly who = 'ovs';
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = join(folder, `ovs-${deviceName()}`);
+  }
+
+  async open(a: Host, b: Host): Promise<void> {
+    const devices = [deviceName(), deviceName()];
+    await this.start(devices);
+    a.adopt(devices[0]);
+    b.adopt(devices[1]);
+  }
+
+  async start(devices: readonly string[]): Promise<number> {
+    const at = (name: string) => join(this.#folder, name);
+    mkdirSync(this.#folder);
+    const env = { ...process.env, OVS_RUNDIR: this.#folder, OVS_LOGDIR: this.#folder, OVS_DBDIR: this.#folder };
+    const must = (command: string, ...args: string[]) => {
+      // Its output is not read through a pipe: a daemon would hold that open.
+      const { status, error } = spawnSync(command, args, { env, stdio: 'ignore' });
+      if (status !== 0) throw new Error(`bench: ${command} failed (${error?.message ?? `status ${status}`})`);
+    };
+    const daemon = (name: string) => [`--pidfile=${at(`${name}.pid`)}`, `--unixctl=${at(`${name}.ctl`)}`, '--detach'];
+    const vsctl = (...args: string[]) => must('ovs-vsctl', `--db=unix:${at('db.sock')}`, '--timeout=30', ...args);
+    must('ovsdb-tool', 'create', at('conf.db'), '/usr/share/openvswitch/vswitch.ovsschema');
+    must('ovsdb-server', at('conf.db'), `--remote=punix:${at('db.sock')}`, ...daemon('db'));
+    vsctl('--no-wait', 'init');
+    must('ovs-vswitchd', `unix:${at('db.sock')}`, ...daemon('vs'));
+    const bridge = deviceName();
+    vsctl('add-br', bridge, '--', 'set', 'bridge', bridge, 'datapath_type=netdev', 'fail-mode=standalone');
+    const ports = devices.map((device) => ['add-port', bridge, device, '--', 'set', 'Interface', device, 'type=tap']);
+    vsctl(...ports.flatMap((port, i) => (i === 0 ? port : ['--', ...port])));
+    await until(() => devices.every(hasDevice), 'Open vSwitch');
+    return Number(readFileSync(at('vs.pid'), 'utf8'));
+  }
+
+  close(): void {
+    for (const name of ['vs', 'db']) {
+      const file = join(this.#folder, `${name}.pid`);
+      if (!existsSync(file)) continue;
+      try {
+        process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
+      } catch {
+        // it ended by itself
+      }
+    }
+  }
+}
+
+export function hasOvs(): boolean {
+  return installed('ovs-vswitchd') && existsSync('/usr/share/openvswitch/vswitch.ovsschema');
+}
