@@ -5,9 +5,10 @@
 import type { Answer } from './control-socket.ts';
 import { type FdbFilter, FilterError, fdbView } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';
+import { sampleViews } from './sample-view.ts';
 import { dropViews, ledgerView, portViews, vlanViews } from './views.ts';
 
-export const TOPICS = ['ports', 'fdb', 'vlans', 'drops', 'ledger'] as const;
+export const TOPICS = ['ports', 'fdb', 'vlans', 'drops', 'samples', 'ledger'] as const;
 export type Topic = (typeof TOPICS)[number];
 
 export function isTopic(text: string): text is Topic {
@@ -46,6 +47,8 @@ function bodyOf(readable: ReadableSwitch, topic: Topic, query: URLSearchParams, 
       return { vlans: vlanViews(readable, nowMs) };
     case 'drops':
       return dropViews(readable);
+    case 'samples':
+      return { samples: sampleViews(readable, nowMs) };
     case 'ledger':
       return ledgerView(readable);
   }

@@ -115,7 +115,7 @@ export async function main(args: string[]): Promise<number> {
 
   program
     .command('show <topic>')
-    .description('tables of a running switch: ports, fdb, vlans, drops, ledger')
+    .description('tables of a running switch: ports, fdb, vlans, drops, samples, ledger')
     .option('--json', 'JSON instead of text')
     .option('--socket <path>', 'control socket')
     .option('--name <name>', 'name of the switch')
@@ -129,13 +129,14 @@ export async function main(args: string[]): Promise<number> {
 
   const frameOptions = (command: Command) =>
     command
-      .requiredOption('--port <name>', 'port that the frame arrives on')
+      .option('--port <name>', 'port that the frame arrives on')
       .option('--frame <hex>', 'the frame, without FCS')
       .option('--pcap <file#n>', 'the frame, the n-th record of a capture')
       .option(
         '--eth <fields>',
         'the frame, by fields: dst= src= vlan=VID[/PCP] svlan= type= ip=A-B udp=A-B arp=A-B len=',
       )
+      .option('--drop <id>', 'the frame, one that was dropped: an ID of show samples', wholeNumber(1, 2 ** 31))
       .option('--learned <mac@port>', 'an address that the switch is to know; MAC@PORT/VLAN; repeat', collect, [])
       .option('-c, --config <file>', 'the switch of this configuration, instead of a running one')
       .option('--socket <path>', 'control socket')

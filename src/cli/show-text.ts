@@ -3,6 +3,7 @@
  */
 
 import type { FdbView } from '../api/fdb-view.ts';
+import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
@@ -23,6 +24,8 @@ export function topicText(topic: Topic, body: unknown): string {
       return vlansText((body as { vlans: VlanView[] }).vlans);
     case 'drops':
       return dropsText(body as Drops);
+    case 'samples':
+      return samplesText((body as { samples: SampleView[] }).samples);
     case 'ledger':
       return ledgerText(body as LedgerView);
   }
@@ -110,6 +113,21 @@ function dropsText({ drops }: Drops): string {
   return table(
     ['PORT', 'FRAMES', 'REASON', 'WHAT IT MEANS'],
     drops.map((d) => [d.port, d.frames, d.reason, d.sentence]),
+  );
+}
+
+function samplesText(samples: readonly SampleView[]): string {
+  if (samples.length === 0) return 'no frame was dropped\n';
+  return table(
+    ['ID', 'AGE', 'PORT', 'VLAN', 'REASON', 'FRAME'],
+    samples.map((s) => [
+      s.id,
+      `${Math.floor(s.ageSeconds)}s`,
+      s.port,
+      s.vid === null ? null : String(s.vid),
+      s.reason,
+      s.text,
+    ]),
   );
 }
 

@@ -15,7 +15,7 @@ import { CaptureError, CaptureReader } from '../pcap/reader.ts';
 import { explainConfig, traceIn } from '../trace/answer.ts';
 import { TraceError } from '../trace/error.ts';
 import type { Explanation } from '../trace/explain.ts';
-import { type Question, queryOf, readLearned } from '../trace/question.ts';
+import { type Question, queryOf, queryOfRest, readLearned } from '../trace/question.ts';
 import { readFields, readHex } from '../trace/read-frame.ts';
 import type { Trace } from '../trace/types.ts';
 import { worldOf } from '../trace/world.ts';
@@ -25,9 +25,9 @@ import { socketOf } from './show.ts';
 import { explanationText, traceText } from './trace-text.ts';
 
 export interface TraceOptions {
-  /** Where the frame arrives. */
-  port: string;
-  // Exactly one of:
+  /** A sampled drop; or the port where the frame arrives, and exactly one of the three behind it. */
+  drop?: number | undefined;
+  port?: string | undefined;
   frame?: string | undefined;
   pcap?: string | undefined;
   eth?: string | undefined;
@@ -92,7 +92,7 @@ async function answerTo<T>(
     return status;
   };
   try {
-    const found = await answerOf(options, readQuestion(options), topic);
+    const found = await answerOf(options, topic);
     const text = options.json ? `${JSON.stringify(found, null, 2)}\n` : topic.text(found);
     await new Promise<void>((resolve) => io.out.write(text, () => resolve()));
     return OK;
@@ -105,32 +105,45 @@ async function answerTo<T>(
   }
 }
 
+async function answerOf<T>(options: ExplainOptions, topic: Topic<T>): Promise<T> {
+  const { config, socket, name, drop } = options;
+  if (config === undefined) return answerOfRunning(options, topic);
+  if (drop !== undefined) throw new TraceError('--drop is of a running switch: it does not go with -c');
+  if (socket !== undefined || name !== undefined) throw new TraceError('-c or --socket and --name, not both');
+  const question = readQuestion(options);
+  return topic.ofConfig(loadConfig(textOf(config), config), question);
+}
+
+async function answerOfRunning<T>(options: ExplainOptions, topic: Topic<T>): Promise<T> {
+  const query = options.drop === undefined ? queryOf(readQuestion(options)) : dropQuery(options, options.drop);
+  const socket = await socketOf(options);
+  const body = await ask(socket, topic.topic, query);
+  if (!topic.isAnswer(body)) throw notASwitch(socket);
+  return body as T;
+}
+
+function dropQuery({ port, frame, pcap, eth, learned, to }: ExplainOptions, drop: number): Record<string, string> {
+  for (const [key, value] of Object.entries({ port, frame, pcap, eth })) {
+    if (value !== undefined) throw new TraceError(`--drop says all of the frame: --${key} does not go with it`);
+  }
+  return queryOfRest({ to, learned: readPreload(learned) }, { drop: String(drop) });
+}
+
 /** The question of the command line; throws TraceError. */
 function readQuestion({ port, frame, pcap, eth, learned, to }: ExplainOptions): Question {
   const given = Object.entries({ frame, pcap, eth }).filter(([, value]) => value !== undefined);
+  if (port === undefined) throw new TraceError('--port is needed: where does the frame arrive?');
   if (given.length !== 1) {
     const names = given.map(([name]) => `--${name}`).join(' and ') || 'none';
     throw new TraceError(`${names} given; valid is one of --frame HEX, --pcap FILE#N, --eth FIELDS`);
   }
-  const rest = { port, to, learned: learned.map((each) => place('--learned', () => readLearned(each))) };
+  const rest = { port, to, learned: readPreload(learned) };
   if (pcap !== undefined) return { ...rest, ...readRecord(pcap) };
   const bytes = frame === undefined ? place('--eth', () => readFields(eth!)) : place('--frame', () => readHex(frame));
   return { ...rest, bytes };
 }
 
-async function answerOf<T>(options: TraceOptions, question: Question, topic: Topic<T>): Promise<T> {
-  const { config } = options;
-  if (config !== undefined) {
-    if (options.socket !== undefined || options.name !== undefined) {
-      throw new TraceError('-c or --socket and --name, not both');
-    }
-    return topic.ofConfig(loadConfig(textOf(config), config), question);
-  }
-  const socket = await socketOf(options);
-  const body = await ask(socket, topic.topic, queryOf(question));
-  if (!topic.isAnswer(body)) throw notASwitch(socket);
-  return body as T;
-}
+const readPreload = (learned: readonly string[]) => learned.map((each) => place('--learned', () => readLearned(each)));
 
 /** The N-th record of FILE#N, counted as `dissect` does; the first without a number. */
 function readRecord(text: string): { bytes: Uint8Array; wireLength: number } {

@@ -12,6 +12,7 @@ import { createVlanTable, MAX_FIDS, type VlanTable } from '../tables/vlan-table.
 import { type Arena, createArena } from './arena.ts';
 import { BATCH_FRAMES, createEgress, type Egress } from './batch.ts';
 import { type Counters, createCounters } from './counters.ts';
+import { createDropSamples, type DropSamples } from './samples.ts';
 
 export interface DataplaneShared {
   readonly ports: PortTable;
@@ -20,6 +21,7 @@ export interface DataplaneShared {
   readonly counters: Counters;
   /** LIMIT_*. */
   readonly limits: Int32Array;
+  readonly samples: DropSamples;
 }
 
 export interface Dataplane extends DataplaneShared {
@@ -77,6 +79,7 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
     fdb: createFdb({ entries: s.fdbEntries, ports: s.ports, fids: s.fids, bridges: s.bridges, seed: s.seed }),
     counters: createCounters(s.ports, s.fids),
     limits: sharedInt32(4),
+    samples: createDropSamples(),
   };
   shared.limits[LIMIT_MIN_MTU] = 65_535;
   shared.limits[LIMIT_TOUCH] = TOUCH_ABOVE;

@@ -16,6 +16,7 @@ import {
 } from './counters.ts';
 import type { Dataplane } from './dataplane.ts';
 import { REASON_COUNT, TX_ERROR, TX_RING_FULL } from './reasons.ts';
+import { SAMPLE_SHAPED, sampleDrop } from './samples.ts';
 
 /** What an adapter is to the data plane. */
 export interface Sender {
@@ -62,4 +63,5 @@ function loseCopy(dp: Dataplane, b: Batch, i: number, port: number, reason: numb
   b.reason[i] = reason;
   portDrops[b.port[i] * REASON_COUNT + reason]++;
   fidDrops[b.fid[i] * REASON_COUNT + reason]++;
+  sampleDrop(dp.samples, dp.arena, b, i, reason, SAMPLE_SHAPED);
 }

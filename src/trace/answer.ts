@@ -4,6 +4,7 @@
 
 import type { Answer } from '../api/control-socket.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
+import { sampleViews } from '../api/sample-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { TraceError } from './error.ts';
@@ -53,7 +54,7 @@ function explainIn(situation: Situation, { port, bytes, wireLength, to }: Questi
 export function answerQuestion(running: RunningSwitch, topic: string, query: URLSearchParams): Answer | null {
   if (topic !== 'trace' && topic !== 'explain') return null;
   try {
-    const question = questionOf(query);
+    const question = questionOf(query, () => sampleViews(running.readable, running.nowMs));
     const found =
       topic === 'explain'
         ? explainRunning(running, question)

@@ -2,6 +2,7 @@
  * A trace or an explanation as it is asked for, on the command line and over the control socket: names and text.
  */
 
+import type { SampleView } from '../api/sample-view.ts';
 import { TraceError } from './error.ts';
 import { readHex } from './read-frame.ts';
 import type { Learned } from './world.ts';
@@ -11,7 +12,7 @@ export interface Question {
   bytes: Uint8Array;
   /** Where `bytes` are only the first of the frame. */
   wireLength?: number | undefined;
-  /** What the switch is to know before. */
+  /** What the switch is to know beforehand. */
   learned: readonly Learned[];
   /** explain: the port that it should leave by. */
   to?: string | undefined;
@@ -27,39 +28,65 @@ export function readLearned(text: string): Learned {
   return { mac, port, ...(vid === undefined ? {} : { vid: Number(vid) }) };
 }
 
-export function learnedText({ mac, port, vid }: Learned): string {
+function learnedText({ mac, port, vid }: Learned): string {
   return vid === undefined ? `${mac}@${port}` : `${mac}@${port}/${vid}`;
 }
 
 /** The query of a question, and the question of a query. */
-export function queryOf({ port, bytes, wireLength, learned, to }: Question): Record<string, string> {
+export function queryOf({ port, bytes, wireLength, ...rest }: Question): Record<string, string> {
+  const frame = { port, frame: Buffer.from(bytes).toString('hex') };
+  return queryOfRest(rest, wireLength === undefined ? frame : { ...frame, length: String(wireLength) });
+}
+
+/** `frame` says which frame: its bytes, or the sample that it is. */
+export function queryOfRest(
+  { learned, to }: Pick<Question, 'learned' | 'to'>,
+  frame: Record<string, string>,
+): Record<string, string> {
   return {
-    port,
-    frame: Buffer.from(bytes).toString('hex'),
-    ...(wireLength === undefined ? {} : { length: String(wireLength) }),
+    ...frame,
     ...(learned.length === 0 ? {} : { learned: learned.map(learnedText).join(',') }),
     ...(to === undefined ? {} : { to }),
   };
 }
 
-export function questionOf(query: URLSearchParams): Question {
-  const known = ['port', 'frame', 'length', 'learned', 'to'];
+/** `samples` are what `drop` may name. */
+export function questionOf(query: URLSearchParams, samples: () => readonly SampleView[]): Question {
+  const known = ['port', 'frame', 'length', 'drop', 'learned', 'to'];
   for (const key of query.keys()) {
     if (!known.includes(key)) throw new TraceError(`there is no parameter "${key.slice(0, 40)}"`);
   }
-  const port = query.get('port');
-  const frame = query.get('frame');
-  if (port === null || frame === null) throw new TraceError('port and frame are needed');
-  const length = query.get('length');
   const to = query.get('to');
-  if (length !== null && !/^\d{1,9}$/.test(length)) throw new TraceError('length is not a number');
   const learned = (query.get('learned') ?? '').split(',').filter((each) => each !== '');
   if (learned.length > MAX_LEARNED) throw new TraceError(`learned has more than ${MAX_LEARNED} addresses`);
-  return {
-    port,
-    bytes: readHex(frame),
-    ...(length === null ? {} : { wireLength: Number(length) }),
-    learned: learned.map(readLearned),
-    ...(to === null ? {} : { to }),
-  };
+  const rest = { learned: learned.map(readLearned), ...(to === null ? {} : { to }) };
+  const drop = query.get('drop');
+  if (drop === null) return { ...rest, ...frameOf(query) };
+  if (query.has('port') || query.has('frame') || query.has('length')) {
+    throw new TraceError('drop or port and frame, not both');
+  }
+  return { ...rest, ...frameOfSample(samples(), drop) };
+}
+
+type Frame = Pick<Question, 'port' | 'bytes' | 'wireLength'>;
+
+function frameOf(query: URLSearchParams): Frame {
+  const port = query.get('port');
+  const frame = query.get('frame');
+  if (port === null || frame === null) throw new TraceError('port and frame are needed, or drop');
+  const length = query.get('length');
+  if (length !== null && !/^\d{1,9}$/.test(length)) throw new TraceError('length is not a number');
+  return { port, bytes: readHex(frame), ...(length === null ? {} : { wireLength: Number(length) }) };
+}
+
+/** The frame of a sample as it came: what was not kept of it is payload, which decides nothing. */
+function frameOfSample(samples: readonly SampleView[], id: string): Frame {
+  const sample = samples.find((each) => String(each.id) === id);
+  if (sample === undefined) throw new TraceError(`there is no sample ${id.slice(0, 20)} any more; see show samples`);
+  const { port, shaped, reason, hex, length, truncated } = sample;
+  if (port === null) throw new TraceError(`the port of sample ${id} is gone`);
+  if (shaped) throw new TraceError(`sample ${id} was on its way out: ${reason} is for its device to mend`);
+  const bytes = new Uint8Array(length);
+  bytes.set(Buffer.from(hex, 'hex'));
+  return { port, bytes, ...(truncated ? { wireLength: length + 1 } : {}) };
 }

@@ -9,7 +9,7 @@ import { DROP_NONE, DROP_REASONS } from '../dataplane/reasons.ts';
 import { SLOW_STAGES } from '../dataplane/slow-lane.ts';
 import { account } from '../dataplane/stages/account.ts';
 import { dissectFrame } from '../wire/dissect.ts';
-import { frameLine } from '../wire/dissect-text.ts';
+import { frameText } from '../wire/dissect-text.ts';
 import { TraceError } from './error.ts';
 import { OBSERVERS } from './observe.ts';
 import type { FrameView, ReasonView, Trace, TraceOutput, TraceStage } from './types.ts';
@@ -101,8 +101,7 @@ function leaving(bytes: Uint8Array, b: Batch, word: number): Uint8Array {
 
 export function frameView(bytes: Uint8Array, wireLength: number = bytes.length): FrameView {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  // Without the number that a capture gives it.
-  const text = frameLine(dissectFrame(view, 0, bytes.length, wireLength)).replace(/^0 {2}/, '');
+  const text = frameText(dissectFrame(view, 0, bytes.length, wireLength));
   return { length: wireLength, text, hex: Buffer.from(bytes).toString('hex') };
 }
 

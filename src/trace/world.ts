@@ -12,6 +12,7 @@ import { type ArenaSize, arenaBytes, createArena } from '../dataplane/arena.ts';
 import { createEgress } from '../dataplane/batch.ts';
 import { createCounters } from '../dataplane/counters.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import { createDropSamples } from '../dataplane/samples.ts';
 import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
 import { directoryOf } from '../runtime/directory-of.ts';
 import { keyHigh, probe, startSlot } from '../tables/fdb.ts';
@@ -67,10 +68,11 @@ export function worldOf(config: SwitchConfig, down: readonly string[] = []): Wor
 /** A running switch as it is now. */
 export function copyWorld({ tables, epoch, directory }: ReadableSwitch, nowMs: number): World {
   const stable = new StableReads(epoch);
-  const { counters, ...rest } = tables;
+  const { counters, samples: _samples, ...rest } = tables;
   const dp: Dataplane = {
     ...copyTables(rest, stable),
     counters: createCounters(counters.ports, counters.fids),
+    samples: createDropSamples(),
     arena: createArena(ARENA, new ArrayBuffer(arenaBytes(ARENA))),
     egress: createEgress(tables.ports.capacity, 1),
   };

@@ -7,8 +7,12 @@ const hex = (type: number) => `0x${type.toString(16).padStart(4, '0')}`;
 
 /** `7  98 bytes  02:…:01 > 02:…:02  vlan 10  10.0.0.1 > 10.0.0.2 udp 5000 > 4789  vni 42  [ … ]`. */
 export function frameLine(frame: FrameFields): string {
-  const bytes = frame.len === frame.cap_len ? `${frame.len} bytes` : `${frame.cap_len} of ${frame.len} bytes`;
-  const parts = [String(frame.n), bytes];
+  return `${frame.n}  ${frameText(frame)}`;
+}
+
+/** The same of a frame that has no number. */
+export function frameText(frame: FrameFields): string {
+  const parts = [frame.len === frame.cap_len ? `${frame.len} bytes` : `${frame.cap_len} of ${frame.len} bytes`];
   if (frame.outer !== null) parts.push(segmentText(frame.outer));
   if (frame.vxlan !== null) {
     const { flags, vni, gbp } = frame.vxlan;

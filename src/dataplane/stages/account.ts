@@ -6,6 +6,7 @@ import { type Batch, RX_GENERATED } from '../batch.ts';
 import { CONSUMED, DELIVERED, FID_COUNTERS, GENERATED, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../counters.ts';
 import type { Dataplane } from '../dataplane.ts';
 import { DROP_NONE, REASON_COUNT } from '../reasons.ts';
+import { sampleDrop } from '../samples.ts';
 
 /** `length` is the frame's as it came, before any shaping. */
 export function account(dp: Dataplane, b: Batch, i: number, length: number): void {
@@ -32,6 +33,7 @@ export function accountRun(dp: Dataplane, b: Batch, first: number, frames: numbe
   if (reason !== DROP_NONE) {
     portDrops[port * REASON_COUNT + reason] += frames;
     fidDrops[fid * REASON_COUNT + reason] += frames;
+    sampleDrop(dp.samples, dp.arena, b, first, reason, 0);
     return;
   }
   const outcome = b.copies[first] === 0 ? CONSUMED : DELIVERED;

@@ -81,8 +81,9 @@ function floodLong(dp: Dataplane, b: Batch, i: number, kind: number): number {
   const reachRow = b.port[i] * width;
   const memberRow = b.fid[i] * width;
   const floodRow = kind * width;
+  const fits = fitsSome(dp, b, i, floodRow);
+  if (fits !== DROP_NONE) return fits;
   const altOf = shapeRun(dp, b, i, i + 1, floodRow);
-  if (altOf === NO_PORT_AT_ALL) return EGRESS_NO_PORT;
   let ports = 0;
   for (let w = 0; w < width; w++) {
     let set = reach[reachRow + w] & member[memberRow + w] & takes[floodRow + w];
@@ -95,10 +96,24 @@ function floodLong(dp: Dataplane, b: Batch, i: number, kind: number): number {
       ports++;
     }
   }
-  if (ports === 0) return EGRESS_TOO_LONG;
   b.copies[i] = ports;
   countFloods(dp, b, i, 1, ports);
   return DROP_NONE;
+}
+
+/** Asked before the frame is shaped: a drop is sampled as it came. */
+function fitsSome(dp: Dataplane, b: Batch, i: number, floodRow: number): number {
+  const { width, reach, flood: takes } = dp.ports;
+  const { member } = dp.vlans;
+  let reason = EGRESS_NO_PORT;
+  for (let w = 0; w < width; w++) {
+    let set = reach[b.port[i] * width + w] & member[b.fid[i] * width + w] & takes[floodRow + w];
+    for (; set !== 0; set &= set - 1) {
+      if (!tooLong(dp, b, i, (w << 5) + 31 - Math.clz32(set & -set))) return DROP_NONE;
+      reason = EGRESS_TOO_LONG;
+    }
+  }
+  return reason;
 }
 
 /** Which ports take the alternative shape: none, those of the untagged set, or the others; or there is no port. */

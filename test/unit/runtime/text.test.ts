@@ -2,6 +2,7 @@
 
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { TOPICS } from '../../../src/api/topics.ts';
 import { run } from '../../../src/cli/run.ts';
 import { eventLine } from '../../../src/cli/run-report.ts';
 import { show } from '../../../src/cli/show.ts';
@@ -96,7 +97,7 @@ describe('show', () => {
   it('refuses what is no question', async () => {
     expect(await attempt('tea')).toEqual([
       2,
-      'etherloom: there is nothing to show as "tea"; valid are ports, fdb, vlans, drops, ledger\n',
+      `etherloom: there is nothing to show as "tea"; valid are ${TOPICS.join(', ')}\n`,
       '',
     ]);
     expect((await attempt('ports', { vlan: 10 })).slice(0, 2)).toEqual([2, 'etherloom: --vlan is for show fdb\n']);

@@ -5,12 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryAdapter } from '../../../src/adapters/memory.ts';
 import { closeControlSocket, openControlSocket } from '../../../src/api/control-socket.ts';
+import { answer } from '../../../src/api/topics.ts';
+import { show } from '../../../src/cli/show.ts';
 import { type ExplainOptions, explain, type TraceOptions, trace } from '../../../src/cli/trace.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
 import { directoryOf } from '../../../src/runtime/directory-of.ts';
 import { answerQuestion } from '../../../src/trace/answer.ts';
+import { readFields } from '../../../src/trace/read-frame.ts';
 import { learnBefore } from '../../../src/trace/world.ts';
 
 const SWITCH = `
@@ -120,6 +124,48 @@ describe('etherloom trace', () => {
       core.control.setPort('a', { state: 'discarding' });
       const changed = await run({ socket, eth: 'len=60', to: 'b', json: true }, explain);
       expect(JSON.parse(changed.out).text).toMatch(/otherwise than its configuration says/);
+    } finally {
+      await closeControlSocket(server);
+    }
+  });
+
+  it('explains a drop that was sampled', async () => {
+    const loaded = loadConfig(SWITCH, config);
+    const core = new SwitchCore({ ...sizeFor(loaded), nowMs: () => 0 });
+    configure(core, loaded);
+    const adapter = new MemoryAdapter({ mtu: 1500 }, { arena: core.dp.arena, events: { link() {}, readable() {} } });
+    core.attach('a', adapter);
+    adapter.push(readFields('dst=02:00:00:00:00:02,vlan=1,len=1000'));
+    core.poll(0);
+    const readable = { tables: core.dp, epoch: core.epoch, directory: directoryOf(core.control, loaded), statuses: [] };
+    const running = { readable, config: loaded, nowMs: 1500 };
+    const socket = join(folder, 'd.sock');
+    const server = await openControlSocket(
+      socket,
+      'x',
+      (topic, query) => answerQuestion(running, topic, query) ?? answer(readable, topic, query, 1500),
+    );
+    try {
+      const text = new Writable({
+        write(chunk, _encoding, done) {
+          shown += String(chunk);
+          done();
+        },
+      });
+      let shown = '';
+      expect(await show('samples', { json: false, socket }, { out: text, err: text })).toBe(0);
+      expect(shown).toBe(
+        'ID  AGE  PORT  VLAN  REASON              FRAME\n' +
+          ' 1  1s   a     -     INGRESS_FRAME_TYPE  256 of 1000 bytes  02:00:00:00:00:01 > 02:00:00:00:00:02  vlan 1  type 0x88b5\n',
+      );
+      const why = await run({ socket, port: undefined, drop: 1 }, explain);
+      expect(why.out).toContain('a receives  1000 bytes');
+      expect(why.out).toContain('dropped: INGRESS_FRAME_TYPE (11).');
+      expect(why.out).toContain('ports.a.acceptFrames: all');
+      for (const bad of [{ drop: 2 }, { drop: 1, port: 'a' }, { drop: 1, config }, { drop: 1, eth: 'len=60' }]) {
+        const refused = await run({ socket, port: undefined, ...bad }, explain);
+        expect([refused.status, refused.out, refused.err.split('\n').length]).toEqual([2, '', 2]);
+      }
     } finally {
       await closeControlSocket(server);
     }

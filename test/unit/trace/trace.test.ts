@@ -100,8 +100,7 @@ describe('trace', () => {
     const core = new SwitchCore({ ...sizeFor(config), nowMs: () => 5000 });
     configure(core, config);
     for (const { name } of config.ports) core.control.setLink(name, true);
-    const { ports, vlans, fdb, counters, limits } = core.dp;
-    const tables = { ports, vlans, fdb, counters, limits };
+    const { arena: _arena, egress: _egress, ...tables } = core.dp;
     const readable = { tables, epoch: core.epoch, directory: directoryOf(core.control, config), statuses: [] };
     learnBefore(copyWorld(readable, 5000), { mac: '02:00:00:00:00:03', port: 'b' });
     const before = digest(tables);
