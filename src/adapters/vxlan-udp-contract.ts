@@ -46,8 +46,8 @@ export interface VxlanUdpCounters {
 }
 
 export interface VxlanUdpAdapter extends Adapter {
-  /** `native`: the addon; `dgram`: plain node:dgram, slower, one TTL for a socket, no TOS. */
-  readonly transport: 'native' | 'dgram';
+  /** `native`: the addon; `dgram`: node:dgram, slower, no TOS; `raw-socket`: sends IP packets through that package. */
+  readonly transport: 'native' | 'dgram' | 'raw-socket';
   /** The port it receives on. */
   readonly port: number;
   readonly counters: Readonly<VxlanUdpCounters>;

@@ -112,7 +112,6 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
   readonly port: number;
   readonly mtu: number;
   readonly fd = -1;
-  readonly offloadsAvailable = 0;
   readonly offloads = 0;
   readonly lastError = 0;
   readonly counters: VxlanUdpCounters = { refused: 0, tooLong: 0, unreachable: 0, framesTooLong: 0, kernelDrops: 0 };
@@ -149,8 +148,6 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
       socket.setMulticastLoopback(false);
     }
   }
-
-  setOffloads(): void {}
 
   #listen(socket: Socket, dst: Uint8Array): void {
     socket.on('message', (datagram, from) => this.#arrived(datagram, from, dst));

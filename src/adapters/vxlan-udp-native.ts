@@ -16,14 +16,8 @@ import {
   takeSmall,
 } from '../dataplane/arena.ts';
 import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
-import {
-  type AdapterContext,
-  type AdapterEvents,
-  OFFLOAD_CSUM,
-  OFFLOAD_TSO4,
-  OFFLOAD_TSO6,
-  OFFLOAD_USO,
-} from './adapter.ts';
+import { ALL_OFFLOADS } from '../dataplane/offload/needs.ts';
+import type { AdapterContext, AdapterEvents } from './adapter.ts';
 import {
   type NativeAddon,
   native,
@@ -54,7 +48,6 @@ import {
 } from './vxlan-udp-contract.ts';
 
 const { EMSGSIZE } = constants.errno;
-const ALL_OFFLOADS = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_USO;
 const POOL_SOCKETS = 32;
 /** Slots offered to a quiet socket, as in tap.ts. */
 const QUIET_SMALL = 8;
@@ -100,7 +93,7 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
   readonly device: string;
   readonly port: number;
   readonly mtu: number;
-  readonly offloadsAvailable: number;
+  readonly offloads: number;
   readonly #addon: NativeAddon;
   readonly #arena: Arena;
   readonly #events: AdapterEvents;
@@ -110,10 +103,8 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
   readonly #notices = new Int32Array(NOTICES * UDP_NOTICE_WORDS);
   /** Slot and offset of every slot offered: small ones first, then large ones. */
   readonly #offer: Int32Array;
-  readonly #capacity: number;
+  readonly #coalesce: number;
   #fd: number;
-  #offloads = 0;
-  #coalesce = 0;
   #smallBurst = QUIET_SMALL;
   #largeBurst = QUIET_LARGE;
   #lastError = 0;
@@ -125,10 +116,10 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     this.#arena = context.arena;
     this.#events = context.events;
     this.#interface = options.interface;
-    this.#capacity = context.arena.smallSlots + context.arena.largeSlots;
-    this.#offer = new Int32Array(this.#capacity * OFFER_WORDS);
-    this.offloadsAvailable = options.offloads === 'off' ? 0 : ALL_OFFLOADS;
-    this.setOffloads(this.offloadsAvailable);
+    const slots = context.arena.smallSlots + context.arena.largeSlots;
+    this.#offer = new Int32Array(slots * OFFER_WORDS);
+    this.offloads = options.offloads === 'off' ? 0 : ALL_OFFLOADS;
+    this.#coalesce = this.offloads === 0 ? 0 : UDP_COALESCE_TCP4 | UDP_COALESCE_TCP6;
     this.mtu = options.mtu;
     this.port = addon.udpPort(fd);
     this.device = endpointText({ host: options.local, port: this.port });
@@ -145,18 +136,6 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
   get counters(): VxlanUdpCounters {
     if (this.#fd >= 0) this.#counters.kernelDrops = this.#addon.udpDrops(this.#fd);
     return this.#counters;
-  }
-
-  get offloads(): number {
-    return this.#offloads;
-  }
-
-  /** Also says which TCP segments are put together on receipt. */
-  setOffloads(offloads: number): void {
-    this.#offloads = offloads & this.offloadsAvailable;
-    this.#coalesce =
-      ((this.#offloads & OFFLOAD_TSO4) !== 0 ? UDP_COALESCE_TCP4 : 0) |
-      ((this.#offloads & OFFLOAD_TSO6) !== 0 ? UDP_COALESCE_TCP6 : 0);
   }
 
   join(group: VxlanGroup): void {
