@@ -47,7 +47,10 @@ module.exports = {
       severity: 'error',
       comment: 'importing the package loads no native code, opens nothing and does no I/O',
       from: { path: '^src/(index[.]ts|library/)' },
-      to: { path: '^(native/|src/adapters/(native|tap|udp|vxlan-udp|raw-socket|raw-ip|poller|file-source))', reachable: true },
+      to: {
+        path: '^(native/|src/adapters/(native|tap|udp|vxlan-udp|raw-socket|raw-ip|poller|file-source))',
+        reachable: true,
+      },
     },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     { name: 'not-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
