@@ -37,6 +37,12 @@ function newest(dir) {
   return time;
 }
 
+/** Missing, or older than a source of it: a pulled change builds again. */
+function addonIsStale() {
+  const addon = join(root, 'native', 'build', 'Release', 'etherloom.node');
+  return !existsSync(addon) || newest(join(root, 'native', 'src')) > statSync(addon).mtimeMs;
+}
+
 function built() {
   const stamp = join(root, 'dist', '.built');
   if (!existsSync(stamp)) return false;
@@ -54,7 +60,7 @@ export function setup() {
     console.error('etherloom: installing dependencies and building the addon');
     must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci');
     writeFileSync(stamp, hash);
-  } else if (!existsSync(join(root, 'native', 'build', 'Release', 'etherloom.node'))) {
+  } else if (addonIsStale()) {
     must(process.execPath, ['native/install.mjs'], 'building the addon');
   }
   if (!built()) {
