@@ -30,7 +30,7 @@ export interface Adapter {
   readonly fd: number;
   /**
    * OFFLOAD_* that frames which are sent may need. What they need beyond that the runtime does in software before
-   * (runtime/finishing-adapter.ts); frames that are received may need anything.
+   * (runtime/offloading-adapter.ts); frames that are received may need anything.
    */
   readonly offloads: number;
   /**

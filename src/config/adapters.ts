@@ -7,9 +7,9 @@ import type { PortKey, RawPort } from './schema-port.ts';
 import type { AdapterConfig } from './types.ts';
 
 const ADAPTER_KEYS = {
-  tap: ['device', 'queues', 'persistent', 'offloads'],
-  'af-packet': ['device', 'fanout', 'offloads'],
-  udp: ['local', 'remote'],
+  tap: ['device', 'queues', 'persistent', 'offloads', 'gro'],
+  'af-packet': ['device', 'fanout', 'offloads', 'gro'],
+  udp: ['local', 'remote', 'gro'],
   memory: [],
   pcap: ['file'],
 } as const satisfies Record<RawPort['adapter'], readonly PortKey[]>;
@@ -57,7 +57,7 @@ export class AdapterReader {
   #tap(name: string, path: Path, port: RawPort): AdapterConfig {
     const device = this.#device(name, path, port, 'tap1');
     const { queues = 1, persistent = false, offloads = 'auto' } = port;
-    return { kind: 'tap', options: { device, queues, persistent, offloads } };
+    return { kind: 'tap', options: { device, queues, persistent, offloads, ...gro(port) } };
   }
 
   #packet(name: string, path: Path, port: RawPort): AdapterConfig {
@@ -67,7 +67,10 @@ export class AdapterReader {
       const why = 'the sender decides what it leaves undone';
       throw this.#error([...path, 'offloads'], `"on" is for adapter tap, here ${why}; valid are auto, off`);
     }
-    return { kind: 'af-packet', options: { device, offloads, ...(fanout === undefined ? {} : { fanout }) } };
+    return {
+      kind: 'af-packet',
+      options: { device, offloads, ...(fanout === undefined ? {} : { fanout }), ...gro(port) },
+    };
   }
 
   /** The interface of a port, which no other port may have. */
@@ -90,7 +93,7 @@ export class AdapterReader {
       throw this.#error([...path, 'remote'], 'local and remote mix IPv4 and IPv6; valid are two of one kind');
     }
     this.#take(`local ${local!.toLowerCase()}`, name, [...path, 'local']);
-    return { kind: 'udp', options: { local: local!, remote: remote! } };
+    return { kind: 'udp', options: { local: local!, remote: remote!, ...gro(port) } };
   }
 
   #pcap(path: Path, port: RawPort): AdapterConfig {
@@ -113,6 +116,10 @@ export class AdapterReader {
   #error(path: Path, problem: string): ConfigError {
     return new ConfigError(this.#source.place(path), problem);
   }
+}
+
+function gro({ gro: setting }: RawPort): { gro?: string } {
+  return setting === undefined ? {} : { gro: setting };
 }
 
 /** `[V6]:PORT`, `V4:PORT` or `NAME:PORT`. */

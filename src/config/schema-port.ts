@@ -26,6 +26,11 @@ const adapterShape = {
   offloads: choice(['auto', 'on', 'off'], 'an offload setting')
     .optional()
     .describe('tap, af-packet: checksum and segmentation offload with the kernel. Default: auto.'),
+  gro: choice(['auto', 'on', 'off'], 'a coalescing setting')
+    .optional()
+    .describe(
+      'tap, af-packet, udp: TCP segments that arrive together go on as one super-frame. Default: auto, where a port that takes them is there.',
+    ),
   local: text('an address', 'valid is HOST:PORT or [IPV6]:PORT')
     .optional()
     .describe('udp: HOST:PORT or [IPV6]:PORT to receive on; one frame per datagram.'),

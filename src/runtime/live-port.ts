@@ -8,11 +8,14 @@ import type { TapAdapter } from '../adapters/tap.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortConfig } from '../config/types.ts';
 import type { OffloadPort } from './offload-report.ts';
+import type { OffloadingAdapter } from './offloading-adapter.ts';
 
 export class LivePort {
   readonly index: number;
   readonly config: PortConfig;
   adapter: Adapter | null = null;
+  /** What stands between the adapter and the switch. */
+  offloading: OffloadingAdapter | null = null;
   events: EarlyEvents | null = null;
   linkReason = 'no device';
   offloadsWhy: string | null = null;
@@ -47,7 +50,7 @@ export class LivePort {
       created: this.tap?.created ?? false,
       offloads: offloadNames(this.adapter?.offloads ?? 0),
       offloadsWhy: this.offloadsWhy,
-      software: this.software,
+      software: this.offloading === null ? 'none' : this.software,
       adapterCounters: { ...this.adapter?.counters },
     };
   }
@@ -60,6 +63,7 @@ export class LivePort {
       kind: adapter.kind,
       declined: adapter.options.offloads === 'off',
       offloads: this.adapter?.offloads ?? 0,
+      gro: (adapter.options.gro ?? 'auto') as OffloadPort['gro'],
     };
   }
 }

@@ -11,13 +11,14 @@ import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortConfig, SwitchConfig } from '../config/types.ts';
 import { fdbEvents } from '../control/fdb-control.ts';
-import { createFinish, type Finish } from '../dataplane/offload/finish.ts';
+import { createCoalesce } from '../dataplane/offload/coalesce.ts';
+import { createFinish } from '../dataplane/offload/finish.ts';
 import { PORT_UP } from '../tables/port-table.ts';
 import { monotonicMs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
-import { FinishingAdapter } from './finishing-adapter.ts';
 import { EarlyEvents, LivePort } from './live-port.ts';
-import { softwareOffloads, whyFewOffloads } from './offload-report.ts';
+import { coalesces, softwareOffloads, whyFewOffloads } from './offload-report.ts';
+import { OffloadingAdapter, type SoftwareOffloads } from './offloading-adapter.ts';
 import { isAbsence, LINKED_ADAPTERS, LIVE_ADAPTERS, openFailure, openPort } from './open-port.ts';
 import { PollLoop } from './poll-loop.ts';
 
@@ -49,7 +50,7 @@ export class LiveSwitch {
   readonly #ports: LivePort[];
   readonly #byIndex: (LivePort | undefined)[] = [];
   readonly #loop: PollLoop;
-  readonly #finish: Finish;
+  readonly #software: SoftwareOffloads;
   /** Last fault told per port. */
   readonly #faults = new Map<LivePort, string>();
   #toldStatuses = '';
@@ -67,7 +68,8 @@ export class LiveSwitch {
     this.core.control.onTablesMoved = () => hooks.tablesMoved();
     this.#ports = config.ports.map((port) => new LivePort(this.core.control.port(port.name).index, port));
     for (const port of this.#ports) this.#byIndex[port.index] = port;
-    this.#finish = createFinish(this.core.dp.arena);
+    const { arena } = this.core.dp;
+    this.#software = { finish: createFinish(arena), coalesce: createCoalesce(arena) };
     this.#loop = new PollLoop((port, max) => this.#poll(port, max));
   }
 
@@ -90,7 +92,7 @@ export class LiveSwitch {
         throw new OpenError('stopped while ports were being opened');
       }
     }
-    this.#reportOffloads();
+    this.#settleOffloads();
     this.#running = true;
     for (const port of this.#ports) this.#begin(port);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -129,10 +131,11 @@ export class LiveSwitch {
     // An interface tells its link by an event; a datagram socket has none to lose.
     const hasNoLink = !isLinked(adapter);
     if (hasNoLink) port.linkReason = 'socket open';
-    this.core.attach(port.name, new FinishingAdapter(adapter, this.#finish), hasNoLink);
+    port.offloading = new OffloadingAdapter(adapter, this.#software);
+    this.core.attach(port.name, port.offloading, hasNoLink);
     port.events = events;
     if (!this.#running) return;
-    this.#reportOffloads();
+    this.#settleOffloads();
     this.#begin(port);
   }
 
@@ -183,15 +186,16 @@ export class LiveSwitch {
     port.adapter?.close();
     port.adapter = null;
     port.offloadsWhy = null;
-    port.software = 'none';
-    this.#reportOffloads();
+    port.offloading = null;
+    this.#settleOffloads();
   }
 
-  #reportOffloads(): void {
+  #settleOffloads(): void {
     const open = this.#ports.filter((port) => port.adapter !== null);
     const all = open.map((port) => port.offloadPort());
     open.forEach((port, i) => {
       port.offloadsWhy = whyFewOffloads(all[i]!);
+      port.offloading!.coalesces = coalesces(all[i]!, all);
       port.software = softwareOffloads(all[i]!, all);
     });
   }

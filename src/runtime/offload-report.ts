@@ -1,12 +1,14 @@
 /**
- * What is said of a port's offloads: why they are few, and what the switch does in software instead.
+ * What a port's offloads are: why they are few, and what the switch does in software.
  *
  * Every port keeps the offloads that its device has. A frame that leaves by a port without them is finished on its
  * way out (dataplane/offload/finish.ts): that can happen where another port of the same bridge hands such frames over.
+ * TCP segments that come in are put together (dataplane/offload/coalesce.ts) where that is worth it: where a port of the
+ * bridge sends super-frames whole, and this one's device has not put them together already.
  */
 
 import { offloadNames } from '../adapters/offload-names.ts';
-import { ALL_OFFLOADS } from '../dataplane/offload/needs.ts';
+import { ALL_OFFLOADS, OFFLOAD_TSO4, OFFLOAD_TSO6 } from '../dataplane/offload/needs.ts';
 import { LINKED_ADAPTERS } from './open-port.ts';
 
 /** One open port, as this report sees it. */
@@ -18,7 +20,11 @@ export interface OffloadPort {
   declined: boolean;
   /** OFFLOAD_* in force. */
   offloads: number;
+  /** As configured. */
+  gro: 'auto' | 'on' | 'off';
 }
+
+const TSO = OFFLOAD_TSO4 | OFFLOAD_TSO6;
 
 /** Why an interface does less than others can; null when nothing is amiss. */
 export function whyFewOffloads({ kind, declined, offloads }: OffloadPort): string | null {
@@ -26,10 +32,23 @@ export function whyFewOffloads({ kind, declined, offloads }: OffloadPort): strin
   return offloads === 0 && LINKED_ADAPTERS.includes(kind) ? 'the kernel offers none' : null;
 }
 
-/** `csum tso4 tso6`: what may have to be done in software for frames that leave by this port; `none`. */
+/** Whether segments that come in are put together. */
+export function coalesces(port: OffloadPort, ports: readonly OffloadPort[]): boolean {
+  if (port.gro !== 'auto') return port.gro === 'on';
+  const comesInSuperFrames = port.kind === 'tap' && (port.offloads & TSO) !== 0;
+  return !comesInSuperFrames && othersOf(port, ports).some(({ offloads }) => (offloads & TSO) !== 0);
+}
+
+/** `csum tso4 tso6 gro`: what the switch does in software for frames that leave by this port, or come in; `none`. */
 export function softwareOffloads(port: OffloadPort, ports: readonly OffloadPort[]): string {
-  const others = ports.filter((other) => other !== port && other.bridge === port.bridge);
-  return offloadNames(others.reduce((all, other) => all | handedOver(other), 0) & ~port.offloads);
+  const needed = othersOf(port, ports).reduce((all, other) => all | handedOver(other), 0);
+  const leaving = offloadNames(needed & ~port.offloads);
+  if (!coalesces(port, ports)) return leaving;
+  return leaving === 'none' ? 'gro' : `${leaving} gro`;
+}
+
+function othersOf(port: OffloadPort, ports: readonly OffloadPort[]): OffloadPort[] {
+  return ports.filter((other) => other !== port && other.bridge === port.bridge);
 }
 
 /** An existing interface's senders cannot be told to do without. */

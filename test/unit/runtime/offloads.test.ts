@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from '../../../src/adapters/adapter.ts';
 import { offloadText } from '../../../src/cli/offload-text.ts';
-import { type OffloadPort, softwareOffloads, whyFewOffloads } from '../../../src/runtime/offload-report.ts';
+import { coalesces, type OffloadPort, softwareOffloads, whyFewOffloads } from '../../../src/runtime/offload-report.ts';
 
 const ALL = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_USO;
 const tap = (offloads = ALL, more: Partial<OffloadPort> = {}): OffloadPort => ({
@@ -11,6 +11,7 @@ const tap = (offloads = ALL, more: Partial<OffloadPort> = {}): OffloadPort => ({
   kind: 'tap',
   declined: false,
   offloads,
+  gro: 'off',
   ...more,
 });
 const udp = (bridge = 'loom0'): OffloadPort => tap(0, { kind: 'udp', bridge });
@@ -30,6 +31,19 @@ describe('offloads', () => {
     expect(software(tap(), tap(ALL & ~OFFLOAD_USO))).toEqual(['none', 'uso']);
     expect(software(tap(), udp('br1'))).toEqual(['none', 'none']);
     expect(software(udp(), udp())).toEqual(['none', 'none']);
+  });
+
+  it('put segments together where a port takes super-frames and this one does not get them', () => {
+    const port = (kind: string, offloads: number) => tap(offloads, { kind, gro: 'auto' });
+    const all = (...ports: OffloadPort[]) => ports.map((each) => coalesces(each, ports));
+    expect(all(port('tap', ALL), port('udp', 0))).toEqual([false, true]);
+    expect(all(port('tap', 0), port('udp', 0))).toEqual([false, false]);
+    expect(all(port('tap', ALL), port('tap', 0))).toEqual([false, true]);
+    expect(all(port('tap', ALL), port('af-packet', ALL))).toEqual([false, true]);
+    expect(all(port('tap', ALL), { ...port('udp', 0), bridge: 'br1' })).toEqual([false, false]);
+    expect(all(port('tap', ALL), { ...port('udp', 0), gro: 'off' })).toEqual([false, false]);
+    expect(all({ ...port('tap', ALL), gro: 'on' })).toEqual([true]);
+    expect(softwareOffloads(port('udp', 0), [tap()])).toBe('csum tso4 tso6 uso gro');
   });
 
   it('have one line of text', () => {

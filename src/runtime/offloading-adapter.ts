@@ -1,24 +1,39 @@
 /**
- * An adapter to which any frame can be given: what it cannot take is finished in software on the way.
+ * An adapter with offloads in software around it: what the device cannot take is finished on the way out, and TCP
+ * segments that arrive together are put together on the way in, where `coalesces` says so.
  */
 
 import type { Adapter } from '../adapters/adapter.ts';
 import type { Batch } from '../dataplane/batch.ts';
+import { type Coalesce, coalesce } from '../dataplane/offload/coalesce.ts';
 import { type Finish, needsFinish, sendFinished } from '../dataplane/offload/finish.ts';
 import { ALL_OFFLOADS } from '../dataplane/offload/needs.ts';
 
-export class FinishingAdapter implements Adapter {
+/** Scratch memory that all ports of a thread share. */
+export interface SoftwareOffloads {
+  readonly finish: Finish;
+  readonly coalesce: Coalesce;
+}
+
+export class OffloadingAdapter implements Adapter {
   readonly inner: Adapter;
+  coalesces = false;
   readonly #finish: Finish;
+  readonly #coalesce: Coalesce;
   #lastError = 0;
 
-  constructor(inner: Adapter, finish: Finish) {
+  constructor(inner: Adapter, offloads: SoftwareOffloads) {
     this.inner = inner;
-    this.#finish = finish;
+    this.#finish = offloads.finish;
+    this.#coalesce = offloads.coalesce;
   }
 
   receive(batch: Batch, port: number, max: number): number {
-    return this.inner.receive(batch, port, max);
+    const begin = batch.count;
+    const received = this.inner.receive(batch, port, max);
+    if (!this.coalesces || received < 2) return received;
+    coalesce(this.#coalesce, batch, begin);
+    return batch.count - begin;
   }
 
   send(batch: Batch, list: Int32Array, start: number, count: number): number {
