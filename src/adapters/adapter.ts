@@ -18,6 +18,8 @@ export interface AdapterEvents {
   readable(): void;
   /** An underlay was told that IP packets to this address may have at most `mtu` bytes from now on. */
   pathMtu?(address: string, mtu: number): void;
+  /** An underlay was told that a datagram did not arrive; `code` is ECONNREFUSED, EHOSTUNREACH or the like. */
+  unreachable?(address: string, code: string): void;
 }
 
 export interface Adapter {

@@ -81,6 +81,7 @@ function word(bytes: Uint8Array): number {
 /** What a socket is told of a frame that leaves. */
 export interface Outer {
   headerBytes: number;
+  src: string;
   dst: string;
   srcPort: number;
   dstPort: number;
@@ -105,6 +106,7 @@ export function readOuter(view: DataView, at: number, length: number, v4: boolea
   }
   return {
     headerBytes,
+    src: v4 ? ipv4Text(view, ip + 12) : ipv6Text(view, ipv6SrcAt(ip)),
     dst: v4 ? ipv4Text(view, ip + 16) : ipv6Text(view, ipv6DstAt(ip)),
     srcPort: udpSrc(view, udp),
     dstPort: udpDst(view, udp),

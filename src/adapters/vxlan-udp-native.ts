@@ -6,6 +6,7 @@
  */
 
 import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
 import {
   type Arena,
   frameStart,
@@ -260,9 +261,10 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     const count = this.#addon.udpNotices(this.#fd, words);
     for (let n = 0; n < count; n++) {
       const at = n * UDP_NOTICE_WORDS;
-      if (words[at + 5] !== EMSGSIZE || words[at + 6] === 0) continue;
       const address = addressText(new Uint8Array(words.buffer, at * 4, words[at + 4]));
-      this.#events.pathMtu?.(address, words[at + 6]);
+      const error = words[at + 5];
+      if (error !== EMSGSIZE) this.#events.unreachable?.(address, getSystemErrorName(-error));
+      else if (words[at + 6] > 0) this.#events.pathMtu?.(address, words[at + 6]);
     }
   }
 

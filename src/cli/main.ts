@@ -169,6 +169,27 @@ export async function main(args: string[]): Promise<number> {
   });
 
   program
+    .command('doctor')
+    .description('ask a peer what it does, and say what does not work')
+    .command('vxlan <peer>')
+    .description('a VTEP: its port, checksums, reserved bits, path MTU; harmless probes to this address alone')
+    .requiredOption('--vni <vni>', 'segment that is probed', wholeNumber(0, 0xffffff))
+    .option('--target <address>', 'IPv4 or IPv6 address of a host in the segment; it is what answers')
+    .option('--port <port>', 'UDP port of the VTEP', wholeNumber(1, 65_535), 4789)
+    .option('--local <address>', 'address of this host to ask from')
+    .option('--wait <ms>', 'how long an answer may take', wholeNumber(1, 60_000), 300)
+    .option('--capture <file>', 'write what was sent and received, pcapng')
+    .option('--json', 'JSON instead of text')
+    .addHelpText(
+      'after',
+      '\nExample:\n  etherloom doctor vxlan 192.0.2.2 --vni 10 --target 10.0.0.2 --capture probes.pcapng\n',
+    )
+    .action(async (peer: string, o) => {
+      const { doctorVxlan } = await import('./doctor.ts');
+      status = await doctorVxlan(peer, { ...o, json: o.json === true });
+    });
+
+  program
     .command('bench <name...>')
     .description('benchmarks beside their peers: S1 S2 S3 S5 S6 S6n S7 S12 S13 S14, or micro')
     .option('--json', 'one JSON object a benchmark on stdout')
