@@ -22,6 +22,8 @@
             'src/udp-segment.c',
             'src/udp-send.c',
             'src/udp-socket.c',
+            'src/xdp-burst.c',
+            'src/xdp-open.c',
           ],
           'defines': ['NAPI_VERSION=8', '_GNU_SOURCE'],
           'cflags': ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fvisibility=hidden'],

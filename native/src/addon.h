@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 4
+#define ADDON_API 5
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -84,8 +84,24 @@ napi_value packet_missed(napi_env env, napi_callback_info info);
 napi_value packet_read_burst(napi_env env, napi_callback_info info);
 napi_value packet_write_burst(napi_env env, napi_callback_info info);
 
+/* -- xdp-open.c, xdp-burst.c */
+napi_value xdp_open(napi_env env, napi_callback_info info);
+napi_value xdp_close(napi_env env, napi_callback_info info);
+napi_value xdp_state(napi_env env, napi_callback_info info);
+napi_value xdp_missed(napi_env env, napi_callback_info info);
+napi_value xdp_read_burst(napi_env env, napi_callback_info info);
+napi_value xdp_write_burst(napi_env env, napi_callback_info info);
+
 /* -- interface.c */
 bool interface_exists(const char name[16]);
+/* Of an interface that carries Ethernet frames; or a negative errno, EMEDIUMTYPE where it carries others. */
+int ethernet_index(const char name[16]);
+/* By index, since a name may be given to another interface: STATE_DELETED also when it is in another namespace. */
+int interface_state(int index);
+#define STATE_DELETED 0
+#define STATE_DOWN 1
+#define STATE_UP 2
+#define STATE_NO_CARRIER 3
 napi_value if_info(napi_env env, napi_callback_info info);
 napi_value if_set_mtu(napi_env env, napi_callback_info info);
 napi_value if_set_up(napi_env env, napi_callback_info info);

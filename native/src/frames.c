@@ -11,9 +11,17 @@
 #define SHAPE_ALT (1 << 16)
 #define INDEX_MASK 0xffff
 
-bool arg_report(napi_env env, napi_value value, Column *report) {
+static bool arg_report_of(napi_env env, napi_value value, size_t words, Column *report) {
   if (!arg_column(env, value, "report", report)) return false;
-  return report->count >= REPORT_WORDS || throw_range(env, "report must have %d words", REPORT_WORDS);
+  return report->count >= words || throw_range(env, "report must have %zu words", words);
+}
+
+bool arg_report(napi_env env, napi_value value, Column *report) {
+  return arg_report_of(env, value, REPORT_WORDS, report);
+}
+
+bool arg_report_long(napi_env env, napi_value value, Column *report) {
+  return arg_report_of(env, value, REPORT_LONG + 1, report);
 }
 
 bool arg_incoming(napi_env env, const napi_value *argv, Incoming *in) {

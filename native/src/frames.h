@@ -27,6 +27,8 @@
 #define REPORT_ERRNO 0
 #define REPORT_FRAMES 1
 #define REPORT_WORDS 2
+/* Rings, whose frames have a length before they are read: that of a frame which waits for a larger slot, else 0. */
+#define REPORT_LONG 2
 
 static inline uint32_t le16(const uint8_t *at) { return (uint32_t)at[0] | (uint32_t)at[1] << 8; }
 
@@ -55,6 +57,8 @@ typedef struct {
 #define FRAME_PARTS 3
 
 bool arg_report(napi_env env, napi_value value, Column *report);
+/* The same with room for REPORT_LONG. */
+bool arg_report_long(napi_env env, napi_value value, Column *report);
 /* Reads nine arguments: arena, off, len, gso, csum, first, max, capacity, maxBytes. */
 bool arg_incoming(napi_env env, const napi_value *argv, Incoming *in);
 /* Where the row's frame goes; NULL with an exception when that is outside the arena. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -24,6 +25,25 @@ static int ask(const char name[IFNAMSIZ], unsigned long number, struct ifreq *re
 bool interface_exists(const char name[16]) {
   struct ifreq request = {0};
   return ask(name, SIOCGIFINDEX, &request) == 0;
+}
+
+int ethernet_index(const char name[16]) {
+  struct ifreq request = {0};
+  int error = ask(name, SIOCGIFHWADDR, &request);
+  if (!error && request.ifr_hwaddr.sa_family != ARPHRD_ETHER) error = EMEDIUMTYPE;
+  if (!error) error = ask(name, SIOCGIFINDEX, &request);
+  return error ? -error : request.ifr_ifindex;
+}
+
+int interface_state(int index) {
+  struct ifreq request = {.ifr_ifindex = index};
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return STATE_DOWN;
+  int error = ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0 ? errno : 0;
+  close(fd);
+  if (error) return error == ENODEV || error == ENXIO ? STATE_DELETED : STATE_DOWN;
+  int flags = request.ifr_flags;
+  return !(flags & IFF_UP) ? STATE_DOWN : flags & IFF_RUNNING ? STATE_UP : STATE_NO_CARRIER;
 }
 
 static const char *hint_of(int error) {

@@ -20,12 +20,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
-#include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -45,14 +43,6 @@
 #define ADDRESSES 12
 /* Looks at a slot that is being written while the one behind it is ready, before the burst ends. */
 #define PATIENCE 2000
-
-#define REPORT_LONG 2
-#define REPORT_WORDS_READ 3
-
-#define STATE_DELETED 0
-#define STATE_DOWN 1
-#define STATE_UP 2
-#define STATE_NO_CARRIER 3
 
 typedef struct {
   uint8_t *ring;
@@ -119,25 +109,13 @@ static int make_ring(int fd, Packet *packet, uint32_t frame_bytes, uint32_t slot
   return 0;
 }
 
-/* Index of an interface that carries Ethernet frames; 0 with errno set. */
-static int ethernet_index(int fd, const char name[IFNAMSIZ]) {
-  struct ifreq request = {0};
-  memcpy(request.ifr_name, name, IFNAMSIZ);
-  if (ioctl(fd, SIOCGIFHWADDR, &request) < 0) return 0;
-  if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
-    errno = EMEDIUMTYPE;
-    return 0;
-  }
-  return ioctl(fd, SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
-}
-
 /* Everything but the descriptor itself; returns 0 or an errno and says in `step` what it was at. */
 static int set_up(int fd, const char name[IFNAMSIZ], Packet *packet, uint32_t frame_bytes, uint32_t slots, int group,
                   const char **step) {
   int error;
   *step = "ioctl(SIOCGIFHWADDR)";
-  packet->index = ethernet_index(fd, name);
-  if (packet->index == 0) return errno;
+  packet->index = ethernet_index(name);
+  if (packet->index < 0) return -packet->index;
   *step = "setsockopt(PACKET_VNET_HDR)";
   if ((error = set(fd, PACKET_VNET_HDR, 1))) return error;
   *step = "setsockopt(PACKET_VERSION)";
@@ -203,12 +181,7 @@ napi_value packet_state(napi_env env, napi_callback_info info) {
   int fd = -1;
   Packet *packet;
   if (!args_read(env, info, 1, argv) || !(packet = arg_state(env, argv[0], OWNED_PACKET, &fd))) return NULL;
-  /* By index: a name may have been given to another interface since. */
-  struct ifreq request = {.ifr_ifindex = packet->index};
-  if (ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-    return make_int(env, errno == ENODEV || errno == ENXIO ? STATE_DELETED : STATE_DOWN);
-  int flags = request.ifr_flags;
-  return make_int(env, !(flags & IFF_UP) ? STATE_DOWN : flags & IFF_RUNNING ? STATE_UP : STATE_NO_CARRIER);
+  return make_int(env, interface_state(packet->index));
 }
 
 /* packetMissed(fd) -> frames that found the ring or the queue full since the last question */
@@ -286,12 +259,8 @@ napi_value packet_read_burst(napi_env env, napi_callback_info info) {
   Incoming in;
   Column report;
   if (!args_read(env, info, 11, argv) || !(packet = arg_state(env, argv[0], OWNED_PACKET, &fd)) ||
-      !arg_incoming(env, argv + 1, &in) || !arg_report(env, argv[10], &report))
+      !arg_incoming(env, argv + 1, &in) || !arg_report_long(env, argv[10], &report))
     return NULL;
-  if (report.count < REPORT_WORDS_READ) {
-    throw_range(env, "report must have %d words", REPORT_WORDS_READ);
-    return NULL;
-  }
   int64_t row = in.first;
   int64_t bytes = 0;
   int32_t lost = 0;

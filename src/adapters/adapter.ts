@@ -26,6 +26,8 @@ export interface Adapter {
   readonly kind: string;
   /** What it is attached to, for people: `tap1`, `127.0.0.1:5001`. */
   readonly device: string;
+  /** How it goes about it, where that is a choice of the system's and worth telling: `queue 0, zero-copy, …`. */
+  readonly detail?: string | null;
   /** Largest payload after the Ethernet header and tags that it can carry. */
   readonly mtu: number;
   /** Pollable descriptor, or -1 when the adapter calls `events.readable`. */

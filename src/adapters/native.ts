@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 4;
+const API = 5;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -25,7 +25,7 @@ export const LINK_NO_CARRIER = 3;
 /** Words of the `report` column of the burst calls. */
 export const REPORT_ERRNO = 0;
 export const REPORT_FRAMES = 1;
-/** Packet sockets: length of the frame that waits for a larger slot, else 0. */
+/** Rings: length of the frame that waits for a larger slot, else 0. */
 export const REPORT_LONG = 2;
 export const REPORT_WORDS = 3;
 
@@ -53,6 +53,15 @@ export interface OpenedTap {
   multiQueue: boolean;
   /** The device was not there before, and goes when it is closed unless it is made persistent. */
   created: boolean;
+}
+
+export interface OpenedXdp {
+  fd: number;
+  zeroCopy: boolean;
+  /** The driver runs the program; otherwise the kernel does, on frames that it has made its own. */
+  driver: boolean;
+  /** A frame may be longer than a chunk. */
+  frags: boolean;
 }
 
 export interface InterfaceInfo {
@@ -144,6 +153,16 @@ export interface NativeAddon {
     csum: Int32Array,
     report: Int32Array,
   ): number;
+  /** An XDP socket: chunks of 2048 or 4096 bytes, `entries` a power of two; the program goes when it is closed. */
+  xdpOpen(name: string, queue: number, chunkBytes: number, entries: number, needsFrags: boolean): OpenedXdp;
+  /** Whether it was open. */
+  xdpClose(fd: number): boolean;
+  /** LINK_*. */
+  xdpState(fd: number): number;
+  /** Frames that found no room since it was last asked. */
+  xdpMissed(fd: number): number;
+  xdpReadBurst: NativeAddon['packetReadBurst'];
+  xdpWriteBurst: NativeAddon['packetWriteBurst'];
   ifInfo(name: string): InterfaceInfo | null;
   ifSetMtu(name: string, mtu: number): void;
   ifSetUp(name: string, up: boolean): void;

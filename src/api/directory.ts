@@ -37,6 +37,8 @@ export interface PortStatus {
   name: string;
   /** `tap1`, `127.0.0.1:5001`; empty for a port without a device. */
   device: string;
+  /** How the adapter goes about it, where that is worth telling. */
+  detail: string | null;
   /** Why the link is as it is, or why there is no device. */
   linkReason: string;
   /** Made by this switch, and gone with it unless it is persistent. */

@@ -21,6 +21,8 @@ export interface PortView extends PortCounters {
   bridge: string | null;
   adapter: string;
   device: string;
+  /** `queue 0, copy, driver XDP`, or null. */
+  detail: string | null;
   link: 'up' | 'down';
   linkReason: string;
   mode: string;
@@ -67,6 +69,7 @@ export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch
       bridge: port.bridge,
       adapter: port.adapter,
       device: status?.device ?? '',
+      detail: status?.detail ?? null,
       link: (tables.ports.flags[port.index] & PORT_UP) === 0 ? 'down' : 'up',
       linkReason: status?.linkReason ?? '',
       mode: port.mode,

@@ -33,6 +33,7 @@ function portLine(port: Directory['ports'][number], status: PortStatus, vids: st
   const words = [`port ${port.name}: ${port.adapter}${status.device === '' ? '' : ` ${status.device}`}`];
   if (port.adapter === 'memory') words.push('no device here, its link stays down');
   if (status.created) words.push('created');
+  if (status.detail !== null) words.push(status.detail);
   words.push(vids === '' ? port.mode : `${port.mode} ${vids}`);
   if (port.adapter !== 'memory') words.push(`offloads ${offloadText(status)}`);
   return words.join(', ');

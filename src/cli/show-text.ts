@@ -37,7 +37,7 @@ function portsText(ports: readonly PortView[]): string {
     ports.map((p) => [
       p.name,
       p.bridge,
-      `${p.adapter}${p.device === '' ? '' : `:${p.device}`}`,
+      `${p.adapter}${p.device === '' ? '' : `:${p.device}`}${p.detail === null ? '' : ` (${p.detail})`}`,
       p.link === 'up' ? 'up' : `down (${p.linkReason})`,
       p.mode,
       p.pvid === null ? null : String(p.pvid),

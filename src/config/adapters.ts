@@ -9,6 +9,7 @@ import type { AdapterConfig } from './types.ts';
 const ADAPTER_KEYS = {
   tap: ['device', 'queues', 'persistent', 'offloads', 'gro'],
   'af-packet': ['device', 'fanout', 'offloads', 'gro'],
+  'af-xdp': ['device', 'queue', 'gro'],
   udp: ['local', 'remote', 'gro'],
   memory: [],
   pcap: ['file'],
@@ -34,6 +35,8 @@ export class AdapterReader {
         return this.#tap(name, path, port);
       case 'af-packet':
         return this.#packet(name, path, port);
+      case 'af-xdp':
+        return this.#xdp(name, path, port);
       case 'udp':
         return this.#udp(name, path, port);
       case 'pcap':
@@ -71,6 +74,11 @@ export class AdapterReader {
       kind: 'af-packet',
       options: { device, offloads, ...(fanout === undefined ? {} : { fanout }), ...gro(port) },
     };
+  }
+
+  #xdp(name: string, path: Path, port: RawPort): AdapterConfig {
+    const device = this.#device(name, path, port, 'eth0');
+    return { kind: 'af-xdp', options: { device, queue: port.queue ?? 0, ...gro(port) } };
   }
 
   /** The interface of a port, which no other port may have. */

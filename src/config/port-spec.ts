@@ -24,6 +24,7 @@ const NUMBERS: readonly string[] = [
   'native',
   'pvid',
   'queues',
+  'queue',
   'fanout',
   'mtu',
   'splitHorizonGroup',
@@ -94,7 +95,7 @@ function readLine(spec: string): Line {
   return line;
 }
 
-/** `tap:DEVICE`, `af-packet:DEVICE`, `udp:LOCAL/REMOTE`, `pcap:FILE`, `memory`. */
+/** `tap:DEVICE`, `af-packet:DEVICE`, `af-xdp:DEVICE`, `udp:LOCAL/REMOTE`, `pcap:FILE`, `memory`. */
 function readAdapter(line: Line, head: string): void {
   const colon = head.indexOf(':');
   const adapter = colon === -1 ? head : head.slice(0, colon);

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { boolean, choice, integer, map, name, pvid, text, vid, vlanSet } from './leaf.ts';
 import { fdbLimit } from './schema-bridge.ts';
 
-export const ADAPTERS = ['tap', 'af-packet', 'udp', 'memory', 'pcap'] as const;
+export const ADAPTERS = ['tap', 'af-packet', 'af-xdp', 'udp', 'memory', 'pcap'] as const;
 export const MODES = ['access', 'trunk', 'hybrid', 'dot1q-tunnel'] as const;
 
 const adapterShape = {
@@ -16,6 +16,9 @@ const adapterShape = {
   device: text('a device name', 'valid is the name of a device such as tap1')
     .optional()
     .describe('Name of the device, at most 15 characters; tap: created if it does not exist.'),
+  queue: integer(0, 4095, 'a receive queue')
+    .optional()
+    .describe('af-xdp: receive queue of the interface whose frames are taken. Default: 0.'),
   fanout: integer(0, 65_535, 'a fanout group')
     .optional()
     .describe(
@@ -29,7 +32,7 @@ const adapterShape = {
   gro: choice(['auto', 'on', 'off'], 'a coalescing setting')
     .optional()
     .describe(
-      'tap, af-packet, udp: TCP segments that arrive together go on as one super-frame. Default: auto, where a port that takes them is there.',
+      'tap, af-packet, af-xdp, udp: TCP segments that arrive together go on as one super-frame. Default: auto, where a port that takes them is there.',
     ),
   local: text('an address', 'valid is HOST:PORT or [IPV6]:PORT')
     .optional()

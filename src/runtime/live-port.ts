@@ -46,6 +46,7 @@ export class LivePort {
     return {
       name: this.name,
       device: this.adapter?.device ?? String(options.device ?? options.local ?? ''),
+      detail: this.adapter?.detail ?? null,
       linkReason: this.linkReason,
       created: this.tap?.created ?? false,
       offloads: offloadNames(this.adapter?.offloads ?? 0),

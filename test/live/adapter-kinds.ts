@@ -6,6 +6,7 @@
 import { createSocket } from 'node:dgram';
 import type { Adapter, AdapterContext } from '../../src/adapters/adapter.ts';
 import { openPacket } from '../../src/adapters/af-packet.ts';
+import { openXdp } from '../../src/adapters/af-xdp.ts';
 import { MemoryAdapter } from '../../src/adapters/memory.ts';
 import { openTap } from '../../src/adapters/tap.ts';
 import { openUdp } from '../../src/adapters/udp.ts';
@@ -53,7 +54,13 @@ export interface Kind {
 }
 
 /** How to make each kind in a lab. */
-export const KINDS: Readonly<Record<string, (lab: Lab) => Kind>> = { memory, udp, tap, 'af-packet': packet };
+export const KINDS: Readonly<Record<string, (lab: Lab) => Kind>> = {
+  memory,
+  udp,
+  tap,
+  'af-packet': packet,
+  'af-xdp': xdp,
+};
 
 function listen(arena: Arena): { context: AdapterContext; links: LinkEvent[] } {
   const links: LinkEvent[] = [];
@@ -143,6 +150,24 @@ function packet(lab: Lab): Kind {
       const device = lab.device(label);
       lab.makeVeth(device, lab.device(`${label}f`));
       return () => openPacket({ ...options, device, mtu: 1500 }, listen(arena).context);
+    },
+  };
+}
+
+function xdp(lab: Lab): Kind {
+  return {
+    openings: 12,
+    refusesShort: true,
+    queueFrames: 0,
+    async open(arena, label, mtu) {
+      const { context, links } = listen(arena);
+      const { device, far, cable } = await veth(lab, label, mtu);
+      return { adapter: await openXdp({ device, mtu, queue: 0 }, context), links, far, cable };
+    },
+    prepare(arena, label) {
+      const device = lab.device(label);
+      lab.makeVeth(device, lab.device(`${label}f`));
+      return () => openXdp({ device, mtu: 1500, queue: 0 }, listen(arena).context);
     },
   };
 }

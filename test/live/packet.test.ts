@@ -2,7 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
+import { cabled } from './cabled.ts';
+import { createLab, type Lab, liveObstacle, until } from './netns.ts';
 import { type Bench, createBench, type Raw } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
 
@@ -23,38 +24,15 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
   afterEach(() => bench.close());
   afterAll(() => lab?.close());
 
-  /** Namespaces at the far ends of veth cables; the near ends are the ports' devices. */
-  function cabled(
-    label: string,
-    count: number,
-    net: string,
-    { mtu = 1500, first = 1, ipv6 = true } = {},
-  ): { hosts: Namespace[]; devices: string[]; fars: string[] } {
-    const hosts: Namespace[] = [];
-    const devices: string[] = [];
-    const fars: string[] = [];
-    for (let n = first; n < first + count; n++) {
-      const [near, far] = [lab.device(`${label}${n}`), lab.device(`${label}f${n}`)];
-      lab.makeVeth(near, far);
-      lab.run('ip', 'link', 'set', near, 'mtu', String(mtu));
-      const host = lab.namespace(`${label}${n}`, { ipv6 });
-      host.adopt(far, { address: [`10.${net}.0.${n}/24`, ...(ipv6 ? [`fd00:${net}::${n}/64`] : [])], mtu });
-      hosts.push(host);
-      devices.push(near);
-      fars.push(far);
-    }
-    return { hosts, devices, fars };
-  }
-
   const port = (device: string, more: Raw = {}): Raw => ({ adapter: 'af-packet', device, vlan: 10, ...more });
 
   it('carry pings of every size and TCP with offloads, whole', async () => {
-    const { hosts, devices } = cabled('p', 2, '20');
+    const { hosts, devices } = cabled(lab, 'p', 2, '20');
     const sw = await bench.start({ ports: { a: port(devices[0]!), b: port(devices[1]!) } });
     expect(await hosts[0]!.ping('10.20.0.2', { count: 3 })).toBe(3);
     expect(await hosts[1]!.ping('10.20.0.1', { size: 1472, dontFragment: true })).toBe(3);
-    await transfer(hosts[0]!, '10.20.0.1', hosts[1]!, 32 * MIB);
-    await transfer(hosts[0]!, 'fd00:20::1', hosts[1]!, 32 * MIB);
+    await transfer(hosts[0]!, '10.20.0.1', hosts[1]!, 16 * MIB);
+    await transfer(hosts[0]!, 'fd00:20::1', hosts[1]!, 16 * MIB);
     const a = (await sw.ports()).get('a')!;
     expect(a.offloads).toMatch(/^csum tso4 tso6/);
     expect(a.rxBytes / a.rxFrames).toBeGreaterThan(2000); // super-frames
@@ -63,11 +41,11 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
   });
 
   it('carry 9,000-byte packets, and say at the start when the interface cannot', async () => {
-    const { hosts, devices } = cabled('j', 2, '21', { mtu: 9000 });
+    const { hosts, devices } = cabled(lab, 'j', 2, '21', { mtu: 9000 });
     const jumbo = { mtu: 9000 };
     const sw = await bench.start({ ports: { a: port(devices[0]!, jumbo), b: port(devices[1]!, jumbo) } });
     expect(await hosts[0]!.ping('10.21.0.2', { size: 8972, dontFragment: true })).toBe(3);
-    await transfer(hosts[0]!, '10.21.0.1', hosts[1]!, 16 * MIB);
+    await transfer(hosts[0]!, '10.21.0.1', hosts[1]!, 8 * MIB);
     expect(await sw.stop()).toBe(0);
     lab.run('ip', 'link', 'set', devices[1]!, 'mtu', '1400');
     const { status, stderr } = bench.cli(
@@ -84,13 +62,13 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
   });
 
   it('join with TAPs: super-frames pass whole both ways', async () => {
-    const { hosts, devices } = cabled('m', 1, '22');
+    const { hosts, devices } = cabled(lab, 'm', 1, '22');
     const tap = lab.device('mt');
     const sw = await bench.start({ ports: { a: port(devices[0]!), t: { adapter: 'tap', device: tap, vlan: 10 } } });
     const guest = lab.namespace('mt', { ipv6: true });
     guest.adopt(tap, { address: ['10.22.0.9/24', 'fd00:22::9/64'] });
-    await transfer(hosts[0]!, '10.22.0.1', guest, 32 * MIB);
-    await transfer(guest, 'fd00:22::9', hosts[0]!, 32 * MIB);
+    await transfer(hosts[0]!, '10.22.0.1', guest, 16 * MIB);
+    await transfer(guest, 'fd00:22::9', hosts[0]!, 16 * MIB);
     const ports = await sw.ports();
     for (const name of ['a', 't']) {
       const { rxBytes, rxFrames, drops } = ports.get(name)!;
@@ -104,19 +82,19 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     const [near, far] = [lab.device('tn'), lab.device('tf')];
     lab.makeVeth(near, far);
     lab.run('ip', 'link', 'set', far, 'up');
-    const one = cabled('x', 1, '23');
-    const two = cabled('y', 1, '23', { first: 2 });
+    const one = cabled(lab, 'x', 1, '23');
+    const two = cabled(lab, 'y', 1, '23', { first: 2 });
     const trunk = (device: string): Raw => ({ adapter: 'af-packet', device, mode: 'trunk', vlans: '10,20' });
     const first = await bench.start({ ports: { a: port(one.devices[0]!), up: trunk(near) } });
     await bench.start({ ports: { b: port(two.devices[0]!), up: trunk(far) } });
-    await transfer(one.hosts[0]!, '10.23.0.1', two.hosts[0]!, 32 * MIB);
+    await transfer(one.hosts[0]!, '10.23.0.1', two.hosts[0]!, 16 * MIB);
     const up = (await first.ports()).get('up')!;
     expect(up.rxBytes / up.rxFrames).toBeGreaterThan(2000);
     expect((await first.ledger()).balanced).toBe(true);
   });
 
   it('see tags that the kernel has put aside, one and two of them, and give them back', async () => {
-    const { hosts, devices, fars } = cabled('v', 2, '24');
+    const { hosts, devices, fars } = cabled(lab, 'v', 2, '24');
     const trunk = (device: string): Raw => ({ adapter: 'af-packet', device, mode: 'trunk', vlans: '10,20' });
     await bench.start({ ports: { a: trunk(devices[0]!), b: trunk(devices[1]!) } });
     const [from, to] = [await hosts[0]!.frameSocket(fars[0]!), await hosts[1]!.frameSocket(fars[1]!)];
@@ -133,7 +111,7 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
   });
 
   it('take nothing of what the host itself sends, and leave the interface as it was', async () => {
-    const { devices } = cabled('o', 2, '25', { ipv6: false });
+    const { devices } = cabled(lab, 'o', 2, '25', { ipv6: false });
     const promiscuity = () => /promiscuity (\d+)/.exec(lab.run('ip', '-d', 'link', 'show', devices[0]!))?.[1];
     const sw = await bench.start({ ports: { a: port(devices[0]!), b: port(devices[1]!) } });
     expect(promiscuity()).toBe('1');
@@ -146,7 +124,7 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
   });
 
   it('go down and up with their interface, and come back when it was deleted', async () => {
-    const { hosts, devices, fars } = cabled('d', 3, '26');
+    const { hosts, devices, fars } = cabled(lab, 'd', 3, '26');
     const sw = await bench.start({ ports: { a: port(devices[0]!), b: port(devices[1]!), c: port(devices[2]!) } });
     expect(await hosts[0]!.ping('10.26.0.2', { count: 1 })).toBe(1);
     const far = fars[1]!;

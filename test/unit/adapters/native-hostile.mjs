@@ -37,22 +37,32 @@ const trap = {
 
 let tap = -1;
 let packet = -1;
+let xdp = -1;
 let poller = -1;
 let udp = -1;
+/** Which kinds there were. */
+const opened = {};
 const device = `elh${process.pid.toString(36)}`;
 const openDevice = () => {
   try {
     tap = addon.tapOpen(device, pick([0, 1])).fd;
-    packet = addon.packetOpen(device, 1522, 64, -1);
     addon.ifSetUp(device, true); // the host's own frames then meet the reads
+    packet = addon.packetOpen(device, 1522, 64, -1);
+    xdp = addon.xdpOpen(device, 0, 2048, 64, false).fd;
   } catch {
-    tap = packet = 0; // not allowed here: the checks in front of the system calls are still met
+    if (tap < 0) tap = packet = 0; // not allowed here: the checks in front of the system calls are still met
+    xdp = 0; // nor XDP, or the kernel has not yet let go of the last one
   }
+  for (const [kind, fd] of Object.entries({ tap, packet, xdp })) opened[kind] ||= fd > 0;
 };
 const closeDevice = () => {
+  if (xdp > 0) addon.xdpClose(xdp);
   if (packet > 0) addon.packetClose(packet);
   if (tap > 0) addon.tapClose(tap);
+  tap = packet = xdp = -1;
 };
+/** A descriptor that is to be closed: rarely one that is open, since opening some kinds takes long. */
+const closing = (fd) => () => (random(10) === 0 ? fd() : pick([-1, 0, 1e6]));
 const loopback = Uint8Array.of(127, 0, 0, 1);
 const openUdp = () => {
   udp = addon.udpOpen(loopback, 0, 0, pick([0, 1, 2, 3]), 49_152, 65_535, pick([1, 4]));
@@ -115,12 +125,14 @@ const anything = () =>
     detached(Uint8Array),
     tap,
     packet,
+    xdp,
     poller,
     udp,
   ]); // prettier-ignore
 
 const fd = () => tap;
 const packetFd = () => packet;
+const xdpFd = () => xdp;
 const id = () => poller;
 const udpFd = () => udp;
 const address = () => pick([loopback, loopback, new Uint8Array(16), Uint8Array.of(224, 0, 0, 251), new Uint8Array(5)]);
@@ -155,18 +167,35 @@ const lengths = () =>
 /** What a well-meaning caller passes; the fuzz replaces some of it. */
 const shapes = {
   tapOpen: [name, () => pick([0, 1, 2, 4, 7, 8, -1])],
-  tapClose: [fd],
+  tapClose: [closing(fd)],
   tapSetOffload: [fd, () => pick([0, 1, 7, 0x67, 0xffff, 0x10000])],
   tapSetPersist: [fd, () => pick([false, 1])],
   tapState: [fd],
   tapReadBurst: [fd, ...incoming, flag, report],
   tapWriteBurst: [fd, ...outgoing, flag, report],
-  packetOpen: [name, () => pick([63, 64, 1522, 9022, 32_768, 32_769]), () => pick([1, 2, 64, 16_384, 16_385]), group],
-  packetClose: [packetFd],
+  packetOpen: [
+    () => (random(20) === 0 ? device : pick(['el-none', '', 'a b'])),
+    () => pick([63, 64, 1522, 9022, 32_768, 32_769]),
+    () => pick([1, 2, 64, 16_384, 16_385]),
+    group,
+  ],
+  packetClose: [closing(packetFd)],
   packetState: [packetFd],
   packetMissed: [packetFd],
   packetReadBurst: [packetFd, ...incoming, report],
   packetWriteBurst: [packetFd, ...outgoing, report],
+  xdpOpen: [
+    () => pick(['el-none', '', 'a b']),
+    () => pick([-1, 0, 4095, 4096]),
+    () => pick([2047, 2048, 3000, 4096]),
+    () => pick([63, 64, 65, 16_384, 16_385]),
+    flag,
+  ],
+  xdpClose: [closing(xdpFd)],
+  xdpState: [xdpFd],
+  xdpMissed: [xdpFd],
+  xdpReadBurst: [xdpFd, ...incoming, report],
+  xdpWriteBurst: [xdpFd, ...outgoing, report],
   ifInfo: [name],
   ifSetMtu: [name, () => pick([0, 68, 1500, 65_535, 65_536])],
   ifSetUp: [name, flag],
@@ -235,11 +264,13 @@ if (missing.length > 0) throw new Error(`not covered: ${missing}`);
 let returned = 0;
 let threw = 0;
 for (let n = 0; n < Number(calls); n++) {
-  if (n % 200 === 0) {
+  if (n % 1000 === 0) {
     closeDevice();
+    openDevice();
+  }
+  if (n % 200 === 0) {
     if (poller > 0) addon.pollerClose(poller);
     if (udp > 0) addon.udpClose(udp);
-    openDevice();
     openUdp();
     openPoller();
   }
@@ -264,4 +295,4 @@ for (let n = 0; n < Number(calls); n++) {
 closeDevice();
 if (poller > 0) addon.pollerClose(poller);
 if (udp > 0) addon.udpClose(udp);
-console.log(JSON.stringify({ returned, threw, tap: tap > 0, packet: packet > 0 }));
+console.log(JSON.stringify({ returned, threw, ...opened }));

@@ -128,7 +128,7 @@ export const SECTIONS: BadCase[] = [
 ];
 
 export const PORT_KEYS: BadCase[] = [
-  bad('ports:\n  p1: {}\n', 2, 'ports.p1.adapter', 'is missing; valid are tap, af-packet, udp'),
+  bad('ports:\n  p1: {}\n', 2, 'ports.p1.adapter', 'is missing; valid are tap, af-packet, af-xdp, udp'),
   bad('ports:\n  p1:\n    adapter: tapp\n', 3, 'ports.p1.adapter', '(did you mean "tap"?)'),
   bad('ports:\n  "p 1": { adapter: memory }\n', 2, 'ports.p 1', '"p 1" is not a port name'),
   bad(`ports:\n  ${'x'.repeat(33)}: { adapter: memory }\n`, 2, `ports.${'x'.repeat(33)}`, 'is not a port name'),
@@ -190,7 +190,11 @@ export const PORT_KEYS: BadCase[] = [
   port('bridge: br1', 'bridge', 'there is no bridge "br1"; valid are loom0'),
   port('bridge: loom', 'bridge', 'did you mean "loom0"?'),
   port('vlna: 10', 'vlna', 'the key is not known (did you mean "vlan"?); valid keys are adapter, device'),
-  port('device: tap1', 'device', '"device" belongs to adapter tap or af-packet; adapter memory takes no such keys'),
+  port(
+    'device: tap1',
+    'device',
+    '"device" belongs to adapter tap or af-packet or af-xdp; adapter memory takes no such keys',
+  ),
   bad(
     'switch: { type: unaware }\nports:\n  p1: { adapter: memory, vlan: 1 }\n',
     3,
@@ -225,6 +229,7 @@ export const ADAPTERS: BadCase[] = [
     '"tap1" is used by port a already',
   ),
   bad('ports:\n  p1: { adapter: af-packet }\n', 2, 'ports.p1.device', 'is missing; valid is a name such as eth0'),
+  bad('ports:\n  p1: { adapter: af-xdp, device: e, queue: 4096 }\n', 2, 'ports.p1.queue', 'valid are 0-4095'),
   bad('ports:\n  p1: { adapter: af_packet }\n', 2, 'ports.p1.adapter', '(did you mean "af-packet"?)'),
   bad(
     'ports:\n  p1: { adapter: af-packet, device: eth0, offloads: on }\n',

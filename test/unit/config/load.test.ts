@@ -255,6 +255,7 @@ describe('adapters', () => {
       'adapter: tap, device: vm0, queues: 8, persistent: true, offloads: "off"',
       { kind: 'tap', options: { device: 'vm0', queues: 8, persistent: true, offloads: 'off' } },
     ],
+    ['adapter: af-xdp, device: eth0', { kind: 'af-xdp', options: { device: 'eth0', queue: 0 } }],
     ['adapter: af-packet, device: eth0', { kind: 'af-packet', options: { device: 'eth0', offloads: 'auto' } }],
     [
       'adapter: af-packet, device: eth0, fanout: 7, offloads: "off"',

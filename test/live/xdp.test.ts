@@ -1,0 +1,92 @@
+/** Ports on a queue of an interface (af-xdp): on veth cables, where the kernel copies and nothing is finished for us. */
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { cabled } from './cabled.ts';
+import { createLab, type Lab, liveObstacle, until } from './netns.ts';
+import { type Bench, createBench, type Raw } from './switch-process.ts';
+import { transfer } from './tcp-transfer.ts';
+
+const obstacle = liveObstacle();
+if (obstacle) console.warn(`skipped: ${obstacle}`);
+
+const MIB = 1 << 20;
+
+describe.skipIf(obstacle !== null)('af-xdp ports', () => {
+  let lab: Lab;
+  let bench: Bench;
+  beforeAll(() => {
+    lab = createLab();
+  });
+  beforeEach(() => {
+    bench = createBench();
+  });
+  afterEach(() => bench.close());
+  afterAll(() => lab?.close());
+
+  const port = (device: string, more: Raw = {}): Raw => ({ adapter: 'af-xdp', device, vlan: 10, ...more });
+  const program = (device: string) => /xdp\S* .*id \d+|prog\/xdp/.test(lab.run('ip', '-d', 'link', 'show', device));
+
+  it('carry pings and TCP whole, though the senders leave their checksums unfinished', async () => {
+    const { hosts, devices } = cabled(lab, 'p', 2, '30');
+    const sw = await bench.start({ ports: { a: port(devices[0]!), b: port(devices[1]!) } });
+    expect(await hosts[0]!.ping('10.30.0.2', { count: 3 })).toBe(3);
+    expect(await hosts[1]!.ping('10.30.0.1', { size: 1472, dontFragment: true })).toBe(3);
+    await transfer(hosts[0]!, '10.30.0.1', hosts[1]!, 8 * MIB);
+    await transfer(hosts[0]!, 'fd00:30::1', hosts[1]!, 8 * MIB);
+    const a = (await sw.ports()).get('a')!;
+    expect(a).toMatchObject({ link: 'up', detail: 'queue 0, copy, driver XDP', offloads: 'none' });
+    expect(bench.cli('show', 'ports', '--socket', sw.socket).stdout).toContain('(queue 0, copy, driver XDP)');
+    expect((await sw.ledger()).balanced).toBe(true);
+    expect(await sw.stop()).toBe(0);
+    expect(program(devices[0]!)).toBe(false);
+  });
+
+  it('carry 9,000-byte packets in several chunks, beside af-packet ports and TAPs with super-frames', async () => {
+    const { hosts, devices } = cabled(lab, 'm', 2, '31', { mtu: 9000 });
+    const tap = lab.device('mt');
+    const jumbo = { mtu: 9000 };
+    const sw = await bench.start({
+      ports: {
+        x: port(devices[0]!, jumbo),
+        p: port(devices[1]!, { ...jumbo, adapter: 'af-packet' }),
+        t: { adapter: 'tap', device: tap, vlan: 10, ...jumbo },
+      },
+    });
+    const guest = lab.namespace('mt', { ipv6: true });
+    guest.adopt(tap, { address: ['10.31.0.9/24', 'fd00:31::9/64'], mtu: 9000 });
+    expect(await hosts[0]!.ping('10.31.0.2', { size: 8972, dontFragment: true })).toBe(3);
+    await transfer(hosts[0]!, '10.31.0.1', hosts[1]!, 8 * MIB);
+    await transfer(guest, '10.31.0.9', hosts[0]!, 8 * MIB);
+    await transfer(hosts[0]!, 'fd00:31::1', guest, 8 * MIB);
+    expect((await sw.ledger()).balanced).toBe(true);
+  });
+
+  it('leave nothing behind when the switch is killed, and say who has the interface', async () => {
+    const { hosts, devices } = cabled(lab, 'k', 2, '32');
+    const config = { ports: { a: port(devices[0]!), b: port(devices[1]!) } };
+    const first = await bench.start(config);
+    expect(program(devices[0]!)).toBe(true);
+    const second = bench.cli('run', '--port', `a=af-xdp:${devices[0]}`, '--name', 'other');
+    expect(second.status).toBe(1);
+    expect(second.stderr).toMatch(/port a \(af-xdp \S+\): EBUSY: .*another program has this interface's XDP/);
+    await first.stop('SIGKILL');
+    const sw = await bench.start(config); // at once
+    expect(await hosts[0]!.ping('10.32.0.2', { count: 2 })).toBe(2);
+    await sw.stop('SIGKILL');
+    await until(() => !program(devices[0]!), 'the program is off the interface');
+  });
+
+  it('come back when their interface was deleted and made again', async () => {
+    const { hosts, devices, fars } = cabled(lab, 'd', 2, '33');
+    const sw = await bench.start({ ports: { a: port(devices[0]!), b: port(devices[1]!) } });
+    expect(await hosts[0]!.ping('10.33.0.2', { count: 1 })).toBe(1);
+    lab.removeDevice(devices[1]!);
+    await until(() => sw.log().includes('port b: link down (interface deleted)'), 'the loss is told');
+    lab.makeVeth(devices[1]!, fars[1]!);
+    hosts[1]!.adopt(fars[1]!, { address: '10.33.0.2/24' });
+    await until(() => sw.log().match(/port b: link up/g)?.length === 2, 'the port is back');
+    hosts[0]!.run('ip', 'neigh', 'flush', 'all');
+    expect(await hosts[0]!.ping('10.33.0.2', { count: 2 })).toBe(2);
+    expect((await sw.ledger()).balanced).toBe(true);
+  });
+});
