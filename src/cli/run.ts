@@ -99,6 +99,7 @@ function renamed(config: SwitchConfig, name: string): SwitchConfig {
     bridges: config.bridges.map((bridge, i) => (i === 0 ? { ...bridge, name } : bridge)),
     ports: config.ports.map(bridgeOf),
     fdbEntries: config.fdbEntries.map(bridgeOf),
+    mirrors: config.mirrors.map(bridgeOf),
   };
 }
 

@@ -9,6 +9,7 @@ import { Bridges } from './bridges.ts';
 import { ConfigError, type Source, show } from './error.ts';
 import { readFdbEntries } from './fdb-entries.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
+import { readMirrors } from './mirrors.ts';
 import { readPortVlans, readUnawarePort } from './port-modes.ts';
 import { type RawConfig, validate } from './schema.ts';
 import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema-bridge.ts';
@@ -22,12 +23,14 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   refuseBadSocket(config.switch.controlSocket, source);
   const bridges = new Bridges(config, source);
   const ports = readPorts(config, bridges, source);
+  const mirrors = readMirrors(config.mirrors, bridges, ports, source);
   const fdbEntries = readFdbEntries(config.fdb, bridges, ports, source);
   return {
     name: config.switch.name,
     bridges: bridges.normalised(),
     ports,
     fdbEntries,
+    mirrors,
     hashSeed: config.switch.hashSeed ?? null,
     controlSocket: config.switch.controlSocket ?? null,
   };

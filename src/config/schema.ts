@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { ConfigError, type Place, type Source } from './error.ts';
 import { choice, integer, list, map, matching, NAME_PATTERN, name, named, text, unknownKey } from './leaf.ts';
 import { bridgeSection, switchSection, vlans } from './schema-bridge.ts';
+import { mirrorSection } from './schema-mirror.ts';
 import { portSection } from './schema-port.ts';
 
 export const MAX_FDB_CONFIGURED = 16_384; // within the token budget of a file; more is a control plane's work
@@ -44,6 +45,7 @@ export const configSchema = map(
       .prefault({})
       .describe('Ports by name.'),
     fdb: list(fdbEntry, MAX_FDB_CONFIGURED, 'FDB entries').prefault([]).describe('FDB entries that are not learned.'),
+    mirrors: mirrorSection,
   },
   'sections',
 ).describe('Configuration of an Etherloom switch.');

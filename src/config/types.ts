@@ -92,11 +92,24 @@ export interface FdbEntryConfig {
   kind: FdbEntryKind;
 }
 
+/** Copies of frames, out of a port or into a VLAN: one of `output` and `outputVlan` is not null. */
+export interface MirrorConfig {
+  name: string;
+  bridge: string; // whose ports `selectAll` means, and whose VLAN `outputVlan` is
+  selectSrc: string[]; // ports whose received frames are copied
+  selectDst: string[]; // ports whose sent frames are copied
+  selectAll: boolean; // both, of every port of the bridge
+  selectVlan: number[]; // only frames of these VLANs; empty = of all
+  output: string | null; // this port, which does nothing else
+  outputVlan: number | null; // this VLAN
+}
+
 export interface SwitchConfig {
   name: string;
   bridges: BridgeConfig[]; // [0] is the default bridge, made of `switch:` and `vlans:`
   ports: PortConfig[];
   fdbEntries: FdbEntryConfig[];
+  mirrors: MirrorConfig[];
   /** Seed of the keyed hash; null = random at start. */
   hashSeed: number | null;
   /** Path of the control socket; null = default for the name. */

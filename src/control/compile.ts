@@ -16,6 +16,7 @@ import {
   PORT_HUB,
   PORT_INGRESS_FILTERING,
   PORT_LEARNING,
+  PORT_MIRROR_OUTPUT,
   PORT_STATE_FORWARDS,
   PORT_STATE_LEARNS,
   PORT_STATIC_VIOLATION_DROPS,
@@ -27,8 +28,8 @@ import {
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import type { Port } from './model.ts';
 
-const TPID_C = 0x8100;
-const TPID_S = 0x88a8;
+export const TPID_C = 0x8100;
+export const TPID_S = 0x88a8;
 const TPID_NONE = -1;
 
 /** Bit n filters 01-80-C2-00-00-0n (802.1Q-2022 tables 8-1 to 8-3); PAUSE (:01) is never forwarded. */
@@ -45,7 +46,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   const p = port.index;
   const s = port.settings;
   const bridge = port.bridge;
-  let flags = PORT_EXISTS;
+  let flags = port.mirrorOutput ? PORT_EXISTS | PORT_MIRROR_OUTPUT : PORT_EXISTS;
   if (bridge !== null) {
     const b = bridge.settings;
     const unaware = b.type === 'unaware';
@@ -103,7 +104,7 @@ export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
     if (settings.isolated) setBit(isolated, width, 0, index, true);
     if (settings.splitHorizonGroup !== 0)
       setBit(rowOf(groups, settings.splitHorizonGroup, width), width, 0, index, true);
-    if (bridge === null || !port.up || settings.state !== 'forwarding') continue;
+    if (bridge === null || !port.up || settings.state !== 'forwarding' || port.mirrorOutput) continue;
     setBit(rowOf(receivers, bridge.index, width), width, 0, index, true);
   }
   for (const port of list) {

@@ -16,6 +16,7 @@ import { setPortBridge } from '../tables/fdb-entries.ts';
 import { flushFid, flushPort } from '../tables/fdb-flush.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
+import { compileMirrors } from './compile-mirrors.ts';
 import { ANY, Forgetting } from './forget.ts';
 import {
   type Bridge,
@@ -23,6 +24,7 @@ import {
   ControlError,
   DEFAULT_BRIDGE,
   DEFAULT_PORT,
+  type Mirror,
   type Port,
   type PortSettings,
   type Vlan,
@@ -42,6 +44,7 @@ export class Control {
   readonly nowMs: () => number;
   readonly bridges = new Map<string, Bridge>();
   readonly ports = new Map<string, Port>();
+  readonly mirrors = new Map<string, Mirror>();
   /** Names by number, for reading tables back. */
   readonly portByIndex: (Port | undefined)[] = [];
   readonly vlanByFid: ({ bridge: Bridge; vlan: Vlan } | undefined)[] = [];
@@ -168,6 +171,7 @@ export class Control {
     vlans.bridge[fid] = bridge.index;
     setFidAge(fdb, fid, bridge.settings.fdb.ageSeconds * 1000);
     vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid] = fid;
+    if (this.mirrors.size !== 0) compileMirrors(this);
     return vlan;
   }
 
@@ -185,6 +189,7 @@ export class Control {
     bridge.vlans.delete(vlan.vid);
     this.vlanByFid[vlan.fid] = undefined;
     this.firstFid = Math.min(this.firstFid, vlan.fid);
+    if (this.mirrors.size !== 0) compileMirrors(this);
   }
 
   // ---- ports
@@ -204,6 +209,7 @@ export class Control {
       settings: { ...DEFAULT_PORT, ...settings },
       members: new Map(),
       up: false,
+      mirrorOutput: false,
       tunnelRow: -1,
     };
     this.takeTunnelRow(port);
@@ -229,7 +235,7 @@ export class Control {
     // 802.1D-2004 §7.9.2: a port that stops learning forgets what it learned.
     if (port.settings.state === 'discarding' && before.state !== 'discarding') this.flushPortEntries(port);
     compilePort(this.dp, port);
-    compileReach(this.dp, this.ports.values());
+    this.layoutChanged();
   }
 
   removePort(name: string): void {
@@ -239,7 +245,7 @@ export class Control {
     clearPort(this.dp, port.index);
     this.ports.delete(name);
     this.portByIndex[port.index] = undefined;
-    compileReach(this.dp, this.ports.values());
+    this.layoutChanged();
   }
 
   /** Puts the port into another bridge, or into none; its member set starts empty there. */
@@ -258,6 +264,12 @@ export class Control {
     port.up = up;
     if (!up) this.flushPortEntries(port);
     compilePort(this.dp, port);
+    this.layoutChanged();
+  }
+
+  /** Ports or mirrors have changed: what mirrors copy, and whom each port reaches. */
+  layoutChanged(): void {
+    if (this.mirrors.size !== 0 || this.dp.mirrors.inForce[0] !== 0) compileMirrors(this);
     compileReach(this.dp, this.ports.values());
   }
 
@@ -278,7 +290,7 @@ export class Control {
     }
     if (bridge === null) clearPort(this.dp, port.index);
     else compilePort(this.dp, port);
-    compileReach(this.dp, this.ports.values());
+    this.layoutChanged();
   }
 
   private detach(port: Port): void {

@@ -3,7 +3,7 @@
  * writes the one into the other.
  */
 
-import type { BridgeConfig, FdbConfig, PortConfig } from '../config/types.ts';
+import type { BridgeConfig, FdbConfig, MirrorConfig, PortConfig } from '../config/types.ts';
 
 export interface Bridge {
   readonly index: number;
@@ -35,12 +35,20 @@ export interface Port {
   readonly members: Map<number, boolean>;
   /** Link is there. */
   up: boolean;
+  /** Copies of a mirror leave by it, and nothing else. */
+  mirrorOutput: boolean;
   /** Row of customer VIDs in the port table, -1 = none. */
   tunnelRow: number;
 }
 
 /** A port's configuration without name, bridge, adapter and member set. */
 export type PortSettings = Omit<PortConfig, 'name' | 'bridge' | 'adapter' | 'members'>;
+
+/** A mirror's configuration, and its row in the table. */
+export interface Mirror {
+  readonly index: number;
+  readonly config: MirrorConfig;
+}
 
 export class ControlError extends Error {
   override readonly name = 'ControlError';

@@ -6,12 +6,21 @@
  * place in the tables.
  */
 
-import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VlanConfig } from '../config/types.ts';
+import type {
+  BridgeConfig,
+  FdbEntryConfig,
+  MirrorConfig,
+  PortConfig,
+  SwitchConfig,
+  VlanConfig,
+} from '../config/types.ts';
 import type { Control } from './control.ts';
 import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
+import { addMirror, removeMirror } from './mirror-control.ts';
 import type { BridgeSettings, PortSettings } from './model.ts';
 
 export type Action =
+  | { do: 'remove-mirror'; mirror: string }
   | { do: 'remove-entry'; entry: FdbEntryConfig }
   | { do: 'remove-port'; port: string }
   | { do: 'remove-vlan'; bridge: string; vid: number }
@@ -24,18 +33,21 @@ export type Action =
   | { do: 'remove-member'; port: string; vid: number }
   | { do: 'set-member'; port: string; vid: number; untagged: boolean }
   | { do: 'set-pvid'; port: string; pvid: number | null }
-  | { do: 'add-entry'; entry: FdbEntryConfig };
+  | { do: 'add-entry'; entry: FdbEntryConfig }
+  | { do: 'add-mirror'; mirror: MirrorConfig };
 
 /** The actions that turn `from` (null: nothing) into `to`. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   const old = {
     bridges: byName(from?.bridges ?? []),
     ports: byName(from?.ports ?? []),
+    mirrors: byName(from?.mirrors ?? []),
     entries: new Map((from?.fdbEntries ?? []).map((e) => [entryKey(e), e])),
   };
   const bridges = byName(to.bridges);
   const entries = new Map(to.fdbEntries.map((e) => [entryKey(e), e]));
   const ports = byName(to.ports);
+  const mirrors = byName(to.mirrors);
   const actions: Action[] = [];
   // A bridge of another type is another bridge, a port with another adapter or bridge another port.
   const keepsBridge = (b: BridgeConfig) => old.bridges.get(b.name)?.type === bridges.get(b.name)?.type;
@@ -62,6 +74,11 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
     );
   };
 
+  const keepsMirror = (m: MirrorConfig) => same(old.mirrors.get(m.name), mirrors.get(m.name));
+
+  for (const mirror of old.mirrors.values()) {
+    if (!keepsMirror(mirror)) actions.push({ do: 'remove-mirror', mirror: mirror.name });
+  }
   for (const entry of old.entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'remove-entry', entry });
   for (const port of old.ports.values()) if (!keepsPort(port)) actions.push({ do: 'remove-port', port: port.name });
   for (const bridge of old.bridges.values()) {
@@ -90,6 +107,7 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
     else actions.push({ do: 'add-port', port });
   }
   for (const entry of entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'add-entry', entry });
+  for (const mirror of mirrors.values()) if (!keepsMirror(mirror)) actions.push({ do: 'add-mirror', mirror });
   return actions;
 }
 
@@ -117,6 +135,9 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, vi
 /** Carries out one action. Throws ControlError when the tables have no room for it. */
 export function apply(control: Control, action: Action): void {
   switch (action.do) {
+    case 'remove-mirror':
+      removeMirror(control, action.mirror);
+      return;
     case 'remove-entry':
       removeConfigured(control, action.entry);
       return;
@@ -165,6 +186,9 @@ export function apply(control: Control, action: Action): void {
     case 'add-entry':
       addEntry(control, action.entry, true);
       return;
+    case 'add-mirror':
+      addMirror(control, action.mirror);
+      return;
   }
 }
 
@@ -192,6 +216,10 @@ export function describe(action: Action): string {
       return `remove-member ${action.port} vlan ${action.vid}`;
     case 'set-pvid':
       return `set-pvid ${action.port} ${action.pvid ?? 'none'}`;
+    case 'add-mirror':
+      return `add-mirror ${action.mirror.name} to ${action.mirror.output ?? `vlan ${action.mirror.outputVlan}`}`;
+    case 'remove-mirror':
+      return `remove-mirror ${action.mirror}`;
     case 'remove-port':
     case 'set-port':
       return `${action.do} ${action.port}`;

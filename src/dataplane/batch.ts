@@ -62,6 +62,8 @@ export interface Batch {
   readonly reason: Int32Array;
   /** Ports that the frame was given to. */
   readonly copies: Int32Array;
+  /** A bit for each mirror that has the frame; written only while mirrors are in force. */
+  readonly mirrored: Int32Array;
   // -- what the slow lane's stages tell each other; the fast lane leaves them alone
   /** Bytes of the bridge's own tag in front of the EtherType: 0 or 4. */
   readonly tagLen: Int32Array;
@@ -104,6 +106,7 @@ export function createBatch(capacity: number = BATCH_FRAMES): Batch {
     to: column(),
     reason: column(),
     copies: column(),
+    mirrored: column(),
     altHeadOff: column(),
     altHeadLen: column(),
     altOff: column(),

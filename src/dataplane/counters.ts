@@ -10,7 +10,7 @@
  *   received + generated = delivered + consumed + dropped(reason 1) + ... + dropped(reason n)
  *
  * A flooded frame is delivered once; its further copies are counted apart, and
- * transmitted = delivered + flood copies over all ports. A copy that its port could not send is taken out of
+ * transmitted = delivered + flood copies + mirror copies over all ports. A copy that its port could not send is taken out of
  * the copies again (COPIES_LOST), and the frame is a drop when it was the last.
  */
 
@@ -33,6 +33,9 @@ export const TX_BYTES = 8;
 export const TX_DROPPED = 9;
 /** Copies of frames from this port that some port could not send, while others did. */
 export const COPIES_LOST = 10;
+/** Copies of a mirror that left by this port (in TX_FRAMES as well), and those that could not. */
+export const MIRROR_COPIES = 11;
+export const MIRROR_COPIES_LOST = 12;
 export const PORT_COUNTERS = 16;
 
 // Columns of a FID's row: the first seven are those of a port.
@@ -133,6 +136,9 @@ export interface PortCounters {
   copiesLost: number;
   /** Copies that should have left by this port and could not. */
   txDropped: number;
+  /** Copies of a mirror that left by this port, and that could not. */
+  mirrorCopies: number;
+  mirrorCopiesLost: number;
 }
 
 export function portCounters(counters: Counters, port: number): PortCounters {
@@ -152,6 +158,8 @@ export function portCounters(counters: Counters, port: number): PortCounters {
     floodCopies: row[at + FLOOD_COPIES],
     copiesLost: row[at + COPIES_LOST],
     txDropped: row[at + TX_DROPPED],
+    mirrorCopies: row[at + MIRROR_COPIES],
+    mirrorCopiesLost: row[at + MIRROR_COPIES_LOST],
   };
 }
 

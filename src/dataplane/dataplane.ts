@@ -6,6 +6,7 @@
  */
 
 import { createFdb, type Fdb } from '../tables/fdb.ts';
+import { createMirrorTable, type MirrorTable } from '../tables/mirror-table.ts';
 import { createPortTable, MAX_PORTS, type PortTable } from '../tables/port-table.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { createVlanTable, MAX_FIDS, type VlanTable } from '../tables/vlan-table.ts';
@@ -18,6 +19,7 @@ export interface DataplaneShared {
   readonly ports: PortTable;
   readonly vlans: VlanTable;
   readonly fdb: Fdb;
+  readonly mirrors: MirrorTable;
   readonly counters: Counters;
   /** LIMIT_*. */
   readonly limits: Int32Array;
@@ -77,6 +79,7 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
     ports: createPortTable(s.ports, s.tunnelRows),
     vlans: createVlanTable(s.fids, s.bridges, s.ports),
     fdb: createFdb({ entries: s.fdbEntries, ports: s.ports, fids: s.fids, bridges: s.bridges, seed: s.seed }),
+    mirrors: createMirrorTable(s.ports),
     counters: createCounters(s.ports, s.fids),
     limits: sharedInt32(4),
     samples: createDropSamples(),

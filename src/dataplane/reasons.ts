@@ -17,6 +17,7 @@ export const INGRESS_NO_PVID = 12;
 export const INGRESS_VLAN = 13;
 export const INGRESS_VID_RESERVED = 14;
 export const INGRESS_TUNNEL_CVID = 15;
+export const INGRESS_MIRROR_OUTPUT = 19;
 export const GUARD_STATIC_VIOLATION = 20;
 export const GUARD_BLACKHOLE_SOURCE = 21;
 export const LOOKUP_REFLECTION = 28;
@@ -27,6 +28,7 @@ export const EGRESS_PORT_STATE = 38;
 export const EGRESS_PORT_DOWN = 39;
 export const EGRESS_NO_PORT = 40;
 export const EGRESS_TOO_LONG = 41;
+export const EGRESS_MIRROR_OUTPUT = 47;
 export const TX_RING_FULL = 48;
 export const TX_ERROR = 49;
 
@@ -76,6 +78,11 @@ export const DROP_REASONS: readonly DropReason[] = [
     'The tunnel port does not carry the customer VLAN of the frame, or the frame has none.',
   ),
   reason(
+    INGRESS_MIRROR_OUTPUT,
+    'INGRESS_MIRROR_OUTPUT',
+    'The port it arrived on is the output of a mirror and takes part in nothing else.',
+  ),
+  reason(
     GUARD_STATIC_VIOLATION,
     'GUARD_STATIC_VIOLATION',
     'The source address is configured on another port and staticViolation is drop.',
@@ -93,6 +100,11 @@ export const DROP_REASONS: readonly DropReason[] = [
   reason(EGRESS_PORT_DOWN, 'EGRESS_PORT_DOWN', "The destination's port is down."),
   reason(EGRESS_NO_PORT, 'EGRESS_NO_PORT', 'The frame is to be flooded, and no other port of its VLAN takes it.'),
   reason(EGRESS_TOO_LONG, 'EGRESS_TOO_LONG', 'The frame is longer than the MTU of the port it would leave by allows.'),
+  reason(
+    EGRESS_MIRROR_OUTPUT,
+    'EGRESS_MIRROR_OUTPUT',
+    "The destination's port is the output of a mirror and takes part in nothing else.",
+  ),
   reason(TX_RING_FULL, 'TX_RING_FULL', 'The device of the port it would leave by takes no more at the moment.'),
   reason(TX_ERROR, 'TX_ERROR', 'The device of the port it would leave by refused the frame.'),
 ];

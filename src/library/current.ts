@@ -25,7 +25,9 @@ export function currentConfig(control: Control, name: string): SwitchConfig {
   }));
   const ports: PortConfig[] = [];
   for (const port of control.ports.values()) if (port.bridge !== null) ports.push(portConfig(port, port.bridge));
-  return { name, bridges, ports, fdbEntries: configuredEntries(control), hashSeed: null, controlSocket: null };
+  const fdbEntries = configuredEntries(control);
+  const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
+  return { name, bridges, ports, fdbEntries, mirrors, hashSeed: null, controlSocket: null };
 }
 
 function vlansOf(bridge: Bridge) {

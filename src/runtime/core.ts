@@ -21,6 +21,7 @@ import { type Sender, transmit } from '../dataplane/transmit.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { Injector } from './injector.ts';
+import { Mirroring } from './mirroring.ts';
 
 export interface CoreOptions extends Partial<DataplaneSize> {
   /** Milliseconds; only differences count. */
@@ -56,6 +57,7 @@ export class SwitchCore {
   private readonly nowMs: () => number;
   private readonly timeUs: () => number;
   private readonly injector: Injector;
+  private readonly mirroring: Mirroring;
   /** A turn is under way: injected frames wait for it. */
   private inTurn = false;
   /** The frame that a handler acts on: what it sends in answer has its time. */
@@ -69,9 +71,13 @@ export class SwitchCore {
     this.control = new Control(this.dp, { nowMs: () => nowMs() | 0 });
     this.batch = createBatch(this.dp.egress.capacity);
     this.senderOf = senderOf ?? ((port) => this.adapters[port] ?? null);
+    this.mirroring = new Mirroring(this.dp, (port) => this.senderOf(port));
     this.injector = new Injector({
       dp: this.dp,
       senderOf: (port) => this.senderOf(port),
+      emitting: (batch, port, list) => {
+        if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.sentBy(batch, port, list, 0, batch.count);
+      },
       flush: (batch) => this.flush(batch),
       punted: (batch) => this.punted(batch),
     });
@@ -113,6 +119,7 @@ export class SwitchCore {
     const b = this.batch;
     Atomics.add(this.epoch, 0, 1);
     this.inTurn = true;
+    if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.received(b);
     for (let next = 0; next < b.count; ) {
       const started = stopwatch === null ? 0 : performance.now();
       next = forwardBatch(this.dp, b, next);
@@ -162,6 +169,7 @@ export class SwitchCore {
 
   private flush(batch: Batch): void {
     const { count } = this.dp.egress;
+    if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.sent(batch);
     for (let p = 0; p < count.length; p++) {
       if (count[p] !== 0) transmit(this.dp, batch, p, this.senderOf(p));
     }

@@ -18,6 +18,8 @@ import type { Sender } from '../dataplane/transmit.ts';
 export interface Around {
   readonly dp: Dataplane;
   senderOf(port: number): Sender | null;
+  /** A frame is about to leave by `port`, past the bridge. */
+  emitting(batch: Batch, port: number, list: Int32Array): void;
   /** Sends what the egress lists hold of this batch. */
   flush(batch: Batch): void;
   /** Gives a punted frame to its handler. */
@@ -89,7 +91,10 @@ export class Injector {
     b.gso[0] = 0;
     b.csum[0] = 0;
     b.fid[0] = 0;
+    b.vid[0] = 0;
+    b.mirrored[0] = 0;
     if (direct) {
+      this.#around.emitting(b, port, ITS_OWN);
       sendGenerated(dp, b, port, ITS_OWN, 0, 1, this.#around.senderOf(port));
       return;
     }

@@ -6,12 +6,14 @@
  */
 
 import { MemoryAdapter } from '../adapters/memory.ts';
+import { addMirror } from '../control/mirror-control.ts';
 import type { PortSettings } from '../control/model.ts';
 import { slotsInUse } from '../dataplane/arena.ts';
 import {
   DELIVERED,
   FLOOD_COPIES,
   fidLedger,
+  MIRROR_COPIES,
   PORT_COUNTERS,
   portLedger,
   RX_FRAMES,
@@ -76,6 +78,11 @@ export class Bench {
       this.ports.set(spec.name, spec);
       this.addPort(spec.name);
       if (spec.bridge !== null) this.join(spec.name, spec.bridge);
+    }
+    for (const { name, mirrors } of scenario.bridges) {
+      mirrors.forEach((mirror, i) => {
+        addMirror(control, { name: `${name}-${i}`, bridge: name, ...mirror });
+      });
     }
   }
 
@@ -186,7 +193,7 @@ export class Bench {
     for (let p = 0; p < counters.ports; p++) {
       const at = p * PORT_COUNTERS;
       received += counters.port[at + RX_FRAMES]!;
-      given += counters.port[at + DELIVERED]! + counters.port[at + FLOOD_COPIES]!;
+      given += counters.port[at + DELIVERED]! + counters.port[at + FLOOD_COPIES]! + counters.port[at + MIRROR_COPIES]!;
       transmitted += counters.port[at + TX_FRAMES]!;
       if (counters.port[at + RX_FRAMES] === 0) continue;
       const row = portLedger(counters, p);

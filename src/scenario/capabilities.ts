@@ -34,6 +34,7 @@ export const CAPABILITIES: Readonly<Record<string, string>> = {
   stp_state: 'port states discarding, learning and forwarding',
   topology_change: 'a topology change forgets what the bridge has learned',
   jumbo: 'frames of more than 1,500 bytes of payload',
+  mirror: 'copies of what ports receive and send, by port and VLAN, out of a port or into a VLAN',
   counters: 'learned entries per bridge; frames, bytes and drops per port',
 };
 

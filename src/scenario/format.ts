@@ -6,7 +6,7 @@
  */
 
 import type { Place } from '../config/error.ts';
-import type { AcceptFrames, BridgeType, FdbOverflow, PortState } from '../config/types.ts';
+import type { AcceptFrames, BridgeType, FdbOverflow, MirrorConfig, PortState } from '../config/types.ts';
 
 export interface Scenario {
   file: string;
@@ -35,7 +35,11 @@ export interface BridgeSpec {
   /** 0 = no limit but the switch's own. */
   fdbMaxLearned: number;
   overflow: FdbOverflow;
+  mirrors: MirrorSpec[];
 }
+
+/** As `MirrorConfig`, without its name and its bridge. */
+export type MirrorSpec = Omit<MirrorConfig, 'name' | 'bridge'>;
 
 export interface VlanSpec {
   vid: number;

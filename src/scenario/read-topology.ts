@@ -7,7 +7,7 @@
 
 import type { AcceptFrames, PortState } from '../config/types.ts';
 import type { Value } from './document.ts';
-import type { BridgeSpec, PortFlags, PortSpec, VlanSpec } from './format.ts';
+import type { BridgeSpec, MirrorSpec, PortFlags, PortSpec, VlanSpec } from './format.ts';
 
 export const ACCEPTS = ['all', 'untagged', 'tagged'] as const satisfies readonly AcceptFrames[];
 /** Spanning-tree states of 802.1D-1998 and what each is in 802.1Q. */
@@ -45,7 +45,6 @@ export const MULTICAST_KEYS: ReadonlySet<string> = new Set([
 /** Features that are absent here, by the key that turns them on. */
 const ABSENT: Readonly<Record<string, string>> = {
   arp_termination: 'arp_termination',
-  mirrors: 'mirror',
   locked: 'port.locked',
   mab: 'port.mab',
   neigh_suppress: 'neigh_suppress',
@@ -67,6 +66,7 @@ const BRIDGE_KEYS: ReadonlySet<string> = new Set([
   'unknown_unicast_flood',
   'broadcast_flood',
   'stp_state_control',
+  'mirrors',
 ]);
 const PORT_KEYS: ReadonlySet<string> = new Set(['name', 'kind', 'bridge', 'vlans', 'tunnel']);
 
@@ -121,6 +121,37 @@ function readBridge(at: Value, policy: readonly string[], lacks: Set<string>): B
     broadcastFlood: at.at('broadcast_flood').flag(true),
     fdbMaxLearned: at.at('fdb_max_learned').whole(0, MAX_LEARNED, 0),
     overflow: readOverflow(at.at('fdb_overflow'), evicts),
+    mirrors: at.at('mirrors').list().map(readMirror),
+  };
+}
+
+const MIRROR_KEYS: ReadonlySet<string> = new Set([
+  ...['output', 'output_vlan', 'select_src', 'select_dst', 'select_all', 'select_vlan'],
+]);
+
+/** `output` is a port; a number, or `output_vlan`, is a VLAN. */
+function readMirror(at: Value): MirrorSpec {
+  for (const key of at.keys()) if (!MIRROR_KEYS.has(key)) throw at.at(key).error('is no key of a mirror');
+  const names = (key: string) =>
+    at.at(key).missing
+      ? []
+      : at
+          .at(key)
+          .list()
+          .map((port) => port.text());
+  const output = at.at('output');
+  const isPort = !output.missing && typeof output.raw === 'string';
+  const vlan = at.at('output_vlan').missing ? output : at.at('output_vlan');
+  return {
+    output: isPort ? output.text() : null,
+    outputVlan: isPort ? null : vlan.whole(1, 4094),
+    selectSrc: names('select_src'),
+    selectDst: names('select_dst'),
+    selectAll: at.at('select_all').flag(false),
+    selectVlan: at
+      .at('select_vlan')
+      .list()
+      .map((vid) => vid.whole(0, 4095)),
   };
 }
 

@@ -31,6 +31,9 @@ export const PORT_STATIC_VIOLATION_DROPS = 1 << 10;
 /** dot1q-tunnel: tags are payload, the service tag is pushed and popped around them. */
 export const PORT_TUNNEL = 1 << 11;
 
+/** Copies of a mirror leave by it, and nothing else: what arrives on it is dropped. */
+export const PORT_MIRROR_OUTPUT = 1 << 12;
+
 /** Rows of `flood`. */
 export const FLOOD_UNKNOWN_UNICAST = 0;
 export const FLOOD_MULTICAST = 1;

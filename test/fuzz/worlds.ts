@@ -60,6 +60,9 @@ function rollConfig(random: Prng): Raw {
   }
   // An entry that fits no port fails the load of all of them: give that up more often than not.
   if (chance(random, 60)) config.fdb = fdb;
+  // Nothing looks at the copies here; an output drops what arrives on it and what is sent to it.
+  const output = fdb.find((entry) => entry.port !== undefined)?.port ?? `p${random.below(count)}`;
+  if (chance(random, 25)) config.mirrors = [{ name: 'm', output, selectAll: true }];
   return config;
 }
 

@@ -10,6 +10,7 @@ import {
   PORT_ACCEPT_TAGGED,
   PORT_ACCEPT_UNTAGGED,
   PORT_INGRESS_FILTERING,
+  PORT_MIRROR_OUTPUT,
   PORT_STATE_LEARNS,
   PORT_TUNNEL_CVIDS,
   PORT_UP,
@@ -21,6 +22,7 @@ import type { Dataplane } from '../dataplane.ts';
 import {
   DROP_NONE,
   INGRESS_FRAME_TYPE,
+  INGRESS_MIRROR_OUTPUT,
   INGRESS_NO_PVID,
   INGRESS_PORT_DOWN,
   INGRESS_PORT_STATE,
@@ -41,6 +43,7 @@ export function classify(dp: Dataplane, b: Batch, i: number): number {
   const { ports, vlans } = dp;
   const port = b.port[i];
   const flags = ports.flags[port];
+  if ((flags & PORT_MIRROR_OUTPUT) !== 0) return INGRESS_MIRROR_OUTPUT;
   if ((flags & PORT_UP) === 0) return INGRESS_PORT_DOWN;
   let vid = b.tci[i] & VID_MASK;
   if (vid === 0) {

@@ -8,12 +8,13 @@
 
 import { hasBit } from '../../tables/bitmap.ts';
 import { NO_PORT } from '../../tables/fdb.ts';
-import { PORT_STATE_FORWARDS, PORT_UP } from '../../tables/port-table.ts';
+import { PORT_MIRROR_OUTPUT, PORT_STATE_FORWARDS, PORT_UP } from '../../tables/port-table.ts';
 import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 import {
   DROP_NONE,
   EGRESS_ISOLATED,
+  EGRESS_MIRROR_OUTPUT,
   EGRESS_PORT_DOWN,
   EGRESS_PORT_STATE,
   EGRESS_TOO_LONG,
@@ -51,6 +52,7 @@ function unicast(dp: Dataplane, b: Batch, i: number, to: number): number {
 export function whyNot(dp: Dataplane, fid: number, from: number, to: number): number {
   const { ports, vlans } = dp;
   if (from === to) return LOOKUP_REFLECTION;
+  if ((ports.flags[to] & PORT_MIRROR_OUTPUT) !== 0) return EGRESS_MIRROR_OUTPUT;
   if ((ports.flags[to] & PORT_UP) === 0) return EGRESS_PORT_DOWN;
   if ((ports.flags[to] & PORT_STATE_FORWARDS) === 0) return EGRESS_PORT_STATE;
   return hasBit(vlans.member, vlans.width, fid, to) ? EGRESS_ISOLATED : EGRESS_VLAN;

@@ -60,12 +60,45 @@ export const TEXT: BadCase[] = [
   bad(`[${','.repeat(1_000_001)}`, 1, '', 'more than 1000000 YAML tokens'),
 ];
 
+const MIRRORED = 'ports: { p1: { adapter: memory }, p2: { adapter: memory } }\nmirrors:\n';
+
+export const MIRRORS: BadCase[] = [
+  bad('mirrors: {}\n', 1, 'mirrors', 'a map is not a list of mirrors'),
+  bad(`${MIRRORED}  - { output: p2, selectAll: true }\n`, 3, 'mirrors[0].name', 'is missing'),
+  bad(`${MIRRORED}  - { name: m, selectAll: true }\n`, 3, 'mirrors[0].output', 'is missing; valid is a port'),
+  bad(`${MIRRORED}  - { name: m, output: p2 }\n`, 3, 'mirrors[0]', 'selects nothing; valid are selectSrc'),
+  bad(`${MIRRORED}  - { name: m, output: p22, selectAll: true }\n`, 3, 'mirrors[0].output', 'did you mean "p2"?'),
+  bad(`${MIRRORED}  - { name: m, output: p2, selectSrc: [p9] }\n`, 3, 'mirrors[0].selectSrc[0]', 'no port "p9"'),
+  bad(`${MIRRORED}  - { name: m, output: p2, selectDst: [p2] }\n`, 3, 'mirrors[0].selectDst[0]', 'output of mirror m'),
+  bad(
+    `${MIRRORED}  - { name: m, output: p2, outputVlan: 1, selectAll: true }\n`,
+    3,
+    'mirrors[0].outputVlan',
+    'already',
+  ),
+  bad(`${MIRRORED}  - { name: m, outputVlan: 7, selectAll: true }\n`, 3, 'mirrors[0].outputVlan', 'has no VLAN 7'),
+  bad(`${MIRRORED}  - { name: m, output: p2, selectVlan: '4095' }\n`, 3, 'mirrors[0].selectVlan', '4095 is not a VLAN'),
+  bad(`${MIRRORED}  - { name: m, output: p2, selectAll: 1 }\n`, 3, 'mirrors[0].selectAll', '1 is not a boolean'),
+  bad(
+    `${MIRRORED}  - { name: m, output: p2, selectAll: true }\n  - { name: m, output: p2, selectAll: true }\n`,
+    4,
+    'mirrors[1].name',
+    '"m" is the name of mirrors[0]',
+  ),
+  bad(
+    `${MIRRORED}${'  - { name: m, output: p2, selectAll: true }\n'.repeat(17)}`,
+    2,
+    'mirrors',
+    'there are 17 mirrors; valid are at most 16',
+  ),
+];
+
 export const SECTIONS: BadCase[] = [
   bad(
     'prots: {}\n',
     1,
     'prots',
-    'not known (did you mean "ports"?); valid keys are switch, vlans, bridges, ports, fdb',
+    'not known (did you mean "ports"?); valid keys are switch, vlans, bridges, ports, fdb, mirrors',
   ),
   bad('switch: {}\nports: {}\nzzz: 1\n', 3, 'zzz', 'the key is not known; valid keys are'),
   bad('switch:\n', 1, 'switch', 'has no value; valid is a map'),

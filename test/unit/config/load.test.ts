@@ -54,6 +54,7 @@ describe('whole files', () => {
       bridges: [DEFAULT_BRIDGE],
       ports: [],
       fdbEntries: [],
+      mirrors: [],
       hashSeed: null,
       controlSocket: null,
     });
@@ -117,9 +118,24 @@ fdb:
         { bridge: 'loom0', vid: 10, mac: '02:00:00:00:00:0a', port: 'p1', kind: 'static' },
         { bridge: 'loom0', vid: 20, mac: '02:00:00:00:00:01', port: null, kind: 'blackhole' },
       ],
+      mirrors: [],
       hashSeed: 1,
       controlSocket: null,
     });
+  });
+
+  it('reads mirrors', () => {
+    const text = `
+ports: { p1: { adapter: memory, vlan: 10 }, p2: { adapter: memory, vlan: 20 }, p3: { adapter: memory } }
+mirrors:
+  - { name: m1, output: p3, selectSrc: [p1], selectVlan: '10-11' }
+  - { name: m2, outputVlan: 20, selectAll: true }
+`;
+    const none = { bridge: 'loom0', selectSrc: [], selectDst: [], selectAll: false, selectVlan: [] };
+    expect(loadConfig(text, 'switch.yaml').mirrors).toEqual([
+      { ...none, name: 'm1', selectSrc: ['p1'], selectVlan: [10, 11], output: 'p3', outputVlan: null },
+      { ...none, name: 'm2', selectAll: true, output: null, outputVlan: 20 },
+    ]);
   });
 
   it('reads JSON, and the key that names the schema', () => {

@@ -73,6 +73,17 @@ const entry = fc.record({
   kind: fc.constantFrom('static', 'sticky', 'local', 'external', 'blackhole'),
 });
 
+const mirror = fc.record({
+  name: fc.constantFrom('m1', 'm2', 'm3'),
+  bridge: fc.constantFrom(...BRIDGES),
+  output: fc.option(fc.constantFrom(...PORTS)),
+  outputVlan: fc.constantFrom(...VIDS),
+  selectSrc: fc.uniqueArray(fc.constantFrom(...PORTS), { maxLength: 2 }),
+  selectDst: fc.uniqueArray(fc.constantFrom(...PORTS), { maxLength: 2 }),
+  selectAll: flag,
+  selectVlan: vids,
+});
+
 /** Entries that do not fit the rest are left out; what remains is valid. */
 export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
   .record({
@@ -80,8 +91,9 @@ export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
     main: bridge,
     ports: fc.dictionary(fc.constantFrom(...PORTS), port),
     entries: fc.array(entry, { maxLength: 6 }),
+    mirrors: fc.array(mirror, { maxLength: 3 }),
   })
-  .map(({ bridges, main, ports, entries }) => {
+  .map(({ bridges, main, ports, entries, mirrors }) => {
     const types = new Map(Object.entries({ loom0: main, ...bridges }).map(([name, b]) => [name, b.type]));
     const withVlans = (b: typeof main) => {
       const { vlans, ...rest } = b;
@@ -114,7 +126,17 @@ export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
         // Not of this configuration.
       }
     }
-    return fdb.length === 0 ? base : load({ ...raw, fdb });
+    const fitting: unknown[] = [];
+    for (const { output, outputVlan, ...rest } of mirrors) {
+      const candidate = output === null ? { ...rest, outputVlan } : { ...rest, output };
+      try {
+        load({ ...raw, mirrors: [...fitting, candidate] });
+        fitting.push(candidate);
+      } catch {
+        // Not of this configuration.
+      }
+    }
+    return fdb.length + fitting.length === 0 ? base : load({ ...raw, fdb, mirrors: fitting });
   });
 
 export function load(raw: unknown): SwitchConfig {

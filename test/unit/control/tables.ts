@@ -41,7 +41,28 @@ export function tablesOf(control: Control) {
     ]),
   );
   const entries = fdbEntries(control).filter((entry) => entry.kind !== 'dynamic');
-  return { ports, vlans, bridges, entries, minMtu: dp.limits[0] };
+  return { ports, vlans, bridges, entries, mirrors: mirrorsOf(control, names), minMtu: dp.limits[0] };
+}
+
+function mirrorsOf(control: Control, names: (words: Int32Array, width: number, row: number) => string[]) {
+  const { mirrors } = control.dp;
+  const rows = [...control.mirrors.values()].map(({ index, config }) => {
+    const fid = mirrors.outputFid[index];
+    const output = control.portByIndex[mirrors.output[index]]?.name;
+    return [
+      config.name,
+      {
+        src: names(mirrors.src, mirrors.width, index),
+        dst: names(mirrors.dst, mirrors.width, index),
+        vlans: mirrors.byVlan[index] === 0 ? null : [...mirrors.vlans.subarray(index * 128, (index + 1) * 128)],
+        output,
+        into: fid === 0 ? null : [control.vlanByFid[fid]?.bridge.name, control.vlanByFid[fid]?.vlan.vid],
+        tag: [mirrors.outputVid[index], mirrors.outputTpid[index]],
+        inForce: (mirrors.inForce[0] >>> index) & 1,
+      },
+    ];
+  });
+  return Object.fromEntries(rows);
 }
 
 function portOf(dp: DataplaneShared, port: Port, names: (words: Int32Array, width: number, row: number) => string[]) {
@@ -66,12 +87,14 @@ function portOf(dp: DataplaneShared, port: Port, names: (words: Int32Array, widt
 
 /** Every word that forwarding reads, to see that nothing changed. */
 export function wordsOf(control: Control) {
-  const { ports, vlans, fdb, limits } = control.dp;
+  const { ports, vlans, fdb, mirrors, limits } = control.dp;
   const columns = [
     ...[ports.flags, ports.bridge, ports.vlanBase, ports.pvid, ports.tpid, ports.pushTpid, ports.mtu],
     ...[ports.reservedMac, ports.reach, ports.flood, ports.tunnelRow, ports.tunnelCvids],
     ...[vlans.fidOf, vlans.vid, vlans.bridge, vlans.member, vlans.untagged],
     ...[fdb.rec, fdb.portGeneration, fdb.fidGeneration, fdb.fidAgeMs, fdb.portCount, fdb.fidCount, fdb.bridgeCount],
+    ...[mirrors.inForce, mirrors.src, mirrors.dst, mirrors.byVlan, mirrors.vlans, mirrors.twins],
+    ...[mirrors.output, mirrors.outputFid, mirrors.outputVid, mirrors.outputTpid],
     ...[fdb.portLimit, fdb.fidLimit, fdb.bridgeLimit, fdb.bridgeOverflow, fdb.portBridge, limits],
   ];
   return columns.map((column) => Buffer.from(column.buffer).toString('latin1'));
@@ -82,6 +105,7 @@ export function modelOf(control: Control): unknown {
   return structuredClone({
     bridges: [...control.bridges],
     ports: [...control.ports],
+    mirrors: [...control.mirrors],
     vlans: control.vlanByFid.map((at) => at && [at.bridge.name, at.vlan.vid]),
   });
 }

@@ -56,7 +56,7 @@ async function run(paths: string[], json = false): Promise<{ status: number; out
 describe('etherloom scenario', () => {
   it('runs files and folders, in the order of names, and sums up', async () => {
     write('b.yaml', TEXT.replace('id: small', 'id: second'));
-    write('inner/c.yml', TEXT.replace('needs: [bridge]', 'needs: [bridge, vxlan, mirror]'));
+    write('inner/c.yml', TEXT.replace('needs: [bridge]', 'needs: [bridge, vxlan, mab]'));
     write(
       'a.json',
       JSON.stringify({ schema: 1, id: 'first', needs: [], topology: {}, steps: [{ advance: { seconds: 1 } }] }),
@@ -65,7 +65,7 @@ describe('etherloom scenario', () => {
     symlinkSync(folder, join(folder, 'inner', 'loop'));
     expect(await run([folder, join(folder, 'b.yaml')])).toEqual({
       status: 0,
-      out: 'pass  first\npass  second\nskip  small: needs vxlan, mirror\npass  second\n3 passed, 0 failed, 1 skipped\n',
+      out: 'pass  first\npass  second\nskip  small: needs vxlan, mab\npass  second\n3 passed, 0 failed, 1 skipped\n',
       err: '',
     });
   });
@@ -204,7 +204,6 @@ describe('features that this switch lacks', () => {
   const multicast = (text: string) => text.replaceAll(HEX, `01005e010101${HEX.slice(12)}`);
 
   it.each([
-    [bridge('mirrors: [{output: p2, select_all: true}]'), 'mirror'],
     [bridge('arp_termination: true'), 'arp_termination'],
     [bridge('group_fwd_mask: 8'), 'bridge.group_fwd_mask'],
     [multicast(bridge('mcast_snooping: true')), 'mcast_snooping'],
