@@ -12,6 +12,7 @@ import { s6, s6n, s7 } from './live/wires.ts';
 import { s13 } from './memory.ts';
 import { micro } from './micro.ts';
 import { type Report, text } from './report.ts';
+import { s11 } from './table.ts';
 
 export type Benchmark = (context: Context) => Promise<Report>;
 
@@ -33,6 +34,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S6: s6,
   S6n: s6n,
   S7: s7,
+  S11: s11,
   S12: s12,
   S13: s13,
   S14: s14,

@@ -6,8 +6,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Context } from '../forwarding.ts';
 import { digits, machine, type Report, result } from '../report.ts';
 import { deviceName, ip } from './hosts.ts';
-import { Etherloom, hasOvs, installed, Ovs, Vde } from './switches.ts';
-import { liveObstacle } from './wires.ts';
+import { hasOvs, installed, liveObstacle } from './obstacle.ts';
+import { Etherloom, Ovs, Vde } from './switches.ts';
 
 const PORTS = 64;
 /** What follows a start is not idleness. */

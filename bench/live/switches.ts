@@ -23,10 +23,6 @@ export interface LiveSwitch {
 
 const START_MS = 20_000;
 
-export function installed(program: string): boolean {
-  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
-}
-
 async function until(condition: () => boolean, what: string): Promise<void> {
   const end = Date.now() + START_MS;
   while (!condition()) {
@@ -61,9 +57,16 @@ export class Etherloom implements LiveSwitch {
     const port = (device: string) => ({ adapter: 'tap', device, vlan: 10, offloads: offloads ? 'auto' : 'off' });
     const ports = Object.fromEntries(devices.map((device, i) => [`p${i + 1}`, port(device)]));
     writeFileSync(file, JSON.stringify({ switch: { name, controlSocket: socket }, ports }));
-    this.#child = spawn(process.execPath, [join(root, 'bin', 'etherloom'), 'run', '-c', file], { stdio: 'ignore' });
-    await until(() => existsSync(socket), 'etherloom');
-    return this.#child.pid!;
+    const args = [join(root, 'bin', 'etherloom'), 'run', '-c', file];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = text.trim();
+    });
+    await until(() => existsSync(socket) || child.exitCode !== null, 'etherloom');
+    if (child.exitCode !== null) throw new Error(`bench: ${said}`);
+    return child.pid!;
   }
 
   close(): void {
@@ -206,8 +209,4 @@ export class Ovs implements LiveSwitch {
       }
     }
   }
-}
-
-export function hasOvs(): boolean {
-  return installed('ovs-vswitchd') && existsSync('/usr/share/openvswitch/vswitch.ovsschema');
 }

@@ -6,24 +6,14 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../contender.ts';
 import { duel, type Runner, ratioNote, speedRatio, unsteady } from '../duel.ts';
 import type { Context } from '../forwarding.ts';
 import { digits, machine, type Report, result } from '../report.ts';
 import { Host, roundTrips, stream } from './hosts.ts';
-import {
-  CForwarder,
-  Etherloom,
-  hasOvs,
-  installed,
-  LinuxBridge,
-  type LiveSwitch,
-  Ovs,
-  Vde,
-  type Wiring,
-} from './switches.ts';
+import { hasOvs, installed, liveObstacle } from './obstacle.ts';
+import { CForwarder, Etherloom, LinuxBridge, type LiveSwitch, Ovs, Vde, type Wiring } from './switches.ts';
 
 /** Ethernet 14, IPv4 20, UDP 8: 64 bytes with the FCS that nobody sees. */
 const SMALL_PAYLOAD = 18;
@@ -31,14 +21,6 @@ const SMALL_PAYLOAD = 18;
 export interface Programs {
   load: string;
   forwarder: string;
-}
-
-/** Why live benchmarks cannot run here, or null. */
-export function liveObstacle(): string | null {
-  if (process.getuid?.() !== 0) return 'it needs root';
-  if (!existsSync('/dev/net/tun')) return 'it needs /dev/net/tun';
-  if (!installed('ip')) return 'it needs ip (iproute2)';
-  return installed('cc') ? null : 'it needs a C compiler';
 }
 
 export function compilePrograms(folder: string): Programs {
