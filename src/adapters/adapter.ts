@@ -37,6 +37,8 @@ export interface Adapter {
    * (runtime/offloading-adapter.ts); frames that are received may need anything.
    */
   readonly offloads: number;
+  /** Another MTU while it is open, where the device allows it. */
+  setMtu?(mtu: number): void;
   /**
    * Appends at most `max` frames to the batch: slot, off, len, port, rxFlags, gso, csum (and timeUs where the
    * source has its own time). Returns how many. The runtime fills nowMs.

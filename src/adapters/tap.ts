@@ -128,7 +128,7 @@ function configureInterface(addon: NativeAddon, name: string, mtu: number, creat
 class Tap implements TapAdapter {
   readonly kind = 'tap';
   readonly device: string;
-  readonly mtu: number;
+  mtu: number;
   readonly created: boolean;
   readonly offloads: number;
   readonly #addon: NativeAddon;
@@ -137,7 +137,7 @@ class Tap implements TapAdapter {
   readonly #vnetHdr: boolean;
   readonly #report = new Int32Array(REPORT_WORDS);
   #fd: number;
-  readonly #large: boolean;
+  #large: boolean;
   #burst = QUIET_BURST;
   #up: boolean | undefined;
   #closed = false;
@@ -162,7 +162,7 @@ class Tap implements TapAdapter {
     this.#vnetHdr = options.offloads !== 'off';
     this.#arena = context.arena;
     this.#events = context.events;
-    this.#large = (offloads & ~OFFLOAD_CSUM) !== 0 || options.mtu + FRAME_OVERHEAD > SMALL_FRAME_BYTES;
+    this.#large = this.#needsLargeSlots();
     watchLink(this);
     this.checkLink();
   }
@@ -181,6 +181,22 @@ class Tap implements TapAdapter {
 
   get counters(): { framesTooLong: number } {
     return { framesTooLong: this.#framesTooLong };
+  }
+
+  #needsLargeSlots(): boolean {
+    return (this.offloads & ~OFFLOAD_CSUM) !== 0 || this.mtu + FRAME_OVERHEAD > SMALL_FRAME_BYTES;
+  }
+
+  setMtu(mtu: number): void {
+    if (mtu === this.mtu || this.#fd < 0) return;
+    this.mtu = mtu;
+    this.#large = this.#needsLargeSlots();
+    try {
+      const info = this.#addon.ifInfo(this.device);
+      if (info !== null && info.mtu !== mtu) this.#addon.ifSetMtu(this.device, mtu);
+    } catch {
+      // A device that is not ours to configure, or that refuses: its owner's matter; longer frames are drops.
+    }
   }
 
   receive(batch: Batch, port: number, max: number): number {

@@ -130,7 +130,7 @@ function settled(socket: Socket, event: 'listening' | 'connect', start: () => vo
 class Udp implements UdpAdapter {
   readonly kind = 'udp';
   readonly device: string;
-  readonly mtu: number;
+  mtu: number;
   readonly fd = -1;
   readonly offloads = 0;
   readonly lastError = 0;
@@ -165,6 +165,10 @@ class Udp implements UdpAdapter {
   /** The system's spelling of the peer's address is what `from` is compared with. */
   connected(peer: { address: string; port: number }): void {
     this.#remote = { host: withoutZone(peer.address), port: peer.port };
+  }
+
+  setMtu(mtu: number): void {
+    this.mtu = mtu;
   }
 
   #arrived(frame: Buffer, from: RemoteInfo): void {

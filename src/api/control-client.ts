@@ -21,13 +21,39 @@ export class AskError extends Error {
   }
 }
 
-/** GET of a topic; resolves with the parsed body, rejects with AskError. */
+export interface Question {
+  method?: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
+  /** `/v1/ports` */
+  path: string;
+  query?: Record<string, string>;
+  /** Goes as JSON. */
+  body?: unknown;
+}
+
+/** The parsed body of an answer; rejects with AskError. */
+export async function askSwitch(socketPath: string, question: Question): Promise<unknown> {
+  const text = await askText(socketPath, question);
+  try {
+    return JSON.parse(text.toString()) as unknown;
+  } catch {
+    throw notASwitch(socketPath);
+  }
+}
+
+/** GET of a topic. */
 export function ask(socketPath: string, topic: string, query: Record<string, string> = {}): Promise<unknown> {
+  return askSwitch(socketPath, { path: `/v1/${topic}`, query });
+}
+
+/** The same, unread: what `--json` hands on. */
+export function askText(socketPath: string, { method = 'GET', path, query = {}, body }: Question): Promise<Buffer> {
   const search = new URLSearchParams(query).toString();
-  const path = `/${topic}${search === '' ? '' : `?${search}`}`;
+  const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const headers = sent === undefined ? {} : { 'content-type': 'application/json', 'content-length': sent.length };
+  const options = { socketPath, method, path: `${path}${search === '' ? '' : `?${search}`}`, headers };
   return new Promise((resolve, reject) => {
     const deadline = setTimeout(() => call.destroy(new Error(`no whole answer within ${TOTAL_MS / 1000} s`)), TOTAL_MS);
-    const call = request({ socketPath, path, timeout: TIMEOUT_MS, agent: false }, (response) => {
+    const call = request({ ...options, timeout: TIMEOUT_MS, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
@@ -37,19 +63,15 @@ export function ask(socketPath: string, topic: string, query: Record<string, str
       });
       response.on('error', (error) => reject(new AskError(`${socketPath}: ${error.message}`)));
       response.on('end', () => {
-        try {
-          const body = JSON.parse(Buffer.concat(chunks).toString()) as unknown;
-          if (response.statusCode === 200) resolve(body);
-          else reject(new AskError(errorOf(body), response.statusCode !== 500));
-        } catch {
-          reject(notASwitch(socketPath));
-        }
+        const text = Buffer.concat(chunks);
+        if (response.statusCode === 200) resolve(text);
+        else reject(refusalOf(text, response.statusCode ?? 500, socketPath));
       });
     });
     call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
     call.on('close', () => clearTimeout(deadline));
     call.on('error', (error) => reject(new AskError(explain(socketPath, error))));
-    call.end();
+    call.end(sent);
   });
 }
 
@@ -57,9 +79,15 @@ export function notASwitch(socketPath: string): AskError {
   return new AskError(`${socketPath}: what answers there is not a switch`);
 }
 
-function errorOf(body: unknown): string {
-  const { error } = (body ?? {}) as { error?: unknown };
-  return typeof error === 'string' ? error : 'the switch refused without a reason';
+/** 409: a change that the switch cannot make now. */
+function refusalOf(text: Buffer, status: number, socketPath: string): AskError {
+  try {
+    const { error } = (JSON.parse(text.toString()) ?? {}) as { error?: unknown };
+    const message = typeof error === 'string' ? error : 'the switch refused without a reason';
+    return new AskError(message, status < 500 && status !== 409);
+  } catch {
+    return notASwitch(socketPath);
+  }
 }
 
 function explain(path: string, error: NodeJS.ErrnoException): string {

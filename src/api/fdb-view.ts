@@ -1,14 +1,18 @@
 /**
- * The FDB of a switch that forwards on another thread, by name and filtered.
+ * The FDB by name, read from shared memory while learning goes on: every entry that is there all the time is in the
+ * answer exactly once, one that comes, goes or moves to another slot meanwhile may be.
  *
- * A record that is being written while it is read can show half of two addresses. Such a pair is found nowhere a
- * moment later; so an entry counts only when looking it up finds it again.
+ * A million entries are the measure: addresses are gathered into typed arrays and sorted there, and the answer is made
+ * of them a piece at a time, as text where it goes to a client.
  */
 
-import { type FdbKindName, STAT_NAMES } from '../tables/fdb.ts';
-import { findEntry, listEntries } from '../tables/fdb-entries.ts';
+import type { FdbKindName } from '../tables/fdb.ts';
+import { type Fdb, isLive, META_USED, STAT_NAMES } from '../tables/fdb.ts';
+import { type FdbRow, findEntry } from '../tables/fdb-entries.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
+import type { DirectoryVlan } from './directory.ts';
 import type { ReadableSwitch } from './reader.ts';
+import { Refusal } from './refusal.ts';
 
 export interface FdbEntry {
   bridge: string;
@@ -33,51 +37,120 @@ export interface FdbView {
   stats: Record<string, number>;
 }
 
-/** A filter that names something which does not exist. */
-export class FilterError extends Error {
-  override readonly name = 'FilterError';
+export function fdbView(readable: ReadableSwitch, filter: FdbFilter, nowMs: number): FdbView {
+  return { entries: [...fdbEntries(readable, filter, nowMs)], stats: fdbStats(readable.tables.fdb) };
 }
 
-export function fdbView({ tables, directory }: ReadableSwitch, filter: FdbFilter, nowMs: number): FdbView {
+export function fdbStats(fdb: Fdb): Record<string, number> {
+  return Object.fromEntries(STAT_NAMES.map((name, i) => [name, fdb.stats[i]]));
+}
+
+/** By bridge, VLAN and address. Throws Refusal at once. */
+export function fdbEntries(readable: ReadableSwitch, filter: FdbFilter, nowMs: number): Generator<FdbEntry> {
+  check(filter, readable.directory);
+  return walk(readable, filter, nowMs | 0);
+}
+
+function* walk({ tables, directory }: ReadableSwitch, filter: FdbFilter, now: number): Generator<FdbEntry> {
   const { fdb } = tables;
-  const now = nowMs | 0;
-  const ports = new Map(directory.ports.map((port) => [port.index, port.name]));
-  const vlans = new Map(directory.vlans.map((vlan) => [vlan.fid, vlan]));
-  const mac = checked(filter, directory);
-  const entries: FdbEntry[] = [];
-  for (const row of listEntries(fdb, now)) {
-    const vlan = vlans.get(row.fid);
-    if (vlan === undefined) continue;
-    if (mac !== null && (row.macHigh !== mac.high || row.macLow >>> 0 !== mac.low >>> 0)) continue;
-    if (filter.vid !== undefined && vlan.vid !== filter.vid) continue;
-    if (filter.bridge !== undefined && vlan.bridge !== filter.bridge) continue;
-    const port = row.port < 0 ? null : (ports.get(row.port) ?? null);
-    if (filter.port !== undefined && port !== filter.port) continue;
-    if (findEntry(fdb, row.fid, row.macHigh, row.macLow, now) === null) continue;
-    entries.push({
-      bridge: vlan.bridge,
-      vid: vlan.vid,
-      mac: formatMac(row.macHigh, row.macLow),
-      port,
-      kind: row.kind,
-      ageSeconds: row.idleMs / 1000,
-    });
+  const portNames = new Map(directory.ports.map((port) => [port.index, port.name]));
+  const vlans = directory.vlans
+    .filter(({ vid }) => filter.vid === undefined || vid === filter.vid)
+    .filter(({ bridge }) => filter.bridge === undefined || bridge === filter.bridge)
+    .sort((a, b) => compare(a.bridge, b.bridge) || (a.vid ?? 0) - (b.vid ?? 0));
+  const macs = filter.mac === undefined ? gather(fdb, vlans, now) : theOne(filter.mac, vlans);
+  for (const { fid, bridge, vid } of vlans) {
+    for (const mac of macs.get(fid) ?? []) {
+      const row = findEntry(fdb, fid, macHigh(mac), macLow(mac), now);
+      if (row === null) continue;
+      const port = row.port < 0 ? null : (portNames.get(row.port) ?? null);
+      if (filter.port !== undefined && port !== filter.port) continue;
+      yield { bridge, vid, mac: macTextOf(row), port, kind: row.kind, ageSeconds: row.idleMs / 1000 };
+    }
   }
-  entries.sort((a, b) => compare(a.bridge, b.bridge) || (a.vid ?? 0) - (b.vid ?? 0) || compare(a.mac, b.mac));
-  return { entries, stats: Object.fromEntries(STAT_NAMES.map((name, i) => [name, fdb.stats[i]])) };
 }
 
-function checked(filter: FdbFilter, directory: ReadableSwitch['directory']): { high: number; low: number } | null {
+function macTextOf(row: FdbRow): string {
+  return formatMac(row.macHigh, row.macLow);
+}
+
+/** An address as a number: 48 bits fit a double. */
+const LOW = 2 ** 32;
+const macHigh = (mac: number): number => Math.floor(mac / LOW);
+const macLow = (mac: number): number => (mac % LOW) | 0;
+
+/** The sorted addresses of each FID that is asked for. */
+function gather(fdb: Fdb, vlans: readonly DirectoryVlan[], now: number): Map<number, Float64Array> {
+  const wanted = new Uint8Array(fdb.fidCount.length);
+  for (const { fid } of vlans) wanted[fid] = 1;
+  // More than are there now: some may come meanwhile.
+  const room = fdb.meta[META_USED] + 4096;
+  const fids = new Uint16Array(room);
+  const macs = new Float64Array(room);
+  const counts = new Int32Array(wanted.length);
+  const { rec, slots } = fdb;
+  let n = 0;
+  for (let slot = 0; slot < slots && n < room; slot++) {
+    const high = rec[(slot << 2) + 1];
+    if (high === 0 || wanted[high & 0xffff] === 0 || !isLive(fdb, slot, now)) continue;
+    fids[n] = high & 0xffff;
+    macs[n] = (high >>> 16) * LOW + (rec[slot << 2] >>> 0);
+    counts[fids[n++]]++;
+  }
+  const sorted = new Map<number, Float64Array>();
+  for (const { fid } of vlans) if (counts[fid] > 0) sorted.set(fid, new Float64Array(counts[fid]));
+  counts.fill(0);
+  for (let i = 0; i < n; i++) sorted.get(fids[i])![counts[fids[i]]++] = macs[i];
+  for (const list of sorted.values()) list.sort();
+  return sorted;
+}
+
+function theOne(text: string, vlans: readonly DirectoryVlan[]): Map<number, Float64Array> {
+  const { high, low } = parseMac(text)!;
+  return new Map(vlans.map(({ fid }) => [fid, Float64Array.of(high * LOW + (low >>> 0))]));
+}
+
+/** Entries of one piece of text: about 60 KB. */
+const PIECE = 512;
+
+/** The whole answer as JSON text, a piece at a time. Throws Refusal at once. */
+export function fdbJson(readable: ReadableSwitch, filter: FdbFilter, nowMs: number): Generator<string> {
+  return pieces(readable, fdbEntries(readable, filter, nowMs));
+}
+
+function* pieces({ tables, directory }: ReadableSwitch, entries: Generator<FdbEntry>): Generator<string> {
+  yield `{"switch":${JSON.stringify(directory.name)},"entries":[`;
+  // Names are quoted once; everything else needs no quoting.
+  const quoted = new Map<string | null, string>();
+  const quote = (name: string | null): string => {
+    let text = quoted.get(name);
+    if (text === undefined) {
+      text = JSON.stringify(name);
+      quoted.set(name, text);
+    }
+    return text;
+  };
+  let text = '';
+  let n = 0;
+  for (const { bridge, vid, mac, port, kind, ageSeconds } of entries) {
+    text += `${n === 0 ? '' : ','}{"bridge":${quote(bridge)},"vid":${vid},"mac":"${mac}","port":${quote(port)},"kind":"${kind}","ageSeconds":${ageSeconds}}`;
+    if (++n % PIECE !== 0) continue;
+    yield text;
+    text = '';
+  }
+  yield `${text}],"stats":${JSON.stringify(fdbStats(tables.fdb))}}\n`;
+}
+
+function check(filter: FdbFilter, directory: ReadableSwitch['directory']): void {
   if (filter.port !== undefined && !directory.ports.some((port) => port.name === filter.port)) {
-    throw new FilterError(`there is no port ${filter.port}`);
+    throw new Refusal(`there is no port ${filter.port}`);
   }
   if (filter.bridge !== undefined && !directory.bridges.some((bridge) => bridge.name === filter.bridge)) {
-    throw new FilterError(`there is no bridge ${filter.bridge}`);
+    throw new Refusal(`there is no bridge ${filter.bridge}`);
   }
-  if (filter.mac === undefined) return null;
-  const mac = parseMac(filter.mac);
-  if (mac === null) throw new FilterError(`${filter.mac} is not a MAC address`);
-  return mac;
+  if (filter.mac !== undefined && parseMac(filter.mac) === null) {
+    throw new Refusal(`${filter.mac} is not a MAC address`);
+  }
 }
 
 function compare(a: string, b: string): number {

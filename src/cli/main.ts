@@ -5,22 +5,10 @@
  * Exit status: 0 success, 1 failure, 2 bad usage or input. Errors are one line on stderr.
  */
 
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const n = Number(text);
-    if (!/^\d+$/.test(text) || n < least || n > most) throw new InvalidArgumentError(`valid are ${least}-${most}`);
-    return n;
-  };
-}
-
-const collect = (value: string, all: string[]): string[] => [...all, value];
+import { Command, CommanderError, Option } from 'commander';
+import { collect, wholeNumber } from './arguments.ts';
+import { addChangeCommands } from './commands/change.ts';
+import { version } from './version.ts';
 
 /**
  * What stdout refused, or null. A reader that went away (`| head`) is no failure: the command goes on and cleans up
@@ -115,7 +103,7 @@ export async function main(args: string[]): Promise<number> {
 
   program
     .command('show <topic>')
-    .description('tables of a running switch: ports, fdb, vlans, drops, samples, ledger')
+    .description('tables of a running switch: ports, fdb, vlans, drops, samples, ledger, config')
     .option('--json', 'JSON instead of text')
     .option('--socket <path>', 'control socket')
     .option('--name <name>', 'name of the switch')
@@ -188,6 +176,17 @@ export async function main(args: string[]): Promise<number> {
       const { doctorVxlan } = await import('./doctor.ts');
       status = await doctorVxlan(peer, { ...o, json: o.json === true });
     });
+
+  program
+    .command('api-doc')
+    .description('the OpenAPI document of the API')
+    .action(async () => {
+      status = (await import('./api-doc.ts')).apiDoc();
+    });
+
+  addChangeCommands(program, (s) => {
+    status = s;
+  });
 
   program
     .command('bench <name...>')

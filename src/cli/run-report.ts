@@ -3,7 +3,8 @@
  */
 
 import type { Directory, PortStatus } from '../api/directory.ts';
-import type { LiveEvent } from '../runtime/live.ts';
+import type { ConfigEvent, PortEvent } from '../api/events.ts';
+import type { Violations } from '../api/fdb-feed.ts';
 import { offloadText } from './offload-text.ts';
 import { vidList } from './vid-list.ts';
 
@@ -44,17 +45,43 @@ function clip(vids: string): string {
 }
 
 /** One line. */
-export function eventLine(event: LiveEvent): string {
+export function eventLine(event: PortEvent): string {
   switch (event.event) {
     case 'link':
       return `port ${event.port}: link ${event.up ? 'up' : 'down'} (${event.reason})`;
     case 'fault':
       return event.text;
-    case 'static-violations': {
-      const { port, mac, vid, owner, count } = event;
-      const where = vid === null ? '' : ` in VLAN ${vid}`;
-      const more = count > 1 ? `; ${count} such frames in the last second` : '';
-      return `port ${port}: a frame claims ${mac}${where}, which is configured on ${owner ?? 'no port'}${more}`;
-    }
   }
+}
+
+/** One line. */
+export function violationsLine({ count, first: { port, mac, vid, oldPort } }: Violations): string {
+  const where = vid === null ? '' : ` in VLAN ${vid}`;
+  const more = count > 1 ? `; ${count} such frames in the last second` : '';
+  return `port ${port}: a frame claims ${mac}${where}, which is configured on ${oldPort ?? 'no port'}${more}`;
+}
+
+/** Actions named in one line. */
+const MAX_ACTIONS = 8;
+
+/** One line. */
+export function configLine(event: ConfigEvent): string {
+  switch (event.event) {
+    case 'applied': {
+      const wait = event.confirmSeconds === null ? '' : ` (to be confirmed within ${event.confirmSeconds} s)`;
+      return `applied${wait}: ${actionList(event.actions)}`;
+    }
+    case 'confirmed':
+      return 'confirmed: the last change stays';
+    case 'rolled-back':
+      return `rolled back, ${event.why}: ${actionList(event.actions)}`;
+    case 'rollback-failed':
+      return `the last change cannot be taken back: ${event.why}`;
+  }
+}
+
+function actionList(actions: readonly string[]): string {
+  if (actions.length === 0) return 'nothing to change';
+  const more = actions.length > MAX_ACTIONS ? `; and ${actions.length - MAX_ACTIONS} more` : '';
+  return `${actions.slice(0, MAX_ACTIONS).join('; ')}${more}`;
 }

@@ -6,29 +6,20 @@
  * everything in the reverse order, a second one ends the process at once.
  */
 
-import type { Server } from 'node:http';
 import { constants } from 'node:os';
-import { claimSocket, closeControlSocket, openControlSocket, SocketError } from '../api/control-socket.ts';
+import type { FastifyInstance } from 'fastify';
+import { claimSocket, SocketError } from '../api/claim-socket.ts';
+import { allRoutes } from '../api/routes/all.ts';
+import { closeApi, openApi } from '../api/server.ts';
 import { defaultSocketPath } from '../api/socket-path.ts';
-import { answer } from '../api/topics.ts';
-import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
-import { ConfigError, loadConfig } from '../config/load.ts';
-import { parsePortSpecs } from '../config/port-spec.ts';
-import type { SwitchConfig } from '../config/types.ts';
-import { monotonicMs } from '../runtime/clock.ts';
+import { type ConfigDocument, ConfigError } from '../config/load.ts';
+import { ControlError } from '../control/model.ts';
 import { ForwardingThread, StartError } from '../runtime/forwarding-thread.ts';
-import { unsuited } from '../runtime/live.ts';
-import { answerQuestion } from '../trace/answer.ts';
-import { readText } from './read-text.ts';
-import { eventLine, summary } from './run-report.ts';
-
-export interface RunOptions {
-  /** Configuration file; or `ports`, `--port` lines. */
-  config?: string | undefined;
-  ports: readonly string[];
-  /** Name of the switch that `ports` describes. */
-  name?: string | undefined;
-}
+import { ServedSwitch } from '../runtime/served.ts';
+import { MORE_ROUTES } from './api-routes.ts';
+import { type ConfigOptions, readRunConfig, UsageError } from './run-config.ts';
+import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
+import { version } from './version.ts';
 
 export interface RunIo {
   err: NodeJS.WritableStream;
@@ -40,75 +31,27 @@ const FAILED = 1;
 const SAME_SIGNAL_MS = 200;
 const BAD_USAGE = 2;
 
-export async function run(options: RunOptions, io: RunIo = { err: process.stderr }): Promise<number> {
+export async function run(options: ConfigOptions, io: RunIo = { err: process.stderr }): Promise<number> {
   // A terminal or journal that goes away is no reason for a switch to stop.
   io.err.on('error', () => {});
   const say = (line: string) => io.err.write(`etherloom: ${line}\n`);
-  let config: SwitchConfig;
   try {
-    config = readConfig(options);
+    return await new Run(readRunConfig(options), options, say).toTheEnd();
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error;
     say(error.message);
     return BAD_USAGE;
   }
-  return new Run(config, say).toTheEnd();
-}
-
-class UsageError extends Error {}
-
-function readConfig({ config: file, ports, name }: RunOptions): SwitchConfig {
-  if (file === undefined && ports.length === 0)
-    throw new UsageError('run needs -c FILE or --port NAME=ADAPTER:DEVICE…');
-  if (file !== undefined && ports.length > 0) throw new UsageError('run takes -c or --port, not both');
-  if (file !== undefined && name !== undefined) {
-    throw new UsageError('--name goes with --port; in a file the name is switch.name');
-  }
-  const config = file === undefined ? parsePortSpecs(ports) : loadConfig(textOf(file), file);
-  const problem = unsuited(config.ports);
-  if (problem !== null) throw new UsageError(`${file ?? '--port'}: ${problem}`);
-  return name === undefined ? config : renamed(config, name);
-}
-
-function textOf(file: string): string {
-  try {
-    return readText(file);
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why: Record<string, string> = {
-      ENOENT: 'no such file',
-      EACCES: 'permission denied',
-      EISDIR: 'is a directory',
-    };
-    throw new UsageError(`${file}: ${why[code ?? ''] ?? message}`);
-  }
-}
-
-/** The default bridge has the name of the switch. */
-function renamed(config: SwitchConfig, name: string): SwitchConfig {
-  if (!new RegExp(NAME_PATTERN).test(name)) {
-    throw new UsageError(`--name: ${JSON.stringify(name)} is not a name; ${VALID_NAME}`);
-  }
-  const from = config.bridges[0].name;
-  const bridgeOf = <T extends { bridge: string }>(item: T): T =>
-    item.bridge === from ? { ...item, bridge: name } : item;
-  return {
-    ...config,
-    name,
-    bridges: config.bridges.map((bridge, i) => (i === 0 ? { ...bridge, name } : bridge)),
-    ports: config.ports.map(bridgeOf),
-    fdbEntries: config.fdbEntries.map(bridgeOf),
-    mirrors: config.mirrors.map(bridgeOf),
-  };
 }
 
 class Run {
-  readonly #config: SwitchConfig;
+  readonly #document: ConfigDocument;
+  readonly #options: ConfigOptions;
   readonly #say: (line: string) => void;
   readonly #socketPath: string;
   #thread: ForwardingThread | undefined;
-  #server: Server | undefined;
+  #served: ServedSwitch | undefined;
+  #api: FastifyInstance | undefined;
   /** Resolves with the exit status. */
   #finish: (status: number) => void = () => {};
   readonly #finished = new Promise<number>((resolve) => {
@@ -120,42 +63,53 @@ class Run {
   /** Link events that came before the summary. */
   readonly #early: string[] = [];
 
-  constructor(config: SwitchConfig, say: (line: string) => void) {
-    this.#config = config;
+  constructor(document: ConfigDocument, options: ConfigOptions, say: (line: string) => void) {
+    const { name, controlSocket } = document.config;
+    this.#document = document;
+    this.#options = options;
     this.#say = say;
-    this.#socketPath = config.controlSocket ?? defaultSocketPath(config.name);
+    this.#socketPath = controlSocket ?? defaultSocketPath(name);
   }
 
   async toTheEnd(): Promise<number> {
     const signalled = (signal: NodeJS.Signals) => this.#signal(signal);
     process.on('SIGINT', signalled);
     process.on('SIGTERM', signalled);
+    const reread = () => void this.#reread();
+    process.on('SIGHUP', reread);
     try {
       return await Promise.race([this.#start(), this.#finished]);
     } finally {
       process.removeListener('SIGINT', signalled);
       process.removeListener('SIGTERM', signalled);
+      process.removeListener('SIGHUP', reread);
     }
   }
 
   async #start(): Promise<number> {
     try {
-      await claimSocket(this.#socketPath, this.#config.name);
+      const { config } = this.#document;
+      await claimSocket(this.#socketPath, config.name);
       if (this.#stopping) return this.#finished;
-      this.#thread = new ForwardingThread(this.#config, {
-        event: (event) => this.#tell(eventLine(event)),
+      this.#thread = new ForwardingThread(config, {
+        event: (event) => {
+          this.#tell(eventLine(event));
+          this.#served?.tell(event);
+        },
         crashed: (why) => void this.#crash(why),
       });
       await this.#thread.ready;
-      this.#server = await openControlSocket(this.#socketPath, this.#config.name, (topic, query) => {
-        const running = { readable: this.#thread!.state, config: this.#config, nowMs: monotonicMs() };
-        return answerQuestion(running, topic, query) ?? answer(running.readable, topic, query, running.nowMs);
+      this.#served = new ServedSwitch(this.#thread, this.#document, version, {
+        changed: (event) => this.#tell(configLine(event)),
+        violated: (violations) => this.#tell(violationsLine(violations)),
       });
-      if (this.#stopping) await closeControlSocket(this.#server);
+      this.#api = await openApi(this.#socketPath, config.name, allRoutes(this.#served, MORE_ROUTES));
+      if (this.#stopping) await closeApi(this.#api);
       else this.#announce();
       return await this.#finished;
     } catch (error) {
       if (this.#stopping) return this.#finished;
+      this.#served?.close();
       await this.#thread?.stop();
       if (error instanceof StartError || error instanceof SocketError) {
         this.#say(error.message);
@@ -166,7 +120,7 @@ class Run {
   }
 
   #announce(): void {
-    const { directory, statuses } = this.#thread!.state;
+    const { directory, statuses } = this.#served!.readable;
     for (const line of summary(directory, statuses, this.#socketPath)) this.#say(line);
     this.#announced = true;
     for (const line of this.#early) this.#say(line);
@@ -175,6 +129,18 @@ class Run {
   #tell(line: string): void {
     if (this.#announced) this.#say(line);
     else this.#early.push(line);
+  }
+
+  /** SIGHUP: the switch becomes what its file says now, or stays as it is. */
+  async #reread(): Promise<void> {
+    if (this.#served === undefined || this.#stopping) return;
+    if (this.#options.config === undefined) return this.#say('SIGHUP: there is no file to read again');
+    try {
+      await this.#served.apply(readRunConfig(this.#options));
+    } catch (error) {
+      if (!(error instanceof ConfigError || error instanceof UsageError || error instanceof ControlError)) throw error;
+      this.#say(`SIGHUP: nothing has changed: ${error.message}`);
+    }
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -190,7 +156,8 @@ class Run {
   }
 
   async #stop(signal: NodeJS.Signals): Promise<void> {
-    if (this.#server !== undefined) await closeControlSocket(this.#server);
+    this.#served?.close();
+    if (this.#api !== undefined) await closeApi(this.#api);
     const orderly = (await this.#thread?.stop()) ?? true;
     if (this.#announced) this.#say(`stopped by ${signal}`);
     if (!orderly) this.#say('the forwarding thread did not answer and was ended');
@@ -201,7 +168,8 @@ class Run {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#say(`the forwarding thread failed: ${why}`);
-    if (this.#server !== undefined) await closeControlSocket(this.#server);
+    this.#served?.close();
+    if (this.#api !== undefined) await closeApi(this.#api);
     this.#finish(FAILED);
   }
 }

@@ -2,6 +2,7 @@
  * The answers of a switch as tables.
  */
 
+import { stringify } from 'yaml';
 import type { FdbView } from '../api/fdb-view.ts';
 import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
@@ -28,6 +29,8 @@ export function topicText(topic: Topic, body: unknown): string {
       return samplesText((body as { samples: SampleView[] }).samples);
     case 'ledger':
       return ledgerText(body as LedgerView);
+    case 'config':
+      return stringify((body as { config: unknown }).config);
   }
 }
 

@@ -19,9 +19,9 @@ import { type Question, queryOf, queryOfRest, readLearned } from '../trace/quest
 import { readFields, readHex } from '../trace/read-frame.ts';
 import type { Trace } from '../trace/types.ts';
 import { worldOf } from '../trace/world.ts';
+import { socketOf } from './asking.ts';
 import { openMessage } from './dissect.ts';
 import { readText } from './read-text.ts';
-import { socketOf } from './show.ts';
 import { explanationText, traceText } from './trace-text.ts';
 
 export interface TraceOptions {

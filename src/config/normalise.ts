@@ -67,7 +67,7 @@ function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortCon
     const vlans = bridge.type === 'unaware' ? readUnawarePort(name, port, source) : readPortVlans(name, port, source);
     for (const { vid } of vlans.members) bridge.ensure(vid);
     if (vlans.pvid !== null) bridge.ensure(vlans.pvid);
-    const { mtu, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
+    const { mtu, enabled, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
     const { isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
     return {
       name,
@@ -75,6 +75,7 @@ function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortCon
       adapter,
       ...vlans,
       mtu,
+      enabled,
       state,
       learning,
       unknownUnicastFlood,

@@ -14,7 +14,7 @@
  */
 import { isReservedName } from './document.ts';
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
-import { normalise } from './normalise.ts';
+import { type ConfigDocument, checked } from './load.ts';
 import { PORT_KEYS, type PortKey } from './schema-port.ts';
 import type { SwitchConfig } from './types.ts';
 
@@ -33,6 +33,7 @@ const NUMBERS: readonly string[] = [
 const VLAN_SETS: readonly string[] = ['vlans', 'tagged', 'untagged', 'cvids'] satisfies PortKey[];
 const FLAGS: readonly string[] = [
   'ingressFiltering',
+  'enabled',
   'learning',
   'unknownUnicastFlood',
   'multicastFlood',
@@ -60,6 +61,11 @@ interface Line {
 }
 
 export function parsePortSpecs(specs: readonly string[]): SwitchConfig {
+  return portSpecsDocument(specs).config;
+}
+
+/** `name` is the switch's, and of its bridge. */
+export function portSpecsDocument(specs: readonly string[], name?: string): ConfigDocument {
   const lines = new Map<string, Line>();
   const ports = Object.create(null) as Record<string, unknown>;
   for (const spec of specs) {
@@ -68,7 +74,27 @@ export function parsePortSpecs(specs: readonly string[]): SwitchConfig {
     lines.set(line.name, line);
     ports[line.name] = line.port;
   }
-  return normalise({ ports }, sourceOf(lines));
+  return checked({ ...(name === undefined ? {} : { switch: { name } }), ports }, sourceOf(lines));
+}
+
+/**
+ * Words of such a line alone, to change a port: `access=20`, `isolated`, `native=1`; `native=` takes a key away and is
+ * null in the answer.
+ */
+export function parsePortWords(words: readonly string[]): Record<string, unknown> {
+  const line: Line = { spec: words.join(' '), name: '', port: Object.create(null), words: new Map() };
+  for (const word of words) {
+    const key = word.slice(0, -1);
+    if (word.endsWith('=') && WORDS.includes(key)) set(line, key, key, null);
+    else readWord(line, word);
+  }
+  return line.port;
+}
+
+/** `p9=tap:tap9,access=10` as the name of a port and its settings. */
+export function parsePortSpec(spec: string): { name: string; port: Record<string, unknown> } {
+  const { name, port } = readLine(spec);
+  return { name, port };
 }
 
 function sourceOf(lines: ReadonlyMap<string, Line>): Source {

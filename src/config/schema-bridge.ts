@@ -48,7 +48,7 @@ const bridgeShape = {
   broadcastFlood: boolean().default(true).describe('Flood broadcast frames.'),
 };
 
-const vlan = map(
+export const vlanSettings = map(
   {
     name: name('a VLAN name').optional().describe(`Name of the VLAN, unique in its bridge; ${VALID_NAME}.`),
     fdbMaxEntries: fdbLimit().describe('Limit of learned entries in this VLAN; 0: none of its own.'),
@@ -56,7 +56,7 @@ const vlan = map(
   'VLAN settings',
 );
 
-export const vlans = named(VLAN_SET_PATTERN, vlan, 'VLANs', '{ 10: { name: red } }')
+export const vlans = named(VLAN_SET_PATTERN, vlanSettings, 'VLANs', '{ 10: { name: red } }')
   .prefault({})
   .describe('VLANs by VID or range. A VLAN that only a port names needs no entry here.');
 

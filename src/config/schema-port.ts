@@ -71,6 +71,7 @@ const vlanShape = {
 const commonShape = {
   bridge: name('a bridge name').optional().describe('Bridge that the port belongs to. Default: the one of `switch:`.'),
   mtu: integer(68, 65_535, 'an MTU').default(1500).describe('Bytes after the Ethernet header and tags.'),
+  enabled: boolean().default(true).describe('Off: the port is down, whatever its link.'),
   state: choice(['discarding', 'learning', 'forwarding'], 'a port state')
     .default('forwarding')
     .describe('State of the port at start.'),
@@ -89,5 +90,7 @@ const commonShape = {
 export const portSection = map({ ...adapterShape, ...vlanShape, ...commonShape }, 'port settings').describe('A port.');
 
 export type RawPort = z.output<typeof portSection>;
+/** As a person writes it: what has a default may be left out. */
+export type PortInput = z.input<typeof portSection>;
 export type PortKey = keyof typeof adapterShape | keyof typeof vlanShape | keyof typeof commonShape;
 export const PORT_KEYS = Object.keys(portSection.shape) as PortKey[];

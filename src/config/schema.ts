@@ -12,26 +12,23 @@ import { portSection } from './schema-port.ts';
 
 export const MAX_FDB_CONFIGURED = 16_384; // within the token budget of a file; more is a control plane's work
 
-const fdbEntry = map(
-  {
-    mac: matching(
-      /^[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$/,
-      'a MAC address',
-      'valid is a form such as 02:00:00:00:00:01',
-    ).describe('Unicast MAC address, with ":" or "-".'),
-    vlan: integer(1, 4094, 'a VLAN ID')
-      .optional()
-      .describe('VLAN of the entry; required unless the bridge is unaware.'),
-    port: name('a port name').optional().describe('Port of the entry; none for blackhole, optional for local.'),
-    kind: choice(['static', 'sticky', 'local', 'external', 'blackhole'], 'a kind of entry')
-      .default('static')
-      .describe(
-        'static: never moves; sticky: the same, configured as learned; local: address of the switch; external: told by a control plane; blackhole: frames to and from it are dropped.',
-      ),
-    bridge: name('a bridge name').optional().describe('Bridge of the entry. Default: the bridge of the port.'),
-  },
-  'entry settings',
-).describe('A configured FDB entry.');
+export const fdbEntryShape = {
+  mac: matching(
+    /^[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$/,
+    'a MAC address',
+    'valid is a form such as 02:00:00:00:00:01',
+  ).describe('Unicast MAC address, with ":" or "-".'),
+  vlan: integer(1, 4094, 'a VLAN ID').optional().describe('VLAN of the entry; required unless the bridge is unaware.'),
+  port: name('a port name').optional().describe('Port of the entry; none for blackhole, optional for local.'),
+  kind: choice(['static', 'sticky', 'local', 'external', 'blackhole'], 'a kind of entry')
+    .default('static')
+    .describe(
+      'static: never moves; sticky: the same, configured as learned; local: address of the switch; external: told by a control plane; blackhole: frames to and from it are dropped.',
+    ),
+  bridge: name('a bridge name').optional().describe('Bridge of the entry. Default: the bridge of the port.'),
+};
+
+const fdbEntry = map(fdbEntryShape, 'entry settings').describe('A configured FDB entry.');
 
 export const configSchema = map(
   {
@@ -51,6 +48,9 @@ export const configSchema = map(
 ).describe('Configuration of an Etherloom switch.');
 
 export type RawConfig = z.output<typeof configSchema>;
+/** As a person writes it: what has a default may be left out. */
+export type ConfigInput = z.input<typeof configSchema>;
+export type FdbEntryInput = z.input<typeof fdbEntry>;
 
 /** The validated raw configuration, or the first complaint in the order of the text. */
 export function validate(raw: unknown, source: Source): RawConfig {

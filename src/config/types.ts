@@ -72,6 +72,7 @@ export interface PortConfig {
   /** dot1q-tunnel only: allowed customer VIDs; null = any frame. */
   tunnelCvids: number[] | null;
   mtu: number; // bytes of payload after the Ethernet header and tags
+  enabled: boolean; // off: down, whatever its link
   state: PortState;
   learning: boolean;
   unknownUnicastFlood: boolean; // out of this port

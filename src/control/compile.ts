@@ -26,7 +26,7 @@ import {
   TUNNEL_ROW_WORDS,
 } from '../tables/port-table.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
-import type { Port } from './model.ts';
+import { isUp, type Port } from './model.ts';
 
 export const TPID_C = 0x8100;
 export const TPID_S = 0x88a8;
@@ -50,7 +50,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   if (bridge !== null) {
     const b = bridge.settings;
     const unaware = b.type === 'unaware';
-    if (port.up) flags |= PORT_UP;
+    if (isUp(port)) flags |= PORT_UP;
     if (s.state !== 'discarding') flags |= PORT_STATE_LEARNS;
     if (s.state === 'forwarding') flags |= PORT_STATE_FORWARDS;
     if (s.learning && b.learning && !b.hub) flags |= PORT_LEARNING;
@@ -104,7 +104,7 @@ export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
     if (settings.isolated) setBit(isolated, width, 0, index, true);
     if (settings.splitHorizonGroup !== 0)
       setBit(rowOf(groups, settings.splitHorizonGroup, width), width, 0, index, true);
-    if (bridge === null || !port.up || settings.state !== 'forwarding' || port.mirrorOutput) continue;
+    if (bridge === null || !isUp(port) || settings.state !== 'forwarding' || port.mirrorOutput) continue;
     setBit(rowOf(receivers, bridge.index, width), width, 0, index, true);
   }
   for (const port of list) {

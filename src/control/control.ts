@@ -232,8 +232,9 @@ export class Control {
       port.settings = before;
       throw error;
     }
-    // 802.1D-2004 §7.9.2: a port that stops learning forgets what it learned.
-    if (port.settings.state === 'discarding' && before.state !== 'discarding') this.flushPortEntries(port);
+    // 802.1D-2004 §7.9.2: a port that stops learning forgets what it learned. So does one that is turned off.
+    const stops = port.settings.state === 'discarding' && before.state !== 'discarding';
+    if (stops || (before.enabled && !port.settings.enabled)) this.flushPortEntries(port);
     compilePort(this.dp, port);
     this.layoutChanged();
   }
@@ -309,6 +310,10 @@ export class Control {
   }
 
   private takeTunnelRow(port: Port): void {
+    if (port.settings.tunnelCvids === null) {
+      if (port.tunnelRow >= 0) this.tunnelRows[port.tunnelRow] = false;
+      port.tunnelRow = -1;
+    }
     if (port.settings.tunnelCvids === null || port.tunnelRow >= 0) return;
     let row = 0;
     while (this.tunnelRows[row]) row++;

@@ -107,8 +107,15 @@ export function entryKind(control: Control, bridgeName: string, vid: number | nu
   return findEntry(control.dp.fdb, fid, high, low, control.nowMs())?.kind ?? null;
 }
 
-/** Forgets learned entries: of a bridge, of a VLAN or of a port. */
-export function flush(control: Control, what: { bridge?: string; vid?: number | null; port?: string }): void {
+/** What a flush is of: a bridge, a VLAN, a port, a port in a VLAN; everything when nothing is said. */
+export interface FlushScope {
+  bridge?: string;
+  vid?: number | null;
+  port?: string;
+}
+
+/** Forgets learned entries. */
+export function flush(control: Control, what: FlushScope): void {
   const now = control.nowMs();
   const { fdb } = control.dp;
   if (what.port !== undefined && what.vid !== undefined && what.vid !== null) {

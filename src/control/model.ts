@@ -50,6 +50,11 @@ export interface Mirror {
   readonly config: MirrorConfig;
 }
 
+/** Frames pass: the link is there and the port is not turned off. */
+export function isUp(port: Port): boolean {
+  return port.up && port.settings.enabled;
+}
+
 export class ControlError extends Error {
   override readonly name = 'ControlError';
 }
@@ -79,6 +84,7 @@ export const DEFAULT_PORT: PortSettings = {
   ingressFiltering: true,
   tunnelCvids: null,
   mtu: 1500,
+  enabled: true,
   state: 'forwarding',
   learning: true,
   unknownUnicastFlood: true,

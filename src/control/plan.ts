@@ -247,7 +247,7 @@ function entryKey(entry: FdbEntryConfig): string {
 }
 
 /** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */
-function same(a: unknown, b: unknown): boolean {
+export function same(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;

@@ -63,6 +63,11 @@ export function createCounters(ports: number, fids: number): Counters {
   };
 }
 
+/** Everything counts from zero again, which is a balance too. */
+export function resetCounters({ port, fid, portDrops, fidDrops }: Counters): void {
+  for (const column of [port, fid, portDrops, fidDrops]) column.fill(0);
+}
+
 /** The left and the right side of the ledger of one row, and what makes up the right. */
 export interface LedgerRow {
   received: number;

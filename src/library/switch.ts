@@ -13,9 +13,11 @@ import { EventEmitter } from 'node:events';
 import { MemoryAdapter } from '../adapters/memory.ts';
 import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
 import type { PortConfig } from '../config/types.ts';
+import { applyWhole } from '../control/change.ts';
+import { currentConfig } from '../control/current.ts';
 import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
-import { ControlError } from '../control/model.ts';
-import { type Action, apply, describe, plan, portSettings } from '../control/plan.ts';
+import { ControlError, isUp } from '../control/model.ts';
+import { describe, plan, portSettings } from '../control/plan.ts';
 import { type PortCounters, portCounters } from '../dataplane/counters.ts';
 import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
 import { needsSweep } from '../tables/fdb-sweep.ts';
@@ -31,7 +33,6 @@ import {
   readPort,
 } from './config-input.ts';
 import { type Ledger, readLedger } from './counters.ts';
-import { currentConfig } from './current.ts';
 import type { HookPlace, IngressHook, SwitchEvents } from './events.ts';
 import { Forwarder } from './forwarder.ts';
 import { type PortHost, SwitchPort } from './port.ts';
@@ -235,26 +236,15 @@ export class Switch extends EventEmitter<SwitchEvents> {
    */
   apply(config: ConfigInput | string): string[] {
     this.#mayRestructure();
-    const before = currentConfig(this.#core.control, this.name);
-    const actions = plan(before, readMemoryConfig(config));
-    try {
-      this.#carryOut(actions);
-    } catch (error) {
-      this.#carryOut(plan(currentConfig(this.#core.control, this.name), before));
-      throw error;
-    }
-    return actions.map(describe);
-  }
-
-  #carryOut(actions: Action[]): void {
     const { control } = this.#core;
-    control.together(() => {
-      for (const action of actions) {
-        if (action.do === 'remove-port') this.#remove(this.port(action.port));
-        apply(control, action);
-        if (action.do === 'add-port') this.#open(action.port);
-      }
+    const now = () => currentConfig(control, this.name);
+    const before = now();
+    const actions = plan(before, readMemoryConfig(config));
+    applyWhole(control, actions, now, () => before, {
+      removing: (port) => this.#remove(this.port(port)),
+      added: (port) => this.#open(port),
     });
+    return actions.map(describe);
   }
 
   // ---- counters
@@ -320,7 +310,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
     return {
       send: (port, frame, options) => forwarder.sendOne(port, frame, options.truncated ?? false),
       sendBatch: (port, frames) => forwarder.sendAll(onPort(port, frames)),
-      isUp: (port) => control.port(port.name).up,
+      isUp: (port) => isUp(control.port(port.name)),
       counters: (port) => portCounters(dp.counters, control.port(port.name).index),
       setLink: (port, up) => {
         if (control.port(port.name).up === up) return;

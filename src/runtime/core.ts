@@ -161,6 +161,13 @@ export class SwitchCore {
     return true;
   }
 
+  /** Writes counters otherwise than by forwarding: who reads them sees all of it or nothing. */
+  count(write: () => void): void {
+    Atomics.add(this.epoch, 0, 1);
+    write();
+    Atomics.add(this.epoch, 0, 1);
+  }
+
   private punted(batch: Batch): void {
     this.cause = { batch, row: batch.punted };
     this.punts[batch.puntKind]?.(batch, batch.punted);

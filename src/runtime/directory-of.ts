@@ -1,42 +1,68 @@
 /**
- * The names of a switch as plain data, for other threads.
+ * The names of a switch as plain data, for who reads tables on another thread: the configuration that stands, and the
+ * numbers that the forwarding thread gave to its bridges and ports. A VLAN's number is in the tables.
  */
 
 import type { Directory, DirectoryVlan } from '../api/directory.ts';
-import type { SwitchConfig } from '../config/types.ts';
+import type { BridgeConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
+import { UNAWARE_VID } from '../control/control.ts';
+import { VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
 
-export function directoryOf(control: Control, config: SwitchConfig): Directory {
-  const kinds = new Map(config.ports.map((port) => [port.name, port.adapter.kind]));
-  const ports = [...control.ports.values()];
+/** By name. Small, however many VLANs there are: it is copied from thread to thread. */
+export interface Numbers {
+  bridges: ReadonlyMap<string, number>;
+  ports: ReadonlyMap<string, number>;
+}
+
+export function numbersOf(control: Control): Numbers {
+  const numbers = (all: ReadonlyMap<string, { index: number }>) =>
+    new Map([...all].map(([name, { index }]) => [name, index]));
+  return { bridges: numbers(control.bridges), ports: numbers(control.ports) };
+}
+
+export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanTable): Directory {
+  const types = new Map(config.bridges.map(({ name, type }) => [name, type]));
   return {
     name: config.name,
-    bridges: [...control.bridges.values()].map(({ name, index, settings }) => ({ name, index, type: settings.type })),
-    ports: ports.map(({ name, index, bridge, settings }) => ({
+    bridges: config.bridges.map(({ name, type }) => ({ name, index: numbers.bridges.get(name)!, type })),
+    ports: config.ports.map(({ name, bridge, adapter, mode, pvid, mtu, state }) => ({
       name,
-      index,
-      bridge: bridge?.name ?? null,
-      adapter: kinds.get(name) ?? 'memory',
-      mode: bridge?.settings.type === 'unaware' ? 'unaware' : settings.mode,
-      pvid: settings.pvid,
-      mtu: settings.mtu,
-      state: settings.state,
+      index: numbers.ports.get(name)!,
+      bridge,
+      adapter: adapter.kind,
+      mode: types.get(bridge) === 'unaware' ? 'unaware' : mode,
+      pvid,
+      mtu,
+      state,
     })),
-    vlans: vlansOf(control),
+    vlans: config.bridges.flatMap((bridge) => vlansOf(bridge, config, numbers.bridges.get(bridge.name)!, vlans)),
   };
 }
 
-function vlansOf(control: Control): DirectoryVlan[] {
-  const vlans: DirectoryVlan[] = [];
-  for (const bridge of control.bridges.values()) {
-    const unaware = bridge.settings.type === 'unaware';
-    const ports = control.portsOf(bridge);
-    for (const vlan of [...bridge.vlans.values()].sort((a, b) => a.vid - b.vid)) {
-      const members = ports
-        .filter((port) => unaware || port.members.has(vlan.vid))
-        .map((port) => ({ port: port.name, tagged: port.members.get(vlan.vid) === false }));
-      vlans.push({ fid: vlan.fid, bridge: bridge.name, vid: unaware ? null : vlan.vid, name: vlan.name, members });
-    }
+function vlansOf(bridge: BridgeConfig, config: SwitchConfig, index: number, { fidOf }: VlanTable): DirectoryVlan[] {
+  const { name, type } = bridge;
+  const base = index * VIDS_PER_BRIDGE;
+  const ports = config.ports.filter((port) => port.bridge === name);
+  if (type === 'unaware') {
+    const members = ports.map((port) => ({ port: port.name, tagged: false }));
+    return [{ fid: fidOf[base + UNAWARE_VID], bridge: name, vid: null, name, members }];
   }
-  return vlans;
+  const members = new Map<number, { port: string; tagged: boolean }[]>();
+  for (const { vid } of bridge.vlans) members.set(vid, []);
+  for (const port of ports) {
+    for (const { vid, untagged } of port.members) members.get(vid)?.push({ port: port.name, tagged: !untagged });
+  }
+  return bridge.vlans.map((vlan) => ({
+    fid: fidOf[base + vlan.vid],
+    bridge: name,
+    vid: vlan.vid,
+    name: vlan.name,
+    members: members.get(vlan.vid)!,
+  }));
+}
+
+/** The same on the thread that forwards. */
+export function ownDirectory(control: Control, config: SwitchConfig): Directory {
+  return directoryOf(config, numbersOf(control), control.dp.vlans);
 }

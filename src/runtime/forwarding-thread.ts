@@ -3,15 +3,16 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import type { PortEvent } from '../api/events.ts';
 import type { SwitchConfig } from '../config/types.ts';
-import type { LiveEvent } from './live.ts';
-import type { FromWorker, SharedState, ToWorker, WorkerStart } from './messages.ts';
+import { ControlError } from '../control/model.ts';
+import type { Change, FromWorker, SharedState, ToWorker, WorkerStart } from './messages.ts';
 
 /** A thread that does not stop by itself within this is ended. */
 const STOP_MS = 5000;
 
 export interface ThreadHooks {
-  event(event: LiveEvent): void;
+  event(event: PortEvent): void;
   /** It ended without being told to: a defect. */
   crashed(why: string): void;
 }
@@ -33,6 +34,8 @@ export class ForwardingThread {
   /** Settles when ports are open and forwarding runs; rejects with StartError. */
   readonly ready: Promise<void>;
   #state: SharedState | undefined;
+  readonly #asked = new Map<number, { made: () => void; refused: (error: Error) => void }>();
+  #lastId = 0;
   #phase: 'starting' | 'running' | 'stopping' | 'ended' = 'starting';
 
   constructor(config: SwitchConfig, hooks: ThreadHooks, entry = new URL('./worker.js', import.meta.url)) {
@@ -46,7 +49,7 @@ export class ForwardingThread {
     });
   }
 
-  /** Tables, counters, names; only after `ready`. */
+  /** Tables, counters, numbers; only after `ready`. */
   get state(): SharedState {
     return this.#state!;
   }
@@ -71,6 +74,17 @@ export class ForwardingThread {
       case 'event':
         this.#hooks.event(message.event);
         return;
+      case 'changed': {
+        const { numbers, statuses } = message;
+        this.#state = { ...this.#state!, numbers, statuses };
+        this.#asked.get(message.id)?.made();
+        this.#asked.delete(message.id);
+        return;
+      }
+      case 'refused':
+        this.#asked.get(message.id)?.refused(new ControlError(message.message));
+        this.#asked.delete(message.id);
+        return;
       case 'stopped':
         this.#phase = 'ended';
     }
@@ -79,8 +93,24 @@ export class ForwardingThread {
   #ended(why: string, reject: (error: Error) => void): void {
     const phase = this.#phase;
     this.#phase = 'ended';
+    for (const { refused } of this.#asked.values()) refused(new ControlError('the forwarding thread has ended'));
+    this.#asked.clear();
     if (phase === 'starting') reject(new StartError(`the forwarding thread failed: ${why}`, 1));
     else if (phase === 'running') this.#hooks.crashed(why);
+  }
+
+  /**
+   * Makes a change between two batches, whole or not at all; rejects with ControlError when it is refused. When it
+   * is made, `state` says so already.
+   */
+  change(change: Change): Promise<void> {
+    if (this.#phase !== 'running') return Promise.reject(new ControlError('the switch is not running'));
+    const id = ++this.#lastId;
+    return new Promise((made, refused) => {
+      this.#asked.set(id, { made, refused });
+      const message: ToWorker = { type: 'change', id, change };
+      this.#worker.postMessage(message);
+    });
   }
 
   /** Closes every port; resolves with false when the thread had to be ended by force. */

@@ -11,21 +11,35 @@ import type { OffloadPort } from './offload-report.ts';
 import type { OffloadingAdapter } from './offloading-adapter.ts';
 
 export class LivePort {
-  readonly index: number;
-  readonly config: PortConfig;
+  /** Its number in the tables; -1 while it has no place there. */
+  index = -1;
+  /** Adapter, bridge, MTU and settings; its VLANs are the tables' alone. */
+  config: PortConfig;
   adapter: Adapter | null = null;
   /** What stands between the adapter and the switch. */
   offloading: OffloadingAdapter | null = null;
   events: EarlyEvents | null = null;
+  up = false;
   linkReason = 'no device';
   offloadsWhy: string | null = null;
   software = 'none';
   /** Whether the adapter of a port that is down was asked if it is up again. */
   linkAsked: 'no' | 'waiting' | 'answered' = 'no';
 
-  constructor(index: number, config: PortConfig) {
-    this.index = index;
+  /** Its device is being opened or let go: nobody else may try. */
+  busy = false;
+
+  constructor(config: PortConfig) {
     this.config = config;
+  }
+
+  /** Goes on where another port with the same device was. */
+  inherit(from: LivePort): void {
+    this.adapter = from.adapter;
+    this.events = from.events;
+    this.up = from.up;
+    this.linkReason = from.linkReason;
+    this.offloadsWhy = from.offloadsWhy;
   }
 
   get name(): string {
@@ -47,7 +61,7 @@ export class LivePort {
       name: this.name,
       device: this.adapter?.device ?? String(options.device ?? options.local ?? ''),
       detail: this.adapter?.detail ?? null,
-      linkReason: this.linkReason,
+      linkReason: this.config.enabled ? this.linkReason : 'turned off',
       created: this.tap?.created ?? false,
       offloads: offloadNames(this.adapter?.offloads ?? 0),
       offloadsWhy: this.offloadsWhy,
@@ -69,35 +83,43 @@ export class LivePort {
   }
 }
 
+/** Who hears what the adapter of a port says. */
+export interface PortListener {
+  link(port: LivePort, up: boolean, reason: string): void;
+  readable(port: LivePort): void;
+}
+
 /**
- * The events of an adapter that may speak before the port knows it, or before all ports are open: the last word is
+ * The events of an adapter that may speak before its port is in place, or before all ports are open: the last word is
  * kept, and told at `attached`.
  */
 export class EarlyEvents implements AdapterEvents {
-  readonly #link: (up: boolean, reason: string) => void;
-  readonly #readable: () => void;
+  /** The port that has the adapter now. */
+  port: LivePort;
+  readonly #listener: PortListener;
   #early: { up: boolean; reason: string } | null = null;
   #waiting = false;
   #attached = false;
 
-  constructor(link: (up: boolean, reason: string) => void, readable: () => void) {
-    this.#link = link;
-    this.#readable = readable;
+  constructor(port: LivePort, listener: PortListener) {
+    this.port = port;
+    this.#listener = listener;
   }
 
   link(up: boolean, reason: string): void {
-    if (this.#attached) this.#link(up, reason);
+    if (this.#attached) this.#listener.link(this.port, up, reason);
     else this.#early = { up, reason };
   }
 
   readable(): void {
-    if (this.#attached) this.#readable();
+    if (this.#attached) this.#listener.readable(this.port);
     else this.#waiting = true;
   }
 
   attached(): void {
+    if (this.#attached) return;
     this.#attached = true;
-    if (this.#early !== null) this.#link(this.#early.up, this.#early.reason);
-    if (this.#waiting) this.#readable();
+    if (this.#early !== null) this.#listener.link(this.port, this.#early.up, this.#early.reason);
+    if (this.#waiting) this.#listener.readable(this.port);
   }
 }

@@ -3,10 +3,13 @@
  * are shared memory, posted once and again when they have moved.
  */
 
-import type { Directory, PortStatus } from '../api/directory.ts';
+import type { PortStatus } from '../api/directory.ts';
+import type { PortEvent } from '../api/events.ts';
 import type { SwitchConfig } from '../config/types.ts';
+import type { FlushScope } from '../control/fdb-control.ts';
+import type { Action } from '../control/plan.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import type { LiveEvent } from './live.ts';
+import type { Numbers } from './directory-of.ts';
 
 /** Given to the worker at start. */
 export interface WorkerStart {
@@ -18,9 +21,21 @@ export interface SharedState {
   tables: DataplaneShared;
   /** See `SwitchCore.epoch`. */
   epoch: Int32Array;
-  directory: Directory;
+  numbers: Numbers;
   statuses: readonly PortStatus[];
 }
+
+/** What the forwarding thread does between two batches, whole or not at all. */
+export type Change =
+  /**
+   * `before`: the configuration that stands, as JSON in shared memory. It is read only when the plan has to be taken
+   * back: to copy a large one with every message would stop forwarding.
+   */
+  | { do: 'apply'; actions: readonly Action[]; before: Uint8Array }
+  | { do: 'flush'; what: FlushScope }
+  /** An entry that configuration does not have: a learned one. */
+  | { do: 'delete-entry'; bridge: string; vid: number | null; mac: string }
+  | { do: 'reset-counters' };
 
 export type FromWorker =
   | { type: 'ready'; state: SharedState }
@@ -28,7 +43,10 @@ export type FromWorker =
   | { type: 'failed'; message: string; status: number }
   | { type: 'tables'; tables: DataplaneShared }
   | { type: 'statuses'; statuses: readonly PortStatus[] }
-  | { type: 'event'; event: LiveEvent }
+  | { type: 'event'; event: PortEvent }
+  /** The change `id` is made, and this is what stands now. */
+  | { type: 'changed'; id: number; numbers: Numbers; statuses: readonly PortStatus[] }
+  | { type: 'refused'; id: number; message: string }
   | { type: 'stopped' };
 
-export type ToWorker = { type: 'stop' };
+export type ToWorker = { type: 'stop' } | { type: 'change'; id: number; change: Change };

@@ -6,9 +6,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ControlError } from '../control/model.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import { directoryOf } from './directory-of.ts';
+import { numbersOf } from './directory-of.ts';
 import { LiveSwitch, OpenError } from './live.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import type { Change, FromWorker, ToWorker, WorkerStart } from './messages.ts';
 
 const { config } = workerData as WorkerStart;
 const port = parentPort!;
@@ -28,8 +28,21 @@ function stop(): void {
   port.close();
 }
 
+/** What is thrown beside a refusal is a defect, and ends the thread. */
+async function change(id: number, change: Change): Promise<void> {
+  try {
+    await live!.change(change);
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    post({ type: 'refused', id, message: error.message });
+    return;
+  }
+  post({ type: 'changed', id, numbers: numbersOf(live!.core.control), statuses: live!.statuses() });
+}
+
 port.on('message', (message: ToWorker) => {
   if (message.type === 'stop') stop();
+  else void change(message.id, message.change);
 });
 
 try {
@@ -43,9 +56,9 @@ try {
     },
   });
   await live.open();
-  const { core } = live;
-  const directory = directoryOf(core.control, config);
-  post({ type: 'ready', state: { tables: tables(), epoch: core.epoch, directory, statuses: live.statuses() } });
+  const { epoch, control } = live.core;
+  const numbers = numbersOf(control);
+  post({ type: 'ready', state: { tables: tables(), epoch, numbers, statuses: live.statuses() } });
   ready = true;
 } catch (error) {
   if (!(error instanceof OpenError || error instanceof ControlError)) throw error;

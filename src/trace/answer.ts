@@ -2,12 +2,10 @@
  * Questions answered: of a configuration, and of a running switch, whose tables are read from shared memory.
  */
 
-import type { Answer } from '../api/control-socket.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
 import { sampleViews } from '../api/sample-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { formatMac } from '../wire/ethernet.ts';
-import { TraceError } from './error.ts';
 import { type Explanation, explain } from './explain.ts';
 import { type Question, questionOf } from './question.ts';
 import { type Situation, situationOf } from './situation.ts';
@@ -50,20 +48,18 @@ function explainIn(situation: Situation, { port, bytes, wireLength, to }: Questi
   return explain(situation, { port, bytes, wireLength }, to ?? null).explanation;
 }
 
-/** GET /trace and /explain of a running switch; null for another topic. */
-export function answerQuestion(running: RunningSwitch, topic: string, query: URLSearchParams): Answer | null {
-  if (topic !== 'trace' && topic !== 'explain') return null;
-  try {
-    const question = questionOf(query, () => sampleViews(running.readable, running.nowMs));
-    const found =
-      topic === 'explain'
-        ? explainRunning(running, question)
-        : traceIn(copyWorld(running.readable, running.nowMs), question);
-    return { status: 200, body: { switch: running.readable.directory.name, ...found } };
-  } catch (error) {
-    if (error instanceof TraceError) return { status: 400, body: { error: error.message } };
-    throw error;
-  }
+/** `query` is that of /trace and /explain. Throws TraceError. */
+export function traceRunning(running: RunningSwitch, query: URLSearchParams): Trace {
+  return traceIn(copyWorld(running.readable, running.nowMs), asked(running, query));
+}
+
+/** The same for /explain. */
+export function explainAsked(running: RunningSwitch, query: URLSearchParams): Explanation {
+  return explainRunning(running, asked(running, query));
+}
+
+function asked({ readable, nowMs }: RunningSwitch, query: URLSearchParams): Question {
+  return questionOf(query, () => sampleViews(readable, nowMs));
 }
 
 /** The VLAN that is meant where none is said. */

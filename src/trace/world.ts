@@ -14,7 +14,7 @@ import { createCounters } from '../dataplane/counters.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import { createDropSamples } from '../dataplane/samples.ts';
 import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
-import { directoryOf } from '../runtime/directory-of.ts';
+import { ownDirectory } from '../runtime/directory-of.ts';
 import { keyHigh, probe, startSlot } from '../tables/fdb.ts';
 import { findEntry } from '../tables/fdb-entries.ts';
 import { learnSource } from '../tables/fdb-learn.ts';
@@ -62,7 +62,7 @@ export function worldOf(config: SwitchConfig, down: readonly string[] = []): Wor
   });
   configure(core, config);
   for (const { name } of config.ports) if (!down.includes(name)) core.control.setLink(name, true);
-  return { dp: core.dp, directory: directoryOf(core.control, config), nowMs: 0 };
+  return { dp: core.dp, directory: ownDirectory(core.control, config), nowMs: 0 };
 }
 
 /** A running switch as it is now. */

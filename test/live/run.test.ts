@@ -253,7 +253,7 @@ describe.skipIf(obstacle !== null)('etherloom run', () => {
       });
     const idle = Array.from({ length: 20 }, () => connect(sw.socket).on('error', () => {}));
     expect(await talk('POST /ports HTTP/1.1\r\nhost: x\r\n\r\n')).toMatch(/^HTTP\/1.1 405 /);
-    expect(await talk('GET /etc/passwd HTTP/1.1\r\nhost: x\r\n\r\n')).toMatch(/^HTTP\/1.1 404 .*there is no topic/s);
+    expect(await talk('GET /etc/passwd HTTP/1.1\r\nhost: x\r\n\r\n')).toMatch(/^HTTP\/1.1 404 .*there is nothing at/s);
     expect(await talk('GET /fdb?vlan=x HTTP/1.1\r\nhost: x\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /);
     expect(await talk('GET //[ HTTP/1.1\r\nhost: x\r\n\r\n')).toMatch(/^HTTP\/1.1 [45]\d\d /);
     expect(await talk('\0\xff garbage\r\n\r\n')).not.toMatch(/200/);

@@ -35,6 +35,7 @@ const DEFAULT_PORT: PortConfig = {
   isolated: false,
   splitHorizonGroup: 0,
   hairpin: false,
+  enabled: true,
   fdbMaxEntries: 0,
 };
 

@@ -61,6 +61,7 @@ const port = fc.record({
     isolated: flag,
     splitHorizonGroup: fc.constantFrom(0, 0, 1, 2),
     hairpin: flag,
+    enabled: fc.constantFrom(true, true, true, false),
     fdbMaxEntries: fc.constantFrom(0, 1),
   }),
 });

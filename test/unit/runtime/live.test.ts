@@ -1,89 +1,20 @@
 /** A live switch on datagram sockets, which needs no privilege: opens all or nothing, forwards, reads. */
 
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StableReads } from '../../../src/api/reader.ts';
-import { answer } from '../../../src/api/topics.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { monotonicMs } from '../../../src/runtime/clock.ts';
-import { directoryOf } from '../../../src/runtime/directory-of.ts';
 import { ForwardingThread, StartError } from '../../../src/runtime/forwarding-thread.ts';
-import { type LiveEvent, LiveSwitch, OpenError, unsuited } from '../../../src/runtime/live.ts';
+import { LiveSwitch, OpenError, unsuited } from '../../../src/runtime/live.ts';
+import { closeAll, frame, freePort, peer, threePorts, udp, until } from '../api/world.ts';
 
-const open: { close(): void }[] = [];
-afterEach(() => {
-  for (const each of open.splice(0)) each.close();
-});
+afterEach(closeAll);
 
-/** A peer of a UDP port: what it got, and how to send. */
-async function peer(): Promise<{ socket: Socket; port: number; got: Buffer[] }> {
-  const socket = createSocket('udp4');
-  const got: Buffer[] = [];
-  socket.on('message', (frame) => got.push(frame));
-  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
-  open.push(socket);
-  return { socket, port: socket.address().port, got };
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(done));
-  return port;
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`timed out: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
-const port = (local: number, remote: number, vlan: number) => ({
-  adapter: 'udp',
-  local: `127.0.0.1:${local}`,
-  remote: `127.0.0.1:${remote}`,
-  mode: 'access',
-  vlan,
-});
-
-function frame(dst: number, src: number): Buffer {
-  const bytes = Buffer.alloc(60);
-  bytes.write(`02000000000${dst}02000000000${src}88b5`, 'hex');
-  return bytes;
-}
-
-async function world() {
-  const peers = [await peer(), await peer(), await peer()];
-  const locals = [await freePort(), await freePort(), await freePort()];
-  const vlans = [10, 10, 20];
-  const ports = Object.fromEntries(peers.map((p, i) => [`p${i + 1}`, port(locals[i]!, p.port, vlans[i]!)]));
-  const config = loadConfig(JSON.stringify({ switch: { name: 'sw' }, ports }), 'test.json');
-  const events: LiveEvent[] = [];
-  const live = new LiveSwitch(config, {
-    event: (event) => events.push(event),
-    statusChanged: () => {},
-    tablesMoved: () => {},
-  });
-  open.push(live);
-  await live.open();
-  const { tables, epoch } = { tables: live.core.dp, epoch: live.core.epoch };
-  const readable = () => ({
-    tables,
-    epoch,
-    directory: directoryOf(live.core.control, config),
-    statuses: live.statuses(),
-  });
-  const ask = (topic: string, query = '') => answer(readable(), topic, new URLSearchParams(query), monotonicMs());
-  const send = (from: number, bytes: Buffer) => peers[from]!.socket.send(bytes, locals[from]!, '127.0.0.1');
-  return { live, peers, locals, events, ask, send };
-}
+const port = (local: number, remote: number, vlan: number) => udp(local, remote, { mode: 'access', vlan });
 
 describe('a live switch', () => {
   it('forwards within a VLAN, learns, and tells about it', async () => {
-    const { peers, ask, send } = await world();
+    const { peers, get, send } = await threePorts();
     send(0, frame(2, 1));
     await until(() => peers[1]!.got.length === 1, 'flooded');
     send(1, frame(1, 2));
@@ -91,11 +22,11 @@ describe('a live switch', () => {
     expect(peers[1]!.got[0]).toEqual(frame(2, 1));
     expect(peers[2]!.got).toEqual([]);
 
-    const fdb = ask('fdb', 'port=p1').body as { entries: object[] };
+    const fdb = (await get('/fdb?port=p1')).body as unknown as { entries: object[] };
     expect(fdb.entries).toMatchObject([{ mac: '02:00:00:00:00:01', vid: 10, port: 'p1', kind: 'dynamic' }]);
-    expect((ask('fdb', 'mac=0200.0000.0002').body as typeof fdb).entries).toHaveLength(1);
-    expect((ask('fdb', 'vlan=20').body as typeof fdb).entries).toEqual([]);
-    const { ports } = ask('ports').body as { ports: object[] };
+    expect(((await get('/v1/fdb?mac=0200.0000.0002')).body as unknown as typeof fdb).entries).toHaveLength(1);
+    expect(((await get('/v1/fdb?vlan=20')).body as unknown as typeof fdb).entries).toEqual([]);
+    const { ports } = (await get('/v1/ports')).body as unknown as { ports: object[] };
     expect(ports[0]).toMatchObject({
       name: 'p1',
       link: 'up',
@@ -107,20 +38,26 @@ describe('a live switch', () => {
       untagged: [10],
       tagged: [],
     });
-    expect(ask('ledger').body).toMatchObject({ switch: 'sw', balanced: true, total: { received: 2, delivered: 2 } });
+    expect((await get('/ledger')).body).toMatchObject({
+      switch: 'sw',
+      balanced: true,
+      total: { received: 2, delivered: 2 },
+    });
     send(2, frame(9, 3));
-    const drops = () => (ask('drops').body as { drops: object[] }).drops;
-    await until(() => drops().length > 0, 'a drop');
-    expect(drops()).toMatchObject([{ port: 'p3', reason: 'EGRESS_NO_PORT', frames: 1 }]);
-    expect(ask('vlans').body).toMatchObject({ vlans: [{ vid: 10, untagged: ['p1', 'p2'], learned: 2 }, { vid: 20 }] });
+    const drops = async () => ((await get('/v1/drops')).body as unknown as { drops: object[] }).drops;
+    await until(async () => (await drops()).length > 0, 'a drop');
+    expect(await drops()).toMatchObject([{ port: 'p3', reason: 'EGRESS_NO_PORT', frames: 1 }]);
+    expect((await get('/v1/vlans')).body).toMatchObject({
+      vlans: [{ vid: 10, untagged: ['p1', 'p2'], learned: 2 }, { vid: 20 }],
+    });
   });
 
   it('refuses questions it does not know', async () => {
-    const { ask } = await world();
-    expect(ask('nothing')).toMatchObject({ status: 404 });
-    expect(ask('ports', 'vlan=1')).toEqual({ status: 400, body: { error: 'ports has no filter "vlan"' } });
+    const { get } = await threePorts();
+    expect(await get('/nothing')).toMatchObject({ status: 404 });
+    expect(await get('/ports?vlan=1')).toEqual({ status: 400, body: { error: '/ports has no filter "vlan"' } });
     for (const query of ['vlan=0', 'vlan=4095', 'vlan=1e2', 'port=p9', 'mac=x', 'bridge=y', 'nonsense=1']) {
-      expect(ask('fdb', query), query).toMatchObject({ status: 400 });
+      expect(await get(`/v1/fdb?${query}`), query).toMatchObject({ status: 400 });
     }
   });
 

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { TOPICS } from '../../../src/api/topics.ts';
 import { run } from '../../../src/cli/run.ts';
-import { eventLine } from '../../../src/cli/run-report.ts';
+import { configLine, eventLine, violationsLine } from '../../../src/cli/run-report.ts';
 import { show } from '../../../src/cli/show.ts';
 import { topicText } from '../../../src/cli/show-text.ts';
 import { table } from '../../../src/cli/table.ts';
@@ -53,12 +53,25 @@ describe('tables', () => {
 });
 
 describe('event lines', () => {
+  it('name what a change did, but not a thousand actions', () => {
+    const actions = Array.from({ length: 10 }, (_, i) => `remove-port p${i}`);
+    expect(configLine({ event: 'applied', actions: [], confirmSeconds: null })).toBe('applied: nothing to change');
+    expect(configLine({ event: 'applied', actions, confirmSeconds: 60 })).toMatch(
+      /^applied \(to be confirmed within 60 s\): remove-port p0; .*remove-port p7; and 2 more$/,
+    );
+  });
+
   it('are one line each', () => {
     expect(eventLine({ event: 'link', port: 'p1', up: false, reason: 'interface deleted' })).toBe(
       'port p1: link down (interface deleted)',
     );
     expect(
-      eventLine({ event: 'static-violations', count: 3, port: 'p2', mac: '02:00:00:00:00:01', vid: 10, owner: 'p1' }),
+      violationsLine({
+        count: 3,
+        first: {
+          ...{ event: 'static-violation', bridge: 'sw', port: 'p2', mac: '02:00:00:00:00:01', vid: 10, oldPort: 'p1' },
+        },
+      }),
     ).toBe(
       'port p2: a frame claims 02:00:00:00:00:01 in VLAN 10, which is configured on p1; 3 such frames in the last second',
     );

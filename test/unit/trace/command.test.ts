@@ -6,16 +6,17 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryAdapter } from '../../../src/adapters/memory.ts';
-import { closeControlSocket, openControlSocket } from '../../../src/api/control-socket.ts';
-import { answer } from '../../../src/api/topics.ts';
+import { readRoutes } from '../../../src/api/routes/read.ts';
+import { closeApi, openApi } from '../../../src/api/server.ts';
 import { show } from '../../../src/cli/show.ts';
 import { type ExplainOptions, explain, type TraceOptions, trace } from '../../../src/cli/trace.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
-import { directoryOf } from '../../../src/runtime/directory-of.ts';
-import { answerQuestion } from '../../../src/trace/answer.ts';
+import { ownDirectory } from '../../../src/runtime/directory-of.ts';
 import { readFields } from '../../../src/trace/read-frame.ts';
+import { traceRoutes } from '../../../src/trace/routes.ts';
 import { learnBefore } from '../../../src/trace/world.ts';
+import { readOnly } from '../api/world.ts';
 
 const SWITCH = `
 ports:
@@ -73,15 +74,11 @@ describe('etherloom trace', () => {
     const core = new SwitchCore({ ...sizeFor(loaded), nowMs: () => 0 });
     configure(core, loaded);
     for (const { name } of loaded.ports) core.control.setLink(name, true);
-    const directory = directoryOf(core.control, loaded);
+    const directory = ownDirectory(core.control, loaded);
     learnBefore({ dp: core.dp, directory, nowMs: 0 }, { mac: '02:00:00:00:00:02', port: 'c' });
     const readable = { tables: core.dp, epoch: core.epoch, directory, statuses: [] };
     const socket = join(folder, 's.sock');
-    const server = await openControlSocket(
-      socket,
-      'x',
-      (topic, query) => answerQuestion({ readable, config: loaded, nowMs: 0 }, topic, query)!,
-    );
+    const server = await openApi(socket, 'x', traceRoutes(readOnly(readable, loaded)));
     try {
       const { status, out } = await run({ socket, eth: 'dst=02:00:00:00:00:02' });
       expect([status, out.includes('delivered to c\n')]).toEqual([0, true]);
@@ -89,7 +86,7 @@ describe('etherloom trace', () => {
       const bad = await run({ socket, port: 'x', eth: 'len=60' });
       expect(bad).toEqual({ status: 2, out: '', err: 'etherloom: there is no port "x"; valid are a, b, c\n' });
     } finally {
-      await closeControlSocket(server);
+      await closeApi(server);
     }
   });
 
@@ -106,13 +103,14 @@ describe('etherloom trace', () => {
     const core = new SwitchCore({ ...sizeFor(loaded), nowMs: () => 0 });
     configure(core, loaded);
     core.control.setLink('a', true);
-    const readable = { tables: core.dp, epoch: core.epoch, directory: directoryOf(core.control, loaded), statuses: [] };
+    const readable = {
+      tables: core.dp,
+      epoch: core.epoch,
+      directory: ownDirectory(core.control, loaded),
+      statuses: [],
+    };
     const socket = join(folder, 'e.sock');
-    const server = await openControlSocket(
-      socket,
-      'x',
-      (topic, query) => answerQuestion({ readable, config: loaded, nowMs: 0 }, topic, query)!,
-    );
+    const server = await openApi(socket, 'x', traceRoutes(readOnly(readable, loaded)));
     try {
       const live = await run({ socket, eth: 'len=60', to: 'c', json: true }, explain);
       expect(live.status).toBe(0);
@@ -125,7 +123,7 @@ describe('etherloom trace', () => {
       const changed = await run({ socket, eth: 'len=60', to: 'b', json: true }, explain);
       expect(JSON.parse(changed.out).text).toMatch(/otherwise than its configuration says/);
     } finally {
-      await closeControlSocket(server);
+      await closeApi(server);
     }
   });
 
@@ -137,14 +135,15 @@ describe('etherloom trace', () => {
     core.attach('a', adapter);
     adapter.push(readFields('dst=02:00:00:00:00:02,vlan=1,len=1000'));
     core.poll(0);
-    const readable = { tables: core.dp, epoch: core.epoch, directory: directoryOf(core.control, loaded), statuses: [] };
-    const running = { readable, config: loaded, nowMs: 1500 };
+    const readable = {
+      tables: core.dp,
+      epoch: core.epoch,
+      directory: ownDirectory(core.control, loaded),
+      statuses: [],
+    };
+    const sw = readOnly(readable, loaded, 1500);
     const socket = join(folder, 'd.sock');
-    const server = await openControlSocket(
-      socket,
-      'x',
-      (topic, query) => answerQuestion(running, topic, query) ?? answer(readable, topic, query, 1500),
-    );
+    const server = await openApi(socket, 'x', [...traceRoutes(sw), ...readRoutes(sw)]);
     try {
       const text = new Writable({
         write(chunk, _encoding, done) {
@@ -167,7 +166,7 @@ describe('etherloom trace', () => {
         expect([refused.status, refused.out, refused.err.split('\n').length]).toEqual([2, '', 2]);
       }
     } finally {
-      await closeControlSocket(server);
+      await closeApi(server);
     }
   });
 

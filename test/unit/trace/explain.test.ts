@@ -6,7 +6,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import type { SwitchConfig } from '../../../src/config/types.ts';
 import { ControlError } from '../../../src/control/model.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
-import { directoryOf } from '../../../src/runtime/directory-of.ts';
+import { ownDirectory } from '../../../src/runtime/directory-of.ts';
 import { explain } from '../../../src/trace/explain.ts';
 import { readFields } from '../../../src/trace/read-frame.ts';
 import { type Situation, worldUnder } from '../../../src/trace/situation.ts';
@@ -26,7 +26,7 @@ function deliveredBy({ config, down, learned }: Situation, from: string, bytes: 
     adapters.set(name, adapter);
     core.attach(name, adapter, !down.includes(name));
   }
-  const directory = directoryOf(core.control, config);
+  const directory = ownDirectory(core.control, config);
   for (const { mac, port, vid } of learned) {
     const known = directory.vlans.some((each) => each.vid === (vid ?? null) && each.bridge === bridgeOf(config, port));
     if (known) learnBefore({ dp: core.dp, directory, nowMs: 0 }, { mac, port, vid });

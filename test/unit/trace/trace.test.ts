@@ -8,7 +8,7 @@ import { createDataplane, type Dataplane } from '../../../src/dataplane/dataplan
 import { reasonName } from '../../../src/dataplane/reasons.ts';
 import { slowLane } from '../../../src/dataplane/slow-lane.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
-import { directoryOf } from '../../../src/runtime/directory-of.ts';
+import { ownDirectory } from '../../../src/runtime/directory-of.ts';
 import { traceIn as ask } from '../../../src/trace/answer.ts';
 import { TraceError } from '../../../src/trace/error.ts';
 import { readFields, readHex } from '../../../src/trace/read-frame.ts';
@@ -101,7 +101,7 @@ describe('trace', () => {
     configure(core, config);
     for (const { name } of config.ports) core.control.setLink(name, true);
     const { arena: _arena, egress: _egress, ...tables } = core.dp;
-    const readable = { tables, epoch: core.epoch, directory: directoryOf(core.control, config), statuses: [] };
+    const readable = { tables, epoch: core.epoch, directory: ownDirectory(core.control, config), statuses: [] };
     learnBefore(copyWorld(readable, 5000), { mac: '02:00:00:00:00:03', port: 'b' });
     const before = digest(tables);
     const found = ask(copyWorld(readable, 5000), { port: 'a', bytes: readFields('len=100'), learned: [] });

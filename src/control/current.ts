@@ -1,11 +1,11 @@
 /**
- * The configuration that stands: control's model read back as the plain data that the loader makes.
+ * The configuration that stands: the model read back as the plain data that the loader makes.
  *
- * Every change goes to the model, whoever makes it, so a plan always starts from what is true and never from what
- * was once loaded.
+ * Every change goes to the model, whoever makes it, so what is read here is true, also in the middle of a plan.
  */
 
 import type {
+  AdapterConfig,
   BridgeConfig,
   FdbEntryConfig,
   FdbEntryKind,
@@ -13,18 +13,25 @@ import type {
   SwitchConfig,
   VlanMembership,
 } from '../config/types.ts';
-import type { Control } from '../control/control.ts';
-import { fdbEntries } from '../control/fdb-control.ts';
-import type { Bridge, Port } from '../control/model.ts';
+import type { Control } from './control.ts';
+import { fdbEntries } from './fdb-control.ts';
+import type { Bridge, Port } from './model.ts';
 
-export function currentConfig(control: Control, name: string): SwitchConfig {
+/** Control knows a port by its place in the tables; `adapterOf` says what it is attached to. */
+export function currentConfig(
+  control: Control,
+  name: string,
+  adapterOf: (port: string) => AdapterConfig = () => ({ kind: 'memory', options: {} }),
+): SwitchConfig {
   const bridges: BridgeConfig[] = [...control.bridges.values()].map((bridge) => ({
     name: bridge.name,
     ...bridge.settings,
     vlans: vlansOf(bridge),
   }));
   const ports: PortConfig[] = [];
-  for (const port of control.ports.values()) if (port.bridge !== null) ports.push(portConfig(port, port.bridge));
+  for (const port of control.ports.values()) {
+    if (port.bridge !== null) ports.push(portConfig(port, port.bridge, adapterOf(port.name)));
+  }
   const fdbEntries = configuredEntries(control);
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
   return { name, bridges, ports, fdbEntries, mirrors, hashSeed: null, controlSocket: null };
@@ -37,11 +44,11 @@ function vlansOf(bridge: Bridge) {
     .sort((a, b) => a.vid - b.vid);
 }
 
-function portConfig(port: Port, bridge: Bridge): PortConfig {
+function portConfig(port: Port, bridge: Bridge, adapter: AdapterConfig): PortConfig {
   const members: VlanMembership[] = [...port.members]
     .map(([vid, untagged]) => ({ vid, untagged }))
     .sort((a, b) => a.vid - b.vid);
-  return { name: port.name, bridge: bridge.name, adapter: { kind: 'memory', options: {} }, members, ...port.settings };
+  return { name: port.name, bridge: bridge.name, adapter, members, ...port.settings };
 }
 
 function configuredEntries(control: Control): FdbEntryConfig[] {

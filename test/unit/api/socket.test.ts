@@ -5,8 +5,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { claimSocket } from '../../../src/api/claim-socket.ts';
 import { ask } from '../../../src/api/control-client.ts';
-import { claimSocket, closeControlSocket, openControlSocket } from '../../../src/api/control-socket.ts';
+import { Refusal } from '../../../src/api/refusal.ts';
+import { type Route, route } from '../../../src/api/route.ts';
+import { closeApi, openApi } from '../../../src/api/server.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -14,42 +18,55 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const echo = (topic: string, query: URLSearchParams) => ({
-  status: 200,
-  body: { topic, ...Object.fromEntries(query) },
-});
+/** Answers `/v1/TOPIC` with the topic and what was asked. */
+const ECHO: Route[] = [
+  route({
+    method: 'GET',
+    path: '/v1/:topic',
+    summary: 'echo',
+    params: z.object({ topic: z.string() }),
+    query: z.looseObject({}),
+    answer: z.unknown(),
+    handle: ({ params, query }) => {
+      if (params.topic === 'throws') throw new Error('broken');
+      if (params.topic === 'refuses') throw new Refusal('no such thing');
+      return { ...params, ...query };
+    },
+  }),
+];
+const openSocket = (path: string, name: string) => openApi(path, name, ECHO);
 
 describe('control socket', () => {
   it('answers, is for owner and group, and goes with its server', async () => {
     const path = join(dir, 'a.sock');
     const umask = process.umask();
-    const server = await openControlSocket(path, 'a', echo);
+    const server = await openSocket(path, 'a');
     expect(process.umask()).toBe(umask);
     expect(statSync(path).mode & 0o777).toBe(0o660);
     expect(await ask(path, 'fdb', { port: 'a b&c' })).toEqual({ topic: 'fdb', port: 'a b&c' });
-    await closeControlSocket(server);
+    await closeApi(server);
     expect(existsSync(path)).toBe(false);
   });
 
   it('takes over what a killed switch left, and nothing else', async () => {
     const path = join(dir, 'b.sock');
-    const server = await openControlSocket(path, 'b', echo);
-    await expect(openControlSocket(path, 'b', echo)).rejects.toThrow(/a switch b is running already/);
+    const server = await openSocket(path, 'b');
+    await expect(openSocket(path, 'b')).rejects.toThrow(/a switch b is running already/);
     await expect(claimSocket(path, 'b')).rejects.toThrow(/give this one another name/);
-    await closeControlSocket(server);
+    await closeApi(server);
 
     // A socket file that nobody listens on: bound in a process that is gone.
     const { spawnSync } = await import('node:child_process');
     const bind = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
     spawnSync(process.execPath, ['-e', bind]);
     expect(existsSync(path)).toBe(true);
-    const second = await openControlSocket(path, 'b', echo);
+    const second = await openSocket(path, 'b');
     expect(await ask(path, 'x')).toEqual({ topic: 'x' });
-    await closeControlSocket(second);
+    await closeApi(second);
 
     writeFileSync(path, '');
-    await expect(openControlSocket(path, 'b', echo)).rejects.toThrow(/exists and is not a socket/);
-    await expect(openControlSocket(join(dir, 'no', 'where.sock'), 'b', echo)).rejects.toThrow(
+    await expect(openSocket(path, 'b')).rejects.toThrow(/exists and is not a socket/);
+    await expect(openSocket(join(dir, 'no', 'where.sock'), 'b')).rejects.toThrow(
       /control socket .*there is no such directory/,
     );
   });
@@ -59,22 +76,19 @@ describe('control socket', () => {
     const { spawnSync } = await import('node:child_process');
     const bind = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
     spawnSync(process.execPath, ['-e', bind]);
-    const results = await Promise.allSettled(Array.from({ length: 5 }, () => openControlSocket(path, 'c', echo)));
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => openSocket(path, 'c')));
     const servers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     expect(servers).toHaveLength(1);
     expect(await ask(path, 'x')).toEqual({ topic: 'x' });
-    for (const server of servers) await closeControlSocket(server);
+    for (const server of servers) await closeApi(server);
   });
 
   it('hands an error over as one', async () => {
     const path = join(dir, 'd.sock');
-    const server = await openControlSocket(path, 'd', (topic) => {
-      if (topic === 'throws') throw new Error('broken');
-      return { status: 400, body: { error: 'no such thing' } };
-    });
-    await expect(ask(path, 'any')).rejects.toMatchObject({ message: 'no such thing', usage: true });
+    const server = await openSocket(path, 'd');
+    await expect(ask(path, 'refuses')).rejects.toMatchObject({ message: 'no such thing', usage: true });
     await expect(ask(path, 'throws')).rejects.toMatchObject({ message: 'broken', usage: false });
-    await closeControlSocket(server);
+    await closeApi(server);
   });
 
   it('explains when nobody answers, or somebody else', async () => {

@@ -1,0 +1,52 @@
+/**
+ * What happens to a running switch, as whoever listens is told.
+ */
+
+/** What ports have to tell. */
+export type PortEvent =
+  | { event: 'link'; port: string; up: boolean; reason: string }
+  /** A device that was gone is there again and cannot be attached; told once per reason. */
+  | { event: 'fault'; text: string };
+
+/** Learned, moved (from `oldPort`), aged; a limit was hit: evicted to make room, or refused; a static violation. */
+export interface FdbEvent {
+  event: 'learned' | 'moved' | 'aged' | 'evicted' | 'refused' | 'static-violation';
+  bridge: string;
+  vid: number | null;
+  mac: string;
+  port: string;
+  /** Port before a move, or that holds the configured entry. */
+  oldPort: string | null;
+}
+
+/** What is done to the switch as a whole. */
+export type ConfigEvent =
+  | { event: 'applied'; actions: readonly string[]; confirmSeconds: number | null }
+  | { event: 'confirmed' }
+  | { event: 'rolled-back'; actions: readonly string[]; why: string }
+  | { event: 'rollback-failed'; why: string };
+
+export type SwitchEvent =
+  | PortEvent
+  | FdbEvent
+  | ConfigEvent
+  /** FDB events that came faster than they could be told. */
+  | { event: 'lost'; count: number };
+
+export type EventName = SwitchEvent['event'];
+
+export const EVENT_NAMES = Object.keys({
+  link: 0,
+  fault: 0,
+  learned: 0,
+  moved: 0,
+  aged: 0,
+  evicted: 0,
+  refused: 0,
+  'static-violation': 0,
+  applied: 0,
+  confirmed: 0,
+  'rolled-back': 0,
+  'rollback-failed': 0,
+  lost: 0,
+} satisfies Record<EventName, 0>) as EventName[];

@@ -1,0 +1,102 @@
+/**
+ * What happens to the FDB, read from the ring that the forwarding thread writes, which never waits for us: ten times a
+ * second while somebody listens, else once a second for the sake of static violations, which are always told.
+ */
+
+import { drainEvents, EVENT_NAMES, type FdbEvent as RawEvent } from '../tables/fdb-events.ts';
+import { formatMac } from '../wire/ethernet.ts';
+import type { EventHub } from './event-hub.ts';
+import type { FdbEvent, SwitchEvent } from './events.ts';
+import type { ReadableSwitch } from './reader.ts';
+
+const LISTENED_MS = 100;
+const IDLE_MS = 1000;
+
+/** Frames that claimed a configured address on another port since the last look; `first` is one of them. */
+export interface Violations {
+  count: number;
+  first: FdbEvent;
+}
+
+export class FdbFeed {
+  readonly #readable: () => ReadableSwitch;
+  readonly #hub: EventHub;
+  readonly #violated: (violations: Violations) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #violations: Violations | null = null;
+  #toldAt = 0;
+
+  constructor(readable: () => ReadableSwitch, hub: EventHub, violated: (violations: Violations) => void) {
+    this.#readable = readable;
+    this.#hub = hub;
+    this.#violated = violated;
+  }
+
+  start(): void {
+    // The first listener hears of what happens from now on.
+    this.#hub.onFirst = () => {
+      this.#look();
+      this.#arm(LISTENED_MS);
+    };
+    this.#arm(IDLE_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#hub.onFirst = () => {};
+  }
+
+  #arm(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#look();
+      this.#arm(this.#hub.listened ? LISTENED_MS : IDLE_MS);
+    }, ms);
+  }
+
+  #look(): void {
+    const readable = this.#readable();
+    const events: SwitchEvent[] = [];
+    let names: ReturnType<typeof namesOf> | undefined;
+    const lost = drainEvents(readable.tables.fdb.events, (raw) => {
+      names ??= namesOf(readable);
+      const event = names(raw);
+      if (event === null) return;
+      if (event.event === 'static-violation') this.#note(event);
+      if (this.#hub.listened) events.push(event);
+    });
+    if (lost > 0) events.push({ event: 'lost', count: lost });
+    this.#hub.tell(...events);
+    const now = performance.now();
+    if (this.#violations === null || now - this.#toldAt < IDLE_MS) return;
+    this.#toldAt = now;
+    this.#violated(this.#violations);
+    this.#violations = null;
+  }
+
+  #note(event: FdbEvent): void {
+    if (this.#violations === null) this.#violations = { count: 1, first: event };
+    else this.#violations.count++;
+  }
+}
+
+/** Numbers to names; null for what names a port or a VLAN that is gone. */
+function namesOf({ directory }: ReadableSwitch): (raw: RawEvent) => FdbEvent | null {
+  const ports = new Map(directory.ports.map(({ index, name }) => [index, name]));
+  const vlans = new Map(directory.vlans.map((vlan) => [vlan.fid, vlan]));
+  return ({ kind, fid, macHigh, macLow, port, oldPort }) => {
+    const vlan = vlans.get(fid);
+    const name = ports.get(port);
+    if (vlan === undefined || name === undefined) return null;
+    const text = EVENT_NAMES[kind];
+    return {
+      event: text === 'staticViolation' ? 'static-violation' : (text as FdbEvent['event']),
+      bridge: vlan.bridge,
+      vid: vlan.vid,
+      mac: formatMac(macHigh, macLow),
+      port: name,
+      oldPort: ports.get(oldPort) ?? null,
+    };
+  };
+}

@@ -1,0 +1,39 @@
+/** Every route of the API, and the document that describes them. */
+
+import { z } from 'zod';
+import { openapi } from '../openapi.ts';
+import type { Route } from '../route.ts';
+import type { ApiSwitch } from '../switch.ts';
+import { configRoutes } from './config.ts';
+import { eventRoutes } from './events.ts';
+import { fdbRoutes } from './fdb.ts';
+import { portRoutes } from './ports.ts';
+import { readRoutes } from './read.ts';
+import { switchRoutes } from './switch.ts';
+import { vlanRoutes } from './vlans.ts';
+
+const GROUPS = [switchRoutes, readRoutes, configRoutes, portRoutes, vlanRoutes, fdbRoutes, eventRoutes];
+
+export type RouteGroup = (sw: ApiSwitch) => Route[];
+
+/** `more`: groups of other rooms. */
+export function allRoutes(sw: ApiSwitch, more: readonly RouteGroup[]): Route[] {
+  const routes = [...GROUPS, ...more].flatMap((group) => group(sw));
+  let document: unknown;
+  const self: Route = {
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This document',
+    answer: z.record(z.string(), z.unknown()),
+    handle: () => {
+      document ??= openapi([...routes, self], sw.version);
+      return document;
+    },
+  };
+  return [...routes, self];
+}
+
+/** The document without a switch: routes look at theirs only when they are asked. */
+export function apiDocument(version: string, more: readonly RouteGroup[]): unknown {
+  return openapi(allRoutes({ version } as ApiSwitch, more), version);
+}

@@ -1,0 +1,50 @@
+/** Ports: adding, replacing, changing, removing. */
+
+import { z } from 'zod';
+import { patchPort, putPort, removePort } from '../../config/edit.ts';
+import { name } from '../../config/leaf.ts';
+import { portSection } from '../../config/schema-port.ts';
+import { describe } from '../../control/plan.ts';
+import { type Route, route } from '../route.ts';
+import { changeAnswer } from '../schemas.ts';
+import type { ApiSwitch } from '../switch.ts';
+
+const params = z.object({ port: name('a port name') });
+const patch = z
+  .record(z.string(), z.unknown(), { error: () => 'is not a map of port settings' })
+  .describe('Keys of a port as in PUT; null takes a key away. With another mode the VLANs of the port start anew.');
+
+export function portRoutes(sw: ApiSwitch): Route[] {
+  const edit = async (change: Parameters<ApiSwitch['edit']>[0]) => {
+    const actions = await sw.edit(change);
+    return { switch: sw.readable.directory.name, actions: actions.map(describe) };
+  };
+  return [
+    route({
+      method: 'PUT',
+      path: '/v1/ports/:port',
+      summary: 'Adds a port, or makes it what the body says',
+      params,
+      body: portSection,
+      answer: changeAnswer,
+      handle: ({ params, body }) => edit((raw) => putPort(raw, params.port, body)),
+    }),
+    route({
+      method: 'PATCH',
+      path: '/v1/ports/:port',
+      summary: 'Changes some settings of a port',
+      params,
+      body: patch,
+      answer: changeAnswer,
+      handle: ({ params, body }) => edit((raw) => patchPort(raw, params.port, body)),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v1/ports/:port',
+      summary: 'Removes a port with the FDB entries on it',
+      params,
+      answer: changeAnswer,
+      handle: ({ params }) => edit((raw) => removePort(raw, params.port)),
+    }),
+  ];
+}

@@ -1,0 +1,55 @@
+/** Reading tables and counters. Nothing here asks the forwarding thread or makes it wait. */
+
+import { z } from 'zod';
+import { map, vid } from '../../config/leaf.ts';
+import { type FdbFilter, fdbJson } from '../fdb-view.ts';
+import { type Route, route } from '../route.ts';
+import { dropsAnswer, fdbAnswer, ledgerAnswer, portsAnswer, samplesAnswer, vlansAnswer } from '../schemas.ts';
+import type { ApiSwitch } from '../switch.ts';
+import { type TableTopic, topicBody } from '../topics.ts';
+
+/** A VLAN ID in a query, which is text. */
+export const vidText = z
+  .string()
+  .transform((text) => (/^\d{1,4}$/.test(text) ? Number(text) : text))
+  .pipe(vid());
+
+const fdbQuery = map(
+  {
+    vlan: vidText.optional(),
+    port: z.string().optional(),
+    mac: z.string().optional(),
+    bridge: z.string().optional(),
+  },
+  'filters',
+);
+
+export function readRoutes(sw: ApiSwitch): Route[] {
+  const topic = (name: TableTopic, summary: string, answer: z.ZodType): Route => ({
+    method: 'GET',
+    path: `/v1/${name}`,
+    alias: `/${name}`,
+    summary,
+    answer,
+    handle: () => topicBody(sw.readable, name, sw.nowMs()),
+  });
+  return [
+    topic('ports', 'Ports with their VLANs, link and counters', portsAnswer),
+    topic('vlans', 'VLANs with their ports and counters', vlansAnswer),
+    topic('drops', 'Dropped frames by port and reason', dropsAnswer),
+    topic('samples', 'The last dropped frames of each reason', samplesAnswer),
+    topic('ledger', 'Where every frame went, by port and by VLAN', ledgerAnswer),
+    route({
+      method: 'GET',
+      path: '/v1/fdb',
+      alias: '/fdb',
+      summary: 'The forwarding database, or what of it a filter leaves',
+      query: fdbQuery,
+      answer: fdbAnswer,
+      handle: ({ query: { vlan, ...rest } }) => {
+        const filter = { ...rest, ...(vlan === undefined ? {} : { vid: vlan }) } as FdbFilter;
+        return fdbJson(sw.readable, filter, sw.nowMs());
+      },
+    }),
+  ];
+}

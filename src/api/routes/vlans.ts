@@ -1,0 +1,42 @@
+/** VLANs: listing one in its bridge, and taking one away with its memberships. */
+
+import { z } from 'zod';
+import { putVlan, removeVlan } from '../../config/edit.ts';
+import { map } from '../../config/leaf.ts';
+import { vlanSettings } from '../../config/schema-bridge.ts';
+import { describe } from '../../control/plan.ts';
+import { type Route, route } from '../route.ts';
+import { changeAnswer } from '../schemas.ts';
+import type { ApiSwitch } from '../switch.ts';
+import { vidText } from './read.ts';
+
+const params = z.object({ vid: vidText });
+const query = map({ bridge: z.string().optional().describe('Default: the bridge of `switch:`.') }, 'filters');
+
+export function vlanRoutes(sw: ApiSwitch): Route[] {
+  const edit = async (change: Parameters<ApiSwitch['edit']>[0]) => {
+    const actions = await sw.edit(change);
+    return { switch: sw.readable.directory.name, actions: actions.map(describe) };
+  };
+  return [
+    route({
+      method: 'PUT',
+      path: '/v1/vlans/:vid',
+      summary: 'Lists a VLAN in its bridge, or gives it another name and limit',
+      params,
+      query,
+      body: vlanSettings,
+      answer: changeAnswer,
+      handle: ({ params, query, body }) => edit((raw) => putVlan(raw, query.bridge ?? null, params.vid, body)),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v1/vlans/:vid',
+      summary: 'Removes a VLAN, also from trunk and hybrid ports; access ports of it are in the way',
+      params,
+      query,
+      answer: changeAnswer,
+      handle: ({ params, query }) => edit((raw) => removeVlan(raw, query.bridge ?? null, params.vid)),
+    }),
+  ];
+}

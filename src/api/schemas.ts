@@ -1,0 +1,147 @@
+/**
+ * What answers hold, for the OpenAPI document. The types are those of the views: a field that is not described here does
+ * not compile.
+ */
+
+import { z } from 'zod';
+import type { Action } from '../control/plan.ts';
+import type { LedgerRow } from '../dataplane/counters.ts';
+import { FDB_KIND_NAMES } from '../tables/fdb.ts';
+import type { FdbEntry } from './fdb-view.ts';
+import type { PlanView } from './plan-view.ts';
+import type { SampleView } from './sample-view.ts';
+import type { DropView, PortView, VlanView } from './views.ts';
+
+const count = z.number();
+const vid = z.number().nullable();
+const byName = z.record(z.string(), count);
+const switchName = z.string().describe('Name of the switch.');
+
+const portCounters = {
+  rxFrames: count,
+  rxBytes: count.describe('Bytes without FCS.'),
+  txFrames: count,
+  txBytes: count,
+  delivered: count,
+  consumed: count,
+  dropped: count.describe('Arrived here and were dropped.'),
+  drops: byName.describe('By reason.'),
+  flooded: count,
+  floodCopies: count,
+  copiesLost: count,
+  mirrorCopies: count,
+  mirrorCopiesLost: count,
+  txDropped: count.describe('Should have left here and could not.'),
+};
+
+const portView: z.ZodType<PortView> = z.object({
+  name: z.string(),
+  bridge: z.string().nullable(),
+  adapter: z.string(),
+  device: z.string(),
+  detail: z.string().nullable(),
+  link: z.enum(['up', 'down']),
+  linkReason: z.string(),
+  mode: z.string(),
+  pvid: vid,
+  untagged: z.array(z.number()),
+  tagged: z.array(z.number()),
+  mtu: z.number(),
+  state: z.string(),
+  offloads: z.string(),
+  offloadsWhy: z.string().nullable(),
+  software: z.string().describe('Offloads that the switch does in software for frames that leave here.'),
+  rxMissed: count.describe('Thrown away by the adapter before the switch had them.'),
+  adapterCounters: byName,
+  learned: count.describe('Addresses learned on this port.'),
+  ...portCounters,
+});
+
+const vlanView: z.ZodType<VlanView> = z.object({
+  bridge: z.string(),
+  vid,
+  name: z.string(),
+  tagged: z.array(z.string()),
+  untagged: z.array(z.string()),
+  pvidOf: z.array(z.string()),
+  learned: count,
+  rxFrames: count,
+  dropped: count,
+});
+
+const dropView: z.ZodType<DropView> = z.object({
+  port: z.string(),
+  reason: z.string(),
+  frames: count,
+  sentence: z.string(),
+});
+
+const fdbEntryView: z.ZodType<FdbEntry> = z.object({
+  bridge: z.string(),
+  vid,
+  mac: z.string(),
+  port: z.string().nullable(),
+  kind: z.enum(FDB_KIND_NAMES),
+  ageSeconds: z.number().describe('Since a learned address was last seen.'),
+});
+
+const sampleView: z.ZodType<SampleView> = z.object({
+  id: z.number().describe('What `drop` of /v1/explain takes.'),
+  reason: z.string(),
+  port: z.string().nullable(),
+  vid,
+  ageSeconds: z.number(),
+  length: z.number().describe('Of the whole frame; `hex` has at most its first 256 bytes.'),
+  truncated: z.boolean(),
+  shaped: z.boolean().describe('It is as it was to leave, not as it came: its device did not take it.'),
+  text: z.string(),
+  hex: z.string(),
+});
+
+const ledgerRow = {
+  received: count,
+  generated: count,
+  delivered: count,
+  consumed: count,
+  dropped: count,
+  floodCopies: count,
+  copiesLost: count,
+  drops: byName,
+  balanced: z.boolean(),
+};
+const ledgerRowView: z.ZodType<LedgerRow> = z.object(ledgerRow);
+
+export const portsAnswer = z.object({ switch: switchName, ports: z.array(portView) });
+export const vlansAnswer = z.object({ switch: switchName, vlans: z.array(vlanView) });
+export const fdbAnswer = z.object({ switch: switchName, entries: z.array(fdbEntryView), stats: byName });
+export const dropsAnswer = z.object({ switch: switchName, drops: z.array(dropView), total: byName });
+export const samplesAnswer = z.object({ switch: switchName, samples: z.array(sampleView) });
+export const ledgerAnswer = z.object({
+  switch: switchName,
+  ports: z.record(z.string(), ledgerRowView),
+  vlans: z.array(z.object({ bridge: z.string(), vid, name: z.string(), ...ledgerRow })),
+  noVlan: ledgerRowView.describe('Frames that were dropped before they had a VLAN.'),
+  total: ledgerRowView,
+  balanced: z.boolean().describe('Every row: received + generated = delivered + consumed + dropped.'),
+});
+
+const action = z.custom<Action>().meta({ type: 'object', description: 'An action by its name in `do`.' });
+const membership = z.object({ port: z.string(), bridge: z.string(), vid: z.number(), tagged: z.boolean() });
+
+const planView: z.ZodType<PlanView> = z.object({
+  actions: z.array(action).describe('In the order in which they are carried out.'),
+  text: z.array(z.string()).describe('The same, a line each.'),
+  memberships: z.object({ added: z.array(membership), removed: z.array(membership) }),
+  forgotten: z.object({
+    count: count.describe('FDB entries that go.'),
+    entries: z.array(fdbEntryView).describe('The first of them.'),
+  }),
+});
+
+export const planAnswer = z.object({ switch: switchName, plan: planView });
+/** What a change did. */
+export const changeAnswer = z.object({
+  switch: switchName,
+  actions: z.array(z.string()).describe('What was done, a line each; empty when it was so already.'),
+});
+export const doneAnswer = z.object({ switch: switchName, done: z.literal(true) });

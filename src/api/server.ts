@@ -1,0 +1,167 @@
+/**
+ * The HTTP API: routes on fastify, on the main thread.
+ *
+ * Clients cannot hold up forwarding, which is another thread; and they cannot hold up each other for long, since the
+ * number of connections, the size of a request and every wait are bounded. Every error is `{ "error": "…" }`.
+ */
+
+import { createServer, type Server } from 'node:http';
+import { Readable } from 'node:stream';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import { EditError } from '../config/edit.ts';
+import { ConfigError } from '../config/error.ts';
+import { unknownKey } from '../config/leaf.ts';
+import { ControlError } from '../control/model.ts';
+import { listenOnSocket } from './claim-socket.ts';
+import { Refusal } from './refusal.ts';
+import type { Route } from './route.ts';
+
+const MAX_CONNECTIONS = 32;
+const MAX_HEADER_BYTES = 8192;
+const MAX_BODY_BYTES = 64 * 1024;
+/** For a request to arrive, and for a slow reader to take a bit more of the answer. */
+const PATIENCE_MS = 5000;
+/** Bytes of a streamed answer that wait for a slow reader. */
+const STREAM_BYTES = 256 * 1024;
+
+/** Serves the routes on a Unix socket until `closeApi`. */
+export async function openApi(path: string, name: string, routes: readonly Route[]): Promise<FastifyInstance> {
+  const app = buildApi(routes);
+  await app.ready();
+  try {
+    await listenOnSocket(app.server, path, name);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  return app;
+}
+
+/** Ends every connection; the file of a Unix socket goes with it. */
+export async function closeApi(app: FastifyInstance): Promise<void> {
+  const closed = new Promise<void>((resolve) => app.server.close(() => resolve()));
+  app.server.closeAllConnections();
+  await closed;
+  await app.close();
+}
+
+/** The routes, listening nowhere yet. */
+export function buildApi(routes: readonly Route[]): FastifyInstance {
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    serverFactory: (handler) => boundedServer((request, response) => handler(request, response)),
+    frameworkErrors: (error, _request, reply) =>
+      refuse(reply as unknown as FastifyReply, error.statusCode ?? 400, error.message),
+  });
+  app.setErrorHandler((error: FastifyError, _request, reply) => refuse(reply, statusOf(error), error.message));
+  app.setNotFoundHandler((request, reply) => answerUnknown(routes, request.method, request.url, reply));
+  for (const route of routes) {
+    for (const url of [route.path, ...(route.alias === undefined ? [] : [route.alias])]) register(app, route, url);
+  }
+  return app;
+}
+
+function boundedServer(handler: Parameters<typeof createServer>[1]): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: PATIENCE_MS,
+      requestTimeout: PATIENCE_MS,
+      keepAliveTimeout: PATIENCE_MS,
+      connectionsCheckingInterval: PATIENCE_MS,
+    },
+    handler,
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(PATIENCE_MS, (socket) => socket.destroy());
+  server.on('clientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+function register(app: FastifyInstance, route: Route, url: string): void {
+  const { method, params, query, body, bodyLimit } = route;
+  app.route({
+    method,
+    url,
+    exposeHeadRoute: false,
+    ...(bodyLimit === undefined ? {} : { bodyLimit }),
+    handler: async (request, reply) => {
+      const input = {
+        params: read(params, request.params, 'path'),
+        query: read(query, request.query, 'query', url),
+        body: body === undefined ? undefined : given(body, request.body),
+      };
+      const answer = await route.handle(input as Parameters<Route['handle']>[0], reply);
+      if (reply.sent) return reply;
+      return send(reply, route.mediaType ?? 'application/json', answer);
+    },
+  });
+}
+
+/** JSON gets its line break: people read it with curl. */
+function send(reply: FastifyReply, mediaType: string, answer: unknown): FastifyReply {
+  reply.type(mediaType);
+  if (typeof answer === 'string') return reply.send(answer);
+  if (isPieces(answer)) {
+    return reply.send(Readable.from(answer, { objectMode: false, highWaterMark: STREAM_BYTES }));
+  }
+  return reply.send(`${JSON.stringify(answer)}\n`);
+}
+
+function isPieces(answer: unknown): answer is Generator<string> {
+  return typeof answer === 'object' && answer !== null && Symbol.iterator in answer && 'next' in answer;
+}
+
+function read(schema: z.ZodObject | undefined, value: unknown, where: string, url = ''): unknown {
+  if (schema !== undefined) return parsed(schema, value, where);
+  const [unknown] = Object.keys(value as object);
+  if (where === 'query' && unknown !== undefined) throw new Refusal(`${url} has no filter "${unknown.slice(0, 40)}"`);
+  return undefined;
+}
+
+function given(schema: z.ZodType, body: unknown): unknown {
+  if (body === undefined || body === null) throw new Refusal('the request has no body; valid is JSON');
+  parsed(schema, body, 'body');
+  return body;
+}
+
+function parsed(schema: z.ZodType, value: unknown, where: string): unknown {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = [where, ...issue.path];
+  if (issue.code !== 'unrecognized_keys') throw new Refusal(`${path.join('.')}: ${issue.message}`);
+  const [key] = issue.keys;
+  throw new Refusal(`${[...path, key.slice(0, 40)].join('.')}: ${unknownKey(key, issue.message)}`);
+}
+
+function refuse(reply: FastifyReply, status: number, error: string): void {
+  void reply.code(status).send({ error });
+}
+
+function statusOf(error: FastifyError): number {
+  const isRefusal = error instanceof Refusal || error instanceof ConfigError || error instanceof EditError;
+  if (isRefusal) return 400;
+  if (error instanceof ControlError) return 409;
+  return error.statusCode ?? 500;
+}
+
+function answerUnknown(routes: readonly Route[], method: string, url: string, reply: FastifyReply): void {
+  const path = url.split('?', 1)[0];
+  const here = routes.filter(
+    (route) => matches(route.path, path) || (route.alias !== undefined && route.alias === path),
+  );
+  if (here.length === 0) {
+    refuse(reply, 404, `there is nothing at ${path.slice(0, 80)}; GET /openapi.json says what is`);
+    return;
+  }
+  const allow = here.map((route) => route.method).join(', ');
+  refuse(reply.header('allow', allow), 405, `${method} is not possible here; valid are ${allow}`);
+}
+
+function matches(pattern: string, path: string): boolean {
+  const parts = path.split('/');
+  const wanted = pattern.split('/');
+  return parts.length === wanted.length && wanted.every((part, i) => part.startsWith(':') || part === parts[i]);
+}

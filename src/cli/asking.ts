@@ -1,0 +1,55 @@
+/**
+ * What every command that asks a running switch shares: which switch, and how it says that it got no answer.
+ */
+
+import { isListening } from '../api/claim-socket.ts';
+import { AskError } from '../api/control-client.ts';
+import { defaultSocketPath, switchNames } from '../api/socket-path.ts';
+import { ConfigError, oneLine } from '../config/error.ts';
+import { UsageError } from './run-config.ts';
+
+export interface SwitchOptions {
+  /** Control socket; or the name of the switch; or neither, when only one is running. */
+  socket?: string | undefined;
+  name?: string | undefined;
+}
+
+export interface AskIo {
+  out: NodeJS.WritableStream;
+  err: NodeJS.WritableStream;
+}
+
+export const OK = 0;
+export const FAILED = 1;
+export const BAD_USAGE = 2;
+
+export const TERMINAL: AskIo = { out: process.stdout, err: process.stderr };
+
+/** Runs a command to its exit status; `work` returns the text for stdout. */
+export async function answering(io: AskIo, work: () => Promise<string | Uint8Array>): Promise<number> {
+  io.out.on('error', () => {}); // a reader that goes away (`| head`) is no failure
+  try {
+    const text = await work();
+    await new Promise<void>((resolve) => io.out.write(text, () => resolve()));
+    return OK;
+  } catch (error) {
+    const isUsage = error instanceof UsageError || error instanceof ConfigError;
+    if (!(isUsage || error instanceof AskError)) throw error;
+    io.err.write(`etherloom: ${oneLine(error.message)}\n`);
+    return isUsage || (error instanceof AskError && error.usage) ? BAD_USAGE : FAILED;
+  }
+}
+
+export async function socketOf({ socket, name }: SwitchOptions): Promise<string> {
+  if (socket !== undefined && name !== undefined) throw new AskError('--socket or --name, not both', true);
+  if (socket !== undefined) return socket;
+  if (name !== undefined) return defaultSocketPath(name);
+  const names: string[] = [];
+  for (const each of switchNames()) if (await isListening(defaultSocketPath(each))) names.push(each);
+  if (names.length > 1) throw new AskError(`there are several switches; say --name, one of ${names.join(', ')}`, true);
+  return defaultSocketPath(names[0] ?? 'loom0');
+}
+
+export function pretty(body: unknown): string {
+  return `${JSON.stringify(body, null, 2)}\n`;
+}

@@ -1,0 +1,52 @@
+/**
+ * Commands that change a running switch: each is one request, and prints what was done.
+ */
+
+import { askSwitch, notASwitch, type Question } from '../api/control-client.ts';
+import type { PlanView } from '../api/plan-view.ts';
+import { type AskIo, answering, pretty, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
+import { changeText, planText } from './change-text.ts';
+import { configText } from './run-config.ts';
+
+export interface ChangeOptions extends SwitchOptions {
+  json: boolean;
+}
+
+/** Sends the request and prints the actions that it caused; `done` is said where there are none to name. */
+export function change(question: Question, options: ChangeOptions, done = '', io: AskIo = TERMINAL): Promise<number> {
+  return answering(io, () => changed(question, options, done));
+}
+
+export async function changed(question: Question, options: ChangeOptions, done = ''): Promise<string> {
+  const socket = await socketOf(options);
+  const body = (await askSwitch(socket, question)) as { switch?: unknown; actions?: string[] };
+  if (typeof body.switch !== 'string') throw notASwitch(socket);
+  if (options.json) return pretty(body);
+  return body.actions === undefined ? `${done}\n` : changeText(body.actions);
+}
+
+export interface ApplyOptions extends ChangeOptions {
+  config: string;
+  confirm?: number | undefined;
+}
+
+export function planCommand(options: ApplyOptions, io: AskIo = TERMINAL): Promise<number> {
+  return answering(io, async () => {
+    const body = { config: configText(options.config), file: options.config };
+    const socket = await socketOf(options);
+    const answer = (await askSwitch(socket, { method: 'POST', path: '/v1/plan', body })) as { plan?: PlanView };
+    if (answer.plan === undefined) throw notASwitch(socket);
+    return options.json ? pretty(answer) : planText(answer.plan);
+  });
+}
+
+export function applyCommand(options: ApplyOptions, io: AskIo = TERMINAL): Promise<number> {
+  return answering(io, async () => {
+    const { config: file, confirm } = options;
+    const confirmation = confirm === undefined ? {} : { confirmSeconds: confirm };
+    const body = { config: configText(file), file, ...confirmation };
+    const text = await changed({ method: 'POST', path: '/v1/apply', body }, options);
+    if (confirm === undefined || options.json) return text;
+    return `${text}to be kept, say within ${confirm} s: etherloom confirm\n`;
+  });
+}

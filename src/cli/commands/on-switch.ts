@@ -1,0 +1,13 @@
+/** What every command to a running switch takes. */
+
+import type { Command } from 'commander';
+
+/** Takes the exit status of a command. */
+export type Finish = (status: number) => void;
+
+export function onSwitch(command: Command): Command {
+  return command
+    .option('--json', 'JSON instead of text')
+    .option('--socket <path>', 'control socket')
+    .option('--name <name>', 'name of the switch');
+}

@@ -1,0 +1,58 @@
+/**
+ * The configuration that `run` is given: a file, or `--port` lines.
+ */
+
+import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
+import { type ConfigDocument, ConfigError, loadDocument } from '../config/load.ts';
+import { portSpecsDocument } from '../config/port-spec.ts';
+import { unsuited } from '../runtime/live.ts';
+import { readText } from './read-text.ts';
+
+export interface ConfigOptions {
+  /** Configuration file; or `ports`, `--port` lines. */
+  config?: string | undefined;
+  ports: readonly string[];
+  /** Name of the switch that `ports` describes. */
+  name?: string | undefined;
+}
+
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Throws ConfigError and UsageError. */
+export function readRunConfig({ config: file, ports, name }: ConfigOptions): ConfigDocument {
+  if (file === undefined && ports.length === 0)
+    throw new UsageError('run needs -c FILE or --port NAME=ADAPTER:DEVICE…');
+  if (file !== undefined && ports.length > 0) throw new UsageError('run takes -c or --port, not both');
+  if (file !== undefined && name !== undefined) {
+    throw new UsageError('--name goes with --port; in a file the name is switch.name');
+  }
+  if (name !== undefined && !new RegExp(NAME_PATTERN).test(name)) {
+    throw new UsageError(`--name: ${JSON.stringify(name)} is not a name; ${VALID_NAME}`);
+  }
+  const document = file === undefined ? portSpecsDocument(ports, name) : readConfigFile(file);
+  const problem = unsuited(document.config.ports);
+  if (problem !== null) throw new UsageError(`${file ?? '--port'}: ${problem}`);
+  return document;
+}
+
+export function readConfigFile(file: string): ConfigDocument {
+  return loadDocument(configText(file), file);
+}
+
+/** The text of a file; throws what it has to say as UsageError or ConfigError. */
+export function configText(file: string): string {
+  try {
+    return readText(file);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why: Record<string, string> = {
+      ENOENT: 'no such file',
+      EACCES: 'permission denied',
+      EISDIR: 'is a directory',
+    };
+    throw new UsageError(`${file}: ${why[code ?? ''] ?? message}`);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Edits of a configuration as it is written: one port, one VLAN, one FDB entry. Each returns a new document and leaves
+ * the old one alone. What comes out is checked like any other configuration afterwards; only what an edit itself
+ * cannot do throws, as `EditError`.
+ */
+import type { ConfigInput, FdbEntryInput } from './schema.ts';
+import type { PortInput } from './schema-port.ts';
+import { compressVlans, expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
+
+/** The document has nothing to edit there, or the edit would take away what another part needs. */
+export class EditError extends Error {
+  override readonly name = 'EditError';
+}
+
+type VlanSettings = { name?: string | undefined; fdbMaxEntries?: number | undefined };
+
+/** Adds the port, or replaces it. */
+export function putPort(raw: ConfigInput, name: string, port: PortInput): ConfigInput {
+  return { ...raw, ports: withKey(raw.ports, name, port) };
+}
+
+/** Keys that belong to one mode or another. */
+const MODE_KEYS = ['vlan', 'vlans', 'native', 'tagged', 'untagged', 'cvids', 'pvid'] as const;
+
+/** Changes keys of a port; null takes a key away. With another `mode` its VLANs start anew. */
+export function patchPort(raw: ConfigInput, name: string, patch: Record<string, unknown>): ConfigInput {
+  const port: Record<string, unknown> = { ...portOf(raw, name) };
+  if (patch.mode !== undefined && patch.mode !== (port.mode ?? 'access')) for (const key of MODE_KEYS) delete port[key];
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete port[key];
+    else port[key] = value;
+  }
+  return putPort(raw, name, port as PortInput);
+}
+
+/** Takes the port away, and the FDB entries on it. */
+export function removePort(raw: ConfigInput, name: string): ConfigInput {
+  portOf(raw, name);
+  return {
+    ...raw,
+    ports: withoutKey(raw.ports, name),
+    fdb: (raw.fdb ?? []).filter((entry) => entry.port !== name),
+  };
+}
+
+function portOf(raw: ConfigInput, name: string): PortInput {
+  const port = Object.hasOwn(raw.ports ?? {}, name) ? raw.ports![name] : undefined;
+  if (port === undefined) throw new EditError(`there is no port ${name}`);
+  return port;
+}
+
+/** Lists the VLAN in its bridge (null: the default one), or gives it another name and limit. */
+export function putVlan(raw: ConfigInput, bridge: string | null, vid: number, settings: VlanSettings): ConfigInput {
+  const vlans = withoutVid(vlansOf(raw, bridge), vid);
+  return withVlans(raw, bridge, withKey(vlans, String(vid), settings));
+}
+
+/**
+ * Takes the VLAN out of its bridge, out of the lists of trunk and hybrid ports, and its FDB entries. Ports that have no
+ * other VLAN (access, dot1q-tunnel) are in the way.
+ */
+export function removeVlan(raw: ConfigInput, bridge: string | null, vid: number): ConfigInput {
+  const defaultName = raw.switch?.name ?? DEFAULT_NAME;
+  const own = bridge ?? defaultName;
+  const isHere = (name: string | undefined) => (name ?? defaultName) === own;
+  const ports: Record<string, PortInput> = Object.create(null);
+  for (const [name, port] of Object.entries(raw.ports ?? {})) {
+    ports[name] = isHere(port.bridge) ? portWithout(name, port, vid) : port;
+  }
+  const entryBridge = (entry: FdbEntryInput) =>
+    entry.bridge ?? (entry.port === undefined ? undefined : raw.ports?.[entry.port]?.bridge);
+  const fdb = (raw.fdb ?? []).filter((entry) => entry.vlan !== vid || !isHere(entryBridge(entry)));
+  return withVlans({ ...raw, ports, fdb }, bridge, withoutVid(vlansOf(raw, bridge), vid));
+}
+
+const DEFAULT_NAME = 'loom0';
+
+function portWithout(name: string, port: PortInput, vid: number): PortInput {
+  const mode = port.mode ?? 'access';
+  if (mode === 'access' || mode === 'dot1q-tunnel') {
+    if ((port.vlan ?? 1) !== vid) return port;
+    throw new EditError(`port ${name} is in VLAN ${vid} and in no other (mode ${mode}); give it another one first`);
+  }
+  const without: PortInput = { ...port };
+  const lists = mode === 'trunk' ? (['vlans'] as const) : (['tagged', 'untagged'] as const);
+  for (const list of lists) {
+    const spec: VlanSpec | undefined = port[list] ?? (mode === 'trunk' ? `1-${MAX_VID}` : undefined);
+    const vids = spec === undefined ? [] : expandVlans(spec);
+    if (!Array.isArray(vids) || !vids.includes(vid)) continue;
+    const rest = vids.filter((other) => other !== vid);
+    without[list] = rest.length === 0 ? [] : compressVlans(rest);
+  }
+  if (port.native === vid) delete without.native;
+  if ((port.pvid ?? (mode === 'hybrid' ? 1 : undefined)) === vid) without.pvid = 'none';
+  return without;
+}
+
+/** The keys without this VID: a range that holds it is written as what is left of it. */
+function withoutVid(vlans: Record<string, VlanSettings>, vid: number): Record<string, VlanSettings> {
+  const rest: Record<string, VlanSettings> = Object.create(null);
+  for (const [key, settings] of Object.entries(vlans)) {
+    const vids = expandVlans(key);
+    if (!Array.isArray(vids) || !vids.includes(vid)) rest[key] = settings;
+    else if (vids.length > 1) rest[compressVlans(vids.filter((other) => other !== vid))] = settings;
+  }
+  return rest;
+}
+
+function vlansOf(raw: ConfigInput, bridge: string | null): Record<string, VlanSettings> {
+  return (isDefault(raw, bridge) ? raw.vlans : raw.bridges?.[bridge!]?.vlans) ?? {};
+}
+
+function withVlans(raw: ConfigInput, bridge: string | null, vlans: Record<string, VlanSettings>): ConfigInput {
+  if (isDefault(raw, bridge)) return { ...raw, vlans };
+  const settings = raw.bridges?.[bridge!];
+  if (settings === undefined) throw new EditError(`there is no bridge ${bridge}`);
+  const changed: typeof settings = { ...settings, vlans };
+  return { ...raw, bridges: withKey(raw.bridges, bridge!, changed) };
+}
+
+function isDefault(raw: ConfigInput, bridge: string | null): boolean {
+  return bridge === null || bridge === (raw.switch?.name ?? DEFAULT_NAME);
+}
+
+/** Appends the entry; `index` is that of the one it replaces. */
+export function putEntry(raw: ConfigInput, entry: FdbEntryInput, index = -1): ConfigInput {
+  const fdb = [...(raw.fdb ?? [])];
+  if (index < 0) fdb.push(entry);
+  else fdb[index] = entry;
+  return { ...raw, fdb };
+}
+
+export function removeEntry(raw: ConfigInput, index: number): ConfigInput {
+  return { ...raw, fdb: (raw.fdb ?? []).filter((_, i) => i !== index) };
+}
+
+/** Maps without a prototype: names are the user's. */
+function withKey<T>(map: Readonly<Record<string, T>> | undefined, key: string, value: NoInfer<T>): Record<string, T> {
+  const copy: Record<string, T> = Object.assign(Object.create(null), map);
+  copy[key] = value;
+  return copy;
+}
+
+function withoutKey<T>(map: Readonly<Record<string, T>> | undefined, key: string): Record<string, T> {
+  const copy: Record<string, T> = Object.assign(Object.create(null), map);
+  delete copy[key];
+  return copy;
+}

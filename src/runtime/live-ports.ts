@@ -1,0 +1,228 @@
+/**
+ * The ports of a running switch with their adapters: opening, giving a place in the tables, losing, closing.
+ *
+ * A port has its place as long as configuration lists it, and an adapter as long as its device is there.
+ */
+
+import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
+import type { PortEvent } from '../api/events.ts';
+import { createCoalesce } from '../dataplane/offload/coalesce.ts';
+import { createFinish } from '../dataplane/offload/finish.ts';
+import { PORT_UP } from '../tables/port-table.ts';
+import type { SwitchCore } from './core.ts';
+import { EarlyEvents, type LivePort, type PortListener } from './live-port.ts';
+import { coalesces, softwareOffloads, whyFewOffloads } from './offload-report.ts';
+import { OffloadingAdapter, type SoftwareOffloads } from './offloading-adapter.ts';
+import { isAbsence, LINKED_ADAPTERS, LIVE_ADAPTERS, openFailure, openPort } from './open-port.ts';
+import { PollLoop } from './poll-loop.ts';
+
+export interface PortHooks {
+  event(event: PortEvent): void;
+  /** What a port's `status` says has changed. */
+  statusChanged(): void;
+}
+
+export class LivePorts {
+  readonly loop: PollLoop;
+  readonly #core: SwitchCore;
+  readonly #hooks: PortHooks;
+  readonly #software: SoftwareOffloads;
+  readonly #byName = new Map<string, LivePort>();
+  readonly #byIndex: (LivePort | undefined)[] = [];
+  /** Last fault told per port. */
+  readonly #faults = new Map<LivePort, string>();
+  readonly #listener: PortListener = {
+    link: (port, up, reason) => this.#link(port, up, reason),
+    readable: (port) => this.loop.readable(port.index),
+  };
+  closed = false;
+
+  constructor(core: SwitchCore, hooks: PortHooks) {
+    this.#core = core;
+    this.#hooks = hooks;
+    const { arena } = core.dp;
+    this.#software = { finish: createFinish(arena), coalesce: createCoalesce(arena) };
+    this.loop = new PollLoop((port, max) => this.#poll(port, max));
+  }
+
+  [Symbol.iterator](): Iterator<LivePort> {
+    return this.#byName.values();
+  }
+
+  get(name: string): LivePort {
+    return this.#byName.get(name)!;
+  }
+
+  /** Gives the port the place that control has made for it, with the adapter that it has. */
+  place(port: LivePort): void {
+    port.index = this.#core.control.port(port.name).index;
+    this.#byName.set(port.name, port);
+    this.#byIndex[port.index] = port;
+    if (port.adapter !== null) this.#attach(port);
+  }
+
+  /** The port loses its place; its adapter stays open. */
+  withdraw(port: LivePort): void {
+    this.loop.remove(port.index, false);
+    this.#core.detach(port.name);
+    this.#byName.delete(port.name);
+    this.#byIndex[port.index] = undefined;
+    this.#faults.delete(port);
+    port.index = -1;
+  }
+
+  /** Opens the device of a port; rejects with the system's error. `mustExist`: attach to a device, never make one. */
+  async open(port: LivePort, mustExist: boolean): Promise<void> {
+    if (!LIVE_ADAPTERS.includes(port.config.adapter.kind)) return;
+    const events = new EarlyEvents(port, this.#listener);
+    const context: AdapterContext = { arena: this.#core.dp.arena, events };
+    port.busy = true;
+    try {
+      const adapter = await openPort(port.config, context, mustExist);
+      port.adapter = adapter;
+      port.events = events;
+      // An interface tells its link by an event; a datagram socket has none to lose.
+      port.up = !isLinked(adapter);
+      if (port.up) port.linkReason = 'socket open';
+    } finally {
+      port.busy = false;
+    }
+    if (this.closed) this.discard(port);
+    else if (port.index >= 0) this.#attach(port);
+  }
+
+  #attach(port: LivePort): void {
+    port.events!.port = port;
+    port.offloading = new OffloadingAdapter(port.adapter!, this.#software);
+    this.#core.attach(port.name, port.offloading, port.up);
+  }
+
+  /** Frames and events of these ports count from now on. */
+  begin(ports: Iterable<LivePort>): void {
+    this.#settleOffloads();
+    for (const port of ports) {
+      if (port.adapter === null || port.index < 0) continue;
+      this.loop.add(port.index, port.adapter.fd);
+      port.events?.attached();
+    }
+  }
+
+  /** Closes the port's device while the port keeps its place. */
+  release(port: LivePort): void {
+    this.loop.remove(port.index, false);
+    this.#core.detach(port.name);
+    this.#core.control.setLink(port.name, false);
+    port.adapter?.close();
+    port.adapter = null;
+    port.offloading = null;
+    port.up = false;
+  }
+
+  /** Closes a device that was opened in vain: one that was made for it vanishes. */
+  discard(port: LivePort): void {
+    if (port.tap !== null) port.tap.discard();
+    else port.adapter?.close();
+    port.adapter = null;
+  }
+
+  close(): void {
+    this.#stop();
+    for (const port of this) port.adapter?.close();
+  }
+
+  /** Closes what a start that failed has opened. */
+  discardAll(): void {
+    this.#stop();
+    for (const port of this) this.discard(port);
+  }
+
+  #stop(): void {
+    this.closed = true;
+    this.loop.stop();
+  }
+
+  /** Once a second: looks after ports that wait for their device. */
+  tick(): void {
+    this.loop.retry();
+    for (const port of this) {
+      port.linkAsked = 'no';
+      if (port.adapter === null && !port.busy && LINKED_ADAPTERS.includes(port.config.adapter.kind))
+        void this.#reattach(port);
+    }
+  }
+
+  #poll(index: number, max: number): number {
+    const port = this.#byIndex[index];
+    if (port === undefined) return 0;
+    if ((this.#core.dp.ports.flags[index] & PORT_UP) === 0 && port.linked !== null && port.linkAsked !== 'answered') {
+      this.#askLink(port);
+      return 0;
+    }
+    return this.#core.poll(index, max);
+  }
+
+  /**
+   * Frames from a link that was down when last looked at: it has come up since. The adapter answers in a
+   * microtask, and the frames wait that long.
+   */
+  #askLink(port: LivePort): void {
+    if (port.linkAsked !== 'no') return;
+    port.linkAsked = 'waiting';
+    port.linked?.checkLink();
+    queueMicrotask(() => {
+      if (port.linkAsked === 'waiting') port.linkAsked = 'answered';
+    });
+  }
+
+  #link(port: LivePort, up: boolean, reason: string): void {
+    if (this.closed || this.#byIndex[port.index] !== port) return;
+    port.up = up;
+    this.#core.control.setLink(port.name, up);
+    port.linkAsked = 'no';
+    port.linkReason = reason;
+    this.#hooks.event({ event: 'link', port: port.name, up, reason });
+    if (port.linked !== null && port.linked.fd < 0) this.#lose(port);
+    this.#hooks.statusChanged();
+  }
+
+  /** The device is gone for good: its descriptor never comes back. */
+  #lose(port: LivePort): void {
+    this.loop.remove(port.index, true);
+    this.#core.detach(port.name);
+    port.adapter?.close();
+    port.adapter = null;
+    port.offloadsWhy = null;
+    port.offloading = null;
+    this.#settleOffloads();
+  }
+
+  #settleOffloads(): void {
+    const open = [...this].filter((port) => port.adapter !== null);
+    const all = open.map((port) => port.offloadPort());
+    open.forEach((port, i) => {
+      port.offloadsWhy = whyFewOffloads(all[i]);
+      port.offloading!.coalesces = coalesces(all[i], all);
+      port.software = softwareOffloads(all[i], all);
+    });
+  }
+
+  async #reattach(port: LivePort): Promise<void> {
+    try {
+      await this.open(port, true);
+      if (port.index < 0) this.discard(port);
+      if (port.adapter === null) return;
+      this.begin([port]);
+      this.#faults.delete(port);
+      this.#hooks.statusChanged();
+    } catch (error) {
+      if (isAbsence(error)) {
+        this.#faults.delete(port);
+        return;
+      }
+      const text = openFailure(port.config, error);
+      if (this.#faults.get(port) === text) return;
+      this.#faults.set(port, text);
+      this.#hooks.event({ event: 'fault', text });
+    }
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * The configuration that stands, and the one way to change it: a file, the API and a signal all come here.
+ *
+ * A change is a new document. It is checked and planned on this thread, and the plan is carried out by the forwarding
+ * thread between two batches, whole or not at all. Changes are made one after the other. One that has to be confirmed
+ * is taken back when that does not happen in time; until then no other change is made.
+ */
+
+import type { ConfigEvent } from '../api/events.ts';
+import type { ReadableSwitch } from '../api/reader.ts';
+import { ConfigError } from '../config/error.ts';
+import { type ConfigDocument, documentOf } from '../config/load.ts';
+import type { ConfigInput } from '../config/schema.ts';
+import type { SwitchConfig } from '../config/types.ts';
+import { ControlError } from '../control/model.ts';
+import { type Action, describe, plan } from '../control/plan.ts';
+import { requireRoom } from '../control/room.ts';
+import { directoryOf } from './directory-of.ts';
+import { unsuited } from './live.ts';
+import type { Change, SharedState } from './messages.ts';
+
+/** Who carries changes out: the forwarding thread. */
+export interface Changer {
+  readonly state: SharedState;
+  change(change: Change): Promise<void>;
+}
+
+/** What errors of an edit carry in the place of a file's name. */
+const REQUEST = 'request';
+const NOTHING = new Uint8Array(0);
+
+export class Standing {
+  readonly #changer: Changer;
+  readonly #tell: (event: ConfigEvent) => void;
+  #document: ConfigDocument;
+  #directory: ReadableSwitch['directory'];
+  #changes: Promise<unknown> = Promise.resolve();
+  #unconfirmed: { before: ConfigDocument; timer: NodeJS.Timeout; until: number } | null = null;
+
+  /** The forwarding thread is ready. */
+  constructor(changer: Changer, document: ConfigDocument, tell: (event: ConfigEvent) => void) {
+    this.#changer = changer;
+    this.#tell = tell;
+    this.#document = document;
+    this.#directory = this.#readDirectory();
+  }
+
+  get document(): ConfigDocument {
+    return this.#document;
+  }
+
+  /** Tables, counters and names, for reading. */
+  get readable(): ReadableSwitch {
+    const { tables, epoch, statuses } = this.#changer.state;
+    return { tables, epoch, statuses, directory: this.#directory };
+  }
+
+  /** Seconds until the last change is taken back, or null when none waits to be confirmed. */
+  get confirmSeconds(): number | null {
+    return this.#unconfirmed === null ? null : Math.max(0, (this.#unconfirmed.until - performance.now()) / 1000);
+  }
+
+  /** What would have to be done; throws what makes it impossible. */
+  plan(to: ConfigDocument): Action[] {
+    refuseStartOnly(this.#document.config, to);
+    const problem = unsuited(to.config.ports);
+    if (problem !== null) throw new ControlError(problem);
+    requireRoom(this.#changer.state.tables, to.config);
+    return plan(this.#document.config, to.config);
+  }
+
+  apply(to: ConfigDocument, confirmSeconds: number | null = null): Promise<Action[]> {
+    return this.#next(async () => {
+      this.#refuseUnconfirmed();
+      const before = this.#document;
+      const actions = await this.#carryOut(to);
+      if (confirmSeconds !== null) this.#expectConfirmation(before, confirmSeconds);
+      this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds });
+      return actions;
+    });
+  }
+
+  /** Changes a part of what stands. */
+  edit(change: (raw: ConfigInput) => ConfigInput): Promise<Action[]> {
+    return this.#next(async () => {
+      this.#refuseUnconfirmed();
+      const actions = await this.#carryOut(documentOf(change(this.#document.raw), REQUEST));
+      this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds: null });
+      return actions;
+    });
+  }
+
+  /** The last change stays. */
+  confirm(): Promise<void> {
+    return this.#next(async () => {
+      this.#endConfirmation();
+      this.#tell({ event: 'confirmed' });
+    });
+  }
+
+  /** Takes the unconfirmed change back. */
+  rollback(why: string): Promise<Action[]> {
+    return this.#next(async () => {
+      const actions = await this.#carryOut(this.#endConfirmation());
+      this.#tell({ event: 'rolled-back', actions: actions.map(describe), why });
+      return actions;
+    });
+  }
+
+  /** What changes tables and no configuration. */
+  make(change: Exclude<Change, { do: 'apply' }>): Promise<void> {
+    return this.#next(() => this.#changer.change(change));
+  }
+
+  /** No timer is left. */
+  close(): void {
+    clearTimeout(this.#unconfirmed?.timer);
+  }
+
+  #next<T>(make: () => Promise<T>): Promise<T> {
+    const made = this.#changes.then(make);
+    this.#changes = made.catch(() => {});
+    return made;
+  }
+
+  async #carryOut(to: ConfigDocument): Promise<Action[]> {
+    const actions = this.plan(to);
+    if (actions.length > 0) {
+      const before = actions.length > 1 ? sharedJson(this.#document.config) : NOTHING;
+      await this.#changer.change({ do: 'apply', actions, before });
+    }
+    this.#document = to;
+    this.#directory = this.#readDirectory();
+    return actions;
+  }
+
+  #readDirectory(): ReadableSwitch['directory'] {
+    const { numbers, tables } = this.#changer.state;
+    return directoryOf(this.#document.config, numbers, tables.vlans);
+  }
+
+  #expectConfirmation(before: ConfigDocument, seconds: number): void {
+    const timer = setTimeout(() => {
+      this.rollback('it was not confirmed in time').catch((error: Error) =>
+        this.#tell({ event: 'rollback-failed', why: error.message }),
+      );
+    }, seconds * 1000);
+    this.#unconfirmed = { before, timer, until: performance.now() + seconds * 1000 };
+  }
+
+  #endConfirmation(): ConfigDocument {
+    if (this.#unconfirmed === null) throw new ControlError('no change waits to be confirmed');
+    const { before, timer } = this.#unconfirmed;
+    clearTimeout(timer);
+    this.#unconfirmed = null;
+    return before;
+  }
+
+  #refuseUnconfirmed(): void {
+    const { confirmSeconds } = this;
+    if (confirmSeconds === null) return;
+    const left = Math.ceil(confirmSeconds);
+    throw new ControlError(`a change waits to be confirmed (${left} s are left): confirm it or roll it back first`);
+  }
+}
+
+/** Keys that are read at the start and never again. */
+const START_ONLY = ['name', 'hashSeed', 'controlSocket'] as const;
+
+function refuseStartOnly(now: SwitchConfig, { config, source }: ConfigDocument): void {
+  for (const key of START_ONLY) {
+    if (config[key] === now[key]) continue;
+    const problem = `cannot change while the switch runs, where it is ${now[key] ?? 'not set'}; restart it`;
+    throw new ConfigError(source.place(['switch', key]), problem);
+  }
+}
+
+function sharedJson(value: unknown): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(value));
+  const shared = new Uint8Array(new SharedArrayBuffer(json.length));
+  shared.set(json);
+  return shared;
+}

@@ -1,0 +1,47 @@
+/** Tracing a frame through the running switch, and explaining why it does not arrive. */
+
+import { z } from 'zod';
+import { type Route, route } from '../api/route.ts';
+import type { ApiSwitch } from '../api/switch.ts';
+import { map } from '../config/leaf.ts';
+import { explainAsked, type RunningSwitch, traceRunning } from './answer.ts';
+
+const text = (what: string) => z.string().optional().describe(what);
+const frame = {
+  port: text('Port that the frame arrives on.'),
+  frame: text('The frame in hexadecimal, without FCS.'),
+  length: text('Bytes of the whole frame, where `frame` are only the first.'),
+  drop: text('The frame of a sampled drop, by its ID, instead.'),
+  learned: text('Addresses that the switch is to know: MAC@PORT or MAC@PORT/VLAN, separated by commas.'),
+};
+const answer = z.record(z.string(), z.unknown());
+
+export function traceRoutes(sw: ApiSwitch): Route[] {
+  const running = (): RunningSwitch => ({
+    readable: sw.readable,
+    config: sw.document.config,
+    nowMs: sw.nowMs(),
+  });
+  const question = (query: object) => new URLSearchParams(query as Record<string, string>);
+  const name = () => sw.readable.directory.name;
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/trace',
+      alias: '/trace',
+      summary: 'The way that a frame would take, stage by stage; nothing is sent or learned',
+      query: map(frame, 'parameters'),
+      answer,
+      handle: ({ query }) => ({ switch: name(), ...traceRunning(running(), question(query)) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/explain',
+      alias: '/explain',
+      summary: 'Why a frame does not arrive, and the smallest change under which it would',
+      query: map({ ...frame, to: text('Port that it should leave by; any when left out.') }, 'parameters'),
+      answer,
+      handle: ({ query }) => ({ switch: name(), ...explainAsked(running(), question(query)) }),
+    }),
+  ];
+}
