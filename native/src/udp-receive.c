@@ -183,24 +183,109 @@ static bool same_outer(const Told *a, const Told *b) {
   return a->tos == b->tos && a->ttl == b->ttl && memcmp(a->destination, b->destination, 16) == 0;
 }
 
-/* Whether two messages come from one sender and went to one address, so far as rows that are one must. */
-static bool same_ends(const Inbox *inbox, int a, int b) {
-  return a == b || (memcmp(&inbox->from[a], &inbox->from[b], sizeof(Address)) == 0 && inbox->told.is_as_before);
+static bool same_sender(const Inbox *inbox, int a, int b) {
+  return memcmp(&inbox->from[a], &inbox->from[b], sizeof(Address)) == 0;
 }
 
 /* Whether what comes next may be the next segment of what comes now. */
 static bool is_followed(const Inbox *inbox, size_t length) {
   int i = inbox->next;
   if (inbox->at + length < inbox->messages[i].msg_len) return true;
-  return i + 1 < inbox->count && memcmp(&inbox->from[i], &inbox->from[i + 1], sizeof(Address)) == 0;
+  return i + 1 < inbox->count && same_sender(inbox, i, i + 1);
 }
 
-static void end_merge(Merge *merge, int32_t *len, int32_t *gso, int32_t *csum) {
-  uint32_t gso_word, csum_word;
-  *len = (int32_t)merge->length;
-  udp_merge_end(merge, &gso_word, &csum_word);
-  *gso = (int32_t)gso_word;
-  *csum = (int32_t)csum_word;
+/* The rows and slots of one call. */
+typedef struct {
+  Bytes arena;
+  Column slot, off, len, gso, csum, offer;
+  int64_t row, end;
+  int64_t small, large, small_bytes, large_bytes, small_used, large_used;
+  int coalesce;
+  int merging; /* the message that the merge began with */
+  int32_t lost;
+} Burst;
+
+/* What became of a datagram. */
+typedef enum { TAKEN, NO_ROOM, BAD_OFFER } Fate;
+
+static void end_merge(Inbox *inbox, Burst *burst) {
+  if (inbox->merge.frame == NULL) return;
+  uint32_t gso, csum;
+  int64_t row = burst->row - 1;
+  burst->len.at[row] = (int32_t)inbox->merge.length;
+  udp_merge_end(&inbox->merge, &gso, &csum);
+  burst->gso.at[row] = (int32_t)gso;
+  burst->csum.at[row] = (int32_t)csum;
+}
+
+/* Whether the datagram is the next segment of the last row, which it is part of then. */
+static bool joins(Inbox *inbox, const Burst *burst, const uint8_t *datagram, const Segment *segment) {
+  int i = inbox->next;
+  if (inbox->merge.frame == NULL || segment == NULL) return false;
+  bool same = i == burst->merging || (inbox->told.is_as_before && same_sender(inbox, burst->merging, i));
+  return same && udp_merge_add(&inbox->merge, datagram, segment);
+}
+
+/* Puts a datagram into a row and slot of its own; one that may be followed by more of its flow into a large slot. */
+static Fate put_row(const Udp *udp, Burst *burst, const uint8_t *datagram, size_t length, const Segment *segment) {
+  Inbox *inbox = udp->inbox;
+  int i = inbox->next;
+  size_t headers = ETHERNET_BYTES + (udp->family == AF_INET ? IPV4_BYTES : IPV6_BYTES) + UDP_BYTES;
+  int64_t bytes = (int64_t)(headers + length);
+  if (burst->row == burst->end) return NO_ROOM;
+  if (bytes > burst->large_bytes || (inbox->messages[i].msg_hdr.msg_flags & MSG_TRUNC)) {
+    burst->lost++;
+    return TAKEN;
+  }
+  bool begins = segment && burst->large > 0 && is_followed(inbox, length);
+  bool is_small = !begins && bytes <= burst->small_bytes && burst->small_used < burst->small;
+  if (!is_small && burst->large_used == burst->large) return NO_ROOM;
+  int64_t taken = is_small ? burst->small_used++ : burst->small + burst->large_used++;
+  int64_t at = burst->offer.at[taken * OFFER_WORDS + 1];
+  if (!inside(&burst->arena, at, is_small ? bytes : burst->large_bytes)) return BAD_OFFER;
+  uint8_t *frame = burst->arena.at + at;
+  write_headers(udp, frame, &inbox->from[i], &inbox->told, length);
+  memcpy(frame + headers, datagram, length);
+  int64_t row = burst->row++;
+  burst->slot.at[row] = burst->offer.at[taken * OFFER_WORDS];
+  burst->off.at[row] = (int32_t)at;
+  burst->len.at[row] = (int32_t)bytes;
+  burst->gso.at[row] = 0;
+  burst->csum.at[row] = 0;
+  if (begins) {
+    udp_merge_begin(&inbox->merge, frame, headers, (size_t)burst->large_bytes, segment);
+    burst->merging = i;
+  }
+  return TAKEN;
+}
+
+/* Delivers the next datagram of what was received. */
+static Fate deliver(const Udp *udp, Burst *burst) {
+  Inbox *inbox = udp->inbox;
+  int i = inbox->next;
+  struct mmsghdr *message = &inbox->messages[i];
+  if (inbox->at == 0) {
+    Told before = inbox->told;
+    read_control(udp, message, &inbox->told);
+    inbox->told.is_as_before = same_outer(&before, &inbox->told);
+    if (inbox->told.segment < message->msg_len) inbox->coalesced = true;
+  }
+  size_t length = message->msg_len - inbox->at;
+  if (length > inbox->told.segment) length = inbox->told.segment;
+  const uint8_t *datagram = (uint8_t *)inbox->parts[i].iov_base + inbox->at;
+  Segment read;
+  const Segment *segment = burst->coalesce && udp_read_segment(datagram, length, burst->coalesce, &read) ? &read : NULL;
+  if (!joins(inbox, burst, datagram, segment)) {
+    end_merge(inbox, burst);
+    Fate fate = put_row(udp, burst, datagram, length, segment);
+    if (fate != TAKEN) return fate;
+  }
+  inbox->at += length;
+  if (inbox->at >= message->msg_len) {
+    inbox->next++;
+    inbox->at = 0;
+  }
+  return TAKEN;
 }
 
 /*
@@ -216,104 +301,55 @@ napi_value udp_receive_burst(napi_env env, napi_callback_info info) {
   napi_value argv[16];
   int fd;
   Udp *udp;
-  Bytes arena;
-  Column slot, off, len, gso, csum, offer, report;
-  int64_t first, max, small, large, small_bytes, large_bytes, coalesce;
+  Column report;
+  int64_t first, max, coalesce;
+  Burst burst = {0};
   if (!args_read(env, info, 16, argv) || !(udp = arg_state(env, argv[0], OWNED_UDP, &fd)) ||
-      !arg_bytes(env, argv[1], "arena", &arena) || !arg_column(env, argv[2], "slot", &slot) ||
-      !arg_column(env, argv[3], "off", &off) || !arg_column(env, argv[4], "len", &len) ||
-      !arg_column(env, argv[5], "gso", &gso) || !arg_column(env, argv[6], "csum", &csum) ||
+      !arg_bytes(env, argv[1], "arena", &burst.arena) || !arg_column(env, argv[2], "slot", &burst.slot) ||
+      !arg_column(env, argv[3], "off", &burst.off) || !arg_column(env, argv[4], "len", &burst.len) ||
+      !arg_column(env, argv[5], "gso", &burst.gso) || !arg_column(env, argv[6], "csum", &burst.csum) ||
       !arg_int(env, argv[7], "first", 0, INT32_MAX, &first) || !arg_int(env, argv[8], "max", 0, INT32_MAX, &max) ||
-      !arg_column(env, argv[9], "offer", &offer) || !arg_int(env, argv[10], "small", 0, INT32_MAX, &small) ||
-      !arg_int(env, argv[11], "large", 0, INT32_MAX, &large) ||
-      !arg_int(env, argv[12], "smallBytes", 64, 1 << 20, &small_bytes) ||
-      !arg_int(env, argv[13], "largeBytes", 64, 1 << 20, &large_bytes) || !arg_column(env, argv[14], "report", &report) ||
+      !arg_column(env, argv[9], "offer", &burst.offer) || !arg_int(env, argv[10], "small", 0, INT32_MAX, &burst.small) ||
+      !arg_int(env, argv[11], "large", 0, INT32_MAX, &burst.large) ||
+      !arg_int(env, argv[12], "smallBytes", 64, 1 << 20, &burst.small_bytes) ||
+      !arg_int(env, argv[13], "largeBytes", 64, 1 << 20, &burst.large_bytes) ||
+      !arg_column(env, argv[14], "report", &report) ||
       !arg_int(env, argv[15], "coalesce", 0, COALESCE_ALL, &coalesce))
     return NULL;
   int64_t end = first + max;
-  if (end > (int64_t)slot.count || end > (int64_t)off.count || end > (int64_t)len.count || end > (int64_t)gso.count ||
-      end > (int64_t)csum.count || (small + large) * OFFER_WORDS > (int64_t)offer.count || report.count < REPORT_WORDS) {
+  if (end > (int64_t)burst.slot.count || end > (int64_t)burst.off.count || end > (int64_t)burst.len.count ||
+      end > (int64_t)burst.gso.count || end > (int64_t)burst.csum.count ||
+      (burst.small + burst.large) * OFFER_WORDS > (int64_t)burst.offer.count || report.count < REPORT_WORDS) {
     throw_range(env, "rows %lld to %lld, their slots or the report are outside the columns", (long long)first,
                 (long long)end);
     return NULL;
   }
+  burst.row = first;
+  burst.end = end;
+  burst.coalesce = (int)coalesce;
 
   Inbox *inbox = udp->inbox;
-  size_t headers = ETHERNET_BYTES + (udp->family == AF_INET ? IPV4_BYTES : IPV6_BYTES) + UDP_BYTES;
-  int64_t row = first, small_used = 0, large_used = 0;
-  int32_t lost = 0;
   int error = 0;
   int fds[GROUPS_MAX + 1];
   int ready = -1, next_ready = 0;
-  Merge *merge = &inbox->merge;
-  int merging = 0; /* the message that the merge began with */
-  while (row < end || merge->frame) {
-    if (inbox->next == inbox->count) {
-      if (merge->frame) end_merge(merge, &len.at[row - 1], &gso.at[row - 1], &csum.at[row - 1]);
-      if (row == end) break;
-      if (ready < 0) ready = readable(udp, fds);
-      if (next_ready == ready) break;
-      if (!fill(inbox, fds[next_ready], &error)) next_ready++;
-      continue;
+  for (;;) {
+    if (inbox->next < inbox->count) {
+      Fate fate = deliver(udp, &burst);
+      if (fate == TAKEN) continue;
+      if (fate == NO_ROOM) break;
+      throw_range(env, "an offered slot is outside the arena");
+      return NULL;
     }
-    int i = inbox->next;
-    struct mmsghdr *message = &inbox->messages[i];
-    if (inbox->at == 0) {
-      Told before = inbox->told;
-      read_control(udp, message, &inbox->told);
-      inbox->told.is_as_before = same_outer(&before, &inbox->told);
-      if (inbox->told.segment < message->msg_len) inbox->coalesced = true;
-    }
-    size_t length = message->msg_len - inbox->at;
-    if (length > inbox->told.segment) length = inbox->told.segment;
-    const uint8_t *datagram = (uint8_t *)inbox->parts[i].iov_base + inbox->at;
-    int64_t bytes = (int64_t)(headers + length);
-    Segment segment;
-    bool is_segment = coalesce && udp_read_segment(datagram, length, (int)coalesce, &segment);
-    if (merge->frame && !(is_segment && same_ends(inbox, merging, i) && udp_merge_add(merge, datagram, &segment)))
-      end_merge(merge, &len.at[row - 1], &gso.at[row - 1], &csum.at[row - 1]);
-    if (merge->frame) {
-      /* It is in the last row. */
-    } else if (row == end) {
-      break;
-    } else if (bytes > large_bytes || (message->msg_hdr.msg_flags & MSG_TRUNC)) {
-      lost++;
-    } else {
-      bool begins = is_segment && large > 0 && is_followed(inbox, length);
-      bool take_small = !begins && bytes <= small_bytes && small_used < small;
-      if (!take_small && large_used == large) break;
-      int64_t taken = take_small ? small_used++ : small + large_used++;
-      int64_t at = offer.at[taken * OFFER_WORDS + 1];
-      if (!inside(&arena, at, take_small ? bytes : large_bytes)) {
-        merge->frame = NULL;
-        throw_range(env, "offered slot at %lld is outside the arena", (long long)at);
-        return NULL;
-      }
-      uint8_t *frame = arena.at + at;
-      write_headers(udp, frame, &inbox->from[i], &inbox->told, length);
-      memcpy(frame + headers, datagram, length);
-      slot.at[row] = offer.at[taken * OFFER_WORDS];
-      off.at[row] = (int32_t)at;
-      len.at[row] = (int32_t)bytes;
-      gso.at[row] = 0;
-      csum.at[row] = 0;
-      row++;
-      if (begins) {
-        udp_merge_begin(merge, frame, headers, (size_t)large_bytes, &segment);
-        merging = i;
-      }
-    }
-    inbox->at += length;
-    if (inbox->at >= message->msg_len) {
-      inbox->next++;
-      inbox->at = 0;
-    }
+    end_merge(inbox, &burst);
+    if (burst.row == end) break;
+    if (ready < 0) ready = readable(udp, fds);
+    if (next_ready == ready) break;
+    if (!fill(inbox, fds[next_ready], &error)) next_ready++;
   }
-  if (merge->frame) end_merge(merge, &len.at[row - 1], &gso.at[row - 1], &csum.at[row - 1]);
   report.at[REPORT_ERRNO] = error;
-  report.at[REPORT_FRAMES] = lost;
-  report.at[REPORT_SMALL] = (int32_t)small_used;
-  report.at[REPORT_LARGE] = (int32_t)large_used;
+  report.at[REPORT_FRAMES] = burst.lost;
+  report.at[REPORT_SMALL] = (int32_t)burst.small_used;
+  report.at[REPORT_LARGE] = (int32_t)burst.large_used;
   report.at[REPORT_WAITING] = inbox->next < inbox->count;
-  return make_int(env, row - first);
+  return make_int(env, burst.row - first);
 }
