@@ -4,7 +4,7 @@
  */
 
 import type { ReservedMacPolicy } from '../config/types.ts';
-import { type DataplaneShared, LIMIT_MIN_MTU } from '../dataplane/dataplane.ts';
+import { type DataplaneShared, LIMIT_MIN_MTU, LIMIT_TUNNEL_MTU } from '../dataplane/dataplane.ts';
 import { clearRow, setBit } from '../tables/bitmap.ts';
 import {
   FLOOD_BROADCAST,
@@ -23,6 +23,7 @@ import {
   PORT_TUNNEL,
   PORT_TUNNEL_CVIDS,
   PORT_UP,
+  PORT_VXLAN,
   TUNNEL_ROW_WORDS,
 } from '../tables/port-table.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
@@ -76,8 +77,11 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     setBit(ports.flood, ports.width, FLOOD_MULTICAST, p, s.multicastFlood && b.multicastFlood);
     setBit(ports.flood, ports.width, FLOOD_BROADCAST, p, s.broadcastFlood && b.broadcastFlood);
   }
+  // A port of no bridge takes frames when VTEPs listen on it.
+  else if (port.up && dp.vxlan.vteps.firstOf[p] >= 0) flags |= PORT_UP;
+  if (port.tunnel !== null) flags |= PORT_VXLAN;
   ports.tunnelRow[p] = Math.max(port.tunnelRow, 0);
-  ports.mtu[p] = s.mtu;
+  ports.mtu[p] = Math.min(s.mtu, port.tunnel?.mtu ?? s.mtu);
   fdb.portLimit[p] = s.fdbMaxEntries;
   ports.flags[p] = flags;
 }
@@ -92,14 +96,21 @@ export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
   const { ports, limits } = dp;
   const list = [...all];
   let minMtu = 65_535;
-  for (const port of list) minMtu = Math.min(minMtu, port.settings.mtu);
+  let tunnelMtu = 65_535;
+  for (const { settings, tunnel } of list) {
+    if (tunnel === null) minMtu = Math.min(minMtu, settings.mtu);
+    else tunnelMtu = Math.min(tunnelMtu, settings.mtu, tunnel.mtu);
+  }
   limits[LIMIT_MIN_MTU] = minMtu;
+  limits[LIMIT_TUNNEL_MTU] = tunnelMtu;
   // Ports that can receive at all, as one row per bridge; then each port's row is that row, minus a few.
   const width = ports.width;
   const receivers = new Map<number, Int32Array>();
   const isolated = new Int32Array(width);
   const groups = new Map<number, Int32Array>();
+  const segments = new Map<number, Int32Array>();
   for (const port of list) {
+    for (const vni of port.tunnel?.vnis ?? []) setBit(rowOf(segments, vni, width), width, 0, port.index, true);
     const { bridge, settings, index } = port;
     if (settings.isolated) setBit(isolated, width, 0, index, true);
     if (settings.splitHorizonGroup !== 0)
@@ -119,6 +130,10 @@ export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
       if (port.settings.isolated) set &= ~isolated[w];
       if (group !== null) set &= ~group[w];
       ports.reach[row + w] = set;
+    }
+    for (const vni of port.tunnel?.vnis ?? []) {
+      const others = segments.get(vni)!;
+      for (let w = 0; w < width; w++) ports.reach[row + w] &= ~others[w];
     }
     setBit(ports.reach, width, port.index, port.index, port.settings.hairpin && canReceive !== 0);
   }

@@ -12,7 +12,7 @@ import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { REASON_COUNT } from '../dataplane/reasons.ts';
 import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
 import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE, resizeFdb, setFidAge } from '../tables/fdb.ts';
-import { setPortBridge } from '../tables/fdb-entries.ts';
+import { configuredCount, removeWhere, setPortBridge } from '../tables/fdb-entries.ts';
 import { flushFid, flushPort } from '../tables/fdb-flush.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
@@ -27,8 +27,10 @@ import {
   type Mirror,
   type Port,
   type PortSettings,
+  type PortTunnel,
   type Vlan,
 } from './model.ts';
+import { createVxlanModel } from './vxlan-model.ts';
 
 const OVERFLOWS: Record<FdbOverflow, number> = { fair: OVERFLOW_FAIR, lru: OVERFLOW_LRU, refuse: OVERFLOW_REFUSE };
 /** The one VLAN of an unaware bridge. */
@@ -51,6 +53,7 @@ export class Control {
   /** Told when tables have been moved to new memory. */
   onTablesMoved: () => void = () => {};
   readonly forgetting: Forgetting;
+  readonly vxlan = createVxlanModel();
   private readonly tunnelRows: boolean[] = [];
   /** No FID below is free. */
   private firstFid = 1;
@@ -211,6 +214,7 @@ export class Control {
       up: false,
       mirrorOutput: false,
       tunnelRow: -1,
+      tunnel: null,
     };
     this.takeTunnelRow(port);
     this.ports.set(name, port);
@@ -241,6 +245,10 @@ export class Control {
 
   removePort(name: string): void {
     const port = this.port(name);
+    if (port.tunnel !== null) throw new ControlError(`port ${name} is a tunnel`);
+    for (const vtep of this.vxlan.vteps.values()) {
+      if (vtep.settings.uplink === name) throw new ControlError(`port ${name} is the uplink of VTEP ${vtep.name}`);
+    }
     this.detach(port);
     if (port.tunnelRow >= 0) this.tunnelRows[port.tunnelRow] = false;
     clearPort(this.dp, port.index);
@@ -326,6 +334,31 @@ export class Control {
   /** Carries out many changes with one pass over the FDB instead of one for each; see forget.ts. */
   together(changes: () => void): void {
     this.forgetting.together(changes);
+  }
+
+  /** Makes the port a tunnel, changes what it carries, or (null) makes it a port like any other. */
+  setPortTunnel(name: string, tunnel: PortTunnel | null): void {
+    const port = this.port(name);
+    port.tunnel = tunnel;
+    this.recompile(port);
+  }
+
+  /** Writes the port anew after something that its rows are made of has changed. */
+  recompile(port: Port): void {
+    compilePort(this.dp, port);
+    compileReach(this.dp, this.ports.values());
+  }
+
+  /** Takes out what is known behind a remote, learned and configured: its row will be another's. */
+  forgetRemote(row: number): void {
+    const { fdb } = this.dp.vxlan;
+    if (fdb.portCount[row] !== 0 || configuredCount(fdb) !== 0) removeWhere(fdb, (_, port) => port === row);
+  }
+
+  /** The same of a VNI, whose row will be another's. */
+  forgetSegment(row: number): void {
+    const { fdb } = this.dp.vxlan;
+    if (fdb.fidCount[row] !== 0 || configuredCount(fdb) !== 0) removeWhere(fdb, (fid) => fid === row);
   }
 
   private flushPortEntries(port: Port): void {

@@ -39,6 +39,15 @@ export interface Port {
   mirrorOutput: boolean;
   /** Row of customer VIDs in the port table, -1 = none. */
   tunnelRow: number;
+  /** It is a tunnel: what it carries, and how long frames may be on its paths. */
+  tunnel: PortTunnel | null;
+}
+
+export interface PortTunnel {
+  /** VNIs with the VTEP they belong to: no frame goes from one tunnel to another of the same VNI. */
+  vnis: ReadonlySet<number>;
+  /** Bytes of inner frames after their Ethernet header that fit every path. */
+  mtu: number;
 }
 
 /** A port's configuration without name, bridge, adapter and member set. */

@@ -7,6 +7,9 @@
  * retains the slot. One thread allocates and releases.
  *
  *   slot:  | headroom 128 | frame ... | tail |
+ *
+ * Behind the slots lies a scratch for headers that many copies of a frame need in front of the one payload
+ * (vxlan/underlay.ts). What is there lives until the flush: who keeps a frame longer copies it.
  */
 
 export const HEADROOM = 128;
@@ -18,12 +21,18 @@ export const SMALL_SLOT_BYTES = 33 * 64;
 /** 64 KB of IP packet, Ethernet header, a few tags, headroom; an odd number of lines as well. */
 export const LARGE_SLOT_BYTES = 1033 * 64;
 
+/** Outer Ethernet with a tag, IPv6, UDP, VXLAN, and an inner head with a tag: 94 bytes. */
+export const SCRATCH_HEADER_BYTES = 96;
+export const SCRATCH_HEADERS = 256;
+
 export interface Arena {
   /** The whole block; `view` and `bytes` are the same memory. */
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly smallSlots: number;
   readonly largeSlots: number;
+  /** Offset of the scratch. */
+  readonly scratch: number;
   /** Holders per slot; 0 = free. */
   readonly holders: Int32Array;
   /** Free slots as stacks: small ones from 0, large ones from `smallSlots`. */
@@ -50,6 +59,7 @@ export function createArena(size: ArenaSize, memory?: ArrayBufferLike): Arena {
     view: new DataView(buffer),
     smallSlots,
     largeSlots,
+    scratch: slotBytes(size),
     holders: new Int32Array(smallSlots + largeSlots),
     free,
     freeCount: Int32Array.of(smallSlots, largeSlots),
@@ -57,6 +67,10 @@ export function createArena(size: ArenaSize, memory?: ArrayBufferLike): Arena {
 }
 
 export function arenaBytes(size: ArenaSize): number {
+  return slotBytes(size) + SCRATCH_HEADERS * SCRATCH_HEADER_BYTES;
+}
+
+function slotBytes(size: ArenaSize): number {
   return size.smallSlots * SMALL_SLOT_BYTES + size.largeSlots * LARGE_SLOT_BYTES;
 }
 

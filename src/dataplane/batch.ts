@@ -76,6 +76,11 @@ export interface Batch {
   readonly altHeadLen: Int32Array;
   readonly altOff: Int32Array;
   readonly altLen: Int32Array;
+  // -- what decapsulation found, for frames whose port is a tunnel
+  /** Row of the remote it came from, -1 = one that is not kept. */
+  readonly remote: Int32Array;
+  /** Row of its VNI. */
+  readonly vni: Int32Array;
 }
 
 export function createBatch(capacity: number = BATCH_FRAMES): Batch {
@@ -111,6 +116,8 @@ export function createBatch(capacity: number = BATCH_FRAMES): Batch {
     altHeadLen: column(),
     altOff: column(),
     altLen: column(),
+    remote: column(),
+    vni: column(),
   };
 }
 

@@ -10,10 +10,12 @@ import { createMirrorTable, type MirrorTable } from '../tables/mirror-table.ts';
 import { createPortTable, MAX_PORTS, type PortTable } from '../tables/port-table.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { createVlanTable, MAX_FIDS, type VlanTable } from '../tables/vlan-table.ts';
+import { createVxlanTables, type VxlanSize, type VxlanTables } from '../tables/vxlan-tables.ts';
 import { type Arena, createArena } from './arena.ts';
 import { BATCH_FRAMES, createEgress, type Egress } from './batch.ts';
 import { type Counters, createCounters } from './counters.ts';
 import { createDropSamples, type DropSamples } from './samples.ts';
+import { createUnderlay, type Underlay } from './vxlan/underlay.ts';
 
 export interface DataplaneShared {
   readonly ports: PortTable;
@@ -21,6 +23,7 @@ export interface DataplaneShared {
   readonly fdb: Fdb;
   readonly mirrors: MirrorTable;
   readonly counters: Counters;
+  readonly vxlan: VxlanTables;
   /** LIMIT_*. */
   readonly limits: Int32Array;
   readonly samples: DropSamples;
@@ -29,12 +32,22 @@ export interface DataplaneShared {
 export interface Dataplane extends DataplaneShared {
   readonly arena: Arena;
   readonly egress: Egress;
+  readonly underlay: Underlay;
+  /** Control's answer to a frame from an address that no remote has, where any peer is welcome. */
+  newPeer: NewPeer;
 }
+
+/** Makes a row for the remote with this address; -1 when there is no room. */
+export type NewPeer = (vtep: number, a: number, b: number, c: number, d: number) => number;
 
 /** Smallest MTU of all ports: shorter frames need no look at the MTU of each port. */
 export const LIMIT_MIN_MTU = 0;
 /** FDB entries above which the batch touches their records before it needs them, so that cache misses overlap. */
 export const LIMIT_TOUCH = 1;
+/** VTEPs in use: without any no frame is looked at for them. */
+export const LIMIT_VTEPS = 2;
+/** Smallest MTU of all tunnel ports: their frames are judged apart, so that other ports keep the fast lane. */
+export const LIMIT_TUNNEL_MTU = 3;
 
 export interface DataplaneSize {
   ports: number;
@@ -52,6 +65,7 @@ export interface DataplaneSize {
    * (1,514 bytes: 490 ns against 67).
    */
   arenaMemory?: ArrayBufferLike;
+  vxlan: VxlanSize;
 }
 
 const DEFAULT_SIZE: DataplaneSize = {
@@ -64,6 +78,7 @@ const DEFAULT_SIZE: DataplaneSize = {
   smallSlots: 2048,
   largeSlots: 64,
   batch: BATCH_FRAMES,
+  vxlan: { vteps: 8, vnis: 64, tunnels: 8, remotes: 64, fdbEntries: 1024 },
 };
 
 /** Up to here a table is fast enough by itself; touching costs 10 ns a frame (bench S2). */
@@ -81,14 +96,18 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
     fdb: createFdb({ entries: s.fdbEntries, ports: s.ports, fids: s.fids, bridges: s.bridges, seed: s.seed }),
     mirrors: createMirrorTable(s.ports),
     counters: createCounters(s.ports, s.fids),
+    vxlan: createVxlanTables(s.vxlan, s.ports, s.seed),
     limits: sharedInt32(4),
     samples: createDropSamples(),
   };
   shared.limits[LIMIT_MIN_MTU] = 65_535;
+  shared.limits[LIMIT_TUNNEL_MTU] = 65_535;
   shared.limits[LIMIT_TOUCH] = TOUCH_ABOVE;
   return {
     ...shared,
     arena: createArena({ smallSlots: s.smallSlots, largeSlots: s.largeSlots }, s.arenaMemory),
     egress: createEgress(s.ports, s.batch),
+    underlay: createUnderlay(),
+    newPeer: () => -1,
   };
 }

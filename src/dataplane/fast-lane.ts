@@ -46,7 +46,7 @@ import {
 } from '../tables/port-table.ts';
 import type { Batch } from './batch.ts';
 import { DELIVERED, FID_COUNTERS, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from './counters.ts';
-import { type Dataplane, LIMIT_MIN_MTU } from './dataplane.ts';
+import { type Dataplane, LIMIT_MIN_MTU, LIMIT_TUNNEL_MTU } from './dataplane.ts';
 import { DROP_NONE } from './reasons.ts';
 import { relayFloods } from './stages/flood.ts';
 import { TO_FLOOD } from './stages/lookup.ts';
@@ -92,6 +92,7 @@ const FRAMES = RX_FRAMES;
 const BYTES = RX_BYTES;
 const DELIVERIES = DELIVERED;
 const MIN_MTU = LIMIT_MIN_MTU;
+const TUNNEL_MTU = LIMIT_TUNNEL_MTU;
 const UNKNOWN = TO_FLOOD - FLOOD_UNKNOWN_UNICAST;
 const MULTICAST = TO_FLOOD - FLOOD_MULTICAST;
 const BROADCAST = TO_FLOOD - FLOOD_BROADCAST;
@@ -125,13 +126,14 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
 
   return (first) => {
     const view = arena.view;
-    const { flags: flagsOf, tpid: tpids, pvid, vlanBase, pushTpid, reach, width } = ports;
+    const { flags: flagsOf, tpid: tpids, pvid, vlanBase, pushTpid, mtu: mtus, reach, width } = ports;
     const { fidOf, member, untagged } = vlans;
     const { rec, slots, shift, portGeneration, fidGeneration, fidAgeMs } = fdb;
     const { list, count: listed, stride } = egress;
     const { off: offs, len: lens, port: portOf, rxFlags, nowMs, csum } = b;
     const { fid: fids, vid: vids, to: tos, reason: reasons, copies, tagLen: tagLens, tci: tcis } = b;
     const shortestMtu = limits[MIN_MTU] + ETHERNET_HEADER;
+    const tunnelMtu = limits[TUNNEL_MTU] + ETHERNET_HEADER;
     const blocks = slots >>> shift;
     const n = b.count;
     let i = first | 0;
@@ -312,6 +314,9 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
               }
             }
           }
+
+          // What may be too long for a tunnel is told so by the slow lane.
+          if (lens[i] > tunnelMtu && (to < 0 || lens[i] > mtus[to] + ETHERNET_HEADER)) break;
 
           if (to < 0) {
             // Floods wait for those that follow them into the same set.

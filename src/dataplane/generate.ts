@@ -9,6 +9,7 @@ import { type Batch, INDEX_MASK, SHAPE_ALT } from './batch.ts';
 import { DELIVERED, GENERATED, PORT_COUNTERS, TX_BYTES, TX_DROPPED, TX_FRAMES } from './counters.ts';
 import type { Dataplane } from './dataplane.ts';
 import { REASON_COUNT, TX_ERROR, TX_RING_FULL } from './reasons.ts';
+import { SAMPLE_SHAPED, sampleDrop } from './samples.ts';
 import type { Sender } from './transmit.ts';
 
 /** Sends list[start .. start+count), words as in `Egress`; `sender` null drops all as TX_ERROR. */
@@ -40,4 +41,7 @@ export function sendGenerated(
   ports[row + TX_DROPPED] += count - sent;
   portDrops[port * REASON_COUNT + reason] += count - sent;
   fidDrops[reason] += count - sent;
+  for (let k = start + sent; k < start + count; k++) {
+    sampleDrop(dp.samples, dp.arena, b, list[k] & INDEX_MASK, reason, SAMPLE_SHAPED);
+  }
 }

@@ -31,9 +31,25 @@ export const EGRESS_TOO_LONG = 41;
 export const EGRESS_MIRROR_OUTPUT = 47;
 export const TX_RING_FULL = 48;
 export const TX_ERROR = 49;
+export const VXLAN_NOT_FOR_VTEP = 50;
+export const VXLAN_OUTER_MALFORMED = 51;
+export const VXLAN_CHECKSUM = 52;
+export const VXLAN_FRAGMENT = 53;
+export const VXLAN_NO_I_FLAG = 54;
+export const VXLAN_RESERVED_BITS = 55;
+export const VXLAN_UNKNOWN_VNI = 56;
+export const VXLAN_UNKNOWN_PEER = 57;
+export const VXLAN_INNER_MALFORMED = 58;
+export const VXLAN_INNER_TAG = 59;
+export const VXLAN_LOOP = 60;
+export const VXLAN_NESTED = 61;
+export const VXLAN_ECN = 62;
+export const VXLAN_MTU = 63;
+export const VXLAN_NO_REMOTE = 64;
+export const VXLAN_UNRESOLVED = 65;
 
 /** Rows of the drop counters: numbers are below this. */
-export const REASON_COUNT = 64;
+export const REASON_COUNT = 96;
 
 export interface DropReason {
   readonly number: number;
@@ -107,6 +123,50 @@ export const DROP_REASONS: readonly DropReason[] = [
   ),
   reason(TX_RING_FULL, 'TX_RING_FULL', 'The device of the port it would leave by takes no more at the moment.'),
   reason(TX_ERROR, 'TX_ERROR', 'The device of the port it would leave by refused the frame.'),
+  reason(
+    VXLAN_NOT_FOR_VTEP,
+    'VXLAN_NOT_FOR_VTEP',
+    'An outer frame that is for no VTEP of this underlay port: by its MAC, VLAN, address, protocol or UDP port.',
+  ),
+  reason(
+    VXLAN_OUTER_MALFORMED,
+    'VXLAN_OUTER_MALFORMED',
+    'The outer headers end early, or their lengths contradict the frame.',
+  ),
+  reason(
+    VXLAN_CHECKSUM,
+    'VXLAN_CHECKSUM',
+    'The outer IPv4 or UDP checksum is wrong, or UDP over IPv6 has none and udp6ZeroChecksum is off.',
+  ),
+  reason(VXLAN_FRAGMENT, 'VXLAN_FRAGMENT', 'The outer packet is a fragment; a VTEP does not reassemble.'),
+  reason(VXLAN_NO_I_FLAG, 'VXLAN_NO_I_FLAG', 'The I flag of the VXLAN header is not set: its VNI means nothing.'),
+  reason(
+    VXLAN_RESERVED_BITS,
+    'VXLAN_RESERVED_BITS',
+    'A reserved bit of the VXLAN header is set and reservedBits is strict.',
+  ),
+  reason(VXLAN_UNKNOWN_VNI, 'VXLAN_UNKNOWN_VNI', 'No tunnel port of the VTEP has this VNI.'),
+  reason(VXLAN_UNKNOWN_PEER, 'VXLAN_UNKNOWN_PEER', 'The outer source is not in the allow-list of the VTEP.'),
+  reason(VXLAN_INNER_MALFORMED, 'VXLAN_INNER_MALFORMED', 'The inner frame is shorter than an Ethernet header.'),
+  reason(
+    VXLAN_INNER_TAG,
+    'VXLAN_INNER_TAG',
+    'The inner frame carries a VLAN tag of its own and innerTag is strip (RFC 7348 section 6.1).',
+  ),
+  reason(
+    VXLAN_LOOP,
+    'VXLAN_LOOP',
+    "The frame is our own: its outer source is the VTEP's address, or its inner source the VTEP's MAC.",
+  ),
+  reason(VXLAN_NESTED, 'VXLAN_NESTED', 'The inner frame is VXLAN to the same UDP port again, and nested is drop.'),
+  reason(
+    VXLAN_ECN,
+    'VXLAN_ECN',
+    'The underlay marked congestion and the inner packet cannot carry the mark (RFC 6040 section 4.2).',
+  ),
+  reason(VXLAN_MTU, 'VXLAN_MTU', 'Encapsulated the frame is longer than the path to the remote carries.'),
+  reason(VXLAN_NO_REMOTE, 'VXLAN_NO_REMOTE', 'No remote is known for the destination, and the flood list is empty.'),
+  reason(VXLAN_UNRESOLVED, 'VXLAN_UNRESOLVED', "The next hop's MAC on the way to the remote is not known (yet)."),
 ];
 
 const byNumber: (DropReason | undefined)[] = [];

@@ -47,7 +47,7 @@ export function transmit(dp: Dataplane, b: Batch, port: number, sender: Sender |
 }
 
 /** A copy of frame i could not leave by `port`: it was no delivery, and the last one makes the frame a drop. */
-function loseCopy(dp: Dataplane, b: Batch, i: number, port: number, reason: number): void {
+export function loseCopy(dp: Dataplane, b: Batch, i: number, port: number, reason: number): void {
   const { port: ports, fid: fids, portDrops, fidDrops } = dp.counters;
   const from = b.port[i] * PORT_COUNTERS;
   const fid = b.fid[i] * FID_COUNTERS;

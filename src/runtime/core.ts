@@ -12,12 +12,16 @@ import type { Adapter } from '../adapters/adapter.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { Control } from '../control/control.ts';
 import { type Action, apply, plan } from '../control/plan.ts';
+import { welcome } from '../control/vxlan-remotes.ts';
 import { release } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import { createDataplane, type Dataplane, type DataplaneSize } from '../dataplane/dataplane.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
 import { PUNT_KINDS } from '../dataplane/punt.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
+import { decapBatch } from '../dataplane/vxlan/decap.ts';
+import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
+import type { Fdb } from '../tables/fdb.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { Injector } from './injector.ts';
@@ -69,6 +73,7 @@ export class SwitchCore {
     this.timeUs = timeUs ?? (() => nowMs() * 1000);
     this.dp = createDataplane(size);
     this.control = new Control(this.dp, { nowMs: () => nowMs() | 0 });
+    this.dp.newPeer = (vtep, a, b, c, d) => welcome(this.control, vtep, a, b, c, d);
     this.batch = createBatch(this.dp.egress.capacity);
     this.senderOf = senderOf ?? ((port) => this.adapters[port] ?? null);
     this.mirroring = new Mirroring(this.dp, (port) => this.senderOf(port));
@@ -78,7 +83,7 @@ export class SwitchCore {
       emitting: (batch, port, list) => {
         if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.sentBy(batch, port, list, 0, batch.count);
       },
-      flush: (batch) => this.flush(batch),
+      flush: (batch) => this.flush(batch, 0, batch.count),
       punted: (batch) => this.punted(batch),
     });
   }
@@ -120,11 +125,13 @@ export class SwitchCore {
     Atomics.add(this.epoch, 0, 1);
     this.inTurn = true;
     if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.received(b);
+    decapBatch(this.dp, b);
     for (let next = 0; next < b.count; ) {
+      const first = next;
       const started = stopwatch === null ? 0 : performance.now();
       next = forwardBatch(this.dp, b, next);
       if (stopwatch !== null) stopwatch.forwardMs += performance.now() - started;
-      this.flush(b);
+      this.flush(b, first, next);
       if (b.punted >= 0) this.punted(b);
       if (!this.injector.isEmpty) this.injector.settle();
     }
@@ -174,19 +181,27 @@ export class SwitchCore {
     this.cause = null;
   }
 
-  private flush(batch: Batch): void {
+  /** Sends what the lists hold of rows [first, end): devices first, then tunnels, which write in front of frames. */
+  private flush(batch: Batch, first: number, end: number): void {
     const { count } = this.dp.egress;
     if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.sent(batch);
+    const { tunnelOf } = this.dp.vxlan.vnis;
     for (let p = 0; p < count.length; p++) {
-      if (count[p] !== 0) transmit(this.dp, batch, p, this.senderOf(p));
+      if (count[p] !== 0 && tunnelOf[p] < 0) transmit(this.dp, batch, p, this.senderOf(p));
     }
+    serveTunnels(this.dp, batch, first, end, this.senderOf);
   }
 
   /** Ageing: call about once a second, and until it returns true. */
   tick(slots: number = SWEEP_SLOTS): boolean {
     const now = this.nowMs() | 0;
-    return !needsSweep(this.dp.fdb, now) || sweepSlice(this.dp.fdb, now, slots);
+    const bridges = sweep(this.dp.fdb, now, slots);
+    return sweep(this.dp.vxlan.fdb, now, slots) && bridges;
   }
+}
+
+function sweep(fdb: Fdb, now: number, slots: number): boolean {
+  return !needsSweep(fdb, now) || sweepSlice(fdb, now, slots);
 }
 
 /** Tables as large as the configuration needs, with room to grow. */

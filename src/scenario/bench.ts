@@ -20,6 +20,8 @@ import {
   TX_FRAMES,
 } from '../dataplane/counters.ts';
 import { SwitchCore } from '../runtime/core.ts';
+import type { VxlanSize } from '../tables/vxlan-tables.ts';
+import { VxlanBench } from './bench-vxlan.ts';
 import type { BridgeSpec, PortSpec, Scenario } from './format.ts';
 
 export interface Captured {
@@ -39,6 +41,8 @@ export class Bench {
   readonly core: SwitchCore;
   readonly bridges = new Map<string, BridgeSpec>();
   readonly ports = new Map<string, PortSpec>();
+  /** Null: the file has no underlay. */
+  readonly vxlan: VxlanBench | null = null;
   /** Ports whose own list of VLANs has been used: it is what a port starts with, not what it comes back with. */
   readonly #started = new Set<string>();
   readonly #adapters = new Map<string, MemoryAdapter>();
@@ -53,13 +57,14 @@ export class Bench {
   constructor(scenario: Scenario, burst: number) {
     this.core = new SwitchCore({
       nowMs: () => this.#nowMs,
-      ports: Math.max(32, scenario.ports.length),
+      ports: Math.max(32, scenario.ports.length + 1),
       bridges: scenario.bridges.length + 1,
       fids: mostVlans(scenario),
       seed: SEED,
       smallSlots: 512,
       largeSlots: 32,
       batch: burst,
+      vxlan: vxlanRoom(scenario),
     });
     const { control } = this.core;
     for (const spec of scenario.bridges) {
@@ -73,6 +78,12 @@ export class Bench {
         broadcastFlood: spec.broadcastFlood,
       });
       this.writeFdbSettings(spec.name);
+    }
+    const { underlay } = scenario;
+    if (underlay !== null) {
+      control.addPort(underlay.port, null, { mtu: underlay.mtu });
+      this.#adopt(underlay.port);
+      this.vxlan = new VxlanBench(control, underlay, scenario.anyPeer);
     }
     for (const spec of scenario.ports) {
       this.ports.set(spec.name, spec);
@@ -107,6 +118,18 @@ export class Bench {
     const { control, dp } = this.core;
     const { index } = control.addPort(name, null, settingsOf(this.ports.get(name)!));
     if (dp.counters.port[index * PORT_COUNTERS + RX_FRAMES] !== 0) this.#rowsReused = true;
+    const { vxlan } = this.ports.get(name)!;
+    if (vxlan === null) {
+      this.#adopt(name);
+      return;
+    }
+    this.vxlan?.addTunnel(name, vxlan);
+    control.setLink(name, true);
+  }
+
+  /** Gives a port the tester's end of a link. */
+  #adopt(name: string): void {
+    const { dp } = this.core;
     const adapter = new MemoryAdapter(
       { mtu: 65_535 },
       { arena: dp.arena, events: { link: () => {}, readable: () => {} } },
@@ -121,6 +144,7 @@ export class Bench {
 
   removePort(name: string): void {
     this.core.detach(name);
+    this.vxlan?.removeTunnel(name);
     this.core.control.removePort(name);
     this.#adapters.get(name)?.close();
     this.#adapters.delete(name);
@@ -190,11 +214,15 @@ export class Bench {
     let received = 0;
     let given = 0;
     let transmitted = 0;
+    let tunnelled = 0;
     for (let p = 0; p < counters.ports; p++) {
       const at = p * PORT_COUNTERS;
-      received += counters.port[at + RX_FRAMES]!;
+      const isTunnel = control.portByIndex[p]?.tunnel != null;
+      // What a tunnel sends and receives does so a second time on the underlay port.
+      if (!isTunnel) received += counters.port[at + RX_FRAMES]!;
       given += counters.port[at + DELIVERED]! + counters.port[at + FLOOD_COPIES]! + counters.port[at + MIRROR_COPIES]!;
       transmitted += counters.port[at + TX_FRAMES]!;
+      if (isTunnel) tunnelled += counters.port[at + TX_FRAMES]!;
       if (counters.port[at + RX_FRAMES] === 0) continue;
       const row = portLedger(counters, p);
       if (!row.balanced)
@@ -208,7 +236,8 @@ export class Bench {
     }
     if (!this.#rowsReused) {
       if (received !== this.#sent) return `${this.#sent} frames were sent, ${received} counted as received`;
-      if (transmitted !== this.#left) return `${this.#left} frames left, ${transmitted} counted as transmitted`;
+      const left = transmitted - tunnelled;
+      if (left !== this.#left) return `${this.#left} frames left, ${left} counted as transmitted`;
       if (given !== transmitted) return `${given} copies were made, ${transmitted} transmitted`;
     }
     const slots = slotsInUse(dp.arena);
@@ -222,6 +251,16 @@ function mostVlans({ bridges, ports, steps }: Scenario): number {
   for (const port of ports) most += port.vlans?.length ?? 1;
   for (const step of steps) if ('operations' in step) most += step.operations.length;
   return most;
+}
+
+/** Rows for every VXLAN port and change of the file. */
+function vxlanRoom({ ports, steps }: Scenario): VxlanSize {
+  const tunnels = ports.filter((port) => port.vxlan !== null);
+  let remotes = 64;
+  for (const { vxlan } of tunnels) remotes += vxlan!.floodRemotes.length + 2;
+  for (const step of steps) if ('operations' in step) remotes += step.operations.length;
+  const rows = tunnels.length + 1;
+  return { vteps: Math.min(128, rows), vnis: rows, tunnels: rows, remotes, fdbEntries: 4096 };
 }
 
 function show(row: object): string {

@@ -33,6 +33,12 @@ export const CAPABILITIES: Readonly<Record<string, string>> = {
   'port.mtu': 'frames longer than a stated MTU are neither taken nor sent',
   stp_state: 'port states discarding, learning and forwarding',
   topology_change: 'a topology change forgets what the bridge has learned',
+  vxlan: 'VXLAN tunnel ports on an underlay port: encapsulation, decapsulation, a table of remotes, flood lists',
+  ecn: 'ECN across a tunnel as RFC 6040 says',
+  underlay_vlan: 'the underlay may be a VLAN of its port',
+  ipv6_underlay: 'outer packets over IPv6, with UDP checksums',
+  'vxlan.strict_reserved': 'a set reserved bit of the VXLAN header can drop the frame',
+  'vxlan.ttl_inherit': 'the outer TTL can be that of the inner packet',
   jumbo: 'frames of more than 1,500 bytes of payload',
   mirror: 'copies of what ports receive and send, by port and VLAN, out of a port or into a VLAN',
   counters: 'learned entries per bridge; frames, bytes and drops per port',
@@ -42,6 +48,8 @@ export const CAPABILITIES: Readonly<Record<string, string>> = {
 export const POLICIES: Readonly<Record<string, string>> = {
   own_tpid_only: 'a bridge knows one TPID; a tag of another is payload',
   static_entries_do_not_move: 'a configured entry stays on its port whoever else sends with its address',
+  underlay_vlan_only: 'outer frames are for a VTEP only in the VLAN of its underlay',
+  known_remotes_only: 'outer frames are taken from known remotes only (by configuration: the allow-list)',
   fdb_overflow_evict_lru: 'a full table evicts the least recently used entry (by configuration: overflow lru)',
 };
 

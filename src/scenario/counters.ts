@@ -44,6 +44,7 @@ export function readCounter(control: Control, of: { bridge: string } | { port: s
   const { dropped, drops } = portLedger(counters, index);
   if (name === 'rx_dropped') return dropped;
   let errors = 0;
-  for (const [symbol, n] of Object.entries(drops)) if (symbol.startsWith('PARSE_')) errors += n;
+  for (const [symbol, n] of Object.entries(drops))
+    if (symbol.startsWith('PARSE_') || symbol.startsWith('VXLAN_')) errors += n;
   return errors;
 }

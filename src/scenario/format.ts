@@ -6,7 +6,7 @@
  */
 
 import type { Place } from '../config/error.ts';
-import type { AcceptFrames, BridgeType, FdbOverflow, MirrorConfig, PortState } from '../config/types.ts';
+import type { AcceptFrames, BridgeType, DfMode, FdbOverflow, MirrorConfig, PortState } from '../config/types.ts';
 
 export interface Scenario {
   file: string;
@@ -19,6 +19,10 @@ export interface Scenario {
   ignore: string[];
   bridges: BridgeSpec[];
   ports: PortSpec[];
+  /** Null: the file has none. */
+  underlay: UnderlaySpec | null;
+  /** Frames of VTEPs that nobody named are taken. */
+  anyPeer: boolean;
   steps: Step[];
   frames: Map<string, FrameSpec>;
 }
@@ -66,6 +70,37 @@ export interface PortSpec extends PortFlags {
   /** Null: the bridge's default VLAN. */
   vlans: VlanSpec[] | null;
   tunnel: { svid: number; cvids: number[] | null } | null;
+  /** Null: a link. */
+  vxlan: VxlanSpec | null;
+}
+
+/** What `vxlan_set` can change, and vni, local, dstport. */
+export interface VxlanSpec {
+  vni: number;
+  local: string;
+  dstport: number;
+  learning: boolean;
+  ttl: number | 'inherit';
+  tos: number | 'inherit';
+  df: DfMode;
+  udpChecksum: boolean;
+  udp6ZeroRx: boolean;
+  udp6ZeroTx: boolean;
+  floodRemotes: string[];
+  defaultRemote: string | null;
+  group: string | null;
+  ageSeconds: number;
+  reservedBits: string;
+}
+
+export interface UnderlaySpec {
+  port: string;
+  mac: string;
+  vlan: number | null;
+  mtu: number;
+  addresses: { address: string; bits: number }[];
+  neighbors: { address: string; mac: string }[];
+  routes: { to: string; via: string | null }[];
 }
 
 export interface FrameSpec {
@@ -99,6 +134,13 @@ export interface FdbMatch {
   sticky?: boolean;
 }
 
+export interface VxlanMatch {
+  mac?: string;
+  remote?: string;
+  kind?: string;
+  vni?: number;
+}
+
 interface StepBase {
   place: Place;
   /** What the file says about the step, for people. */
@@ -117,6 +159,8 @@ export type Step = StepBase &
         lacks: FdbMatch[];
         counts: { match: FdbMatch; n: number }[];
       }
+    | { kind: 'check_vxlan_fdb'; port: string; has: VxlanMatch[]; lacks: VxlanMatch[] }
+    | { kind: 'check_entropy'; frames: string[]; leastDistinct: number; stable: boolean }
     | { kind: 'check_counter'; of: { bridge: string } | { port: string }; expect: CounterValue[] }
   );
 

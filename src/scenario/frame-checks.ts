@@ -30,6 +30,14 @@ export function checksHold(frame: Buffer, checks: readonly FrameCheck[]): string
   return (total & 0xffff) + (total >>> 16) === 0xffff ? null : 'its UDP checksum is wrong';
 }
 
+/** UDP source port of a frame, behind any tags; null when it holds no datagram. */
+export function outerSourcePort(frame: Buffer): number | null {
+  let at = 12;
+  while (at + 4 <= frame.length && (frame.readUInt16BE(at) === 0x8100 || frame.readUInt16BE(at) === 0x88a8)) at += 4;
+  const type = at + 2 <= frame.length ? frame.readUInt16BE(at) : 0;
+  return udpOf(type, frame.subarray(at + 2))?.datagram.readUInt16BE(0) ?? null;
+}
+
 function udpOf(type: number, ip: Buffer): { pseudo: Buffer; datagram: Buffer } | null {
   const v4 = type === IPV4;
   if (!v4 && type !== IPV6) return null;

@@ -11,7 +11,7 @@ import type { FdbEntryKind } from '../config/types.ts';
 import { addEntry, deleteEntry, fdbEntries, flush } from '../control/fdb-control.ts';
 import { ControlError, type Port } from '../control/model.ts';
 import { type Bench, portFlags } from './bench.ts';
-import type { Operation, PortFlags } from './format.ts';
+import type { Operation, PortFlags, VxlanSpec } from './format.ts';
 import { MAX_AGE_SECONDS, MAX_LEARNED } from './read-topology.ts';
 
 /** Carries out one change. Throws ControlError when the switch refuses it. */
@@ -59,6 +59,12 @@ export function operate(bench: Bench, { op, args }: Operation): void {
       return;
     case 'port_delete':
       bench.removePort(text('port'));
+      return;
+    case 'vxlan_fdb_add':
+    case 'vxlan_fdb_append':
+    case 'vxlan_fdb_del':
+    case 'vxlan_set':
+      changeVxlan(bench, op, args);
       return;
     default:
       throw new Error(`${op} is not carried out`);
@@ -202,6 +208,20 @@ function flushFdb(bench: Bench, args: Record<string, unknown>): void {
   });
 }
 
+// ---- VXLAN
+
+function changeVxlan(bench: Bench, op: string, args: Record<string, unknown>): void {
+  const { vxlan } = bench;
+  const port = args.port as string;
+  const mac = args.mac as string;
+  const remote = args.remote as string | undefined;
+  if (vxlan === null) throw new ControlError('there is no underlay');
+  if (op === 'vxlan_set') vxlan.set(port, (args.settings ?? {}) as Partial<VxlanSpec>);
+  else if (op === 'vxlan_fdb_del') vxlan.remove(port, mac, remote ?? null);
+  else if (op === 'vxlan_fdb_append') vxlan.append(port, mac, remote!);
+  else vxlan.add(port, mac, remote!, args.kind === 'extern_learn' ? 'external' : 'static');
+}
+
 /** Everything that a refused change must leave alone. */
 export function snapshot(bench: Bench): string {
   const { control } = bench.core;
@@ -210,5 +230,6 @@ export function snapshot(bench: Bench): string {
     [...control.ports.values()].map((p) => [p.name, p.bridge?.name, p.up, p.settings, [...p.members].sort()]),
     fdbEntries(control),
     [...bench.bridges.values()],
+    bench.vxlan?.snapshot() ?? null,
   ]);
 }

@@ -8,13 +8,14 @@ import { didYouMean } from '../config/error.ts';
 import type { Value } from './document.ts';
 import type { Operation } from './format.ts';
 import { noteAbsent, readOverflow, readPortFlags } from './read-topology.ts';
+import { readAddress, readVxlanSettings } from './read-vxlan.ts';
 
 export interface Names {
   ports: string[];
   bridges: string[];
 }
 
-type Kind = 'bridge' | 'port' | 'port-or-bridge' | 'number' | 'flag' | 'mac' | 'kind';
+type Kind = 'remote' | 'bridge' | 'port' | 'port-or-bridge' | 'number' | 'flag' | 'mac' | 'kind';
 
 /** Arguments of each change; `!` means that it has to be there. A capability instead: not of this switch. */
 const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Kind | `${Kind}!`>> | string>> = {
@@ -39,13 +40,13 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Kind | `${Kind
   mdb_del: 'mdb',
   neigh_add: 'neigh_suppress',
   neigh_del: 'neigh_suppress',
-  vxlan_fdb_add: 'vxlan',
-  vxlan_fdb_append: 'vxlan',
-  vxlan_fdb_del: 'vxlan',
-  vxlan_set: 'vxlan',
-  vxlan_mdb_add: 'vxlan',
-  vxlan_mdb_replace: 'vxlan',
-  vxlan_mdb_del: 'vxlan',
+  vxlan_fdb_add: { port: 'port!', mac: 'mac!', remote: 'remote!', kind: 'kind' },
+  vxlan_fdb_append: { port: 'port!', mac: 'mac!', remote: 'remote!', kind: 'kind' },
+  vxlan_fdb_del: { port: 'port!', mac: 'mac!', remote: 'remote' },
+  vxlan_set: { port: 'port!' },
+  vxlan_mdb_add: 'vxlan_mdb',
+  vxlan_mdb_replace: 'vxlan_mdb',
+  vxlan_mdb_del: 'vxlan_mdb',
 };
 const OPERATION_NAMES = [...Object.keys(OPERATIONS), 'comment'];
 /** Kinds of entries that can be configured; `dynamic` ones are only learned. */
@@ -77,9 +78,10 @@ export function readOperations(at: Value, checkNames: boolean, names: Names, lac
       const kind = known[name]?.replace('!', '') as Kind | undefined;
       if (kind !== undefined) args[name] = readArgument(value, kind, checkNames ? names : null);
       else if (key === 'set_bridge') readBridgeArgument(args, value, name, lacks);
-      else if (key !== 'set_port') noteAbsent(key, value, name, lacks);
+      else if (key !== 'set_port' && key !== 'vxlan_set') noteAbsent(key, value, name, lacks);
     }
     if (key === 'set_port' && !short) Object.assign(args, { flags: readPortFlags(op, PORT_KEY, lacks) });
+    if (key === 'vxlan_set' && !short) Object.assign(args, { settings: readVxlanSettings(op, PORT_KEY, lacks) });
     for (const [name, kind] of Object.entries(known)) {
       if (kind.endsWith('!') && args[name] === undefined) throw op.at(name).error('is missing');
     }
@@ -104,6 +106,8 @@ function readArgument(at: Value, kind: Kind, names: Names | null): unknown {
       return at.flag(false);
     case 'kind':
       return at.oneOf(FDB_KINDS, 'a kind of entry');
+    case 'remote':
+      return at.missing ? undefined : readAddress(at);
     case 'mac':
       return at.text().toLowerCase();
     default: {

@@ -6,8 +6,19 @@
 import { FDB_KIND_NAMES } from '../tables/fdb.ts';
 import { isCounter } from './counters.ts';
 import type { Value } from './document.ts';
-import type { CounterValue, Expectation, FdbMatch, FrameSpec, PortSpec, Scenario, Step } from './format.ts';
+import type {
+  CounterValue,
+  Expectation,
+  FdbMatch,
+  FrameSpec,
+  PortSpec,
+  Scenario,
+  Step,
+  UnderlaySpec,
+  VxlanMatch,
+} from './format.ts';
 import { type Names, readOperations } from './read-operations.ts';
+import { readAddress } from './read-vxlan.ts';
 
 /** What a step is, by its one key. */
 const KINDS = [
@@ -45,12 +56,21 @@ class StepReader {
   readonly #names: Names;
 
   constructor(
-    scenario: { frames: Map<string, FrameSpec>; ports: PortSpec[]; bridges: { name: string }[] },
+    scenario: {
+      frames: Map<string, FrameSpec>;
+      ports: PortSpec[];
+      underlay: UnderlaySpec | null;
+      bridges: { name: string }[];
+    },
     lacks: Set<string>,
   ) {
     this.#lacks = lacks;
     this.#frames = [...scenario.frames.keys()];
-    this.#names = { ports: scenario.ports.map((p) => p.name), bridges: scenario.bridges.map((b) => b.name) };
+    const links = scenario.underlay === null ? [] : [scenario.underlay.port];
+    this.#names = {
+      ports: [...scenario.ports.map((p) => p.name), ...links],
+      bridges: scenario.bridges.map((b) => b.name),
+    };
   }
 
   /** Null when the step is of something this switch does not have. */
@@ -70,9 +90,9 @@ class StepReader {
         this.#lacks.add('mcast_snooping');
         return null;
       case 'check_vxlan_fdb':
+        return { ...base, ...this.#checkVxlanFdb(body) };
       case 'check_entropy':
-        this.#lacks.add('vxlan');
-        return null;
+        return { ...base, ...this.#checkEntropy(body) };
       case 'advance': {
         const seconds = body.at('seconds');
         if (typeof seconds.raw !== 'number' || !(seconds.raw >= 0 && seconds.raw <= MAX_ADVANCE_SECONDS)) {
@@ -106,7 +126,9 @@ class StepReader {
   }
 
   #expectation(at: Value): Expectation {
-    if (at.at('reassemble').flag(false)) this.#lacks.add('underlay_fragmentation');
+    const { raw: reassembled } = at.at('reassemble');
+    if (reassembled !== undefined && reassembled !== null && reassembled !== false)
+      this.#lacks.add('underlay_fragmentation');
     return {
       port: at.at('port').oneOf(this.#names.ports, 'a port'),
       frame: this.#frame(at.at('frame')),
@@ -152,6 +174,44 @@ class StepReader {
       } else this.#lacks.add(`check_fdb.${key}`);
     }
     return match;
+  }
+
+  #checkVxlanFdb(at: Value) {
+    const matches = (key: string) =>
+      at
+        .at(key)
+        .list()
+        .map((m) => this.#vxlanMatch(m));
+    const port = at.at('port').oneOf(this.#names.ports, 'a port');
+    return { kind: 'check_vxlan_fdb' as const, port, has: matches('has'), lacks: matches('lacks') };
+  }
+
+  #vxlanMatch(at: Value): VxlanMatch {
+    const match: VxlanMatch = {};
+    for (const key of at.keys()) {
+      const value = at.at(key);
+      if (key === 'mac') match.mac = value.text().toLowerCase();
+      else if (key === 'remote') match.remote = readAddress(value);
+      else if (key === 'vni') match.vni = value.whole(0, 0xff_ffff);
+      else if (key === 'kind')
+        match.kind = value.oneOf(FDB_KINDS, 'a kind of entry').replace('extern_learn', 'external');
+      else this.#lacks.add(`check_vxlan_fdb.${key}`);
+    }
+    return match;
+  }
+
+  #checkEntropy(at: Value) {
+    const field = at.at('field').text();
+    if (field !== 'outer_udp_source_port') this.#lacks.add(`check_entropy of ${field}`);
+    return {
+      kind: 'check_entropy' as const,
+      frames: at
+        .at('frames')
+        .list()
+        .map((frame) => this.#frame(frame)),
+      leastDistinct: at.at('min_distinct').whole(1, MAX_TIMES, 1),
+      stable: at.at('stable_per_flow').flag(true),
+    };
   }
 
   #checkCounter(at: Value) {

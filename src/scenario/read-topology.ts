@@ -7,7 +7,8 @@
 
 import type { AcceptFrames, PortState } from '../config/types.ts';
 import type { Value } from './document.ts';
-import type { BridgeSpec, MirrorSpec, PortFlags, PortSpec, VlanSpec } from './format.ts';
+import type { BridgeSpec, MirrorSpec, PortFlags, PortSpec, UnderlaySpec, VlanSpec } from './format.ts';
+import { readUnderlay, readVxlan } from './read-vxlan.ts';
 
 export const ACCEPTS = ['all', 'untagged', 'tagged'] as const satisfies readonly AcceptFrames[];
 /** Spanning-tree states of 802.1D-1998 and what each is in 802.1Q. */
@@ -51,7 +52,6 @@ const ABSENT: Readonly<Record<string, string>> = {
   backup_port: 'port.backup',
   match: 'tag_rewrite',
   rewrite: 'tag_rewrite',
-  vxlan: 'vxlan',
 };
 
 const BRIDGE_KEYS: ReadonlySet<string> = new Set([
@@ -68,16 +68,17 @@ const BRIDGE_KEYS: ReadonlySet<string> = new Set([
   'stp_state_control',
   'mirrors',
 ]);
-const PORT_KEYS: ReadonlySet<string> = new Set(['name', 'kind', 'bridge', 'vlans', 'tunnel']);
+const PORT_KEYS: ReadonlySet<string> = new Set(['name', 'kind', 'bridge', 'vlans', 'tunnel', 'vxlan']);
 
 export interface Topology {
   bridges: BridgeSpec[];
   ports: PortSpec[];
+  underlay: UnderlaySpec | null;
   snoops: boolean;
 }
 
-export function readTopology(at: Value, policy: readonly string[], lacks: Set<string>): Topology {
-  if (!at.at('underlay').missing) lacks.add('vxlan');
+/** `strict`: what the reserved bits of VXLAN are to a file that says nothing of them. */
+export function readTopology(at: Value, policy: readonly string[], strict: boolean, lacks: Set<string>): Topology {
   for (const key of at.keys()) if (!['bridges', 'ports', 'underlay'].includes(key)) lacks.add(`topology.${key}`);
   const bridges = at
     .at('bridges')
@@ -87,7 +88,7 @@ export function readTopology(at: Value, policy: readonly string[], lacks: Set<st
   const ports = at
     .at('ports')
     .list()
-    .map((port) => readPort(port, bridges, lacks));
+    .map((port) => readPort(port, bridges, strict, lacks));
   refuseTwice(at.at('bridges'), names);
   refuseTwice(
     at.at('ports'),
@@ -97,7 +98,13 @@ export function readTopology(at: Value, policy: readonly string[], lacks: Set<st
     .at('bridges')
     .list()
     .some((bridge) => bridge.at('mcast_snooping').flag(false));
-  return { bridges, ports, snoops };
+  const underlay = at.at('underlay').missing ? null : readUnderlay(at.at('underlay'), LINK_MTU, lacks);
+  if (underlay !== null && ports.some(({ name }) => name === underlay.port)) {
+    throw at.at('underlay').at('port').error(`there is a port with the name "${underlay.port}"`);
+  }
+  const orphan = ports.find(({ vxlan }) => vxlan !== null && underlay === null);
+  if (orphan !== undefined) throw at.error(`port ${orphan.name} is of kind vxlan, and there is no underlay`);
+  return { bridges, ports, underlay, snoops };
 }
 
 function refuseTwice(at: Value, names: readonly string[]): void {
@@ -159,9 +166,8 @@ export function readOverflow(at: Value, otherwise?: (typeof OVERFLOWS)[number]):
   return at.oneOf(OVERFLOWS, 'an overflow', otherwise) === 'evict_lru' ? 'lru' : 'refuse';
 }
 
-function readPort(at: Value, bridges: readonly BridgeSpec[], lacks: Set<string>): PortSpec {
+function readPort(at: Value, bridges: readonly BridgeSpec[], strict: boolean, lacks: Set<string>): PortSpec {
   const kind = at.at('kind').oneOf(['link', 'vxlan'], 'a kind of port', 'link');
-  if (kind === 'vxlan') lacks.add('vxlan');
   const names = bridges.map((bridge) => bridge.name);
   const bridgeName = at.at('bridge').missing ? null : at.at('bridge').oneOf(names, 'a bridge');
   const bridge = bridges.find((b) => b.name === bridgeName);
@@ -171,6 +177,7 @@ function readPort(at: Value, bridges: readonly BridgeSpec[], lacks: Set<string>)
     bridge: bridgeName,
     vlans: at.at('vlans').missing ? null : at.at('vlans').list().map(readVlan),
     tunnel: at.at('tunnel').missing ? null : readTunnel(at.at('tunnel'), bridge, lacks),
+    vxlan: kind === 'vxlan' ? readVxlan(at.at('vxlan'), strict, lacks) : null,
     ...DEFAULT_FLAGS,
     ...flags,
   };

@@ -38,6 +38,9 @@ export function readScenario(text: string, file: string): Scenario {
     ignore: words('ignore'),
     bridges: [],
     ports: [],
+    underlay: null,
+    // Who is not known is nobody for VPP, and welcome to Linux and Open vSwitch.
+    anyPeer: !policy.includes('known_remotes_only'),
     steps: [],
     frames: new Map(),
   };
@@ -45,7 +48,8 @@ export function readScenario(text: string, file: string): Scenario {
   if (root.at('steps').list().length === 0) throw root.at('steps').error('there is no step; valid is a list of steps');
   if (scenario.missing.length !== 0) return scenario;
   const lacks = new Set<string>();
-  const topology = readTopology(root.at('topology'), policy, lacks);
+  const strict = words('needs').includes('vxlan.strict_reserved');
+  const topology = readTopology(root.at('topology'), policy, strict, lacks);
   scenario.missing.push(...lacks);
   if (lacks.size !== 0) return scenario;
   if (root.has('frames')) {
@@ -55,6 +59,7 @@ export function readScenario(text: string, file: string): Scenario {
   }
   scenario.bridges = topology.bridges;
   scenario.ports = topology.ports;
+  scenario.underlay = topology.underlay;
   scenario.steps = readSteps(root.at('steps'), scenario, lacks);
   // Snooping shows in nothing but multicast: without any, a bridge that snoops is a bridge that floods.
   if (topology.snoops && sendsMulticast(scenario)) lacks.add('mcast_snooping');

@@ -12,7 +12,8 @@ import { DROP_REASONS, REASON_COUNT } from '../dataplane/reasons.ts';
 import { Bench } from './bench.ts';
 import { compareFrames } from './compare.ts';
 import { readCounter } from './counters.ts';
-import type { FdbMatch, Scenario, Step } from './format.ts';
+import type { FdbMatch, Scenario, Step, VxlanMatch } from './format.ts';
+import { outerSourcePort } from './frame-checks.ts';
 import { isNoise } from './noise.ts';
 import { operate, snapshot } from './operations.ts';
 
@@ -109,6 +110,9 @@ class Run {
   readonly #bench: Bench;
   /** Counters that are asked for as growth, as they were at the start. */
   readonly #baseline = new Map<string, number>();
+  /** Port that a frame was last sent on, and the UDP source ports that came of it, by its name. */
+  readonly #sentOn = new Map<string, string>();
+  readonly #sourcePorts = new Map<string, number[]>();
 
   constructor(scenario: Scenario, bench: Bench) {
     this.#scenario = scenario;
@@ -133,6 +137,10 @@ class Run {
         return null;
       case 'check_fdb':
         return this.#checkFdb(step);
+      case 'check_vxlan_fdb':
+        return this.#checkVxlanFdb(step);
+      case 'check_entropy':
+        return this.#checkEntropy(step);
       case 'check_counter':
         return this.#checkCounter(step);
     }
@@ -145,6 +153,13 @@ class Run {
     const rowOf = () => (row < 0 ? [] : [...portDrops.subarray(row * REASON_COUNT, (row + 1) * REASON_COUNT)]);
     const before = rowOf();
     const captured = this.#bench.send(step.port, frames.get(step.frame)!.bytes, step.times);
+    this.#sentOn.set(step.frame, step.port);
+    const sources = this.#sourcePorts.get(step.frame) ?? [];
+    for (const { bytes } of captured) {
+      const source = outerSourcePort(bytes);
+      if (source !== null && !sources.includes(source)) sources.push(source);
+    }
+    this.#sourcePorts.set(step.frame, sources);
     const tolerates = (frame: Buffer) => !step.strict || isNoise(frame, ignore);
     const difference = compareFrames(step.expect, frames, captured, tolerates);
     if (difference === null) return null;
@@ -192,6 +207,47 @@ class Run {
     return null;
   }
 
+  #checkVxlanFdb(step: Extract<Step, { kind: 'check_vxlan_fdb' }>): Found | null {
+    const entries = this.#bench.vxlan?.entries(step.port) ?? [];
+    const found = (match: VxlanMatch) =>
+      entries.some(
+        (entry) =>
+          (match.mac === undefined || entry.mac === match.mac) &&
+          (match.remote === undefined || entry.remote === match.remote) &&
+          (match.kind === undefined || entry.kind === match.kind) &&
+          (match.vni === undefined || entry.vni === match.vni),
+      );
+    const text = entries.map(({ mac, remote, kind }) => `${mac} at ${remote} (${kind})`).join('; ') || 'none';
+    for (const match of step.has) {
+      if (!found(match)) return { message: `${step.port} has no VXLAN entry ${matchText(match)}; it has ${text}` };
+    }
+    for (const match of step.lacks) {
+      if (found(match)) return { message: `${step.port} has a VXLAN entry ${matchText(match)}; it has ${text}` };
+    }
+    return null;
+  }
+
+  /** Sends every frame once more where it was sent before, and looks at the outer source ports of all. */
+  #checkEntropy(step: Extract<Step, { kind: 'check_entropy' }>): Found | null {
+    const all = new Set<number>();
+    for (const name of step.frames) {
+      const port = this.#sentOn.get(name);
+      if (port === undefined) return { message: `${name} has not been sent before` };
+      const seen = new Set(this.#sourcePorts.get(name));
+      for (const { bytes } of this.#bench.send(port, this.#scenario.frames.get(name)!.bytes, 1)) {
+        const source = outerSourcePort(bytes);
+        if (source !== null) seen.add(source);
+      }
+      if (seen.size === 0) return { message: `${name} did not leave in a UDP datagram` };
+      if (step.stable && seen.size !== 1) {
+        return { message: `${name} left with several source ports: ${[...seen].join(', ')}` };
+      }
+      for (const source of seen) all.add(source);
+    }
+    if (all.size >= step.leastDistinct) return null;
+    return { message: `the flows left with ${all.size} source ports, expected at least ${step.leastDistinct}` };
+  }
+
   #checkCounter(step: Extract<Step, { kind: 'check_counter' }>): Found | null {
     for (const { name, delta, value } of step.expect) {
       const now = this.#counter(step.of, name) - (delta ? this.#baseline.get(key(step.of, name))! : 0);
@@ -224,7 +280,7 @@ function isMatch(entry: FdbEntryView, match: FdbMatch): boolean {
   );
 }
 
-function matchText(match: FdbMatch): string {
+function matchText(match: FdbMatch | VxlanMatch): string {
   const words = Object.entries(match).map(([name, value]) => (name === 'mac' ? value : `${name} ${value}`));
   return words.join(' ') || 'of any kind';
 }

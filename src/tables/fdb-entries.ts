@@ -144,3 +144,9 @@ export function setPortBridge(fdb: Fdb, port: number, bridge: number, nowMs: num
   sweepAll(fdb, nowMs);
   fdb.portBridge[port] = bridge;
 }
+
+/** A number that nobody had becomes a port: which bridge's room its entries take, and how much of it. */
+export function setFdbPort(fdb: Fdb, port: number, bridge: number, limit: number): void {
+  fdb.portBridge[port] = bridge;
+  fdb.portLimit[port] = limit;
+}

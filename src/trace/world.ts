@@ -13,6 +13,7 @@ import { createEgress } from '../dataplane/batch.ts';
 import { createCounters } from '../dataplane/counters.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import { createDropSamples } from '../dataplane/samples.ts';
+import { createUnderlay } from '../dataplane/vxlan/underlay.ts';
 import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
 import { ownDirectory } from '../runtime/directory-of.ts';
 import { keyHigh, probe, startSlot } from '../tables/fdb.ts';
@@ -75,6 +76,8 @@ export function copyWorld({ tables, epoch, directory }: ReadableSwitch, nowMs: n
     samples: createDropSamples(),
     arena: createArena(ARENA, new ArrayBuffer(arenaBytes(ARENA))),
     egress: createEgress(tables.ports.capacity, 1),
+    underlay: createUnderlay(),
+    newPeer: () => -1,
   };
   return { dp, directory, nowMs: nowMs | 0 };
 }

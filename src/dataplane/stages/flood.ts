@@ -8,7 +8,7 @@
 
 import { type Batch, SHAPE_ALT } from '../batch.ts';
 import { FID_COUNTERS, FLOOD_COPIES, FLOODED, PORT_COUNTERS } from '../counters.ts';
-import { type Dataplane, LIMIT_MIN_MTU } from '../dataplane.ts';
+import { type Dataplane, LIMIT_MIN_MTU, LIMIT_TUNNEL_MTU } from '../dataplane.ts';
 import { DROP_NONE, EGRESS_NO_PORT, EGRESS_TOO_LONG } from '../reasons.ts';
 import { accountRun } from './account.ts';
 import { tooLong } from './frame-length.ts';
@@ -33,7 +33,8 @@ export function relayFloods(dp: Dataplane, b: Batch, first: number, end: number,
 
 /** Floods frame i. `kind` is a FLOOD_* row of the port table. Returns a drop reason when no port takes it. */
 export function flood(dp: Dataplane, b: Batch, i: number, kind: number): number {
-  if (b.len[i] <= dp.limits[LIMIT_MIN_MTU] + ETHERNET_HEADER) return floodRun(dp, b, i, i + 1, kind);
+  const mtu = Math.min(dp.limits[LIMIT_MIN_MTU], dp.limits[LIMIT_TUNNEL_MTU]);
+  if (b.len[i] <= mtu + ETHERNET_HEADER) return floodRun(dp, b, i, i + 1, kind);
   return floodLong(dp, b, i, kind);
 }
 

@@ -36,7 +36,7 @@ export function tooLong(dp: Dataplane, b: Batch, i: number, to: number): boolean
  * Length of the segments of an offloaded super-frame (virtio 1.2 §5.1.6.2): its headers, up to the end of the TCP or
  * UDP header, which begins where the checksum starts, and `gso_size` bytes each.
  */
-function segmentBytes(view: DataView, b: Batch, i: number): number {
+export function segmentBytes(view: DataView, b: Batch, i: number): number {
   const len = b.len[i];
   const size = gsoSize(b.gso[i]);
   const transport = csumStart(b.csum[i]);

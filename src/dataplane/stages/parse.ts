@@ -8,6 +8,7 @@
  * A tag of any other TPID is payload. FCS never comes with a frame; frames under 60 bytes are ordinary.
  */
 
+import { PORT_VXLAN } from '../../tables/port-table.ts';
 import { type Batch, RX_TRUNCATED } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 import {
@@ -44,5 +45,6 @@ export function parse(dp: Dataplane, b: Batch, i: number): number {
     b.tci[i] = view.getUint16(off + 14);
   }
   if ((b.srcHigh[i] & GROUP_BIT) !== 0) return PARSE_GROUP_SOURCE;
-  return tooLong(dp, b, i, port) ? PARSE_TOO_LONG : DROP_NONE;
+  const isTunnel = (dp.ports.flags[port] & PORT_VXLAN) !== 0;
+  return !isTunnel && tooLong(dp, b, i, port) ? PARSE_TOO_LONG : DROP_NONE;
 }

@@ -8,8 +8,8 @@ import { fuzz } from '../../fuzz/main.ts';
 const WORLDS = 60;
 const FRAMES = 5000;
 const CAPTURES = 20_000;
-/** Of a device that takes no more; the twins' devices take all. */
-const NOT_HERE = ['TX_RING_FULL', 'TX_ERROR'];
+/** Of a device that takes no more: the twins' devices take all. Of tunnels: see dataplane/vxlan.test.ts. */
+const NOT_HERE = /^(TX|VXLAN)_/;
 
 describe('fuzz', () => {
   it(`${WORLDS * FRAMES} frames through ${WORLDS} switches, and every reason to drop one occurs`, () => {
@@ -17,7 +17,7 @@ describe('fuzz', () => {
     for (let seed = 1; seed <= WORLDS; seed++) {
       for (const [fate, n] of Object.entries(fuzzWorld(seed, FRAMES))) fates[fate] = (fates[fate] ?? 0) + n;
     }
-    const reasons = DROP_REASONS.map((reason) => reason.name).filter((name) => !NOT_HERE.includes(name));
+    const reasons = DROP_REASONS.map((reason) => reason.name).filter((name) => !NOT_HERE.test(name));
     expect(Object.keys(fates)).toEqual(expect.arrayContaining(reasons));
     expect(fates.delivered).toBeGreaterThan((WORLDS * FRAMES) / 4);
     expect(fates.floodCopies).toBeGreaterThan(WORLDS * FRAMES);

@@ -38,6 +38,11 @@ export function* breakings(scenario: Scenario): Generator<Broken> {
         }
       }
     }
+    if (step.kind === 'check_vxlan_fdb') {
+      for (const match of step.has) yield broken(`lacks ${match.mac}`, { ...step, has: [], lacks: [match] });
+      for (const match of step.lacks) yield broken(`has ${match.mac}`, { ...step, has: [match], lacks: [] });
+    }
+    if (step.kind === 'check_entropy') yield broken('more ports', { ...step, leastDistinct: step.frames.length + 1 });
     if (step.kind === 'check_counter') {
       for (const [i, counter] of step.expect.entries()) {
         for (const value of [counter.value - 1, counter.value + 1]) {

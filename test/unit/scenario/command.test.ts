@@ -56,7 +56,7 @@ async function run(paths: string[], json = false): Promise<{ status: number; out
 describe('etherloom scenario', () => {
   it('runs files and folders, in the order of names, and sums up', async () => {
     write('b.yaml', TEXT.replace('id: small', 'id: second'));
-    write('inner/c.yml', TEXT.replace('needs: [bridge]', 'needs: [bridge, vxlan, mab]'));
+    write('inner/c.yml', TEXT.replace('needs: [bridge]', 'needs: [bridge, igmpv3, mab]'));
     write(
       'a.json',
       JSON.stringify({ schema: 1, id: 'first', needs: [], topology: {}, steps: [{ advance: { seconds: 1 } }] }),
@@ -65,7 +65,7 @@ describe('etherloom scenario', () => {
     symlinkSync(folder, join(folder, 'inner', 'loop'));
     expect(await run([folder, join(folder, 'b.yaml')])).toEqual({
       status: 0,
-      out: 'pass  first\npass  second\nskip  small: needs vxlan, mab\npass  second\n3 passed, 0 failed, 1 skipped\n',
+      out: 'pass  first\npass  second\nskip  small: needs igmpv3, mab\npass  second\n3 passed, 0 failed, 1 skipped\n',
       err: '',
     });
   });
@@ -210,8 +210,11 @@ describe('features that this switch lacks', () => {
     [port('locked: true'), 'port.locked'],
     [port('rewrite: {pop: 1}'), 'tag_rewrite'],
     [port('backup_port: p1'), 'port.backup'],
-    [TEXT.replace('kind: link', 'kind: vxlan'), 'vxlan'],
-    [TEXT.replace('  ports:', '  underlay: {port: ul}\n  ports:'), 'vxlan'],
+    [
+      TEXT.replace('  ports:', "  underlay: {port: ul, mac: '02:00:00:00:00:09', rp_filter: 1}\n  ports:"),
+      'underlay.rp_filter',
+    ],
+    [config("vxlan_mdb_add: {port: p1, group: '239.1.1.1'}"), 'vxlan_mdb'],
     [TEXT.replace('title:', 'policy: [static_entries_roam]\ntitle:'), 'policy static_entries_roam'],
     [config('set_port: {port: p1, locked: true}'), 'port.locked'],
     [config('set_bridge: {bridge: br0, vlan_filtering: true}'), 'set_bridge.vlan_filtering'],

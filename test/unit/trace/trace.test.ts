@@ -100,7 +100,7 @@ describe('trace', () => {
     const core = new SwitchCore({ ...sizeFor(config), nowMs: () => 5000 });
     configure(core, config);
     for (const { name } of config.ports) core.control.setLink(name, true);
-    const { arena: _arena, egress: _egress, ...tables } = core.dp;
+    const { arena: _arena, egress: _egress, underlay: _underlay, newPeer: _newPeer, ...tables } = core.dp;
     const readable = { tables, epoch: core.epoch, directory: ownDirectory(core.control, config), statuses: [] };
     learnBefore(copyWorld(readable, 5000), { mac: '02:00:00:00:00:03', port: 'b' });
     const before = digest(tables);

@@ -1,0 +1,82 @@
+/**
+ * What control knows of VXLAN by name: VTEPs, the remotes that each of them talks to, and tunnels, which are ports. The
+ * data plane knows the same by row (tables/vxlan-tables.ts).
+ */
+
+import type { TunnelConfig, VtepConfig } from '../config/types.ts';
+import type { Mac } from '../wire/ethernet.ts';
+import type { Port } from './model.ts';
+
+export type VtepSettings = Omit<VtepConfig, 'name'>;
+
+export interface Vtep {
+  readonly row: number;
+  readonly name: string;
+  settings: VtepSettings;
+  /** The uplink has the local address: without, nothing leaves and nothing is taken. */
+  owned: boolean;
+  mac: Mac;
+  /** By address, configured (settings.neighbors) and found. */
+  readonly found: Map<string, Mac>;
+  readonly remotes: Map<string, Remote>;
+}
+
+export interface Remote {
+  readonly row: number;
+  readonly vtep: Vtep;
+  readonly address: string;
+  readonly bytes: Uint8Array;
+  readonly isGroup: boolean;
+  /** Flood lists and entries that name it. */
+  uses: number;
+  /** Listed as a peer. */
+  listed: boolean;
+  /** Told by the kernel or a router; null = nothing. */
+  pathMtu: number | null;
+}
+
+/** A set of remotes that one entry stands for. */
+export interface RemoteList {
+  readonly row: number;
+  readonly members: Remote[];
+}
+
+export interface Segment {
+  /** Null: the whole port. */
+  readonly vid: number | null;
+  readonly vni: number;
+  readonly row: number;
+  readonly flood: Remote[];
+}
+
+export interface Tunnel {
+  readonly port: Port;
+  readonly vtep: Vtep;
+  settings: TunnelConfig;
+  segments: Segment[];
+}
+
+export interface VxlanModel {
+  readonly vteps: Map<string, Vtep>;
+  /** By port name. */
+  readonly tunnels: Map<string, Tunnel>;
+  readonly remoteByRow: (Remote | undefined)[];
+  readonly listByRow: (RemoteList | undefined)[];
+  readonly segmentByRow: ({ tunnel: Tunnel; segment: Segment } | undefined)[];
+  /** Told when a remote's next hop is not known: whoever runs the underlay finds it. */
+  onUnresolved: (vtep: Vtep, nextHop: string) => void;
+  /** Told when VTEPs, remotes or groups have changed: whoever runs the underlay follows. */
+  onUnderlayChanged: (vtep: Vtep) => void;
+}
+
+export function createVxlanModel(): VxlanModel {
+  return {
+    vteps: new Map(),
+    tunnels: new Map(),
+    remoteByRow: [],
+    listByRow: [],
+    segmentByRow: [],
+    onUnresolved: () => {},
+    onUnderlayChanged: () => {},
+  };
+}

@@ -1,0 +1,182 @@
+/**
+ * VXLAN on the bench: the underlay port, a VTEP for every local address and UDP port that the file's VXLAN ports have,
+ * and those ports as tunnels.
+ *
+ * A Linux VXLAN port accepts frames from anybody and learns who they are; a file whose policy is
+ * `known_remotes_only` means the allow-list.
+ */
+
+import type { TunnelConfig, VtepConfig } from '../config/types.ts';
+import type { Control } from '../control/control.ts';
+import { ControlError } from '../control/model.ts';
+import {
+  addFlood,
+  addVtep,
+  floodTargets,
+  removeFlood,
+  removeTunnel,
+  segmentOf,
+  setTunnel,
+  setVtep,
+  tunnelNamed,
+} from '../control/vxlan-control.ts';
+import {
+  addVxlanEntry,
+  appendVxlanEntry,
+  deleteVxlanEntry,
+  isFloodMac,
+  type VxlanEntryView,
+  vxlanEntries,
+} from '../control/vxlan-fdb.ts';
+import type { UnderlaySpec, VxlanSpec } from './format.ts';
+
+const ROOM = { maxEntries: 4096, peerMaxEntries: 0, overflow: 'fair' as const };
+
+export class VxlanBench {
+  readonly #control: Control;
+  readonly #underlay: UnderlaySpec;
+  readonly #anyPeer: boolean;
+  readonly #specs = new Map<string, VxlanSpec>();
+
+  constructor(control: Control, underlay: UnderlaySpec, anyPeer: boolean) {
+    this.#control = control;
+    this.#underlay = underlay;
+    this.#anyPeer = anyPeer;
+  }
+
+  /** Makes a port of the switch a tunnel, as its file says. */
+  addTunnel(port: string, spec: VxlanSpec): void {
+    const vtep = `${spec.local} ${spec.dstport}`;
+    if (!this.#control.vxlan.vteps.has(vtep)) addVtep(this.#control, this.#vtep(vtep, spec), this.#owns(spec.local));
+    this.#specs.set(port, spec);
+    setTunnel(this.#control, port, tunnelOf(vtep, spec));
+  }
+
+  removeTunnel(port: string): void {
+    if (this.#specs.delete(port)) removeTunnel(this.#control, port);
+  }
+
+  #owns(local: string): boolean {
+    return this.#underlay.addresses.some(({ address }) => address === local);
+  }
+
+  #vtep(name: string, spec: VxlanSpec): VtepConfig {
+    const { port, mac, vlan, mtu, addresses, neighbors, routes } = this.#underlay;
+    const own = addresses.find(({ address }) => address === spec.local);
+    const links = addresses.map(({ address, bits }) => ({ to: `${address}/${bits}`, via: null }));
+    return {
+      name,
+      underlay: 'port',
+      uplink: port,
+      local: spec.local,
+      prefix: own?.bits ?? 128,
+      mac,
+      vlan,
+      udpPort: spec.dstport,
+      mtu,
+      peers: [],
+      anyPeer: this.#anyPeer,
+      nested: 'allow',
+      udp6ZeroChecksum: spec.udp6ZeroRx,
+      sourcePorts: { first: 49_152, last: 65_535 },
+      neighbors,
+      routes: [...links, ...routes],
+      groupInterface: null,
+      groupTtl: 1,
+      fdb: ROOM,
+    };
+  }
+
+  /** `vxlan_set`. */
+  set(port: string, patch: Partial<VxlanSpec>): void {
+    const spec = this.#specs.get(port);
+    if (spec === undefined) throw new ControlError(`port ${port} is no VXLAN port`);
+    const after = { ...spec, ...patch };
+    const tunnel = tunnelNamed(this.#control, port);
+    if (patch.udp6ZeroRx !== undefined) {
+      setVtep(this.#control, tunnel.vtep.name, { udp6ZeroChecksum: patch.udp6ZeroRx });
+    }
+    // What was appended since stays: only the former default goes, and the new one comes.
+    const segment = segmentOf(tunnel);
+    const kept = segment.flood.map(({ address }) => address);
+    const floods = new Set(kept.filter((address) => !targets(spec).includes(address)));
+    for (const address of targets(after)) floods.add(address);
+    if (patch.floodRemotes === undefined) for (const address of spec.floodRemotes) floods.add(address);
+    this.#specs.set(port, after);
+    setTunnel(this.#control, port, { ...tunnelOf(tunnel.vtep.name, after), remotes: [...floods] });
+  }
+
+  add(port: string, mac: string, remote: string, kind: 'static' | 'external'): void {
+    const tunnel = tunnelNamed(this.#control, port);
+    const segment = segmentOf(tunnel);
+    if (isFloodMac(mac)) {
+      if (segment.flood.length !== 0) throw new ControlError(`port ${port} has a flood list already: append to it`);
+      addFlood(this.#control, tunnel, segment, remote);
+    } else {
+      addVxlanEntry(this.#control, { port, vni: segment.vni, mac, remotes: [remote], kind });
+    }
+  }
+
+  append(port: string, mac: string, remote: string): void {
+    appendVxlanEntry(this.#control, port, segmentOf(tunnelNamed(this.#control, port)).vni, mac, remote);
+  }
+
+  remove(port: string, mac: string, remote: string | null): void {
+    const segment = segmentOf(tunnelNamed(this.#control, port));
+    if (isFloodMac(mac) && remote !== null) removeFlood(this.#control, segment, remote);
+    else deleteVxlanEntry(this.#control, port, segment.vni, mac, remote);
+  }
+
+  /** Entries of a port, flood lists among them as those of the all-zero address, one per remote. */
+  entries(port: string): (Omit<VxlanEntryView, 'remotes'> & { remote: string | null })[] {
+    const tunnel = tunnelNamed(this.#control, port);
+    const segment = segmentOf(tunnel);
+    const base = { port, vtep: tunnel.vtep.name, vni: segment.vni, ageSeconds: 0 };
+    const floods = segment.flood.map(({ address }) => ({
+      ...base,
+      mac: '00:00:00:00:00:00',
+      remote: address,
+      kind: 'static' as const,
+    }));
+    const entries = vxlanEntries(this.#control, port).flatMap(({ remotes, ...entry }) => {
+      const each: (string | null)[] = remotes.length === 0 ? [null] : remotes;
+      return each.map((remote) => ({ ...entry, remote }));
+    });
+    return [...floods, ...entries];
+  }
+
+  /** Everything that a refused change must leave alone. */
+  snapshot(): unknown {
+    return [...this.#specs].map(([port, spec]) => [
+      port,
+      spec,
+      this.#control.ports.has(port) ? this.entries(port) : [],
+    ]);
+  }
+}
+
+function targets(spec: VxlanSpec): string[] {
+  return [...spec.floodRemotes, ...[spec.defaultRemote, spec.group].filter((address) => address !== null)];
+}
+
+function tunnelOf(vtep: string, spec: VxlanSpec): TunnelConfig {
+  const tunnel: TunnelConfig = {
+    vtep,
+    vnis: [{ vid: null, vni: spec.vni }],
+    remotes: [...new Set(targets(spec))],
+    flood: 'head-end',
+    group: null,
+    learning: spec.learning ? 'flood-and-learn' : 'control-plane',
+    ageSeconds: spec.ageSeconds,
+    ttl: spec.ttl,
+    tos: spec.tos,
+    // Over IPv6 Linux computes it unless told not to.
+    udpChecksum: spec.udpChecksum || (spec.local.includes(':') && !spec.udp6ZeroTx),
+    df: spec.df,
+    flowLabel: 'flow',
+    // Linux and Open vSwitch leave to the VLANs of the port what is in the inner frame.
+    innerTag: 'keep',
+    reservedBits: spec.reservedBits,
+  };
+  return { ...tunnel, remotes: floodTargets(tunnel) };
+}

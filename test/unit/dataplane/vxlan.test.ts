@@ -1,0 +1,156 @@
+/** Tunnels: results do not depend on batches or on the memory around frames, and every fate has its reason. */
+
+import { describe, expect, it } from 'vitest';
+import { setVtep } from '../../../src/control/vxlan-control.ts';
+import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
+import { portLedger } from '../../../src/dataplane/counters.ts';
+import { writeIpv4Checksum, writeIpv4Fragment } from '../../../src/wire/ipv4.ts';
+import {
+  broken,
+  checkLedger,
+  dice,
+  innerFrame,
+  MACS,
+  outerV4,
+  outerV6,
+  story,
+  tellTunnels,
+  tunnelWorld,
+} from './vxlan-world.ts';
+
+const BROADCAST = 'ff:ff:ff:ff:ff:ff';
+const STRANGER = '02:00:00:00:00:99';
+
+describe('tunnels', () => {
+  it('give the same for every batch size and whatever lies around the frames', () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const arrivals = story(seed, 250);
+      const one = tellTunnels(arrivals, 1, 0xaa);
+      expect(tellTunnels(arrivals, 1, 0x00), `seed ${seed}, poison`).toEqual(one);
+      for (const size of [2, 7, 64]) expect(tellTunnels(arrivals, size, 0x55), `seed ${seed}, by ${size}`).toEqual(one);
+    }
+  });
+});
+
+function one(port: string, frame: Uint8Array) {
+  const world = tunnelWorld(4);
+  world.append(port, frame);
+  world.core.forward();
+  checkLedger(world.core);
+  const drops: Record<string, number> = {};
+  for (const { index } of world.core.control.ports.values()) {
+    Object.assign(drops, portLedger(world.core.dp.counters, index).drops);
+  }
+  const counts = [...world.left].map(([name, frames]) => [name, frames.length] as const);
+  return { ...world, drops, counts: Object.fromEntries(counts.filter(([, n]) => n !== 0)) };
+}
+
+describe('a frame', () => {
+  const inner = innerFrame(BROADCAST, STRANGER, 0, 1);
+
+  it('from a tunnel is flooded to hosts, not to other remotes, and teaches both tables', () => {
+    const { counts, core, left } = one('u4', outerV4(2000, inner));
+    // Another tunnel with another VNI of the same VLAN is a port like any other.
+    expect(counts).toEqual({ a: 1, u6: 2 });
+    expect(left.get('a')![0]).toBe(Buffer.from(innerFrame(BROADCAST, STRANGER, 20, 1)).toString('hex'));
+    expect(vxlanEntries(core.control)).toMatchObject([
+      { port: 'm', vni: 1000, kind: 'static' },
+      { port: 'm', vni: 2000, mac: STRANGER, remotes: ['192.0.2.34'], kind: 'dynamic' },
+    ]);
+  });
+
+  it('to a known host goes to its remote alone', () => {
+    const { counts } = one('b', innerFrame(MACS[1]!, MACS[0]!, 0, 1));
+    // The bridge does not know the host: it floods, and the tunnel knows where to.
+    expect(counts).toEqual({ a: 1, u4: 1 });
+  });
+
+  it.each<[string, Uint8Array]>([
+    ['VXLAN_UNKNOWN_PEER', outerV4(1000, inner, { src: '192.0.2.99' })],
+    ['VXLAN_UNKNOWN_VNI', outerV4(4711, inner)],
+    ['VXLAN_LOOP', outerV4(1000, inner, { src: '192.0.2.17' })],
+    ['VXLAN_LOOP', outerV4(1000, innerFrame(BROADCAST, '02:00:00:00:17:17', 0, 1))],
+    ['VXLAN_NOT_FOR_VTEP', outerV4(1000, inner, { port: 4790 })],
+    ['VXLAN_INNER_MALFORMED', outerV4(1000, inner.slice(0, 13))],
+    ['VXLAN_INNER_TAG', outerV4(1000, innerFrame(BROADCAST, STRANGER, 10, 1))],
+    ['VXLAN_NESTED', outerV4(1000, outerV4(1000, inner))],
+    ['VXLAN_ECN', outerV4(1000, innerFrame(BROADCAST, STRANGER, 0, 4), { tos: 3 })],
+    ['VXLAN_NO_I_FLAG', patched(outerV4(1000, inner), 42, 0x00, 40)],
+    ['VXLAN_CHECKSUM', patched(outerV4(1000, inner), 60, 0x77)],
+    ['VXLAN_CHECKSUM', patched(outerV4(1000, inner), 22, 0x77)],
+    ['VXLAN_FRAGMENT', fragmented(outerV4(1000, inner))],
+    ['VXLAN_OUTER_MALFORMED', outerV4(1000, inner).slice(0, 60)],
+    ['PARSE_RUNT', outerV4(1000, inner).slice(0, 13)],
+  ])('is dropped as %s', (reason, frame) => {
+    const { drops, counts, core } = one('u4', frame);
+    expect(drops).toEqual({ [reason]: 1 });
+    expect(counts).toEqual({});
+    expect(vxlanEntries(core.control).filter((entry) => entry.kind === 'dynamic')).toEqual([]);
+  });
+
+  it('over IPv6 without a checksum is taken only where that is allowed', () => {
+    const frame = patched(outerV6(3000, inner), 14 + 4 + 40 + 6, 0, -1);
+    frame[14 + 4 + 40 + 7] = 0;
+    expect(one('u6', frame).drops).toEqual({ VXLAN_CHECKSUM: 1 });
+    const world = tunnelWorld(1);
+    setVtep(world.core.control, 'v6', { udp6ZeroChecksum: true });
+    world.append('u6', frame);
+    world.core.forward();
+    expect(world.left.get('a')).toHaveLength(1);
+  });
+});
+
+/** A byte replaced; with `checksumAt` the UDP checksum there is cleared, so that the byte is what counts. */
+function patched(frame: Uint8Array, at: number, value: number, checksumAt = -1): Uint8Array {
+  const bytes = frame.slice();
+  bytes[at] = value;
+  if (checksumAt >= 0) bytes.fill(0, checksumAt, checksumAt + 2);
+  return bytes;
+}
+
+/** The first of several fragments. */
+function fragmented(frame: Uint8Array): Uint8Array {
+  const bytes = frame.slice();
+  const view = new DataView(bytes.buffer);
+  writeIpv4Fragment(view, 14, false, true, 0);
+  writeIpv4Checksum(view, 14);
+  return bytes;
+}
+
+describe('forged datagrams', () => {
+  it('are never delivered, never learned, and counted; real ones go on between them', () => {
+    const world = tunnelWorld(64);
+    const { core, left } = world;
+    const roll = dice(5);
+    const real = outerV4(1000, innerFrame(MACS[0]!, MACS[1]!, 0, 1));
+    const forgeries = (): Uint8Array => {
+      const inner = innerFrame(BROADCAST, STRANGER, 0, roll(5));
+      switch (roll(5)) {
+        case 0:
+          return outerV4(1000, inner, { src: `198.51.100.${roll(255)}` });
+        case 1:
+          return outerV4(7000 + roll(9_000_000), inner);
+        case 2:
+          return patched(outerV4(1000, inner), 42, roll(256) & ~8, 40);
+        case 3:
+          return outerV4(1000, outerV4(1000, inner));
+        default:
+          return broken(outerV4(1000, inner, { src: '198.51.100.1' }), roll);
+      }
+    };
+    let sent = 0;
+    for (let n = 0; n < 30_000; n++) {
+      const isReal = n % 100 === 0;
+      world.append('u4', isReal ? real : forgeries());
+      if (isReal) sent++;
+      if (core.batch.count === 64) core.forward();
+    }
+    core.forward();
+    checkLedger(core);
+    expect(left.get('a')).toHaveLength(sent);
+    expect(left.get('b')).toHaveLength(sent);
+    const entries = vxlanEntries(core.control).filter((entry) => entry.kind === 'dynamic');
+    expect(entries.map(({ mac }) => mac)).toEqual([]);
+    expect(portLedger(core.dp.counters, core.control.port('u4').index).balanced).toBe(true);
+  });
+});
