@@ -31,7 +31,7 @@ export const PORT_STATIC_VIOLATION_DROPS = 1 << 10;
 /** dot1q-tunnel: tags are payload, the service tag is pushed and popped around them. */
 export const PORT_TUNNEL = 1 << 11;
 /** A tunnel: its MTU is that of the way out; what comes out of it is as long as its sender made it. */
-export const PORT_VXLAN = 1 << 12;
+export const PORT_VXLAN = 1 << 20;
 
 /** Copies of a mirror leave by it, and nothing else: what arrives on it is dropped. */
 export const PORT_MIRROR_OUTPUT = 1 << 12;
