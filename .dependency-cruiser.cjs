@@ -9,7 +9,7 @@ const mayImport = {
   protocols: ['wire'],
   pcap: [],
   filter: ['wire'],
-  config: [],
+  config: ['wire'],
   control: ['config', 'tables', 'protocols', 'dataplane', 'wire'],
   adapters: ['dataplane', 'pcap', 'wire', 'tables'],
   metrics: ['dataplane', 'tables', 'wire', 'control'],

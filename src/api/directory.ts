@@ -3,11 +3,21 @@
  * counters. Plain data: the forwarding thread posts it when something in it changes.
  */
 
+import type { InterfaceConfig, RouteConfig } from '../config/types.ts';
+
 export interface Directory {
   name: string;
   bridges: readonly { name: string; index: number; type: string }[];
   ports: readonly DirectoryPort[];
   vlans: readonly DirectoryVlan[];
+  interfaces: readonly DirectoryInterface[];
+  routes: readonly RouteConfig[];
+}
+
+export interface DirectoryInterface {
+  /** The number of the port that its frames come from, which has its name. */
+  port: number;
+  config: InterfaceConfig;
 }
 
 export interface DirectoryPort {

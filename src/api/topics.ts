@@ -4,10 +4,22 @@
 
 import { type FdbFilter, fdbView } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';
+import { interfaceViews, neighborViews, routeViews } from './router-views.ts';
 import { sampleViews } from './sample-view.ts';
 import { dropViews, ledgerView, portViews, vlanViews } from './views.ts';
 
-export const TOPICS = ['ports', 'fdb', 'vlans', 'drops', 'samples', 'ledger', 'config'] as const;
+export const TOPICS = [
+  'ports',
+  'fdb',
+  'vlans',
+  'interfaces',
+  'neighbors',
+  'routes',
+  'drops',
+  'samples',
+  'ledger',
+  'config',
+] as const;
 export type Topic = (typeof TOPICS)[number];
 /** Those that tables and counters answer. */
 export type TableTopic = Exclude<Topic, 'config'>;
@@ -29,6 +41,12 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
       return fdbView(readable, filter, nowMs);
     case 'vlans':
       return { vlans: vlanViews(readable, nowMs) };
+    case 'interfaces':
+      return { interfaces: interfaceViews(readable) };
+    case 'neighbors':
+      return { neighbors: neighborViews(readable) };
+    case 'routes':
+      return { routes: routeViews(readable) };
     case 'drops':
       return dropViews(readable);
     case 'samples':

@@ -4,6 +4,7 @@
 
 import { stringify } from 'yaml';
 import type { FdbView } from '../api/fdb-view.ts';
+import type { InterfaceView, NeighborView, RouteView } from '../api/router-views.ts';
 import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
@@ -23,6 +24,12 @@ export function topicText(topic: Topic, body: unknown): string {
       return fdbText(body as FdbView);
     case 'vlans':
       return vlansText((body as { vlans: VlanView[] }).vlans);
+    case 'interfaces':
+      return interfacesText((body as { interfaces: InterfaceView[] }).interfaces);
+    case 'neighbors':
+      return neighborsText((body as { neighbors: NeighborView[] }).neighbors);
+    case 'routes':
+      return routesText((body as { routes: RouteView[] }).routes);
     case 'drops':
       return dropsText(body as Drops);
     case 'samples':
@@ -107,6 +114,44 @@ function vlansText(vlans: readonly VlanView[]): string {
       v.rxFrames,
       v.dropped,
       ...(bridges ? [v.bridge] : []),
+    ]),
+  );
+}
+
+function interfacesText(interfaces: readonly InterfaceView[]): string {
+  return table(
+    ['INTERFACE', 'VLAN', 'ADDRESSES', 'MAC', 'MTU', 'VRF', 'SENT', 'DROPPED'],
+    interfaces.map((each) => [
+      each.name,
+      each.vid === null ? null : String(each.vid),
+      clip(each.addresses.join(' ')),
+      each.mac,
+      each.mtu,
+      each.vrf,
+      each.sent,
+      each.dropped,
+    ]),
+  );
+}
+
+function neighborsText(neighbors: readonly NeighborView[]): string {
+  return table(
+    ['ADDRESS', 'MAC', 'INTERFACE'],
+    neighbors.map((each) => [each.address, each.mac, each.interface]),
+  );
+}
+
+function routesText(routes: readonly RouteView[]): string {
+  const vrfs = new Set(routes.map((route) => route.vrf)).size > 1;
+  return table(
+    ['PREFIX', 'KIND', 'VIA', ...(vrfs ? ['VRF'] : [])],
+    routes.map((route) => [
+      route.prefix,
+      route.kind,
+      clip(
+        route.via.map((hop) => (hop.address === null ? hop.interface : `${hop.address} (${hop.interface})`)).join(' '),
+      ),
+      ...(vrfs ? [route.vrf] : []),
     ]),
   );
 }

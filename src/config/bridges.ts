@@ -37,6 +37,10 @@ export class Bridge {
     };
   }
 
+  get isHub(): boolean {
+    return this.#settings.hub;
+  }
+
   has(vid: number): boolean {
     return this.#vlans[vid] !== undefined;
   }

@@ -11,6 +11,7 @@ import { readFdbEntries } from './fdb-entries.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
 import { readMirrors } from './mirrors.ts';
 import { readPortVlans, readUnawarePort } from './port-modes.ts';
+import { readInterfaces, readRoutes } from './routing.ts';
 import { type RawConfig, validate } from './schema.ts';
 import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema-bridge.ts';
 import type { PortConfig, SwitchConfig } from './types.ts';
@@ -24,6 +25,8 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   const bridges = new Bridges(config, source);
   const ports = readPorts(config, bridges, source);
   const mirrors = readMirrors(config.mirrors, bridges, ports, source);
+  const interfaces = readInterfaces(config, bridges, ports, source);
+  const routes = readRoutes(config.routes, interfaces, source);
   const fdbEntries = readFdbEntries(config.fdb, bridges, ports, source);
   return {
     name: config.switch.name,
@@ -31,17 +34,24 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     ports,
     fdbEntries,
     mirrors,
+    interfaces,
+    routes,
     hashSeed: config.switch.hashSeed ?? null,
     controlSocket: config.switch.controlSocket ?? null,
   };
 }
 
+const NAMED = [
+  ['bridges', 'a bridge name'],
+  ['ports', 'a port name'],
+  ['interfaces', 'an interface name'],
+] as const;
+
 function refuseBadNames(config: RawConfig, source: Source): void {
   const pattern = new RegExp(NAME_PATTERN);
-  for (const section of ['bridges', 'ports'] as const) {
+  for (const [section, what] of NAMED) {
     for (const name of Object.keys(config[section])) {
       if (pattern.test(name)) continue;
-      const what = section === 'ports' ? 'a port name' : 'a bridge name';
       throw new ConfigError(source.place([section, name]), `${show(name)} is not ${what}; ${VALID_NAME}`);
     }
   }

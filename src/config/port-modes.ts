@@ -41,7 +41,7 @@ const VLAN_KEYS = ['mode', ...LIST_KEYS, 'pvid', 'acceptFrames', 'ingressFilteri
  */
 const memberships: VlanMembership[][] = [[], []];
 
-function membership(vid: number, untagged: boolean): VlanMembership {
+export function membership(vid: number, untagged: boolean): VlanMembership {
   const row = memberships[untagged ? 1 : 0]!;
   row[vid] ??= Object.freeze({ vid, untagged });
   return row[vid];

@@ -5,19 +5,16 @@
  */
 import { z } from 'zod';
 import { ConfigError, type Place, type Source } from './error.ts';
-import { choice, integer, list, map, matching, NAME_PATTERN, name, named, text, unknownKey } from './leaf.ts';
+import { choice, integer, list, map, NAME_PATTERN, name, named, text, unknownKey } from './leaf.ts';
 import { bridgeSection, switchSection, vlans } from './schema-bridge.ts';
 import { mirrorSection } from './schema-mirror.ts';
 import { portSection } from './schema-port.ts';
+import { interfacesSection, macText, routesSection } from './schema-routing.ts';
 
 export const MAX_FDB_CONFIGURED = 16_384; // within the token budget of a file; more is a control plane's work
 
 export const fdbEntryShape = {
-  mac: matching(
-    /^[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$/,
-    'a MAC address',
-    'valid is a form such as 02:00:00:00:00:01',
-  ).describe('Unicast MAC address, with ":" or "-".'),
+  mac: macText().describe('Unicast MAC address, with ":" or "-".'),
   vlan: integer(1, 4094, 'a VLAN ID').optional().describe('VLAN of the entry; required unless the bridge is unaware.'),
   port: name('a port name').optional().describe('Port of the entry; none for blackhole, optional for local.'),
   kind: choice(['static', 'sticky', 'local', 'external', 'blackhole'], 'a kind of entry')
@@ -41,6 +38,8 @@ export const configSchema = map(
     ports: named(NAME_PATTERN, portSection, 'ports', '{ p1: { adapter: tap, device: tap1 } }')
       .prefault({})
       .describe('Ports by name.'),
+    interfaces: interfacesSection,
+    routes: routesSection,
     fdb: list(fdbEntry, MAX_FDB_CONFIGURED, 'FDB entries').prefault([]).describe('FDB entries that are not learned.'),
     mirrors: mirrorSection,
   },

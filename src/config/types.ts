@@ -180,12 +180,53 @@ export interface MirrorConfig {
   outputVlan: number | null; // this VLAN
 }
 
+/** An interface of the router in a VLAN: SVI, or sub-interface of a trunk. */
+export interface InterfaceConfig {
+  name: string;
+  bridge: string;
+  /** null on an unaware bridge. */
+  vid: number | null;
+  mac: string;
+  vrf: string;
+  mtu: number;
+  /** `address/length`, in the one text form of each family. The link-local IPv6 address comes by itself. */
+  addresses: string[];
+  /** Tell hosts the prefixes of the interface and that it is a router. */
+  routerAdvertisements: boolean;
+  /** Answer ARP for addresses that are routed to another interface. */
+  proxyArp: boolean;
+  neighbors: NeighborConfig[];
+}
+
+export interface NeighborConfig {
+  address: string;
+  mac: string;
+}
+
+export type RouteKind = 'via' | 'blackhole' | 'unreachable' | 'prohibited';
+
+export interface RouteConfig {
+  vrf: string;
+  /** `address/length` without bits behind the length. */
+  prefix: string;
+  kind: RouteKind;
+  /** Next hops, one or several of equal cost; empty for the other kinds. */
+  via: NextHopConfig[];
+}
+
+export interface NextHopConfig {
+  address: string;
+  interface: string;
+}
+
 export interface SwitchConfig {
   name: string;
   bridges: BridgeConfig[]; // [0] is the default bridge, made of `switch:` and `vlans:`
   ports: PortConfig[];
   fdbEntries: FdbEntryConfig[];
   mirrors: MirrorConfig[];
+  interfaces: InterfaceConfig[];
+  routes: RouteConfig[];
   /** Seed of the keyed hash; null = random at start. */
   hashSeed: number | null;
   /** Path of the control socket; null = default for the name. */

@@ -28,6 +28,7 @@ import {
   type Port,
   type PortSettings,
   type PortTunnel,
+  type RouterControl,
   type Vlan,
 } from './model.ts';
 import { createVxlanModel } from './vxlan-model.ts';
@@ -54,6 +55,8 @@ export class Control {
   onTablesMoved: () => void = () => {};
   readonly forgetting: Forgetting;
   readonly vxlan = createVxlanModel();
+  /** Where there is none, interfaces and routes are refused. */
+  router: RouterControl | null = null;
   private readonly tunnelRows: boolean[] = [];
   /** No FID below is free. */
   private firstFid = 1;
@@ -271,7 +274,8 @@ export class Control {
     const port = this.port(name);
     if (port.up === up) return;
     port.up = up;
-    if (!up) this.flushPortEntries(port);
+    if (up) this.router?.linkUp(port.index);
+    else this.flushPortEntries(port);
     compilePort(this.dp, port);
     this.layoutChanged();
   }

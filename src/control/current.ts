@@ -9,6 +9,7 @@ import type {
   BridgeConfig,
   FdbEntryConfig,
   FdbEntryKind,
+  InterfaceConfig,
   PortConfig,
   SwitchConfig,
   VlanMembership,
@@ -30,11 +31,13 @@ export function currentConfig(
   }));
   const ports: PortConfig[] = [];
   for (const port of control.ports.values()) {
-    if (port.bridge !== null) ports.push(portConfig(port, port.bridge, adapterOf(port.name)));
+    if (port.bridge === null || control.router?.hasInterface(port.name)) continue;
+    ports.push(portConfig(port, port.bridge, adapterOf(port.name)));
   }
-  const fdbEntries = configuredEntries(control);
+  const { interfaces, routes } = control.router?.configuration() ?? { interfaces: [], routes: [] };
+  const fdbEntries = configuredEntries(control, interfaces);
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
-  return { name, bridges, ports, fdbEntries, mirrors, hashSeed: null, controlSocket: null };
+  return { name, bridges, ports, fdbEntries, interfaces, routes, mirrors, hashSeed: null, controlSocket: null };
 }
 
 function vlansOf(bridge: Bridge) {
@@ -51,10 +54,12 @@ function portConfig(port: Port, bridge: Bridge, adapter: AdapterConfig): PortCon
   return { name: port.name, bridge: bridge.name, adapter, members, ...port.settings };
 }
 
-function configuredEntries(control: Control): FdbEntryConfig[] {
+/** Entries of the interfaces' own MACs are theirs. */
+function configuredEntries(control: Control, interfaces: readonly InterfaceConfig[]): FdbEntryConfig[] {
+  const own = new Set(interfaces.map((each) => `${each.bridge} ${each.vid} ${each.mac}`));
   const entries: FdbEntryConfig[] = [];
   for (const { bridge, vid, mac, port, kind } of fdbEntries(control)) {
-    if (kind === 'dynamic') continue;
+    if (kind === 'dynamic' || own.has(`${bridge} ${vid} ${mac}`)) continue;
     entries.push({ bridge, vid, mac, port, kind: kind satisfies FdbEntryKind });
   }
   return entries;

@@ -3,7 +3,14 @@
  * writes the one into the other.
  */
 
-import type { BridgeConfig, FdbConfig, MirrorConfig, PortConfig } from '../config/types.ts';
+import type {
+  BridgeConfig,
+  FdbConfig,
+  InterfaceConfig,
+  MirrorConfig,
+  PortConfig,
+  RouteConfig,
+} from '../config/types.ts';
 
 export interface Bridge {
   readonly index: number;
@@ -62,6 +69,20 @@ export interface Mirror {
 /** Frames pass: the link is there and the port is not turned off. */
 export function isUp(port: Port): boolean {
   return port.up && port.settings.enabled;
+}
+
+/** What the rest of control asks of the router. */
+export interface RouterControl {
+  addInterface(config: InterfaceConfig): void;
+  removeInterface(name: string): void;
+  addRoute(route: RouteConfig): void;
+  removeRoute(route: RouteConfig): void;
+  /** A link came up: own addresses are to be announced there. */
+  linkUp(port: number): void;
+  /** The port is an interface of the router, nobody's configuration. */
+  hasInterface(name: string): boolean;
+  /** What was added and not removed. */
+  configuration(): { interfaces: InterfaceConfig[]; routes: RouteConfig[] };
 }
 
 export class ControlError extends Error {

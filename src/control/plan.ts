@@ -9,15 +9,17 @@
 import type {
   BridgeConfig,
   FdbEntryConfig,
+  InterfaceConfig,
   MirrorConfig,
   PortConfig,
+  RouteConfig,
   SwitchConfig,
   VlanConfig,
 } from '../config/types.ts';
 import type { Control } from './control.ts';
 import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
 import { addMirror, removeMirror } from './mirror-control.ts';
-import type { BridgeSettings, PortSettings } from './model.ts';
+import { type BridgeSettings, ControlError, type PortSettings, type RouterControl } from './model.ts';
 
 export type Action =
   | { do: 'remove-mirror'; mirror: string }
@@ -34,7 +36,11 @@ export type Action =
   | { do: 'set-member'; port: string; vid: number; untagged: boolean }
   | { do: 'set-pvid'; port: string; pvid: number | null }
   | { do: 'add-entry'; entry: FdbEntryConfig }
-  | { do: 'add-mirror'; mirror: MirrorConfig };
+  | { do: 'add-mirror'; mirror: MirrorConfig }
+  | { do: 'remove-route'; route: RouteConfig }
+  | { do: 'remove-interface'; interface: string }
+  | { do: 'add-interface'; interface: InterfaceConfig }
+  | { do: 'add-route'; route: RouteConfig };
 
 /** The actions that turn `from` (null: nothing) into `to`. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
@@ -79,6 +85,12 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   for (const mirror of old.mirrors.values()) {
     if (!keepsMirror(mirror)) actions.push({ do: 'remove-mirror', mirror: mirror.name });
   }
+  const routing = planRouting(from, to, (name) => {
+    const bridge = bridges.get(name);
+    return bridge !== undefined && keepsBridge(bridge);
+  });
+
+  actions.push(...routing.first);
   for (const entry of old.entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'remove-entry', entry });
   for (const port of old.ports.values()) if (!keepsPort(port)) actions.push({ do: 'remove-port', port: port.name });
   for (const bridge of old.bridges.values()) {
@@ -108,7 +120,41 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   }
   for (const entry of entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'add-entry', entry });
   for (const mirror of mirrors.values()) if (!keepsMirror(mirror)) actions.push({ do: 'add-mirror', mirror });
+  actions.push(...routing.last);
   return actions;
+}
+
+/** Interfaces and routes: what goes before everything else, and what comes after it. A change is both. */
+function planRouting(
+  from: SwitchConfig | null,
+  to: SwitchConfig,
+  keepsBridge: (name: string) => boolean,
+): { first: Action[]; last: Action[] } {
+  const old = {
+    interfaces: byName(from?.interfaces ?? []),
+    routes: new Map((from?.routes ?? []).map((route) => [routeKey(route), route])),
+  };
+  const interfaces = byName(to.interfaces);
+  const routes = new Map(to.routes.map((route) => [routeKey(route), route]));
+  const keepsInterface = (name: string) => {
+    const after = interfaces.get(name);
+    return after !== undefined && same(old.interfaces.get(name), after) && keepsBridge(after.bridge);
+  };
+  // What leads by way of an interface goes with it.
+  const keepsRoute = (route: RouteConfig) =>
+    same(old.routes.get(routeKey(route)), routes.get(routeKey(route))) &&
+    route.via.every((hop) => keepsInterface(hop.interface));
+  const first: Action[] = [];
+  const last: Action[] = [];
+  for (const route of old.routes.values()) if (!keepsRoute(route)) first.push({ do: 'remove-route', route });
+  for (const { name } of old.interfaces.values()) {
+    if (!keepsInterface(name)) first.push({ do: 'remove-interface', interface: name });
+  }
+  for (const each of interfaces.values()) {
+    if (!keepsInterface(each.name)) last.push({ do: 'add-interface', interface: each });
+  }
+  for (const route of routes.values()) if (!keepsRoute(route)) last.push({ do: 'add-route', route });
+  return { first, last };
 }
 
 /** `vids` are the VLANs that the port's bridge will have. */
@@ -189,7 +235,24 @@ export function apply(control: Control, action: Action): void {
     case 'add-mirror':
       addMirror(control, action.mirror);
       return;
+    case 'remove-route':
+      routerOf(control).removeRoute(action.route);
+      return;
+    case 'remove-interface':
+      routerOf(control).removeInterface(action.interface);
+      return;
+    case 'add-interface':
+      routerOf(control).addInterface(action.interface);
+      return;
+    case 'add-route':
+      routerOf(control).addRoute(action.route);
+      return;
   }
+}
+
+function routerOf(control: Control): RouterControl {
+  if (control.router === null) throw new ControlError('this switch has no router');
+  return control.router;
 }
 
 /** Takes out a configured entry. An external one may be gone: it moves with the traffic and ages then. */
@@ -223,6 +286,13 @@ export function describe(action: Action): string {
     case 'remove-port':
     case 'set-port':
       return `${action.do} ${action.port}`;
+    case 'remove-route':
+    case 'add-route':
+      return `${action.do} ${action.route.prefix} ${action.route.via.map((hop) => hop.address).join(' ') || action.route.kind}`;
+    case 'remove-interface':
+      return `${action.do} ${action.interface}`;
+    case 'add-interface':
+      return `${action.do} ${action.interface.name} (${action.interface.addresses.join(', ') || 'no address'})`;
     default:
       return `${action.do} ${action.bridge}`;
   }
@@ -244,6 +314,10 @@ function byName<T extends { name: string }>(items: readonly T[]): Map<string, T>
 
 function entryKey(entry: FdbEntryConfig): string {
   return `${entry.bridge} ${entry.vid} ${entry.mac}`;
+}
+
+function routeKey(route: RouteConfig): string {
+  return `${route.vrf} ${route.prefix}`;
 }
 
 /** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */

@@ -8,6 +8,7 @@
 import { createFdb, type Fdb } from '../tables/fdb.ts';
 import { createMirrorTable, type MirrorTable } from '../tables/mirror-table.ts';
 import { createPortTable, MAX_PORTS, type PortTable } from '../tables/port-table.ts';
+import { createRouterTable, type RouterTable } from '../tables/router-table.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { createVlanTable, MAX_FIDS, type VlanTable } from '../tables/vlan-table.ts';
 import { createVxlanTables, type VxlanSize, type VxlanTables } from '../tables/vxlan-tables.ts';
@@ -22,6 +23,7 @@ export interface DataplaneShared {
   readonly vlans: VlanTable;
   readonly fdb: Fdb;
   readonly mirrors: MirrorTable;
+  readonly router: RouterTable;
   readonly counters: Counters;
   readonly vxlan: VxlanTables;
   /** LIMIT_*. */
@@ -55,6 +57,8 @@ export interface DataplaneSize {
   bridges: number;
   fdbEntries: number;
   tunnelRows: number;
+  /** Interfaces of VLANs that there is room for. */
+  interfaces: number;
   seed: number;
   smallSlots: number;
   largeSlots: number;
@@ -74,6 +78,7 @@ const DEFAULT_SIZE: DataplaneSize = {
   bridges: 4,
   fdbEntries: 65_536,
   tunnelRows: 8,
+  interfaces: 64,
   seed: 0,
   smallSlots: 2048,
   largeSlots: 64,
@@ -95,6 +100,7 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
     vlans: createVlanTable(s.fids, s.bridges, s.ports),
     fdb: createFdb({ entries: s.fdbEntries, ports: s.ports, fids: s.fids, bridges: s.bridges, seed: s.seed }),
     mirrors: createMirrorTable(s.ports),
+    router: createRouterTable(s.fids, s.ports, s.interfaces),
     counters: createCounters(s.ports, s.fids),
     vxlan: createVxlanTables(s.vxlan, s.ports, s.seed),
     limits: sharedInt32(4),

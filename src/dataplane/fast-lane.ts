@@ -109,6 +109,7 @@ const WEIGHT = 100;
 export function createFastLane(dp: Dataplane, b: Batch): FastLane {
   const { arena, ports, vlans, fdb, egress, counters, limits } = dp;
   const [s0, s1, s2, s3] = fdb.seed;
+  const { ifaceOf } = dp.router;
 
   /** Enters frames that were sent to one port each in the ledger. */
   const countSent = (from: number, fid: number, frames: number, bytes: number): void => {
@@ -293,6 +294,8 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
           // Where is the destination?
           let to = UNKNOWN;
           if ((dstHigh & GROUP_BIT_HIGH) !== 0) {
+            // The VLAN's interface may have to hear it.
+            if (ifaceOf[fid] !== 0) break;
             to = dstHigh >>> 16 === 0xffff && dstLow === -1 ? BROADCAST : MULTICAST;
           } else {
             at = dstSlot << 2;

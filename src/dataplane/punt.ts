@@ -11,6 +11,8 @@ import { DROP_NONE } from './reasons.ts';
 
 /** From the underlay, for a VTEP itself: ARP, ND, ICMP. */
 export const PUNT_UNDERLAY = 1;
+/** For an interface of a VLAN: packets for itself, next hops to be found, errors to be sent, questions heard. */
+export const PUNT_ROUTER = 2;
 /** Rows of a table of handlers: kinds are below this. */
 export const PUNT_KINDS = 8;
 

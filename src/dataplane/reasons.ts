@@ -22,12 +22,23 @@ export const GUARD_STATIC_VIOLATION = 20;
 export const GUARD_BLACKHOLE_SOURCE = 21;
 export const LOOKUP_REFLECTION = 28;
 export const LOOKUP_BLACKHOLE = 29;
+export const ROUTE_HEADER = 30;
+export const ROUTE_TTL = 31;
+export const ROUTE_NO_ROUTE = 32;
+export const ROUTE_BLACKHOLE = 33;
+export const ROUTE_UNREACHABLE = 34;
+export const ROUTE_UNRESOLVED = 35;
 export const EGRESS_VLAN = 36;
 export const EGRESS_ISOLATED = 37;
 export const EGRESS_PORT_STATE = 38;
 export const EGRESS_PORT_DOWN = 39;
 export const EGRESS_NO_PORT = 40;
 export const EGRESS_TOO_LONG = 41;
+export const ROUTE_TOO_BIG = 42;
+export const ROUTE_MARTIAN = 43;
+export const ROUTE_NOT_UNICAST = 44;
+export const ROUTE_PROHIBITED = 45;
+export const ROUTE_LIMITED = 46;
 export const EGRESS_MIRROR_OUTPUT = 47;
 export const TX_RING_FULL = 48;
 export const TX_ERROR = 49;
@@ -106,6 +117,16 @@ export const DROP_REASONS: readonly DropReason[] = [
   reason(GUARD_BLACKHOLE_SOURCE, 'GUARD_BLACKHOLE_SOURCE', 'The source address is a blackhole.'),
   reason(LOOKUP_REFLECTION, 'LOOKUP_REFLECTION', 'The destination is on the port that the frame came from.'),
   reason(LOOKUP_BLACKHOLE, 'LOOKUP_BLACKHOLE', 'The destination address is a blackhole.'),
+  reason(ROUTE_HEADER, 'ROUTE_HEADER', 'The IP header is damaged: version, length or checksum.'),
+  reason(ROUTE_TTL, 'ROUTE_TTL', 'The packet has used up its hops (TTL or hop limit); its sender is told.'),
+  reason(ROUTE_NO_ROUTE, 'ROUTE_NO_ROUTE', 'There is no route to the destination; the sender is told.'),
+  reason(ROUTE_BLACKHOLE, 'ROUTE_BLACKHOLE', 'The route to the destination is a blackhole.'),
+  reason(ROUTE_UNREACHABLE, 'ROUTE_UNREACHABLE', 'The route to the destination is "unreachable"; the sender is told.'),
+  reason(
+    ROUTE_UNRESOLVED,
+    'ROUTE_UNRESOLVED',
+    'The next hop does not answer ARP or neighbor discovery, or too many packets wait for it.',
+  ),
   reason(EGRESS_VLAN, 'EGRESS_VLAN', "The destination's port is not in the member set of the frame's VLAN."),
   reason(
     EGRESS_ISOLATED,
@@ -116,6 +137,27 @@ export const DROP_REASONS: readonly DropReason[] = [
   reason(EGRESS_PORT_DOWN, 'EGRESS_PORT_DOWN', "The destination's port is down."),
   reason(EGRESS_NO_PORT, 'EGRESS_NO_PORT', 'The frame is to be flooded, and no other port of its VLAN takes it.'),
   reason(EGRESS_TOO_LONG, 'EGRESS_TOO_LONG', 'The frame is longer than the MTU of the port it would leave by allows.'),
+  reason(
+    ROUTE_TOO_BIG,
+    'ROUTE_TOO_BIG',
+    'The packet is larger than the MTU of the interface it would leave by, and may not be cut up; the sender is told.',
+  ),
+  reason(
+    ROUTE_MARTIAN,
+    'ROUTE_MARTIAN',
+    'Source or destination is no address that a packet may have between networks.',
+  ),
+  reason(
+    ROUTE_NOT_UNICAST,
+    'ROUTE_NOT_UNICAST',
+    'The destination is a group or broadcast address; those are not routed.',
+  ),
+  reason(ROUTE_PROHIBITED, 'ROUTE_PROHIBITED', 'The route to the destination is "prohibited"; the sender is told.'),
+  reason(
+    ROUTE_LIMITED,
+    'ROUTE_LIMITED',
+    'The packet needs the attention of control, which takes no more from this port at the moment.',
+  ),
   reason(
     EGRESS_MIRROR_OUTPUT,
     'EGRESS_MIRROR_OUTPUT',

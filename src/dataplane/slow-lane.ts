@@ -16,6 +16,7 @@ import { egress } from './stages/egress.ts';
 import { learn } from './stages/learn.ts';
 import { lookup } from './stages/lookup.ts';
 import { parse } from './stages/parse.ts';
+import { route } from './stages/route.ts';
 
 export function slowLane(dp: Dataplane, b: Batch, i: number): void {
   const rxFlags = b.rxFlags[i];
@@ -31,6 +32,7 @@ export function slowLane(dp: Dataplane, b: Batch, i: number): void {
     classify(dp, b, i) || // its VLAN, and whether its port may bring it
     learn(dp, b, i) || // the source
     lookup(dp, b, i) || // the destination
+    route(dp, b, i) || // the next VLAN, where the destination is its interface
     egress(dp, b, i); // out of one port, or flooded
   account(dp, b, i, length);
 }
@@ -46,5 +48,6 @@ export const SLOW_STAGES: readonly SlowStage[] = [
   { name: 'classify', run: classify },
   { name: 'learn', run: learn },
   { name: 'lookup', run: lookup },
+  { name: 'route', run: route },
   { name: 'egress', run: egress },
 ];

@@ -116,6 +116,19 @@ export class Forwarder {
     this.throwFailures();
   }
 
+  /** Lets the switch send frames of its own; what listeners send meanwhile is forwarded after them. */
+  during(act: () => void): void {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      act();
+      this.#answer();
+    } finally {
+      this.#busy = false;
+    }
+    this.throwFailures();
+  }
+
   /** A frame leaves by `port`. */
   leaves(port: SwitchPort): void {
     if (this.#left !== null) this.#left.push(port.name);

@@ -279,11 +279,12 @@ export class Switch extends EventEmitter<SwitchEvents> {
   }
 
   /**
-   * Takes out every address that has expired by the clock, which makes the `aged` events. Forwarding never
-   * believes an expired address, swept or not.
+   * Takes out every address that has expired by the clock, which makes the `aged` events, and lets the router do what is
+   * due: announce addresses, repeat questions. Forwarding never believes an expired address, swept or not.
    */
   tick(): void {
     if (this.#closed || this.#forwarder.inTurn) return;
+    this.#forwarder.during(() => this.#core.router.tick(this.#clock.nowMs() | 0));
     const { fdb } = this.#core.dp;
     while (needsSweep(fdb, this.#clock.nowMs() | 0)) {
       const done = this.#core.tick(SWEEP_SLOTS);

@@ -12,19 +12,20 @@ import type { Adapter } from '../adapters/adapter.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { Control } from '../control/control.ts';
 import { type Action, apply, plan } from '../control/plan.ts';
+import { Router } from '../control/router.ts';
 import { welcome } from '../control/vxlan-remotes.ts';
 import { release } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import { createDataplane, type Dataplane, type DataplaneSize } from '../dataplane/dataplane.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
-import { PUNT_KINDS } from '../dataplane/punt.ts';
+import { PUNT_KINDS, PUNT_ROUTER } from '../dataplane/punt.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
 import { decapBatch } from '../dataplane/vxlan/decap.ts';
 import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
 import type { Fdb } from '../tables/fdb.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
 import { sharedInt32 } from '../tables/shared.ts';
-import { Injector } from './injector.ts';
+import { Injector, type Offload, PLAIN } from './injector.ts';
 import { Mirroring } from './mirroring.ts';
 
 export interface CoreOptions extends Partial<DataplaneSize> {
@@ -50,6 +51,7 @@ const SWEEP_SLOTS = 16_384;
 export class SwitchCore {
   readonly dp: Dataplane;
   readonly control: Control;
+  readonly router: Router;
   readonly batch: Batch;
   /** By port number. */
   readonly adapters: (Adapter | undefined)[] = [];
@@ -75,6 +77,8 @@ export class SwitchCore {
     this.control = new Control(this.dp, { nowMs: () => nowMs() | 0 });
     this.dp.newPeer = (vtep, a, b, c, d) => welcome(this.control, vtep, a, b, c, d);
     this.batch = createBatch(this.dp.egress.capacity);
+    this.router = new Router(this.control, (port, frame, offload) => this.inject(port, frame, offload));
+    this.punts[PUNT_ROUTER] = (batch, i) => this.router.packets.punted(this.dp.arena.bytes, batch, i);
     this.senderOf = senderOf ?? ((port) => this.adapters[port] ?? null);
     this.mirroring = new Mirroring(this.dp, (port) => this.senderOf(port));
     this.injector = new Injector({
@@ -145,20 +149,20 @@ export class SwitchCore {
    * Gives the pipeline a frame of the switch's own as if it had arrived on `port`: it is classified and looked up, and
    * not learned. At once, or behind what is under way. False when there is no room for it.
    */
-  inject(port: number, frame: Uint8Array): boolean {
-    return this.generate(port, frame, false);
+  inject(port: number, frame: Uint8Array, offload: Offload = PLAIN): boolean {
+    return this.generate(port, frame, false, offload);
   }
 
   /** Sends a frame of the switch's own out of `port`, past the bridge. */
   emit(port: number, frame: Uint8Array): boolean {
-    return this.generate(port, frame, true);
+    return this.generate(port, frame, true, PLAIN);
   }
 
-  private generate(port: number, frame: Uint8Array, direct: boolean): boolean {
+  private generate(port: number, frame: Uint8Array, direct: boolean, offload: Offload): boolean {
     const { cause } = this;
     const nowMs = cause === null ? this.nowMs() | 0 : cause.batch.nowMs[cause.row];
     const timeUs = cause === null ? this.timeUs() : cause.batch.timeUs[cause.row];
-    if (!this.injector.add(port, frame, direct, nowMs, timeUs)) return false;
+    if (!this.injector.add(port, frame, direct, offload, nowMs, timeUs)) return false;
     if (this.inTurn) return true;
     Atomics.add(this.epoch, 0, 1);
     this.inTurn = true;
@@ -192,9 +196,10 @@ export class SwitchCore {
     serveTunnels(this.dp, batch, first, end, this.senderOf);
   }
 
-  /** Ageing: call about once a second, and until it returns true. */
+  /** Ageing, and what the router does by itself: call about once a second, and until it returns true. */
   tick(slots: number = SWEEP_SLOTS): boolean {
     const now = this.nowMs() | 0;
+    this.router.tick(now);
     const bridges = sweep(this.dp.fdb, now, slots);
     return sweep(this.dp.vxlan.fdb, now, slots) && bridges;
   }
@@ -211,11 +216,12 @@ export function sizeFor(config: SwitchConfig): Partial<DataplaneSize> {
   const vlans = config.bridges.reduce((sum, b) => sum + b.vlans.length + 1, 0);
   const tunnels = config.ports.filter((p) => p.tunnelCvids !== null).length;
   return {
-    ports: Math.min(4064, Math.max(64, (config.ports.length + 63) & ~31)),
+    ports: Math.min(4064, Math.max(64, (config.ports.length + config.interfaces.length + 63) & ~31)),
     bridges,
     fids: Math.min(65_536, Math.max(4160, vlans + 1024)),
     fdbEntries: fdbEntries + 4096,
     tunnelRows: tunnels + 8,
+    interfaces: config.interfaces.length + 64,
     ...(config.hashSeed === null ? {} : { seed: config.hashSeed }),
   };
 }

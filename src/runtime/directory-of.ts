@@ -3,8 +3,8 @@
  * numbers that the forwarding thread gave to its bridges and ports. A VLAN's number is in the tables.
  */
 
-import type { Directory, DirectoryVlan } from '../api/directory.ts';
-import type { BridgeConfig, SwitchConfig } from '../config/types.ts';
+import type { Directory, DirectoryPort, DirectoryVlan } from '../api/directory.ts';
+import type { BridgeConfig, InterfaceConfig, PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { UNAWARE_VID } from '../control/control.ts';
 import { VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
@@ -23,20 +23,35 @@ export function numbersOf(control: Control): Numbers {
 
 export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanTable): Directory {
   const types = new Map(config.bridges.map(({ name, type }) => [name, type]));
+  const modeOf = (bridge: string, mode: string) => (types.get(bridge) === 'unaware' ? 'unaware' : mode);
+  const portOf = ({ name, bridge, adapter, mode, pvid, mtu, state }: PortConfig): DirectoryPort => ({
+    name,
+    index: numbers.ports.get(name)!,
+    bridge,
+    adapter: adapter.kind,
+    mode: modeOf(bridge, mode),
+    pvid,
+    mtu,
+    state,
+  });
+  /** An interface of the router is a port that nothing is plugged into. */
+  const interfacePort = ({ name, bridge, vid, mtu }: InterfaceConfig): DirectoryPort => ({
+    name,
+    index: numbers.ports.get(name)!,
+    bridge,
+    adapter: 'router',
+    mode: modeOf(bridge, 'access'),
+    pvid: vid,
+    mtu,
+    state: 'forwarding',
+  });
   return {
     name: config.name,
     bridges: config.bridges.map(({ name, type }) => ({ name, index: numbers.bridges.get(name)!, type })),
-    ports: config.ports.map(({ name, bridge, adapter, mode, pvid, mtu, state }) => ({
-      name,
-      index: numbers.ports.get(name)!,
-      bridge,
-      adapter: adapter.kind,
-      mode: types.get(bridge) === 'unaware' ? 'unaware' : mode,
-      pvid,
-      mtu,
-      state,
-    })),
+    ports: [...config.ports.map(portOf), ...config.interfaces.map(interfacePort)],
     vlans: config.bridges.flatMap((bridge) => vlansOf(bridge, config, numbers.bridges.get(bridge.name)!, vlans)),
+    interfaces: config.interfaces.map((each) => ({ port: numbers.ports.get(each.name)!, config: each })),
+    routes: config.routes,
   };
 }
 

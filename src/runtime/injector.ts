@@ -32,11 +32,20 @@ const MAX_WAITING = 1024;
 const MAX_AT_ONCE = 4096;
 const ITS_OWN = Int32Array.of(0);
 
+/** Offloads of a frame, as in the batch's columns. */
+export interface Offload {
+  readonly gso: number;
+  readonly csum: number;
+}
+
+export const PLAIN: Offload = { gso: 0, csum: 0 };
+
 interface Waiting {
   port: number;
   slot: number;
   length: number;
   direct: boolean;
+  offload: Offload;
   nowMs: number;
   timeUs: number;
 }
@@ -55,13 +64,13 @@ export class Injector {
   }
 
   /** Takes a copy of the frame; false when too many wait or no slot is free. `direct`: past the bridge, out of `port`. */
-  add(port: number, frame: Uint8Array, direct: boolean, nowMs: number, timeUs: number): boolean {
+  add(port: number, frame: Uint8Array, direct: boolean, offload: Offload, nowMs: number, timeUs: number): boolean {
     if (this.#waiting.length === MAX_WAITING) return false;
     const { arena } = this.#around.dp;
     const slot = takeFor(arena, frame.length);
     if (slot < 0) return false;
     arena.bytes.set(frame, frameStart(arena, slot));
-    this.#waiting.push({ port, slot, length: frame.length, direct, nowMs, timeUs });
+    this.#waiting.push({ port, slot, length: frame.length, direct, offload, nowMs, timeUs });
     return true;
   }
 
@@ -77,7 +86,7 @@ export class Injector {
     this.#waiting = [];
   }
 
-  #send({ port, slot, length, direct, nowMs, timeUs }: Waiting): void {
+  #send({ port, slot, length, direct, offload, nowMs, timeUs }: Waiting): void {
     const { dp } = this.#around;
     const b = this.#batch;
     b.count = 1;
@@ -88,8 +97,8 @@ export class Injector {
     b.rxFlags[0] = RX_GENERATED;
     b.nowMs[0] = nowMs;
     b.timeUs[0] = timeUs;
-    b.gso[0] = 0;
-    b.csum[0] = 0;
+    b.gso[0] = offload.gso;
+    b.csum[0] = offload.csum;
     b.fid[0] = 0;
     b.vid[0] = 0;
     b.mirrored[0] = 0;

@@ -92,6 +92,7 @@ export class Replay {
       ...slots,
       arenaMemory: new ArrayBuffer(arenaBytes(slots)),
       nowMs: () => this.#nowMs,
+      timeUs: () => captureTimeUs(this.time.lastSeconds, this.time.lastNanos),
       senderOf: (port) => this.#senderOf(port),
     });
     configure(this.core, config);
@@ -149,6 +150,7 @@ export class Replay {
         if (now >= time.nextTickMs && keepsTime) {
           this.#forward();
           time.tick(dp.fdb);
+          this.core.router.tick(time.nowMs | 0);
         }
       }
       const { reader } = cursor;

@@ -16,17 +16,19 @@ import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { formatMac, isGroupMac, isZeroMac } from '../wire/ethernet.ts';
 import { tciText, tciVid } from '../wire/vlan.ts';
 import { observeEgress } from './observe-egress.ts';
+import { observeRoute } from './observe-route.ts';
 import type { Told } from './types.ts';
 import { type EntryView, entryOf, portName, vlanOf, type World } from './world.ts';
 
 /** Called before the stage; what it returns is called with the stage's result. */
-export type Observer = (world: World, b: Batch) => (reason: number) => Told;
+export type Observer = (world: World, b: Batch) => (reason: number) => Told | null;
 
 export const OBSERVERS: Readonly<Record<string, Observer>> = {
   parse: observeParse,
   classify: observeClassify,
   learn: observeLearn,
   lookup: observeLookup,
+  route: observeRoute,
   egress: observeEgress,
 };
 

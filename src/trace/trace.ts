@@ -69,8 +69,9 @@ function runStages(world: World, b: Batch): TraceStage[] {
   for (const { name, run } of SLOW_STAGES) {
     const tell = OBSERVERS[name]?.(world, b);
     reason = run(world.dp, b, 0);
-    const told = tell?.(reason) ?? { text: '' };
-    stages.push({ stage: name, ...told, reason: reasonView(reason)?.name ?? null });
+    const told = tell === undefined ? { text: '' } : tell(reason);
+    // Nothing to tell: the stage had nothing to do with it.
+    if (told !== null) stages.push({ stage: name, ...told, reason: reasonView(reason)?.name ?? null });
     if (reason !== DROP_NONE) break;
   }
   b.reason[0] = reason;

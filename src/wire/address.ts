@@ -27,3 +27,18 @@ export function sharePrefix(a: Uint8Array, b: Uint8Array, bits: number): boolean
   const rest = bits & 7;
   return rest === 0 || (a[whole]! ^ b[whole]!) >>> (8 - rest) === 0;
 }
+
+/** The bits of byte `i` of an address that lie behind `length`. */
+export function hostMask(length: number, i: number): number {
+  return 0xff >>> Math.max(0, Math.min(8, length - i * 8));
+}
+
+/** The address with the bits behind `length` all 0: the prefix that it is in. */
+export function masked(address: Uint8Array, length: number): Uint8Array {
+  return address.map((byte, i) => byte & ~hostMask(length, i));
+}
+
+/** The same with all 1: in IPv4 the broadcast address. */
+export function maskedOnes(address: Uint8Array, length: number): Uint8Array {
+  return address.map((byte, i) => byte | hostMask(length, i));
+}

@@ -194,6 +194,10 @@ export function writeIpv4(
   writeIpv4Checksum(view, off);
 }
 
+export function writeIpv4TotalBytes(view: DataView, off: number, bytes: number): void {
+  view.setUint16(off + TOTAL, bytes);
+}
+
 export function writeIpv4Ident(view: DataView, off: number, ident: number): void {
   view.setUint16(off + IDENT, ident);
 }

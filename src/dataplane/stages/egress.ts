@@ -23,13 +23,16 @@ import {
 } from '../reasons.ts';
 import { flood } from './flood.ts';
 import { tooLong } from './frame-length.ts';
+import { hear } from './hear.ts';
 import { TO_FLOOD, TO_LOCAL } from './lookup.ts';
 import { shapeTagged, shapeUntagged } from './shape.ts';
 
 export function egress(dp: Dataplane, b: Batch, i: number): number {
   const to = b.to[i];
   if (to >= 0) return unicast(dp, b, i, to);
-  return to === TO_LOCAL ? DROP_NONE : flood(dp, b, i, TO_FLOOD - to);
+  if (to === TO_LOCAL) return DROP_NONE;
+  const reason = flood(dp, b, i, TO_FLOOD - to);
+  return dp.router.ifaceOf[b.fid[i]] === 0 ? reason : hear(dp, b, i, reason);
 }
 
 function unicast(dp: Dataplane, b: Batch, i: number, to: number): number {

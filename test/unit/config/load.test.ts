@@ -56,6 +56,8 @@ describe('whole files', () => {
       ports: [],
       fdbEntries: [],
       mirrors: [],
+      interfaces: [],
+      routes: [],
       hashSeed: null,
       controlSocket: null,
     });
@@ -120,6 +122,8 @@ fdb:
         { bridge: 'loom0', vid: 20, mac: '02:00:00:00:00:01', port: null, kind: 'blackhole' },
       ],
       mirrors: [],
+      interfaces: [],
+      routes: [],
       hashSeed: 1,
       controlSocket: null,
     });

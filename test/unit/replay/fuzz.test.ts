@@ -8,8 +8,8 @@ import { fuzz } from '../../fuzz/main.ts';
 const WORLDS = 60;
 const FRAMES = 5000;
 const CAPTURES = 20_000;
-/** Of a device that takes no more: the twins' devices take all. Of tunnels: see dataplane/vxlan.test.ts. */
-const NOT_HERE = /^(TX|VXLAN)_/;
+/** Of a device that takes no more: the twins' devices take all. Of tunnels: dataplane/vxlan.test.ts; of the router: routing/fuzz.test.ts. */
+const NOT_HERE = /^(TX|VXLAN|ROUTE)_/;
 
 describe('fuzz', () => {
   it(`${WORLDS * FRAMES} frames through ${WORLDS} switches, and every reason to drop one occurs`, () => {

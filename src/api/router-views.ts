@@ -1,0 +1,69 @@
+/**
+ * What `show` shows of the router: interfaces, neighbors, routes.
+ */
+
+import type { InterfaceConfig } from '../config/types.ts';
+import { type LedgerRow, portLedger } from '../dataplane/counters.ts';
+import { ADJ_FORWARD } from '../tables/router-table.ts';
+import { addressBytes, addressText, masked } from '../wire/address.ts';
+import { formatMac } from '../wire/ethernet.ts';
+import { type ReadableSwitch, StableReads } from './reader.ts';
+
+export interface InterfaceView extends InterfaceConfig {
+  /** Packets that left by it: routed ones and the switch's own. */
+  sent: number;
+  dropped: number;
+}
+
+export function interfaceViews({ tables, epoch, directory }: ReadableSwitch): InterfaceView[] {
+  const stable = new StableReads(epoch);
+  return directory.interfaces.map(({ config, port }) => {
+    const row: LedgerRow = stable.read(() => portLedger(tables.counters, port));
+    return { ...config, sent: row.delivered, dropped: row.dropped };
+  });
+}
+
+export interface NeighborView {
+  interface: string;
+  address: string;
+  /** Null while it is asked for, or when it did not answer. */
+  mac: string | null;
+}
+
+/** Neighbors that are known, and next hops of routes whether known or not. */
+export function neighborViews({ tables, directory }: ReadableSwitch): NeighborView[] {
+  const { adj, port } = tables.router;
+  const names = new Map(directory.interfaces.map((each) => [each.port, each.config.name]));
+  const views: NeighborView[] = [];
+  for (let row = 1; row < adj.kind.length; row++) {
+    const bytes = adj.addressBytes[row];
+    const name = names.get(port[adj.iface[row]]);
+    if (bytes === 0 || name === undefined) continue;
+    const address = new Uint8Array(bytes);
+    const view = new DataView(address.buffer);
+    for (let at = 0; at < bytes; at += 4) view.setInt32(at, adj.address[row * 4 + at / 4]);
+    const mac = adj.kind[row] === ADJ_FORWARD ? formatMac(adj.macHigh[row], adj.macLow[row]) : null;
+    views.push({ interface: name, address: addressText(address), mac });
+  }
+  return views;
+}
+
+export interface RouteView {
+  vrf: string;
+  prefix: string;
+  /** connected, via, blackhole, unreachable or prohibited. */
+  kind: string;
+  via: { address: string | null; interface: string }[];
+}
+
+/** Connected subnets, then configured routes. */
+export function routeViews({ directory }: ReadableSwitch): RouteView[] {
+  const connected = directory.interfaces.flatMap(({ config }) =>
+    config.addresses.map((text): RouteView => {
+      const [address, length] = text.split('/');
+      const prefix = `${addressText(masked(addressBytes(address!)!, Number(length)))}/${length}`;
+      return { vrf: config.vrf, prefix, kind: 'connected', via: [{ address: null, interface: config.name }] };
+    }),
+  );
+  return [...connected, ...directory.routes];
+}

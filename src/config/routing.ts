@@ -1,0 +1,278 @@
+/**
+ * `interfaces:` and `routes:` against bridges, ports and each other: addresses in their one text form, MACs made,
+ * next hops given their interface. What could never forward (a subnet on two interfaces, a next hop that is in
+ * none) is an error, not a silence.
+ */
+import { addressBytes, addressText, hostMask, masked, maskedOnes, sharePrefix } from '../wire/address.ts';
+import type { Bridge, Bridges } from './bridges.ts';
+import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
+import { membership } from './port-modes.ts';
+import type { RawConfig } from './schema.ts';
+import { MAX_NEIGHBORS, type RawInterface, type RawRoute } from './schema-routing.ts';
+import type { InterfaceConfig, NeighborConfig, NextHopConfig, PortConfig, RouteConfig } from './types.ts';
+
+/** Rows of the router table. */
+export const MAX_INTERFACES = 4095;
+const MAX_VRFS = 256;
+
+interface Subnet {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  readonly vrf: string;
+  readonly owner: string;
+}
+
+export function readInterfaces(
+  config: RawConfig,
+  bridges: Bridges,
+  ports: PortConfig[],
+  source: Source,
+): InterfaceConfig[] {
+  const raw = Object.entries(config.interfaces);
+  const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
+  if (raw.length > MAX_INTERFACES) {
+    throw error(['interfaces'], `there are ${raw.length} interfaces; valid are at most ${MAX_INTERFACES}`);
+  }
+  const byName = new Map(ports.map((port) => [port.name, port]));
+  const vlans = new Map<string, string>();
+  const vrfs = new Set<string>();
+  const subnets: Subnet[] = [];
+  return raw.map(([name, settings]) => {
+    const path: Path = ['interfaces', name];
+    if (byName.has(name)) throw error(path, `${show(name)} is the name of a port`);
+    const port = settings.port === undefined ? null : byName.get(settings.port);
+    if (port === undefined) {
+      const hint = didYouMean(settings.port!, [...byName.keys()].slice(0, 1024));
+      throw error([...path, 'port'], `there is no port ${show(settings.port)}${hint}; valid is a name under "ports"`);
+    }
+    const bridge = bridges.find(settings.bridge ?? port?.bridge, [...path, 'bridge']);
+    if (port !== null && port.bridge !== bridge.name) {
+      throw error([...path, 'bridge'], `port ${port.name} belongs to bridge ${port.bridge}, not to ${bridge.name}`);
+    }
+    if (bridge.isHub) throw error(path, `bridge ${bridge.name} is a hub, which has no address of its own`);
+    const vid = vidOf(settings, bridge, port, path, error);
+    const taken = vlans.get(`${bridge.name} ${vid}`);
+    if (taken !== undefined) throw error([...path, 'vlan'], `VLAN ${vid} has the interface ${taken} already`);
+    vlans.set(`${bridge.name} ${vid}`, name);
+    vrfs.add(settings.vrf);
+    if (vrfs.size > MAX_VRFS)
+      throw error([...path, 'vrf'], `there are ${vrfs.size} VRFs; valid are at most ${MAX_VRFS}`);
+    const addresses = settings.addresses.map((text, i) => {
+      const here = [...path, 'addresses', i];
+      const { bytes, length } = hostAddress(text, here, error);
+      for (const other of subnets) {
+        if (other.vrf !== settings.vrf || other.bytes.length !== bytes.length) continue;
+        if (!sharePrefix(other.bytes, bytes, Math.min(other.length, length))) continue;
+        throw error(
+          here,
+          `${text} overlaps ${addressText(other.bytes)}/${other.length} of ${other.owner} in VRF ${settings.vrf}`,
+        );
+      }
+      subnets.push({ bytes, length, vrf: settings.vrf, owner: name });
+      return `${addressText(bytes)}/${length}`;
+    });
+    const mac = (settings.mac ?? macFrom(`${config.switch.name} ${name}`)).toLowerCase().replaceAll('-', ':');
+    refuseOddMac(mac, [...path, 'mac'], error);
+    const { mtu, vrf, routerAdvertisements, proxyArp } = settings;
+    const neighbors = readNeighbors(settings, path, error);
+    return { name, bridge: bridge.name, vid, mac, vrf, mtu, addresses, routerAdvertisements, proxyArp, neighbors };
+  });
+}
+
+type MakeError = (path: Path, problem: string) => ConfigError;
+
+function vidOf(
+  settings: RawInterface,
+  bridge: Bridge,
+  port: PortConfig | null,
+  path: Path,
+  error: MakeError,
+): number | null {
+  const { vlan } = settings;
+  if (bridge.type === 'unaware') {
+    if (vlan === undefined) return null;
+    throw error([...path, 'vlan'], `bridge ${bridge.name} is unaware: it has no VLANs; remove "vlan"`);
+  }
+  if (vlan === undefined) throw error([...path, 'vlan'], 'is missing; valid are 1-4094');
+  bridge.ensure(vlan);
+  if (port === null || port.members.some(({ vid }) => vid === vlan)) return vlan;
+  if (port.mode !== 'trunk' && port.mode !== 'hybrid') {
+    throw error(
+      [...path, 'port'],
+      `port ${port.name} is in mode ${port.mode}; a sub-interface needs a trunk or hybrid port`,
+    );
+  }
+  port.members = [...port.members, membership(vlan, false)].sort((a, b) => a.vid - b.vid);
+  return vlan;
+}
+
+/** An address that one host of its subnet may have. */
+function hostAddress(text: string, path: Path, error: MakeError): { bytes: Uint8Array; length: number } {
+  const found = parsePrefix(text);
+  if (found === null)
+    throw error(path, `${show(text)} is not an address with its length; valid is a form such as 10.0.10.1/24`);
+  const { bytes, length } = found;
+  const bits = bytes.length * 8;
+  if (!isHost(bytes)) throw error(path, `${text} is no address of a host`);
+  if (length === 0) throw error(path, `${text}: a subnet of every address; valid are lengths 1-${bits}`);
+  if (isLinkLocal(bytes))
+    throw error(path, `${text} is link-local: that address comes by itself, from the MAC; remove it`);
+  const rest = hostBits(bytes, length);
+  if (bits === 32 && length < 31 && (rest === 'zeros' || rest === 'ones')) {
+    throw error(path, `${text} is the ${rest === 'zeros' ? 'network' : 'broadcast'} address of its subnet`);
+  }
+  return found;
+}
+
+function readNeighbors(settings: RawInterface, path: Path, error: MakeError): NeighborConfig[] {
+  const raw = Object.entries(settings.neighbors);
+  if (raw.length > MAX_NEIGHBORS) {
+    throw error([...path, 'neighbors'], `there are ${raw.length} neighbors; valid are at most ${MAX_NEIGHBORS}`);
+  }
+  return raw.map(([text, written]) => {
+    const here = [...path, 'neighbors', text];
+    const bytes = addressBytes(text);
+    if (bytes === null || !isHost(bytes)) throw error(here, `${show(text)} is no address of a host`);
+    const mac = written.toLowerCase().replaceAll('-', ':');
+    refuseOddMac(mac, here, error);
+    return { address: addressText(bytes), mac };
+  });
+}
+
+export function readRoutes(raw: RawRoute[], interfaces: InterfaceConfig[], source: Source): RouteConfig[] {
+  const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
+  const seen = new Map<string, number>();
+  const subnets = interfaces.flatMap(({ addresses, vrf, name }) =>
+    addresses.map((text): Subnet => ({ ...parsePrefix(text)!, vrf, owner: name })),
+  );
+  const connected = new Set(subnets.flatMap(({ bytes, length, vrf }) => ownKeys(bytes, length, vrf)));
+  const vrfs = new Set(interfaces.map(({ vrf }) => vrf));
+  return raw.map((route, index) => {
+    const path: Path = ['routes', index];
+    const found = parsePrefix(route.to);
+    if (found === null)
+      throw error([...path, 'to'], `${show(route.to)} is not a prefix; valid is a form such as 10.1.0.0/16`);
+    const { bytes, length } = found;
+    if (hostBits(bytes, length) !== 'zeros' && length < bytes.length * 8) {
+      const plain = `${addressText(masked(bytes, length))}/${length}`;
+      throw error([...path, 'to'], `${route.to} has bits behind its length; valid is ${plain}`);
+    }
+    if (!vrfs.has(route.vrf)) {
+      throw error(
+        [...path, 'vrf'],
+        `no interface is in VRF ${show(route.vrf)}; valid are ${[...vrfs].join(', ') || 'none'}`,
+      );
+    }
+    const prefix = `${addressText(bytes)}/${length}`;
+    const key = `${route.vrf} ${prefix}`;
+    const first = seen.get(key);
+    if (first !== undefined)
+      throw error([...path, 'to'], `${prefix} is configured twice; the first one is routes[${first}]`);
+    seen.set(key, index);
+    if (connected.has(key)) throw error([...path, 'to'], `${prefix} belongs to an interface; valid is another prefix`);
+    if ((route.via === undefined) === (route.type === undefined)) {
+      throw error(path, 'a route has either "via" or "type"');
+    }
+    if (route.type !== undefined) {
+      if (route.interface !== undefined) throw error([...path, 'interface'], `a ${route.type} route has no interface`);
+      return { vrf: route.vrf, prefix, kind: route.type, via: [] };
+    }
+    const texts = typeof route.via === 'string' ? [route.via] : route.via!;
+    if (texts.length === 0) throw error([...path, 'via'], 'is empty; valid is at least one next hop');
+    const via = texts.map((text, i) => {
+      const here = typeof route.via === 'string' ? [...path, 'via'] : [...path, 'via', i];
+      return nextHop(text, route, bytes.length, interfaces, subnets, here, error);
+    });
+    if (new Set(via.map((hop) => `${hop.interface} ${hop.address}`)).size < via.length) {
+      throw error([...path, 'via'], 'names a next hop twice');
+    }
+    return { vrf: route.vrf, prefix, kind: 'via' as const, via };
+  });
+}
+
+function nextHop(
+  text: string,
+  route: RawRoute,
+  family: number,
+  interfaces: InterfaceConfig[],
+  subnets: Subnet[],
+  path: Path,
+  error: MakeError,
+): NextHopConfig {
+  const bytes = addressBytes(text);
+  if (bytes === null || !isHost(bytes)) throw error(path, `${show(text)} is no address of a host`);
+  if (bytes.length !== family) throw error(path, `${text} is of another family than ${route.to}`);
+  const address = addressText(bytes);
+  const here = subnets.filter((s) => s.vrf === route.vrf && s.bytes.length === family);
+  if (here.some((s) => addressText(s.bytes) === address)) throw error(path, `${address} is an address of the switch`);
+  if (route.interface !== undefined) {
+    const owner = interfaces.find((each) => each.name === route.interface && each.vrf === route.vrf);
+    if (owner !== undefined) return { address, interface: owner.name };
+    const names = interfaces.filter((each) => each.vrf === route.vrf).map((each) => each.name);
+    throw error(
+      [...path.slice(0, 2), 'interface'],
+      `VRF ${route.vrf} has no interface ${show(route.interface)}${didYouMean(route.interface, names)}`,
+    );
+  }
+  if (isLinkLocal(bytes)) throw error(path, `${text} is link-local: add "interface"`);
+  const subnet = here.find((s) => sharePrefix(s.bytes, bytes, s.length));
+  if (subnet === undefined) throw error(path, `${text} is in no subnet of an interface of VRF ${route.vrf}`);
+  return { address, interface: subnet.owner };
+}
+
+/** The prefixes that an interface address makes, as keys of routes. */
+function ownKeys(bytes: Uint8Array, length: number, vrf: string): string[] {
+  const bits = bytes.length * 8;
+  const all = [`${vrf} ${addressText(masked(bytes, length))}/${length}`, `${vrf} ${addressText(bytes)}/${bits}`];
+  if (bits === 32 && length < 31) {
+    all.push(`${vrf} ${addressText(masked(bytes, length))}/32`, `${vrf} ${addressText(maskedOnes(bytes, length))}/32`);
+  }
+  return all;
+}
+
+function parsePrefix(text: string): { bytes: Uint8Array; length: number } | null {
+  const match = /^([0-9A-Fa-f:.]{2,45})\/(\d{1,3})$/.exec(text);
+  const bytes = match === null ? null : addressBytes(match[1]!);
+  if (match === null || bytes === null) return null;
+  const length = Number(match[2]);
+  return length > bytes.length * 8 || match[2] !== String(length) ? null : { bytes, length };
+}
+
+function hostBits(bytes: Uint8Array, length: number): 'zeros' | 'ones' | 'mixed' {
+  let zeros = true;
+  let ones = true;
+  bytes.forEach((byte, i) => {
+    const mask = hostMask(length, i);
+    if ((byte & mask) !== 0) zeros = false;
+    if ((byte & mask) !== mask) ones = false;
+  });
+  return zeros ? 'zeros' : ones ? 'ones' : 'mixed';
+}
+
+/** Neither nobody, loopback, a group nor broadcast. */
+function isHost(bytes: Uint8Array): boolean {
+  if (bytes.length === 4) return bytes[0] !== 0 && bytes[0] !== 127 && bytes[0]! < 224;
+  const low = bytes.subarray(0, 15).every((byte) => byte === 0);
+  return bytes[0] !== 0xff && !(low && bytes[15]! <= 1);
+}
+
+function isLinkLocal(bytes: Uint8Array): boolean {
+  return bytes.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
+}
+
+function refuseOddMac(mac: string, path: Path, error: MakeError): void {
+  if (mac === '00:00:00:00:00:00') throw error(path, 'the zero address is nobody; valid is a unicast MAC');
+  if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1) {
+    throw error(path, `${mac} is a group address; valid is a unicast MAC (even first byte)`);
+  }
+}
+
+/** A locally administered MAC, the same for the same text (FNV-1a): a replay is the same every time. */
+function macFrom(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  const digits = BigInt.asUintN(40, hash ^ (hash >> 40n))
+    .toString(16)
+    .padStart(10, '0');
+  return `02:${digits.match(/../g)!.join(':')}`;
+}

@@ -1,0 +1,395 @@
+/**
+ * Frames that the router punted: what is answered, what waits for a next hop, what its sender is told.
+ *
+ * A punted frame is copied out of the arena, without its tag, and looked at again from the start: this is the way of a
+ * few, and the data plane says only that a frame is for control and, when it was dropped, why. Answers go back to the
+ * MAC that asked, on the interface it asked: they need no route and no ARP, and cannot be sent elsewhere by a lie.
+ */
+
+import type { Batch } from '../dataplane/batch.ts';
+import { FID_COUNTERS, GENERATED, PORT_COUNTERS } from '../dataplane/counters.ts';
+import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import {
+  DROP_NONE,
+  REASON_COUNT,
+  ROUTE_NO_ROUTE,
+  ROUTE_PROHIBITED,
+  ROUTE_TOO_BIG,
+  ROUTE_TTL,
+  ROUTE_UNREACHABLE,
+  ROUTE_UNRESOLVED,
+} from '../dataplane/reasons.ts';
+import { answerIpv4, answerIpv6 } from '../protocols/local-host.ts';
+import { resolveNeighbor } from '../protocols/neighbor.ts';
+import { receiveNeighborFrame } from '../protocols/neighbor-receive.ts';
+import { arpAnswer } from '../protocols/neighbor-send.ts';
+import { isOnLink, type NeighborAction, ownOf } from '../protocols/neighbor-state.ts';
+import { lookup4, lookup6 } from '../tables/lpm.ts';
+import { ADJ_FORWARD, ADJ_FREE, ADJ_GROUP, ADJ_LOCAL, ADJ_RESOLVE } from '../tables/router-table.ts';
+import { addressText, sharePrefix } from '../wire/address.ts';
+import {
+  ARP_REQUEST,
+  arpFits,
+  arpOperation,
+  arpSenderHigh,
+  arpSenderIp,
+  arpSenderLow,
+  arpTargetIp,
+} from '../wire/arp.ts';
+import { ethernetFrame } from '../wire/build.ts';
+import { checksum } from '../wire/checksum.ts';
+import {
+  ETHERNET_BYTES,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  etherType,
+  type Mac,
+  macHigh,
+  macLow,
+  writeEtherDst,
+  writeEtherSrc,
+} from '../wire/ethernet.ts';
+import { flowHash4, flowHash6 } from '../wire/flow-hash.ts';
+import { fragmentIpv4 } from '../wire/fragment.ts';
+import { ICMP_CODE_HOST_UNREACHABLE, ICMP_CODE_NET_UNREACHABLE, ICMP_CODE_PROHIBITED } from '../wire/icmp.ts';
+import {
+  icmpTimeExceeded,
+  icmpTooBig,
+  icmpUnreachable,
+  icmpv6TimeExceeded,
+  icmpv6TooBig,
+  icmpv6Unreachable,
+} from '../wire/icmp-error.ts';
+import {
+  ICMPV6_CODE_ADDRESS_UNREACHABLE,
+  ICMPV6_CODE_NO_ROUTE,
+  ICMPV6_CODE_PROHIBITED,
+  icmpv6Type,
+  ND_NEIGHBOR_ADVERTISEMENT,
+  ND_ROUTER_SOLICITATION,
+} from '../wire/icmpv6.ts';
+import { decrementIpv4Ttl, ipv4Dst, ipv4Fits, ipv4TotalBytes } from '../wire/ipv4.ts';
+import {
+  IPV6_ADDRESS_BYTES,
+  IPV6_BYTES,
+  ipv6DstAt,
+  ipv6Fits,
+  ipv6HopLimit,
+  ipv6Next,
+  ipv6PayloadBytes,
+  ipv6SrcAt,
+  isIpv6LinkLocal,
+  NEXT_ICMPV6,
+  writeIpv6HopLimit,
+} from '../wire/ipv6.ts';
+import { ndValid } from '../wire/nd.ts';
+import type { AdjacencyRows } from './adjacency.ts';
+import { solicitedAdvertisement } from './router-advertise.ts';
+import { type Interface, NO_OFFLOAD, type Offload, type Waiting } from './router-model.ts';
+
+/** What it asks of the router. */
+export interface Around {
+  readonly dp: DataplaneShared;
+  readonly rows: AdjacencyRows;
+  readonly byRow: readonly (Interface | undefined)[];
+  neighborKnown(iface: Interface, address: string, mac: Mac): void;
+  neighborLost(iface: Interface, address: string): void;
+}
+
+/** Gives a frame to the pipeline as if it had arrived on the port. */
+export type Send = (port: number, frame: Uint8Array, offload: Offload) => void;
+
+export class RouterPackets {
+  readonly #around: Around;
+  readonly #send: Send;
+
+  constructor(around: Around, send: Send) {
+    this.#around = around;
+    this.#send = send;
+  }
+
+  /** Acts on frame `i` of the batch; `arena` is the memory it lies in. */
+  punted(arena: Uint8Array, b: Batch, i: number): void {
+    const { dp, byRow } = this.#around;
+    const iface = byRow[dp.router.ifaceOf[b.fid[i]]];
+    if (iface === undefined) return;
+    const tag = b.tagLen[i];
+    const frame = new Uint8Array(b.len[i] - tag);
+    const off = b.off[i];
+    frame.set(arena.subarray(off, off + 12));
+    frame.set(arena.subarray(off + 12 + tag, off + b.len[i]), 12);
+    const offload = { gso: b.gso[i], csum: b.csum[i] === 0 ? 0 : b.csum[i] - tag };
+    this.#act({ frame, offload, from: iface }, b.reason[i], b.nowMs[i]);
+  }
+
+  #act(packet: Waiting, reason: number, nowMs: number): void {
+    const { frame } = packet;
+    const iface = packet.from!;
+    const view = viewOf(frame);
+    switch (etherType(view, 0)) {
+      case ETHERTYPE_ARP:
+        this.act(iface, receiveNeighborFrame(iface.neighbors, view, 0, frame.length, nowMs));
+        if (iface.config.proxyArp) this.#answerForOthers(iface, view, frame.length);
+        return;
+      case ETHERTYPE_IPV4:
+        if (!ipv4Fits(view, ETHERNET_BYTES, frame.length)) return;
+        if (reason !== DROP_NONE) this.#tell(packet, reason);
+        else this.#ipv4(packet, view, nowMs);
+        return;
+      case ETHERTYPE_IPV6:
+        if (!ipv6Fits(view, ETHERNET_BYTES, frame.length)) return;
+        if (reason !== DROP_NONE) this.#tell(packet, reason);
+        else this.#ipv6(packet, view, nowMs);
+        return;
+      default:
+    }
+  }
+
+  /** Carries out what a neighbor machine wants. */
+  act(iface: Interface, actions: readonly NeighborAction<Waiting>[]): void {
+    for (const action of actions) {
+      switch (action.do) {
+        case 'send':
+          this.emit(iface, action.frame);
+          break;
+        case 'deliver':
+          this.#deliver(iface, action.packet, action.mac);
+          break;
+        case 'drop':
+          this.#drop(iface, action.packet, action.cause === 'unresolved');
+          break;
+        case 'known':
+          this.#around.neighborKnown(iface, action.address, action.mac);
+          break;
+        case 'lost':
+          this.#around.neighborLost(iface, action.address);
+          break;
+        default:
+      }
+    }
+  }
+
+  /** Sends a frame of the interface's own into its VLAN. */
+  emit(iface: Interface, frame: Uint8Array, offload: Offload = NO_OFFLOAD): void {
+    this.#send(iface.port, frame, offload);
+  }
+
+  /** Drops what waits: the interface goes. */
+  forget(iface: Interface): void {
+    for (const { queue } of iface.neighbors.entries.values()) {
+      for (const packet of queue) this.#drop(iface, packet, false);
+    }
+  }
+
+  #ipv4(packet: Waiting, view: DataView, nowMs: number): void {
+    const { dp, rows } = this.#around;
+    const iface = packet.from!;
+    const ip = ETHERNET_BYTES;
+    const { adj } = rows;
+    let row = lookup4(dp.router.lpm4, iface.vrf, ipv4Dst(view, ip));
+    if (adj.kind[row] === ADJ_GROUP) row = rows.memberOf(row, flowHash4(view, ip));
+    if (adj.kind[row] === ADJ_LOCAL) {
+      this.#reply(packet, answerIpv4(view, ip));
+      return;
+    }
+    const to = this.#wayOut(row);
+    if (to === undefined) return;
+    const nextHop = rows.addressOf[row] ?? addressText(bytesAt(view, ip + 16, 4));
+    decrementIpv4Ttl(view, ip);
+    const { mtu } = to.config;
+    if (packet.offload.gso >>> 8 !== 0 || ipv4TotalBytes(view, ip) <= mtu) {
+      this.act(to, resolveNeighbor(to.neighbors, nextHop, packet, nowMs));
+      return;
+    }
+    finishChecksum(view, packet.frame.length, packet.offload.csum);
+    for (const piece of fragmentIpv4(packet.frame.subarray(ip), mtu)) {
+      const frame = ethernetFrame({ dst: to.mac, src: to.mac }, ETHERTYPE_IPV4, piece);
+      this.act(to, resolveNeighbor(to.neighbors, nextHop, { frame, offload: NO_OFFLOAD, from: null }, nowMs));
+    }
+  }
+
+  #ipv6(packet: Waiting, view: DataView, nowMs: number): void {
+    const { dp, rows } = this.#around;
+    const iface = packet.from!;
+    const ip = ETHERNET_BYTES;
+    const { adj } = rows;
+    if (this.#isDiscovery(packet, view, nowMs)) return;
+    const dst = bytesAt(view, ipv6DstAt(ip), IPV6_ADDRESS_BYTES);
+    if (isIpv6LinkLocal(view, ipv6DstAt(ip))) {
+      if (ownOf(iface.neighbors, dst) !== undefined) this.#reply(packet, answerIpv6(view, ip));
+      return;
+    }
+    let row = lookup6(dp.router.lpm6, iface.vrf, view, ipv6DstAt(ip));
+    if (adj.kind[row] === ADJ_GROUP) row = rows.memberOf(row, flowHash6(view, ip, packet.frame.length));
+    if (adj.kind[row] === ADJ_LOCAL) {
+      this.#reply(packet, answerIpv6(view, ip));
+      return;
+    }
+    const to = this.#wayOut(row);
+    if (to === undefined) return;
+    writeIpv6HopLimit(view, ip, ipv6HopLimit(view, ip) - 1);
+    this.act(to, resolveNeighbor(to.neighbors, rows.addressOf[row] ?? addressText(dst), packet, nowMs));
+  }
+
+  /** Neighbor discovery and router solicitations, also damaged ones. */
+  #isDiscovery(packet: Waiting, view: DataView, nowMs: number): boolean {
+    const iface = packet.from!;
+    const ip = ETHERNET_BYTES;
+    const off = ip + IPV6_BYTES;
+    const bytes = ipv6PayloadBytes(view, ip);
+    if (ipv6Next(view, ip) !== NEXT_ICMPV6 || bytes < 8) return false;
+    const type = icmpv6Type(view, off);
+    if (type < ND_ROUTER_SOLICITATION || type > ND_NEIGHBOR_ADVERTISEMENT) return false;
+    if (type !== ND_ROUTER_SOLICITATION) {
+      this.act(iface, receiveNeighborFrame(iface.neighbors, view, 0, packet.frame.length, nowMs));
+    } else if (iface.advertiser !== null && ndValid(view, ip, off, bytes)) {
+      const advertisement = solicitedAdvertisement(iface.advertiser, nowMs);
+      if (advertisement !== null) this.emit(iface, advertisement);
+    }
+    return true;
+  }
+
+  /** The interface that the row leads out of; undefined for a row that leads nowhere. */
+  #wayOut(row: number): Interface | undefined {
+    const { rows, byRow } = this.#around;
+    const kind = rows.adj.kind[row];
+    return kind === ADJ_FORWARD || kind === ADJ_RESOLVE ? byRow[rows.adj.iface[row]] : undefined;
+  }
+
+  #deliver(iface: Interface, { frame, offload }: Waiting, mac: Mac): void {
+    const view = viewOf(frame);
+    writeEtherDst(view, 0, mac.high, mac.low);
+    writeEtherSrc(view, 0, iface.mac.high, iface.mac.low);
+    this.emit(iface, frame, offload);
+  }
+
+  /** The packet was taken from its sender already: here it is generated and dropped, by the interface it waited at. */
+  #drop(iface: Interface, packet: Waiting, tell: boolean): void {
+    const { counters } = this.#around.dp;
+    counters.port[iface.port * PORT_COUNTERS + GENERATED]++;
+    counters.portDrops[iface.port * REASON_COUNT + ROUTE_UNRESOLVED]++;
+    counters.fid[iface.fid * FID_COUNTERS + GENERATED]++;
+    counters.fidDrops[iface.fid * REASON_COUNT + ROUTE_UNRESOLVED]++;
+    if (tell && packet.from !== null) this.#tell(packet, ROUTE_UNRESOLVED);
+  }
+
+  /** Tells the sender why its packet was dropped. */
+  #tell(packet: Waiting, reason: number): void {
+    const view = viewOf(packet.frame);
+    const error =
+      etherType(view, 0) === ETHERTYPE_IPV4 ? this.#error4(packet, view, reason) : this.#error6(packet, view, reason);
+    this.#reply(packet, error);
+  }
+
+  #error4(packet: Waiting, view: DataView, reason: number): Uint8Array | null {
+    const ip = ETHERNET_BYTES;
+    const src = ownWord(packet.from!, bytesAt(view, ip + 12, 4));
+    if (src === null) return null;
+    switch (reason) {
+      case ROUTE_TTL:
+        return icmpTimeExceeded(view, ip, src);
+      case ROUTE_TOO_BIG:
+        return icmpTooBig(view, ip, src, this.#mtu4(packet, view));
+      case ROUTE_NO_ROUTE:
+        return icmpUnreachable(view, ip, src, ICMP_CODE_NET_UNREACHABLE);
+      case ROUTE_PROHIBITED:
+        return icmpUnreachable(view, ip, src, ICMP_CODE_PROHIBITED);
+      case ROUTE_UNREACHABLE:
+      case ROUTE_UNRESOLVED:
+        return icmpUnreachable(view, ip, src, ICMP_CODE_HOST_UNREACHABLE);
+      default:
+        return null;
+    }
+  }
+
+  #error6(packet: Waiting, view: DataView, reason: number): Uint8Array | null {
+    const ip = ETHERNET_BYTES;
+    const src = ownBytes(packet.from!, bytesAt(view, ipv6SrcAt(ip), IPV6_ADDRESS_BYTES));
+    if (src === null) return null;
+    switch (reason) {
+      case ROUTE_TTL:
+        return icmpv6TimeExceeded(view, ip, src);
+      case ROUTE_TOO_BIG:
+        return icmpv6TooBig(view, ip, src, this.#mtu6(packet, view));
+      case ROUTE_NO_ROUTE:
+        return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_NO_ROUTE);
+      case ROUTE_PROHIBITED:
+        return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_PROHIBITED);
+      case ROUTE_UNREACHABLE:
+      case ROUTE_UNRESOLVED:
+        return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_ADDRESS_UNREACHABLE);
+      default:
+        return null;
+    }
+  }
+
+  #mtu4(packet: Waiting, view: DataView): number {
+    const { dp, rows } = this.#around;
+    let row = lookup4(dp.router.lpm4, packet.from!.vrf, ipv4Dst(view, ETHERNET_BYTES));
+    if (rows.adj.kind[row] === ADJ_GROUP) row = rows.memberOf(row, flowHash4(view, ETHERNET_BYTES));
+    return this.#wayOut(row)?.config.mtu ?? packet.from!.config.mtu;
+  }
+
+  #mtu6(packet: Waiting, view: DataView): number {
+    const { dp, rows } = this.#around;
+    let row = lookup6(dp.router.lpm6, packet.from!.vrf, view, ipv6DstAt(ETHERNET_BYTES));
+    if (rows.adj.kind[row] === ADJ_GROUP)
+      row = rows.memberOf(row, flowHash6(view, ETHERNET_BYTES, packet.frame.length));
+    return this.#wayOut(row)?.config.mtu ?? packet.from!.config.mtu;
+  }
+
+  /** Sends a packet to the MAC that sent `packet`, on the interface it came to. */
+  #reply(packet: Waiting, answer: Uint8Array | null): void {
+    if (answer === null) return;
+    const view = viewOf(packet.frame);
+    const iface = packet.from!;
+    const dst = { high: macHigh(view, 6), low: macLow(view, 6) };
+    this.emit(iface, ethernetFrame({ dst, src: iface.mac }, etherType(view, 0), answer));
+  }
+
+  /** Proxy ARP (RFC 1027): an address that is routed to another interface is said to be here. */
+  #answerForOthers(iface: Interface, view: DataView, end: number): void {
+    const { dp, rows } = this.#around;
+    const at = ETHERNET_BYTES;
+    if (!arpFits(view, at, end) || arpOperation(view, at) !== ARP_REQUEST) return;
+    const [sender, target] = [arpSenderIp(view, at), arpTargetIp(view, at)];
+    if (sender === target || !isOnLink(iface.neighbors, bytesAt(view, at + 14, 4))) return;
+    const row = lookup4(dp.router.lpm4, iface.vrf, target);
+    const kind = rows.adj.kind[row];
+    if (kind === ADJ_FREE || kind === ADJ_LOCAL) return;
+    const to = kind === ADJ_GROUP ? null : this.#wayOut(row);
+    if (to === undefined || to === iface) return;
+    const asker = { high: arpSenderHigh(view, at), low: arpSenderLow(view, at) };
+    this.emit(iface, arpAnswer(iface.mac, target, asker, sender));
+  }
+}
+
+/** The own IPv4 address that speaks to `peer`: of its subnet, else the first. */
+function ownWord(iface: Interface, peer: Uint8Array): number | null {
+  const own = ownBytes(iface, peer);
+  return own === null ? null : viewOf(own).getUint32(0);
+}
+
+/** The own address of the family that speaks to `peer`: of its subnet, else the first that is not link-local, else any. */
+function ownBytes(iface: Interface, peer: Uint8Array): Uint8Array | null {
+  const family = iface.neighbors.own.filter((own) => own.state === 'used' && own.bytes.length === peer.length);
+  const near = family.find((own) => sharePrefix(own.bytes, peer, own.length));
+  return (near ?? family[0])?.bytes ?? null;
+}
+
+/** A checksum that was left to the device (csum: start | offset << 16) is computed before the packet is cut. */
+function finishChecksum(view: DataView, end: number, csum: number): void {
+  if (csum === 0) return;
+  const start = csum & 0xffff;
+  const at = start + (csum >>> 16);
+  view.setUint16(at, checksum(view, start, end - start));
+}
+
+function bytesAt(view: DataView, at: number, bytes: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, bytes).slice();
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}

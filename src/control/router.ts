@@ -1,0 +1,335 @@
+/**
+ * The router by name: interfaces of VLANs, VRFs, routes. It writes the router table; what frames ask of it is in
+ * router-packets.ts.
+ *
+ * An interface is a port of the switch that nothing is plugged into: frames of the router come from it, so that it
+ * has a place in the ledger and reaches what its bridge reaches. It is a member of no VLAN, so nothing is ever sent
+ * to it: frames for its MAC are local (FDB), and questions to the VLAN are heard by the stage of that name.
+ */
+
+import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind } from '../config/types.ts';
+import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '../protocols/neighbor.ts';
+import { createNeighbors } from '../protocols/neighbor-state.ts';
+import { hasBit, setBit } from '../tables/bitmap.ts';
+import { createRib, findPrefix, growVrfs, putPrefix, type Rib, removePrefix } from '../tables/lpm-update.ts';
+import {
+  ADJ_BLACKHOLE,
+  ADJ_BROADCAST,
+  ADJ_LOCAL,
+  ADJ_PROHIBITED,
+  ADJ_RESOLVE,
+  ADJ_UNREACHABLE,
+  MAX_VRFS,
+} from '../tables/router-table.ts';
+import { addressBytes, addressText, masked, maskedOnes } from '../wire/address.ts';
+import { type Mac, parseMac } from '../wire/ethernet.ts';
+import { linkLocalAddress } from '../wire/ipv6.ts';
+import { AdjacencyRows } from './adjacency.ts';
+import type { Control } from './control.ts';
+import { addEntry, deleteEntry } from './fdb-control.ts';
+import { ControlError, type RouterControl } from './model.ts';
+import { createAdvertiser, dueAdvertisement } from './router-advertise.ts';
+import type { Interface, Waiting } from './router-model.ts';
+import { RouterPackets, type Send } from './router-packets.ts';
+
+const KINDS: Record<Exclude<RouteKind, 'via'>, number> = {
+  blackhole: ADJ_BLACKHOLE,
+  unreachable: ADJ_UNREACHABLE,
+  prohibited: ADJ_PROHIBITED,
+};
+
+export class Router implements RouterControl {
+  readonly control: Control;
+  readonly dp: DataplaneShared;
+  readonly rows: AdjacencyRows;
+  readonly packets: RouterPackets;
+  readonly interfaces = new Map<string, Interface>();
+  readonly byRow: (Interface | undefined)[] = [];
+  readonly rib4: Rib;
+  readonly rib6: Rib;
+  readonly #vrfs = new Map<string, number>();
+  readonly #routes = new Map<string, { route: RouteConfig; row: number }>();
+
+  constructor(control: Control, send: Send) {
+    this.control = control;
+    this.dp = control.dp;
+    const { router } = control.dp;
+    this.rows = new AdjacencyRows(router.adj, () => control.onTablesMoved());
+    this.rib4 = createRib(router.lpm4, 4);
+    this.rib6 = createRib(router.lpm6, 16);
+    this.packets = new RouterPackets(this, send);
+    control.router = this;
+  }
+
+  // ---- interfaces
+
+  addInterface(config: InterfaceConfig): void {
+    const { control } = this;
+    const { router, vlans } = control.dp;
+    if (this.interfaces.has(config.name)) throw new ControlError(`interface ${config.name} exists`);
+    const bridge = control.bridge(config.bridge);
+    const mac = parseMac(config.mac);
+    if (mac === null) throw new ControlError(`${config.mac} is not a MAC address`);
+    let row = 1;
+    while (this.byRow[row] !== undefined) row++;
+    if (row >= router.fid.length) throw new ControlError(`no room for another interface (${router.fid.length - 1})`);
+    const fid = control.fidOf(bridge, config.vid);
+    if (router.ifaceOf[fid] !== 0) throw new ControlError(`VLAN ${config.vid} has an interface already`);
+    const vrf = this.#vrf(config.vrf);
+    const port = control.addPort(config.name, config.bridge, {
+      mode: 'access',
+      ingressFiltering: false,
+      learning: false,
+      mtu: 65_535,
+    });
+    if (config.vid !== null) control.setPvid(config.name, config.vid);
+    // On an unaware bridge every port is a member.
+    setBit(vlans.member, vlans.width, fid, port.index, false);
+    addEntry(control, localEntry(config), true);
+    const neighbors = createNeighbors<Waiting>({
+      mac,
+      addresses: [...config.addresses, `${addressText(linkLocalAddress(mac.high, mac.low))}/64`],
+      router: true,
+      learnRequests: true,
+    });
+    const made: Interface = {
+      row,
+      name: config.name,
+      config,
+      mac,
+      vrf,
+      port: port.index,
+      fid,
+      neighbors,
+      advertiser: config.routerAdvertisements ? createAdvertiser(config, mac) : null,
+      rows: this.#connect(config, vrf, row),
+      hosts: new Set(),
+      announce: true,
+    };
+    this.interfaces.set(config.name, made);
+    this.byRow[row] = made;
+    router.fid[row] = fid;
+    router.vid[row] = config.vid ?? 0;
+    router.port[row] = port.index;
+    router.vrf[row] = vrf;
+    router.macHigh[row] = mac.high;
+    router.macLow[row] = mac.low;
+    router.mtu[row] = config.mtu;
+    for (const { address, mac: text } of config.neighbors) {
+      this.packets.act(made, setStaticNeighbor(neighbors, address, parseMac(text)!));
+    }
+    router.ifaceOf[fid] = row;
+    control.setLink(config.name, true);
+    control.onTablesMoved();
+  }
+
+  removeInterface(name: string): void {
+    const iface = this.interface(name);
+    const { control } = this;
+    const { router } = control.dp;
+    router.ifaceOf[iface.fid] = 0;
+    for (const address of [...iface.hosts]) this.neighborLost(iface, address);
+    this.packets.forget(iface);
+    this.#disconnect(iface);
+    deleteEntry(control, iface.config.bridge, iface.config.vid, iface.config.mac);
+    control.removePort(name);
+    this.interfaces.delete(name);
+    this.byRow[iface.row] = undefined;
+  }
+
+  interface(name: string): Interface {
+    const iface = this.interfaces.get(name);
+    if (iface === undefined) throw new ControlError(`no interface ${name}`);
+    return iface;
+  }
+
+  hasInterface(name: string): boolean {
+    return this.interfaces.has(name);
+  }
+
+  configuration(): { interfaces: InterfaceConfig[]; routes: RouteConfig[] } {
+    return {
+      interfaces: [...this.interfaces.values()].map(({ config }) => config),
+      routes: [...this.#routes.values()].map(({ route }) => route),
+    };
+  }
+
+  /** Own addresses are announced again where the port's link came up. */
+  linkUp(port: number): void {
+    const { vlans } = this.control.dp;
+    for (const iface of this.interfaces.values()) {
+      if (hasBit(vlans.member, vlans.width, iface.fid, port)) iface.announce = true;
+    }
+  }
+
+  /** The prefixes of an interface; the rows they lead to. */
+  #connect(config: InterfaceConfig, vrf: number, row: number): number[] {
+    const resolve = this.rows.take(ADJ_RESOLVE, row);
+    const local = this.rows.take(ADJ_LOCAL, row);
+    const broadcast = this.rows.take(ADJ_BROADCAST, row);
+    for (const { bytes, length, kind } of ownPrefixes(config)) {
+      const to = kind === ADJ_LOCAL ? local : kind === ADJ_BROADCAST ? broadcast : resolve;
+      putPrefix(this.ribOf(bytes), vrf, bytes, length, to);
+    }
+    return [resolve, local, broadcast];
+  }
+
+  #disconnect(iface: Interface): void {
+    for (const { bytes, length } of ownPrefixes(iface.config)) {
+      const rib = this.ribOf(bytes);
+      if (iface.rows.includes(findPrefix(rib, iface.vrf, bytes, length))) removePrefix(rib, iface.vrf, bytes, length);
+    }
+    for (const row of iface.rows) this.rows.release(row);
+  }
+
+  // ---- routes
+
+  addRoute(route: RouteConfig): void {
+    const { bytes, length } = prefixOf(route.prefix);
+    const key = routeKey(route);
+    if (this.#routes.has(key)) throw new ControlError(`route ${route.prefix} exists`);
+    const vrf = this.#vrf(route.vrf);
+    const rib = this.ribOf(bytes);
+    if (findPrefix(rib, vrf, bytes, length) !== 0) {
+      throw new ControlError(`${route.prefix} is a prefix of an interface`);
+    }
+    const row = route.kind === 'via' ? this.#rowVia(route.via) : this.rows.takeShared(KINDS[route.kind]);
+    putPrefix(rib, vrf, bytes, length, row);
+    this.#routes.set(key, { route, row });
+    this.#tellMoved();
+  }
+
+  removeRoute(route: RouteConfig): void {
+    const key = routeKey(route);
+    const row = this.#routes.get(key)?.row;
+    if (row === undefined) throw new ControlError(`no route ${route.prefix}`);
+    const { bytes, length } = prefixOf(route.prefix);
+    removePrefix(this.ribOf(bytes), this.#vrf(route.vrf), bytes, length);
+    this.#routes.delete(key);
+    this.rows.release(row);
+  }
+
+  #rowVia(via: readonly NextHopConfig[]): number {
+    const rows = via.map((hop) => {
+      const iface = this.interface(hop.interface);
+      const row = this.rows.takeNeighbor(iface.row, hop.address);
+      const mac = iface.neighbors.entries.get(hop.address)?.mac;
+      if (mac !== undefined && mac !== null) this.rows.setMac(row, mac);
+      return row;
+    });
+    return rows.length === 1 ? rows[0]! : this.rows.takeGroup(rows);
+  }
+
+  ribOf(bytes: Uint8Array): Rib {
+    return bytes.length === 4 ? this.rib4 : this.rib6;
+  }
+
+  #vrf(name: string): number {
+    const known = this.#vrfs.get(name);
+    if (known !== undefined) return known;
+    const vrf = this.#vrfs.size;
+    if (vrf >= MAX_VRFS) throw new ControlError(`no room for another VRF (${MAX_VRFS})`);
+    this.#vrfs.set(name, vrf);
+    growVrfs(this.rib4, vrf + 1);
+    growVrfs(this.rib6, vrf + 1);
+    this.#tellMoved();
+    return vrf;
+  }
+
+  readonly #told: Int32Array[] = [];
+
+  /** Other threads read the prefixes: they are given new memory when there is some. */
+  #tellMoved(): void {
+    const { lpm4, lpm6 } = this.control.dp.router;
+    const now = [lpm4.roots, lpm4.nodes, lpm4.values, lpm6.roots, lpm6.nodes, lpm6.values];
+    if (now.every((words, i) => words === this.#told[i])) return;
+    this.#told.splice(0, now.length, ...now);
+    this.control.onTablesMoved();
+  }
+
+  // ---- neighbors
+
+  /** A neighbor answered: its row leads to it, and it gets a host route where its address is connected. */
+  neighborKnown(iface: Interface, address: string, mac: Mac): void {
+    const bytes = addressBytes(address)!;
+    const rib = this.ribOf(bytes);
+    const bits = bytes.length * 8;
+    if (!iface.hosts.has(address) && !isLinkLocal(bytes) && findPrefix(rib, iface.vrf, bytes, bits) === 0) {
+      iface.hosts.add(address);
+      putPrefix(rib, iface.vrf, bytes, bits, this.rows.takeNeighbor(iface.row, address));
+      this.#tellMoved();
+    }
+    const row = this.rows.rowOf(iface.row, address);
+    if (row !== 0) this.rows.setMac(row, mac);
+  }
+
+  neighborLost(iface: Interface, address: string): void {
+    const row = this.rows.rowOf(iface.row, address);
+    if (row === 0) return;
+    this.rows.setMac(row, null);
+    if (!iface.hosts.delete(address)) return;
+    const bytes = addressBytes(address)!;
+    removePrefix(this.ribOf(bytes), iface.vrf, bytes, bytes.length * 8);
+    this.rows.release(row);
+  }
+
+  /** Repeats, ages, announces; call about once a second. */
+  tick(nowMs: number): void {
+    if (this.interfaces.size === 0) return;
+    this.rows.eachUsed((row, address) => {
+      const iface = this.byRow[row];
+      if (iface !== undefined) neighborUsed(iface.neighbors, address, nowMs);
+    });
+    for (const iface of this.interfaces.values()) {
+      if (iface.announce) {
+        iface.announce = false;
+        this.packets.act(iface, startNeighbors(iface.neighbors, nowMs));
+      }
+      this.packets.act(iface, tickNeighbors(iface.neighbors, nowMs));
+      const advertisement = iface.advertiser === null ? null : dueAdvertisement(iface.advertiser, nowMs);
+      if (advertisement !== null) this.packets.emit(iface, advertisement);
+    }
+  }
+}
+
+function localEntry(config: InterfaceConfig) {
+  return { bridge: config.bridge, vid: config.vid, mac: config.mac, port: null, kind: 'local' as const };
+}
+
+interface OwnPrefix {
+  bytes: Uint8Array;
+  length: number;
+  kind: number;
+}
+
+/** What an interface's addresses mean: the address itself, its subnet, and in IPv4 the two that mean everybody. */
+export function ownPrefixes(config: InterfaceConfig): OwnPrefix[] {
+  const prefixes: OwnPrefix[] = [];
+  for (const text of config.addresses) {
+    const { bytes: address, length } = prefixOf(text);
+    const bits = address.length * 8;
+    prefixes.push({ bytes: address, length: bits, kind: ADJ_LOCAL });
+    if (length === bits) continue;
+    prefixes.push({ bytes: masked(address, length), length, kind: ADJ_RESOLVE });
+    if (bits !== 32 || length === 31) continue;
+    prefixes.push({ bytes: masked(address, length), length: bits, kind: ADJ_BROADCAST });
+    prefixes.push({ bytes: maskedOnes(address, length), length: bits, kind: ADJ_BROADCAST });
+  }
+  return prefixes;
+}
+
+function prefixOf(text: string): { bytes: Uint8Array; length: number } {
+  const [address, length] = text.split('/');
+  const bytes = addressBytes(address!);
+  if (bytes === null) throw new ControlError(`${text} is not a prefix`);
+  return { bytes, length: Number(length) };
+}
+
+function routeKey(route: RouteConfig): string {
+  return `${route.vrf} ${route.prefix}`;
+}
+
+function isLinkLocal(bytes: Uint8Array): boolean {
+  return bytes.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
+}

@@ -1,0 +1,150 @@
+/**
+ * What the route stage reads: interfaces of VLANs, prefixes of every VRF, and adjacencies.
+ *
+ * An adjacency is what a route comes down to: a neighbor's MAC behind an interface, or why there is none. Prefixes map to
+ * adjacency rows (lpm.ts), and a neighbor that is known has a prefix of full length, so that one lookup finds it. A
+ * connected subnet is one row that says "to be resolved"; a gateway's row says so until it is known.
+ *
+ * Rows begin at 1: 0 is "none" wherever a row is named.
+ */
+import { createLpm, type Lpm } from './lpm.ts';
+import { sharedFloat64, sharedInt32, sharedUint16 } from './shared.ts';
+
+// Kinds of adjacencies.
+export const ADJ_FREE = 0;
+/** To the neighbor `mac` behind `iface`. */
+export const ADJ_FORWARD = 1;
+/** Behind `iface`, by a neighbor that has to be found first: the destination itself, or a gateway. */
+export const ADJ_RESOLVE = 2;
+/** One of several rows, by flow: `members[first .. first + count)`. */
+export const ADJ_GROUP = 3;
+/** An address of the switch. */
+export const ADJ_LOCAL = 4;
+export const ADJ_BLACKHOLE = 5;
+export const ADJ_UNREACHABLE = 6;
+export const ADJ_PROHIBITED = 7;
+/** The network and broadcast addresses of a connected IPv4 subnet. */
+export const ADJ_BROADCAST = 8;
+
+export const MAX_INTERFACES = 4095;
+export const MAX_VRFS = 256;
+
+/** Kinds of what may be punted per port: each has a meter of its own. */
+export const METER_ROUTER = 0;
+export const METER_NEIGHBOR = 1;
+const METERS = 2;
+/** Punts per second and port, and at once: what control does in a few per cent of a core. */
+const METER_PER_MS = 1;
+const METER_BURST = 256;
+
+export interface Adjacencies {
+  /** ADJ_*. */
+  kind: Int32Array;
+  iface: Int32Array;
+  macHigh: Int32Array;
+  macLow: Int32Array;
+  /** Set by every frame that takes it; control clears it. */
+  used: Int32Array;
+  first: Int32Array;
+  count: Int32Array;
+  /** Bytes of a neighbor's address, 4 or 16; 0 for rows of any other kind. Nothing forwards by it. */
+  addressBytes: Int32Array;
+  /** Four words a row. */
+  address: Int32Array;
+  /** Rows of groups. */
+  members: Int32Array;
+}
+
+export interface RouterTable {
+  /** FID -> interface, 0 = the VLAN has none. */
+  readonly ifaceOf: Uint16Array;
+  readonly fid: Int32Array;
+  readonly vid: Int32Array;
+  /** The port that its frames come from, for ledger and reach. */
+  readonly port: Int32Array;
+  readonly vrf: Int32Array;
+  readonly macHigh: Int32Array;
+  readonly macLow: Int32Array;
+  readonly mtu: Int32Array;
+  readonly adj: Adjacencies;
+  readonly lpm4: Lpm;
+  readonly lpm6: Lpm;
+  /** [(port * METERS + meter) * 2]: tokens taken, and when last (ms). */
+  readonly meters: Float64Array;
+}
+
+export function createRouterTable(fids: number, ports: number, interfaces: number): RouterTable {
+  const rows = Math.min(interfaces, MAX_INTERFACES) + 1;
+  return {
+    ifaceOf: sharedUint16(fids),
+    fid: sharedInt32(rows),
+    vid: sharedInt32(rows),
+    port: sharedInt32(rows),
+    vrf: sharedInt32(rows),
+    macHigh: sharedInt32(rows),
+    macLow: sharedInt32(rows),
+    mtu: sharedInt32(rows),
+    adj: {
+      kind: sharedInt32(16),
+      iface: sharedInt32(16),
+      macHigh: sharedInt32(16),
+      macLow: sharedInt32(16),
+      used: sharedInt32(16),
+      first: sharedInt32(16),
+      count: sharedInt32(16),
+      addressBytes: sharedInt32(16),
+      address: sharedInt32(64),
+      members: sharedInt32(16),
+    },
+    lpm4: createLpm(),
+    lpm6: createLpm(),
+    meters: sharedFloat64(ports * METERS * 2),
+  };
+}
+
+/** Makes room for a row; other threads must be given the new arrays when true comes back. Control only. */
+export function growAdjacencies(adj: Adjacencies, row: number): boolean {
+  if (row < adj.kind.length) return false;
+  const length = Math.max(row + 1, adj.kind.length * 2);
+  adj.kind = grown(adj.kind, length);
+  adj.iface = grown(adj.iface, length);
+  adj.macHigh = grown(adj.macHigh, length);
+  adj.macLow = grown(adj.macLow, length);
+  adj.used = grown(adj.used, length);
+  adj.first = grown(adj.first, length);
+  adj.count = grown(adj.count, length);
+  adj.addressBytes = grown(adj.addressBytes, length);
+  adj.address = grown(adj.address, length * 4);
+  return true;
+}
+
+export function growMembers(adj: Adjacencies, length: number): void {
+  if (length > adj.members.length) adj.members = grown(adj.members, Math.max(length, adj.members.length * 2));
+}
+
+function grown(words: Int32Array, length: number): Int32Array {
+  const more = sharedInt32(length);
+  more.set(words);
+  return more;
+}
+
+/** The row of a group that a flow takes. */
+export function groupMember(adj: Adjacencies, group: number, hash: number): number {
+  return adj.members[adj.first[group] + ((Math.imul(hash, 0x9e3779b1) >>> 0) % adj.count[group])];
+}
+
+/** Whether control may be given another frame of this port: a token bucket, so that a flood costs what it may. */
+export function takeMeter(table: RouterTable, port: number, meter: number, nowMs: number): boolean {
+  const { meters } = table;
+  const at = (port * METERS + meter) * 2;
+  const passedMs = (nowMs - meters[at + 1]) | 0;
+  let taken = meters[at];
+  if (passedMs > 0) taken = Math.max(0, taken - passedMs * METER_PER_MS);
+  meters[at + 1] = nowMs;
+  if (taken >= METER_BURST) {
+    meters[at] = taken;
+    return false;
+  }
+  meters[at] = taken + 1;
+  return true;
+}

@@ -1,0 +1,34 @@
+/**
+ * What the route stage found out, in words: from which interface to which, or why not.
+ */
+
+import type { Batch } from '../dataplane/batch.ts';
+import { DROP_NONE } from '../dataplane/reasons.ts';
+import { TO_LOCAL } from '../dataplane/stages/lookup.ts';
+import { formatMac } from '../wire/ethernet.ts';
+import { ipv4Text } from '../wire/ipv4.ts';
+import { ipv6Text } from '../wire/ipv6-text.ts';
+import type { Told } from './types.ts';
+import { portName, type World } from './world.ts';
+
+/** Null where the frame is not for an interface of the router. */
+export function observeRoute({ dp, ...world }: World, b: Batch) {
+  const from = dp.router.ifaceOf[b.fid[0]];
+  const isRouted = b.to[0] === TO_LOCAL && from !== 0;
+  const packet = b.off[0] + 14 + b.tagLen[0];
+  return (reason: number): Told | null => {
+    if (!isRouted) return null;
+    const name = portName({ dp, ...world }, dp.router.port[from]);
+    const { view } = dp.arena;
+    const version = b.off[0] + b.len[0] - packet >= 20 ? view.getUint16(packet - 2) : 0;
+    const to =
+      version === 0x0800 ? ipv4Text(view, packet + 16) : version === 0x86dd ? ipv6Text(view, packet + 24) : null;
+    const what = to === null ? `to ${name}` : `${to}, come to ${name}`;
+    if (reason !== DROP_NONE) return { text: what };
+    if (dp.router.port[dp.router.ifaceOf[b.fid[0]]] !== b.port[0]) {
+      return { text: `${what}: for control (its own address, or a next hop that is not known yet)` };
+    }
+    const out = portName({ dp, ...world }, b.port[0]);
+    return { text: `${what}: out of ${out} to ${formatMac(b.dstHigh[0], b.dstLow[0])}` };
+  };
+}
