@@ -13,7 +13,7 @@
  * The first segment moves to a large slot when a second one comes; without a free one nothing is put together.
  */
 
-import { checksum, foldSum, ipv4PseudoSum, ipv6PseudoSum, sumBytes } from '../../wire/checksum.ts';
+import { checksum, foldSum, sumBytes } from '../../wire/checksum.ts';
 import { ipv6SrcAt } from '../../wire/ipv6.ts';
 import { type Arena, frameStart, LARGE_FRAME_BYTES, release, takeLarge } from '../arena.ts';
 import { type Batch, RX_TRUNCATED } from '../batch.ts';
@@ -240,10 +240,11 @@ function headRight(view: DataView, ip: number, isIpv6: boolean, tcp: number): bo
   return view.getUint16(tcp + TCP_CHECKSUM) !== 0xffff && (isIpv6 || checksum(view, ip, IPV4_BYTES) === 0);
 }
 
+/** Folded. */
 function pseudoSum(view: DataView, ip: number, isIpv6: boolean, bytes: number): number {
   return isIpv6
-    ? ipv6PseudoSum(view, ipv6SrcAt(ip), PROTO_TCP, bytes)
-    : ipv4PseudoSum(view, ip + IPV4_SRC, PROTO_TCP, bytes);
+    ? sumBytes(view, ipv6SrcAt(ip), 32, PROTO_TCP + bytes)
+    : sumBytes(view, ip + IPV4_SRC, 8, PROTO_TCP + bytes);
 }
 
 /** The frame that was read, now row `row`, is the first of a flow. */
@@ -328,7 +329,7 @@ function finish(c: Coalesce, b: Batch, f: number): void {
     view.setUint16(ip + IPV4_CHECKSUM, checksum(view, ip, IPV4_BYTES));
   }
   const pseudo = pseudoSum(view, ip, isIpv6, bytes - c.tcp[f]);
-  view.setUint16(b.off[row] + c.tcp[f] + TCP_CHECKSUM, foldSum(pseudo));
+  view.setUint16(b.off[row] + c.tcp[f] + TCP_CHECKSUM, pseudo);
   b.gso[row] = gsoWord(isIpv6 ? GSO_TCPV6 : GSO_TCPV4, c.size[f]);
   b.csum[row] = csumWord(c.tcp[f], TCP_CHECKSUM);
 }
@@ -345,17 +346,28 @@ function move(b: Batch, from: number, to: number): void {
   b.csum[to] = b.csum[from];
 }
 
-/** Copies, and returns the sum of the bytes, in one pass. */
+/**
+ * Copies, and returns the sum of the bytes, in one pass. Words are moved in the machine's order, which spares swapping
+ * them twice (1,448 bytes: 435 ns instead of 525), so their sum comes out with its two bytes swapped (RFC 1071 2 B).
+ */
 function copy(view: DataView, from: number, to: number, bytes: number): number {
-  let sum = 0;
+  let low = 0;
+  let high = 0;
   let at = 0;
-  for (; at + 8 <= bytes; at += 8) {
-    const high = view.getUint32(from + at);
-    const low = view.getUint32(from + at + 4);
-    view.setUint32(to + at, high);
-    view.setUint32(to + at + 4, low);
-    sum += high + low;
+  for (; at + 16 <= bytes; at += 16) {
+    const a = view.getInt32(from + at, true);
+    const b = view.getInt32(from + at + 4, true);
+    const c = view.getInt32(from + at + 8, true);
+    const d = view.getInt32(from + at + 12, true);
+    view.setInt32(to + at, a, true);
+    view.setInt32(to + at + 4, b, true);
+    view.setInt32(to + at + 8, c, true);
+    view.setInt32(to + at + 12, d, true);
+    low = (low + (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff)) | 0;
+    high = (high + (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16)) | 0;
   }
+  const swapped = foldSum(foldSum(low) + foldSum(high));
+  let sum = (swapped >>> 8) | ((swapped & 0xff) << 8);
   for (; at < bytes; at++) {
     const byte = view.getUint8(from + at);
     view.setUint8(to + at, byte);

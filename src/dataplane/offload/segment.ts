@@ -184,7 +184,7 @@ export function writeSegment(
   const pseudo = foldSum(cut.pseudo + covered);
   view.setUint16(at + field, pseudo);
   if (checksums) {
-    const sum = ~foldSum(sumBytes(view, payload, bytes, sumBytes(view, at, headBytes - transport))) & 0xffff;
+    const sum = ~sumBytes(view, payload, bytes, sumBytes(view, at, headBytes - transport)) & 0xffff;
     // A computed 0 is sent as 0xffff where 0 means "no checksum" (RFC 768).
     view.setUint16(at + field, sum === 0 && field === UDP_CHECKSUM ? 0xffff : sum);
   }
@@ -209,7 +209,7 @@ function writeIp(view: DataView, ip: number, isIpv6: boolean, end: number, bytes
   view.setUint16(ip + IPV4_TOTAL, end - ip + bytes);
   view.setUint16(ip + IPV4_IDENT, view.getUint16(ip + IPV4_IDENT) + n);
   view.setUint16(ip + IPV4_CHECKSUM, 0);
-  view.setUint16(ip + IPV4_CHECKSUM, ~foldSum(sumBytes(view, ip, ipv4HeaderBytes(view, ip))) & 0xffff);
+  view.setUint16(ip + IPV4_CHECKSUM, ~sumBytes(view, ip, ipv4HeaderBytes(view, ip)) & 0xffff);
 }
 
 /** The headers of the tunnel, when everything in them is written. `inner` is the sum of the inner pseudo header. */
