@@ -13,6 +13,7 @@ import * as port from '../src/tables/port-table.ts';
 import { etherDstHigh, etherDstLow, etherSrcHigh, etherSrcLow, etherType } from '../src/wire/ethernet.ts';
 import { tagTci } from '../src/wire/vlan.ts';
 import type { Context } from './forwarding.ts';
+import { offloadCases } from './micro-offload.ts';
 import { digits, machine, type Report, result } from './report.ts';
 
 const FRAMES = 1024;
@@ -21,7 +22,7 @@ const STRIDE = 33 * 64;
 const HEADROOM = 128;
 const TABLE = 65_536;
 
-interface Case {
+export interface Case {
   name: string;
   /** What one run handles. */
   items: number;
@@ -40,7 +41,7 @@ export async function micro(context: Context): Promise<Report> {
   } catch {
     return { ...report, missing: ['benchmark'], notes: ['the `benchmark` package is not installed: npm install'] };
   }
-  for (const { name, items, run } of [...parseCases(), ...fdbCases(), ...laneCases()]) {
+  for (const { name, items, run } of [...parseCases(), ...fdbCases(), ...laneCases(), ...offloadCases()]) {
     const bench = new benchmark(name, run, { maxTime: Math.min(context.seconds, 2) }).run();
     if (bench.error !== undefined) throw new Error(`bench: ${name}: ${String(bench.error)}`);
     const values = bench.stats.sample.map((seconds) => (seconds * 1e9) / items);
