@@ -48,7 +48,7 @@ module.exports = {
       comment: 'importing the package loads no native code, opens nothing and does no I/O',
       from: { path: '^src/(index[.]ts|library/)' },
       to: {
-        path: '^(native/|src/adapters/(native|tap|udp|vxlan-udp|raw-socket|raw-ip|poller|file-source))',
+        path: '^(native/|src/adapters/(native|tap|af-packet|af-xdp|cap|interface-|udp|vxlan-udp|raw-socket|raw-ip|poller|file-source))',
         reachable: true,
       },
     },

@@ -57,8 +57,10 @@ export interface Adapter {
   close(): void;
 }
 
-/** An adapter whose device has a link, and may vanish: `fd` is -1 from then on, and it has to be opened again. */
+/** An adapter whose device has a link, and may vanish. */
 export interface LinkedAdapter extends Adapter {
+  /** The device vanished: the adapter does nothing any more, and the port has to be opened again. */
+  readonly gone: boolean;
   /** Asks for the link state now instead of at the next check; a change is an event in a microtask. */
   checkLink(): void;
 }

@@ -115,6 +115,10 @@ export class InterfacePort implements LinkedAdapter {
     return this.#fd;
   }
 
+  get gone(): boolean {
+    return this.#fd < 0;
+  }
+
   get lastError(): number {
     return this.#lastError;
   }

@@ -171,6 +171,10 @@ class Tap implements TapAdapter {
     return this.#fd;
   }
 
+  get gone(): boolean {
+    return this.#fd < 0;
+  }
+
   get lastError(): number {
     return this.#lastError;
   }

@@ -10,6 +10,7 @@ const ADAPTER_KEYS = {
   tap: ['device', 'queues', 'persistent', 'offloads', 'gro'],
   'af-packet': ['device', 'fanout', 'offloads', 'gro'],
   'af-xdp': ['device', 'queue', 'gro'],
+  cap: ['device', 'gro'],
   udp: ['local', 'remote', 'gro'],
   memory: [],
   pcap: ['file'],
@@ -37,6 +38,8 @@ export class AdapterReader {
         return this.#packet(name, path, port);
       case 'af-xdp':
         return this.#xdp(name, path, port);
+      case 'cap':
+        return { kind: 'cap', options: { device: this.#device(name, path, port, 'eth0'), ...gro(port) } };
       case 'udp':
         return this.#udp(name, path, port);
       case 'pcap':
@@ -51,7 +54,10 @@ export class AdapterReader {
     for (const key of new Set(Object.values(ADAPTER_KEYS).flat())) {
       if (port[key] === undefined || own.includes(key)) continue;
       const owners = Object.entries(ADAPTER_KEYS).filter(([, keys]) => (keys as readonly PortKey[]).includes(key));
-      const named = owners.map(([owner]) => owner).join(' or ');
+      const named = owners
+        .map(([owner]) => owner)
+        .join(', ')
+        .replace(/, ([^,]*)$/, ' or $1');
       const takes = own.length === 0 ? 'takes no such keys' : `takes ${own.join(', ')}`;
       throw this.#error([...path, key], `"${key}" belongs to adapter ${named}; adapter ${port.adapter} ${takes}`);
     }

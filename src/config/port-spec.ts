@@ -121,7 +121,7 @@ function readLine(spec: string): Line {
   return line;
 }
 
-/** `tap:DEVICE`, `af-packet:DEVICE`, `af-xdp:DEVICE`, `udp:LOCAL/REMOTE`, `pcap:FILE`, `memory`. */
+/** `tap:DEVICE`, `af-packet:DEVICE`, `af-xdp:DEVICE`, `cap:DEVICE`, `udp:LOCAL/REMOTE`, `pcap:FILE`, `memory`. */
 function readAdapter(line: Line, head: string): void {
   const colon = head.indexOf(':');
   const adapter = colon === -1 ? head : head.slice(0, colon);

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { boolean, choice, integer, map, name, pvid, text, vid, vlanSet } from './leaf.ts';
 import { fdbLimit } from './schema-bridge.ts';
 
-export const ADAPTERS = ['tap', 'af-packet', 'af-xdp', 'udp', 'memory', 'pcap'] as const;
+export const ADAPTERS = ['tap', 'af-packet', 'af-xdp', 'cap', 'udp', 'memory', 'pcap'] as const;
 export const MODES = ['access', 'trunk', 'hybrid', 'dot1q-tunnel'] as const;
 
 const adapterShape = {
@@ -32,7 +32,7 @@ const adapterShape = {
   gro: choice(['auto', 'on', 'off'], 'a coalescing setting')
     .optional()
     .describe(
-      'tap, af-packet, af-xdp, udp: TCP segments that arrive together go on as one super-frame. Default: auto, where a port that takes them is there.',
+      'tap, af-packet, af-xdp, cap, udp: TCP segments that arrive together go on as one super-frame. Default: auto, where a port that takes them is there.',
     ),
   local: text('an address', 'valid is HOST:PORT or [IPV6]:PORT')
     .optional()

@@ -50,7 +50,7 @@ export interface BridgeConfig {
 
 /** `adapter` and the keys that belong to it; the adapters room interprets `options`. */
 export interface AdapterConfig {
-  kind: string; // tap | af-packet | af-xdp | udp | memory | pcap
+  kind: string; // tap | af-packet | af-xdp | cap | udp | memory | pcap
   options: Record<string, string | number | boolean>;
 }
 

@@ -181,7 +181,7 @@ export class LivePorts {
     port.linkAsked = 'no';
     port.linkReason = reason;
     this.#hooks.event({ event: 'link', port: port.name, up, reason });
-    if (port.linked !== null && port.linked.fd < 0) this.#lose(port);
+    if (port.linked?.gone) this.#lose(port);
     this.#hooks.statusChanged();
   }
 

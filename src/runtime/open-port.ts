@@ -6,14 +6,15 @@ import { constants } from 'node:os';
 import type { Adapter, AdapterContext } from '../adapters/adapter.ts';
 import { openPacket } from '../adapters/af-packet.ts';
 import { openXdp } from '../adapters/af-xdp.ts';
+import { openCap } from '../adapters/cap.ts';
 import { openTap } from '../adapters/tap.ts';
 import { openUdp } from '../adapters/udp.ts';
 import type { AdapterConfig, PortConfig } from '../config/types.ts';
 
 /** Adapters that a running switch opens; a `memory` port stays without a device there. */
-export const LIVE_ADAPTERS: readonly string[] = ['tap', 'af-packet', 'af-xdp', 'udp'];
+export const LIVE_ADAPTERS: readonly string[] = ['tap', 'af-packet', 'af-xdp', 'cap', 'udp'];
 /** Those of them on an interface that may vanish and come back. */
-export const LINKED_ADAPTERS: readonly string[] = ['tap', 'af-packet', 'af-xdp'];
+export const LINKED_ADAPTERS: readonly string[] = ['tap', 'af-packet', 'af-xdp', 'cap'];
 
 /** `tap tap1`, `udp 127.0.0.1:5001`. */
 export function deviceText({ kind, options }: AdapterConfig): string {
@@ -50,6 +51,7 @@ export async function openPort(port: PortConfig, context: AdapterContext, mustEx
     );
   }
   if (kind === 'af-xdp') return openXdp({ device: String(options.device), mtu, queue: Number(options.queue) }, context);
+  if (kind === 'cap') return openCap({ device: String(options.device), mtu }, context);
   if (kind === 'udp') return openUdp({ local: String(options.local), remote: String(options.remote), mtu }, context);
   throw new Error(`adapter ${kind} is not for a running switch`);
 }

@@ -4,9 +4,11 @@
  */
 
 import { createSocket } from 'node:dgram';
+import { createRequire } from 'node:module';
 import type { Adapter, AdapterContext } from '../../src/adapters/adapter.ts';
 import { openPacket } from '../../src/adapters/af-packet.ts';
 import { openXdp } from '../../src/adapters/af-xdp.ts';
+import { openCap } from '../../src/adapters/cap.ts';
 import { MemoryAdapter } from '../../src/adapters/memory.ts';
 import { openTap } from '../../src/adapters/tap.ts';
 import { openUdp } from '../../src/adapters/udp.ts';
@@ -53,6 +55,19 @@ export interface Kind {
   queueFrames: number;
 }
 
+/** Why there is no `cap` here, or null. */
+export function capObstacle(): string | null {
+  try {
+    createRequire(import.meta.url).resolve('cap/build/Release/cap.node');
+    return null;
+  } catch {
+    return 'the package cap is not built (libpcap-dev)';
+  }
+}
+
+/** The process of the adapter is that of the built checkout. */
+const CAP_CHILD = new URL('../../dist/adapters/cap-child.js', import.meta.url);
+
 /** How to make each kind in a lab. */
 export const KINDS: Readonly<Record<string, (lab: Lab) => Kind>> = {
   memory,
@@ -60,6 +75,7 @@ export const KINDS: Readonly<Record<string, (lab: Lab) => Kind>> = {
   tap,
   'af-packet': packet,
   'af-xdp': xdp,
+  ...(capObstacle() === null ? { cap } : {}),
 };
 
 function listen(arena: Arena): { context: AdapterContext; links: LinkEvent[] } {
@@ -168,6 +184,26 @@ function xdp(lab: Lab): Kind {
       const device = lab.device(label);
       lab.makeVeth(device, lab.device(`${label}f`));
       return () => openXdp({ device, mtu: 1500, queue: 0 }, listen(arena).context);
+    },
+  };
+}
+
+function cap(lab: Lab): Kind {
+  return {
+    openings: 10,
+    refusesShort: true,
+    queueFrames: 0,
+    async open(arena, label, mtu) {
+      const { context, links } = listen(arena);
+      const { device, far, cable } = await veth(lab, label, mtu);
+      const adapter = await openCap({ device, mtu }, context, CAP_CHILD);
+      far.send(Buffer.alloc(60, 0xff)); // libpcap loses the first
+      return { adapter, links, far, cable };
+    },
+    prepare(arena, label) {
+      const device = lab.device(label);
+      lab.makeVeth(device, lab.device(`${label}f`));
+      return () => openCap({ device, mtu: 1500 }, listen(arena).context, CAP_CHILD);
     },
   };
 }

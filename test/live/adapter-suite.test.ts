@@ -232,7 +232,7 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
     await until(() => {
       receive(adapter);
       send(adapter, [numbered(1)]);
-      return adapter.fd === -1;
+      return isLinked(adapter) && adapter.gone;
     }, 'the deletion is noticed');
     await until(() => links.at(-1)?.reason === 'interface deleted', 'the deletion is told');
     expect(send(adapter, [numbered(1)])).toBe(0);

@@ -161,7 +161,7 @@ export const SECTIONS: BadCase[] = [
 ];
 
 export const PORT_KEYS: BadCase[] = [
-  bad('ports:\n  p1: {}\n', 2, 'ports.p1.adapter', 'is missing; valid are tap, af-packet, af-xdp, udp'),
+  bad('ports:\n  p1: {}\n', 2, 'ports.p1.adapter', 'is missing; valid are tap, af-packet, af-xdp, cap, udp'),
   bad('ports:\n  p1:\n    adapter: tapp\n', 3, 'ports.p1.adapter', '(did you mean "tap"?)'),
   bad('ports:\n  "p 1": { adapter: memory }\n', 2, 'ports.p 1', '"p 1" is not a port name'),
   bad(`ports:\n  ${'x'.repeat(33)}: { adapter: memory }\n`, 2, `ports.${'x'.repeat(33)}`, 'is not a port name'),
@@ -226,7 +226,7 @@ export const PORT_KEYS: BadCase[] = [
   port(
     'device: tap1',
     'device',
-    '"device" belongs to adapter tap or af-packet or af-xdp; adapter memory takes no such keys',
+    '"device" belongs to adapter tap, af-packet, af-xdp or cap; adapter memory takes no such keys',
   ),
   bad(
     'switch: { type: unaware }\nports:\n  p1: { adapter: memory, vlan: 1 }\n',

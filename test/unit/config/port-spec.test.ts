@@ -22,6 +22,7 @@ describe('good lines are the ports of a file', () => {
     ['u1=udp:[::1]:5001/[::2]:5002', "u1: { adapter: udp, local: '[::1]:5001', remote: '[::2]:5002' }"],
     ['e=af-packet:eth0,fanout=7', 'e: { adapter: af-packet, device: eth0, fanout: 7 }'],
     ['x=af-xdp:eth0,queue=3', 'x: { adapter: af-xdp, device: eth0, queue: 3 }'],
+    ['l=cap:eth0', 'l: { adapter: cap, device: eth0 }'],
     ['c=pcap:in.pcap', 'c: { adapter: pcap, file: in.pcap }'],
     ['c=pcap', 'c: { adapter: pcap }'],
     [
@@ -49,7 +50,7 @@ describe('bad lines', () => {
     [['p1=memory,trunk=30-20'], ': trunk: the range "30-20" is reversed; write "20-30"'],
     [['p1'], '--port "p1": valid is NAME=ADAPTER:DEVICE,KEY=VALUE…'],
     [['=tap:x'], '--port "=tap:x": valid is NAME=ADAPTER'],
-    [['p1='], ': adapter: "" is not an adapter; valid are tap, af-packet, af-xdp, udp'],
+    [['p1='], ': adapter: "" is not an adapter; valid are tap, af-packet, af-xdp, cap, udp'],
     [['p1=tap'], ': device: is missing'],
     [['p1=tapp:x'], ': adapter: "tapp" is not an adapter (did you mean "tap"?)'],
     [['p1=tap:x,acces=10'], ': acces: the key "acces" is not known (did you mean "access"?)'],
