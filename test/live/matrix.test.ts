@@ -6,6 +6,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { capObstacle } from './adapter-kinds.ts';
 import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
 import { type Bench, createBench, freeUdpPort, type Raw, type SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
@@ -33,13 +34,9 @@ interface World {
 const KINDS: Readonly<Record<string, (world: World, label: string) => Promise<Place>>> = {
   tap: async (world, label) => tap(world, label, 'on'),
   'tap without offloads': async (world, label) => tap(world, label, 'off'),
-  'af-packet': async ({ lab }, label) => {
-    const [device, far] = [lab.device(label), lab.device(`${label}f`)];
-    lab.makeVeth(device, far);
-    lab.run('ip', 'link', 'set', device, 'mtu', String(JUMBO));
-    const plug = async (address: string[]) => adopted(lab, label, far, address);
-    return { port: { adapter: 'af-packet', device, mtu: JUMBO, vlan: 10 }, plug };
-  },
+  'af-packet': async (world, label) => veth(world, label, 'af-packet'),
+  'af-xdp': async (world, label) => veth(world, label, 'af-xdp'),
+  ...(capObstacle() === null ? { cap: async (world: World, label: string) => veth(world, label, 'cap') } : {}),
   // Behind the datagrams is another switch, and behind that a TAP.
   udp: async ({ lab, bench }, label) => {
     const [local, remote] = [await freeUdpPort(), await freeUdpPort()];
@@ -65,6 +62,14 @@ function tap({ lab }: World, label: string, offloads: string): Place {
   const device = lab.device(label);
   const plug = async (address: string[]) => adopted(lab, label, device, address);
   return { port: { adapter: 'tap', device, mtu: JUMBO, vlan: 10, offloads }, plug };
+}
+
+function veth({ lab }: World, label: string, adapter: string): Place {
+  const [device, far] = [lab.device(label), lab.device(`${label}f`)];
+  lab.makeVeth(device, far);
+  lab.run('ip', 'link', 'set', device, 'mtu', String(JUMBO));
+  const plug = async (address: string[]) => adopted(lab, label, far, address);
+  return { port: { adapter, device, mtu: JUMBO, vlan: 10 }, plug };
 }
 
 function adopted(lab: Lab, label: string, device: string, address: string[]): Namespace {
@@ -122,7 +127,8 @@ describe.skipIf(obstacle !== null)('adapter matrix', () => {
     await Promise.all([
       transfer(left, v4(a), right, 2 * MIB, 5001),
       transfer(left, v6(a), right, 2 * MIB, 5002),
-      datagrams(left, (a + b) % 2 === 0 ? v4(a) : v6(a), right),
+      // libpcap does not say how a sender wants them cut.
+      other === 'cap' ? undefined : datagrams(left, (a + b) % 2 === 0 ? v4(a) : v6(a), right),
     ]);
     expect(await right.ping(v4(a), { count: 2, size: JUMBO - 28, dontFragment: true })).toBe(2);
   });
