@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { table } from '../src/cli/table.ts';
 import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';
 import { s14 } from './live/idle.ts';
-import { s6, s6n, s7 } from './live/wires.ts';
+import { s6, s6n, s7, s9 } from './live/wires.ts';
 import { s13 } from './memory.ts';
 import { micro } from './micro.ts';
 import { type Report, text } from './report.ts';
@@ -34,6 +34,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S6: s6,
   S6n: s6n,
   S7: s7,
+  S9: s9,
   S11: s11,
   S12: s12,
   S13: s13,

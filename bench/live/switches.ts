@@ -23,7 +23,7 @@ export interface LiveSwitch {
 
 const START_MS = 20_000;
 
-async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(condition: () => boolean, what: string): Promise<void> {
   const end = Date.now() + START_MS;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`bench: ${what} did not start`);
@@ -32,6 +32,24 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 }
 
 const hasDevice = (name: string) => existsSync(`/sys/class/net/${name}`);
+
+/** Runs a switch of this configuration, in a namespace if one is named; resolves when its control socket is there. */
+export async function runEtherloom(folder: string, config: object, namespace?: string): Promise<ChildProcess> {
+  const name = `bench${process.pid}-${deviceName()}`;
+  const file = join(folder, `${name}.json`);
+  const socket = join(folder, `${name}.sock`);
+  writeFileSync(file, JSON.stringify({ switch: { name, controlSocket: socket }, ...config }));
+  const command = [process.execPath, join(root, 'bin', 'etherloom'), 'run', '-c', file];
+  const inside = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command];
+  const child = spawn(inside[0], inside.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = text.trim();
+  });
+  await until(() => existsSync(socket) || child.exitCode !== null, 'etherloom');
+  if (child.exitCode !== null) throw new Error(`bench: ${said}`);
+  return child;
+}
 
 export class Etherloom implements LiveSwitch {
   readonly who = 'etherloom';
@@ -51,22 +69,10 @@ export class Etherloom implements LiveSwitch {
 
   /** Runs with one access port a device; resolves with the process id. */
   async start(devices: readonly string[], offloads: boolean): Promise<number> {
-    const name = `bench${process.pid}-${deviceName()}`;
-    const file = join(this.#folder, `${name}.json`);
-    const socket = join(this.#folder, `${name}.sock`);
     const port = (device: string) => ({ adapter: 'tap', device, vlan: 10, offloads: offloads ? 'auto' : 'off' });
     const ports = Object.fromEntries(devices.map((device, i) => [`p${i + 1}`, port(device)]));
-    writeFileSync(file, JSON.stringify({ switch: { name, controlSocket: socket }, ports }));
-    const args = [join(root, 'bin', 'etherloom'), 'run', '-c', file];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#child = child;
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said = text.trim();
-    });
-    await until(() => existsSync(socket) || child.exitCode !== null, 'etherloom');
-    if (child.exitCode !== null) throw new Error(`bench: ${said}`);
-    return child.pid!;
+    this.#child = await runEtherloom(this.#folder, { ports });
+    return this.#child.pid!;
   }
 
   close(): void {
@@ -159,13 +165,75 @@ export class Vde implements LiveSwitch {
   }
 }
 
-/** Open vSwitch's userspace datapath on TAPs, with database and daemon of its own. */
+/** Open vSwitch's userspace datapath, with database and daemon of its own, in a namespace if one is named. */
+export class OvsDaemon {
+  readonly #folder: string;
+  readonly #namespace: string | undefined;
+
+  constructor(folder: string, namespace?: string) {
+    this.#folder = join(folder, `ovs-${deviceName()}`);
+    this.#namespace = namespace;
+  }
+
+  start(): void {
+    const daemon = (name: string) => [
+      `--pidfile=${this.#at(`${name}.pid`)}`,
+      `--unixctl=${this.#at(`${name}.ctl`)}`,
+      '--detach',
+    ];
+    mkdirSync(this.#folder);
+    this.#must('ovsdb-tool', 'create', this.#at('conf.db'), '/usr/share/openvswitch/vswitch.ovsschema');
+    this.#must('ovsdb-server', this.#at('conf.db'), `--remote=punix:${this.#at('db.sock')}`, ...daemon('db'));
+    this.vsctl('--no-wait', 'init');
+    const inside = this.#namespace === undefined ? [] : ['ip', 'netns', 'exec', this.#namespace];
+    const [command, ...args] = [...inside, 'ovs-vswitchd', `unix:${this.#at('db.sock')}`, ...daemon('vs')];
+    this.#must(command, ...args);
+  }
+
+  vsctl(...args: string[]): void {
+    this.#must('ovs-vsctl', `--db=unix:${this.#at('db.sock')}`, '--timeout=30', ...args);
+  }
+
+  get pid(): number {
+    return Number(readFileSync(this.#at('vs.pid'), 'utf8'));
+  }
+
+  #at(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  #must(command: string, ...args: string[]): void {
+    const env = { ...process.env, OVS_RUNDIR: this.#folder, OVS_LOGDIR: this.#folder, OVS_DBDIR: this.#folder };
+    // Its output is not read through a pipe: a daemon would hold that open.
+    const { status, error } = spawnSync(command, args, { env, stdio: 'ignore' });
+    if (status !== 0) throw new Error(`bench: ${command} failed (${error?.message ?? `status ${status}`})`);
+  }
+
+  close(): void {
+    for (const name of ['vs', 'db']) {
+      const file = this.#at(`${name}.pid`);
+      if (!existsSync(file)) continue;
+      try {
+        process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
+      } catch {
+        // it ended by itself
+      }
+    }
+  }
+}
+
+/** Arguments of ovs-vsctl that make a bridge. */
+export function ovsBridge(name: string): string[] {
+  return ['add-br', name, '--', 'set', 'bridge', name, 'datapath_type=netdev', 'fail-mode=standalone'];
+}
+
+/** Open vSwitch on TAPs. */
 export class Ovs implements LiveSwitch {
   readonly who = 'ovs';
-  readonly #folder: string;
+  readonly #daemon: OvsDaemon;
 
   constructor(folder: string) {
-    this.#folder = join(folder, `ovs-${deviceName()}`);
+    this.#daemon = new OvsDaemon(folder);
   }
 
   async open(a: Host, b: Host): Promise<void> {
@@ -176,37 +244,25 @@ export class Ovs implements LiveSwitch {
   }
 
   async start(devices: readonly string[]): Promise<number> {
-    const at = (name: string) => join(this.#folder, name);
-    mkdirSync(this.#folder);
-    const env = { ...process.env, OVS_RUNDIR: this.#folder, OVS_LOGDIR: this.#folder, OVS_DBDIR: this.#folder };
-    const must = (command: string, ...args: string[]) => {
-      // Its output is not read through a pipe: a daemon would hold that open.
-      const { status, error } = spawnSync(command, args, { env, stdio: 'ignore' });
-      if (status !== 0) throw new Error(`bench: ${command} failed (${error?.message ?? `status ${status}`})`);
-    };
-    const daemon = (name: string) => [`--pidfile=${at(`${name}.pid`)}`, `--unixctl=${at(`${name}.ctl`)}`, '--detach'];
-    const vsctl = (...args: string[]) => must('ovs-vsctl', `--db=unix:${at('db.sock')}`, '--timeout=30', ...args);
-    must('ovsdb-tool', 'create', at('conf.db'), '/usr/share/openvswitch/vswitch.ovsschema');
-    must('ovsdb-server', at('conf.db'), `--remote=punix:${at('db.sock')}`, ...daemon('db'));
-    vsctl('--no-wait', 'init');
-    must('ovs-vswitchd', `unix:${at('db.sock')}`, ...daemon('vs'));
     const bridge = deviceName();
-    vsctl('add-br', bridge, '--', 'set', 'bridge', bridge, 'datapath_type=netdev', 'fail-mode=standalone');
-    const ports = devices.map((device) => ['add-port', bridge, device, '--', 'set', 'Interface', device, 'type=tap']);
-    vsctl(...ports.flatMap((port, i) => (i === 0 ? port : ['--', ...port])));
+    this.#daemon.start();
+    const ports = devices.map((device) => [
+      '--',
+      'add-port',
+      bridge,
+      device,
+      '--',
+      'set',
+      'Interface',
+      device,
+      'type=tap',
+    ]);
+    this.#daemon.vsctl(...ovsBridge(bridge), ...ports.flat());
     await until(() => devices.every(hasDevice), 'Open vSwitch');
-    return Number(readFileSync(at('vs.pid'), 'utf8'));
+    return this.#daemon.pid;
   }
 
   close(): void {
-    for (const name of ['vs', 'db']) {
-      const file = join(this.#folder, `${name}.pid`);
-      if (!existsSync(file)) continue;
-      try {
-        process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
-      } catch {
-        // it ended by itself
-      }
-    }
+    this.#daemon.close();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The benchmarks between two Linux hosts on live devices: S6 (TCP), S6n (64-byte UDP), S7 (latency).
+ * The benchmarks between two Linux hosts on live devices: S6 (TCP), S6n (64-byte UDP), S7 (latency), S9 (TCP over VXLAN).
  *
  * Every switch has two hosts of its own, all are up at the same time, and only the one whose turn it is has anything
  * to carry. What arrives is compared with what was sent.
@@ -14,6 +14,7 @@ import { digits, machine, type Report, result } from '../report.ts';
 import { Host, roundTrips, stream } from './hosts.ts';
 import { hasOvs, installed, liveObstacle } from './obstacle.ts';
 import { CForwarder, Etherloom, LinuxBridge, type LiveSwitch, Ovs, Vde, type Wiring } from './switches.ts';
+import { EtherloomVxlan, KernelVxlan, OvsVxlan } from './tunnels.ts';
 
 /** Ethernet 14, IPv4 20, UDP 8: 64 bytes with the FCS that nobody sees. */
 const SMALL_PAYLOAD = 18;
@@ -84,7 +85,8 @@ interface Peers {
 }
 
 function peersOf(context: Context, programs: Programs, names: readonly string[]): Peers {
-  const switches: LiveSwitch[] = [new Etherloom(context.folder)];
+  const tunnels = names.includes('kernel-vxlan');
+  const switches: LiveSwitch[] = [tunnels ? new EtherloomVxlan(context.folder) : new Etherloom(context.folder)];
   const missing: string[] = [];
   const add = (who: string, here: boolean, make: () => LiveSwitch) => {
     if (!names.includes(who)) return;
@@ -94,7 +96,8 @@ function peersOf(context: Context, programs: Programs, names: readonly string[])
   add('linux-bridge', true, () => new LinuxBridge());
   add('c-forwarder', true, () => new CForwarder(programs.forwarder));
   add('vde', installed('vde_switch'), () => new Vde(context.folder));
-  add('ovs', hasOvs(), () => new Ovs(context.folder));
+  add('kernel-vxlan', true, () => new KernelVxlan());
+  add('ovs', hasOvs(), () => (tunnels ? new OvsVxlan(context.folder) : new Ovs(context.folder)));
   return { switches, missing };
 }
 
@@ -166,6 +169,18 @@ export const s6n = (context: Context): Promise<Report> =>
     kind: 'udp',
     show: (ns) => 1e3 / ns,
     note: 'UDP in 64-byte frames as fast as the sender can, counted where it arrives; offloads off; sender, switch and receiver share the cores',
+  });
+
+export const s9 = (context: Context): Promise<Report> =>
+  throughput(context, {
+    scenario: 'S9',
+    unit: 'Gbit/s',
+    peers: ['kernel-vxlan', 'ovs'],
+    targets: { 'kernel-vxlan': '0.80', ovs: '5' },
+    wiring: { offloads: true },
+    kind: 'tcp',
+    show: (ns) => 8 / ns,
+    note: 'one TCP connection between two hosts on two machines joined by VXLAN: a switch and a VTEP at both ends, 1,500 bytes of MTU between them',
   });
 
 /** Round trips a round: half of them warm the path up. */
