@@ -9,7 +9,8 @@
  *
  *   slot:  | headroom | Ethernet 14 | IPv4 20 or IPv6 40 | UDP 8 | datagram ... |
  *
- * A row says nothing of the checksum: the kernel has verified it, and drops what is wrong.
+ * The outer checksum is none of our business: the kernel has verified it, and drops what is wrong. An inner one may be
+ * partial, see udp-coalesce.h.
  */
 #include "checksum.h"
 #include "udp-coalesce.h"
@@ -42,6 +43,7 @@ typedef struct {
   uint8_t ttl;
   bool is_as_before; /* said the same of the message before */
   size_t segment;
+  size_t inner_mss; /* of a super-frame inside that was told as a train */
 } Told;
 
 typedef struct Inbox {
@@ -227,7 +229,8 @@ static bool joins(Inbox *inbox, const Burst *burst, const uint8_t *datagram, con
 }
 
 /* Puts a datagram into a row and slot of its own; one that may be followed by more of its flow into a large slot. */
-static Fate put_row(const Udp *udp, Burst *burst, const uint8_t *datagram, size_t length, const Segment *segment) {
+static Fate put_row(const Udp *udp, Burst *burst, const uint8_t *datagram, size_t length, const Transport *transport,
+                    const Segment *segment) {
   Inbox *inbox = udp->inbox;
   int i = inbox->next;
   size_t headers = ETHERNET_BYTES + (udp->family == AF_INET ? IPV4_BYTES : IPV6_BYTES) + UDP_BYTES;
@@ -250,13 +253,27 @@ static Fate put_row(const Udp *udp, Burst *burst, const uint8_t *datagram, size_
   burst->slot.at[row] = burst->offer.at[taken * OFFER_WORDS];
   burst->off.at[row] = (int32_t)at;
   burst->len.at[row] = (int32_t)bytes;
-  burst->gso.at[row] = 0;
-  burst->csum.at[row] = 0;
+  uint32_t gso = 0, csum = 0;
+  if (transport && transport->partial)
+    udp_partial_words(datagram, transport, headers, udp->inner_mtu, inbox->told.inner_mss, &gso, &csum);
+  burst->gso.at[row] = (int32_t)gso;
+  burst->csum.at[row] = (int32_t)csum;
   if (begins) {
     udp_merge_begin(&inbox->merge, frame, headers, (size_t)burst->large_bytes, segment);
     burst->merging = i;
   }
   return TAKEN;
+}
+
+/*
+ * A datagram that carries a super-frame of UDP is told like a train of datagrams, with the size of the inner segments. It
+ * shows in the packet inside, which is as long as the whole.
+ */
+static void find_super_frame(Inbox *inbox, size_t length) {
+  Transport at;
+  if (!udp_read_transport(inbox->parts[inbox->next].iov_base, length, &at) || at.l4 + at.covered != length) return;
+  inbox->told.inner_mss = inbox->told.segment;
+  inbox->told.segment = length;
 }
 
 /* Delivers the next datagram of what was received. */
@@ -268,16 +285,24 @@ static Fate deliver(const Udp *udp, Burst *burst) {
     Told before = inbox->told;
     read_control(udp, message, &inbox->told);
     inbox->told.is_as_before = same_outer(&before, &inbox->told);
-    if (inbox->told.segment < message->msg_len) inbox->coalesced = true;
+    if (inbox->told.segment < message->msg_len) {
+      inbox->coalesced = true;
+      find_super_frame(inbox, message->msg_len);
+    }
   }
   size_t length = message->msg_len - inbox->at;
   if (length > inbox->told.segment) length = inbox->told.segment;
   const uint8_t *datagram = (uint8_t *)inbox->parts[i].iov_base + inbox->at;
+  Transport found;
   Segment read;
-  const Segment *segment = burst->coalesce && udp_read_segment(datagram, length, burst->coalesce, &read) ? &read : NULL;
+  const Transport *transport = udp_read_transport(datagram, length, &found) ? &found : NULL;
+  const Segment *segment = NULL;
+  if (transport && burst->coalesce && transport->packet <= udp->inner_mtu &&
+      udp_read_segment(datagram, length, transport, burst->coalesce, &read))
+    segment = &read;
   if (!joins(inbox, burst, datagram, segment)) {
     end_merge(inbox, burst);
-    Fate fate = put_row(udp, burst, datagram, length, segment);
+    Fate fate = put_row(udp, burst, datagram, length, transport, segment);
     if (fate != TAKEN) return fate;
   }
   inbox->at += length;

@@ -109,25 +109,28 @@ static bool arg_address(napi_env env, napi_value value, const Udp *udp, Bytes *o
 }
 
 /*
- * udpOpen(address, interface, port, flags, firstPort, lastPort, pool) -> fd
+ * udpOpen(address, interface, port, flags, firstPort, lastPort, pool, innerMtu) -> fd
  *
- * `address` has 4 or 16 bytes; `interface` is the index that link-local addresses and groups belong to, or 0.
+ * `address` has 4 or 16 bytes; `interface` is the index that link-local addresses and groups belong to, or 0. Inner IP
+ * packets longer than `innerMtu` that come without a checksum are super-frames.
  */
 napi_value udp_open(napi_env env, napi_callback_info info) {
-  napi_value argv[7];
+  napi_value argv[8];
   Bytes address;
-  int64_t interface, port, flags, first, last, pool;
-  if (!args_read(env, info, 7, argv) || !arg_address(env, argv[0], NULL, &address) ||
+  int64_t interface, port, flags, first, last, pool, inner_mtu;
+  if (!args_read(env, info, 8, argv) || !arg_address(env, argv[0], NULL, &address) ||
       !arg_int(env, argv[1], "interface", 0, INT32_MAX, &interface) || !arg_int(env, argv[2], "port", 0, 65535, &port) ||
       !arg_int(env, argv[3], "flags", 0, UDP_OPEN_ALL, &flags) ||
       !arg_int(env, argv[4], "firstPort", 1, 65535, &first) || !arg_int(env, argv[5], "lastPort", first, 65535, &last) ||
-      !arg_int(env, argv[6], "pool", 1, POOL_MAX, &pool))
+      !arg_int(env, argv[6], "pool", 1, POOL_MAX, &pool) ||
+      !arg_int(env, argv[7], "innerMtu", 576, 65535, &inner_mtu))
     return NULL;
   Udp *udp = calloc(1, sizeof *udp);
   if (udp == NULL) return throw_errno(env, ENOMEM, "socket", NULL, NULL);
   udp->family = address.size == 4 ? AF_INET : AF_INET6;
   udp->interface = (uint32_t)interface;
   udp->flags = (int)flags;
+  udp->inner_mtu = (size_t)inner_mtu;
   udp->first_port = (uint16_t)first;
   udp->last_port = (uint16_t)last;
   udp->pool_size = (int)(pool <= last - first + 1 ? pool : last - first + 1);

@@ -67,6 +67,8 @@ typedef struct {
   bool any; /* bound to no address: the source is chosen per datagram */
   uint32_t interface;
   int flags;
+  /* Longest IP packet inside that is no super-frame. */
+  size_t inner_mtu;
   uint16_t port, first_port, last_port;
   int pool_size;
   SendSocket pool[POOL_MAX];

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 5;
+const API = 6;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -175,6 +175,7 @@ export interface NativeAddon {
     firstPort: number,
     lastPort: number,
     pool: number,
+    innerMtu: number,
   ): number;
   udpClose(fd: number): boolean;
   /** The port it receives on. */

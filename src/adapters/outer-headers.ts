@@ -18,11 +18,10 @@ import {
   ipv4Tos,
   ipv4Ttl,
   PROTO_UDP,
-  parseIpv4,
   writeIpv4,
 } from '../wire/ipv4.ts';
 import { IPV6_BYTES, ipv6Class, ipv6DstAt, ipv6HopLimit, ipv6Next, ipv6SrcAt, writeIpv6 } from '../wire/ipv6.ts';
-import { ipv6Text, parseIpv6 } from '../wire/ipv6-text.ts';
+import { ipv6Text } from '../wire/ipv6-text.ts';
 import { UDP_BYTES, udpChecksum, udpDst, udpSrc, writeUdp } from '../wire/udp.ts';
 
 /** 02:00:00:00:00:01, where synthetic frames come from; the far end of every kernel socket. */
@@ -32,19 +31,6 @@ export const OUTER_LOCAL_MAC = { high: 0x0200, low: 2 } as const;
 
 export const OUTER_IPV4_BYTES = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES;
 export const OUTER_IPV6_BYTES = ETHERNET_BYTES + IPV6_BYTES + UDP_BYTES;
-
-/** 4 or 16 bytes, or null when the text is no IP address. */
-export function addressBytes(text: string): Uint8Array | null {
-  const v4 = parseIpv4(text);
-  if (v4 !== null) return Uint8Array.of(v4 >>> 24, v4 >>> 16, v4 >>> 8, v4);
-  return parseIpv6(text);
-}
-
-/** The text of 4 or 16 bytes. */
-export function addressText(bytes: Uint8Array): string {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return bytes.length === 4 ? ipv4Text(view, 0) : ipv6Text(view, 0);
-}
 
 export interface OuterEnds {
   src: Uint8Array;

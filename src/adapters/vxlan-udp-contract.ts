@@ -16,6 +16,12 @@ export interface VxlanUdpOptions {
   interface?: string;
   /** Bytes after the outer Ethernet header that the interface carries. */
   mtu: number;
+  /**
+   * Longest IP packet inside that is none of several in one: the smallest MTU of the ports behind the tunnel, what the
+   * underlay carries unless told. A sender on the same machine leaves super-frames uncut, and the kernel does not say how
+   * its segments are.
+   */
+  innerMtu?: number;
   /** First and last outer source port; 49152 to 65535 unless told. */
   sourcePorts?: readonly [number, number];
   /** Sockets that the source ports are spread over, at most 64; 32 unless told. */

@@ -4,7 +4,7 @@
  * Node does not say a datagram's TTL, TOS or destination: received frames have TTL 64, TOS 0 and the address that the
  * socket is bound to, so ECN marks of the underlay are lost. Sent ones have the TTL of their header, TOS 0, and a
  * source port out of eight. Checksums are the kernel's. Node cannot forbid the kernel to fragment; frames longer than
- * the MTU are refused here instead.
+ * the MTU are refused here instead. Inner checksums that a sender on the same machine left to be computed are not found.
  *
  * Receiving is like udp.ts: a bounded queue whose newest loses. Sending copies.
  */
@@ -13,17 +13,11 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { type Arena, frameStart, takeFor } from '../dataplane/arena.ts';
 import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
+import { addressBytes } from '../wire/address.ts';
 import { ETHERNET_BYTES } from '../wire/ethernet.ts';
 import type { AdapterContext, AdapterEvents } from './adapter.ts';
 import { frameCopy } from './frame-copy.ts';
-import {
-  addressBytes,
-  OUTER_IPV4_BYTES,
-  OUTER_IPV6_BYTES,
-  type OuterEnds,
-  readOuter,
-  writeOuter,
-} from './outer-headers.ts';
+import { OUTER_IPV4_BYTES, OUTER_IPV6_BYTES, type OuterEnds, readOuter, writeOuter } from './outer-headers.ts';
 import { endpointText } from './udp.ts';
 import {
   FIRST_SOURCE_PORT,

@@ -7,9 +7,9 @@
  * for the tunnel to say.
  */
 
+import { addressBytes } from '../wire/address.ts';
 import type { AdapterContext } from './adapter.ts';
 import { nativeAvailable } from './native.ts';
-import { addressBytes } from './outer-headers.ts';
 import type { VxlanUdpAdapter, VxlanUdpOptions } from './vxlan-udp-contract.ts';
 import { openDgram } from './vxlan-udp-dgram.ts';
 import { openNative } from './vxlan-udp-native.ts';

@@ -6,7 +6,7 @@
  */
 
 import { randomInt } from 'node:crypto';
-import { addressBytes } from '../../adapters/outer-headers.ts';
+import { addressBytes } from '../../wire/address.ts';
 import { ARP_REQUEST } from '../../wire/arp.ts';
 import { arpFrame, ethernetFrame, udpIpv4, udpIpv6, vxlanPayload } from '../../wire/build.ts';
 import { ETHERNET_BYTES, ETHERTYPE_IPV4, ETHERTYPE_IPV6, formatMac, macHigh, macLow } from '../../wire/ethernet.ts';

@@ -65,7 +65,7 @@ const closeDevice = () => {
 const closing = (fd) => () => (random(10) === 0 ? fd() : pick([-1, 0, 1e6]));
 const loopback = Uint8Array.of(127, 0, 0, 1);
 const openUdp = () => {
-  udp = addon.udpOpen(loopback, 0, 0, pick([0, 1, 2, 3]), 49_152, 65_535, pick([1, 4]));
+  udp = addon.udpOpen(loopback, 0, 0, pick([0, 1, 2, 3]), 49_152, 65_535, pick([1, 4]), 1450);
 };
 const openPoller = () => {
   poller = addon.pollerCreate(() => {});
@@ -207,6 +207,7 @@ const shapes = {
     count,
     () => pick([49_152, 65_535]),
     () => pick([0, 1, 64, 65]),
+    () => pick([575, 1450, 65_536]),
   ],
   udpClose: [udpFd],
   udpPort: [udpFd],

@@ -242,6 +242,27 @@ describe.skipIf(!available.ok)('super-frames over a VXLAN underlay', () => {
     }
   });
 
+  it('from a sender on this machine, which leaves checksums and cuts to a device that is none, are known as such', async () => {
+    const a = await open({ offloads: 'off' });
+    const b = await open({ innerMtu: 1450 });
+    for (const v6 of [false, true]) {
+      for (const length of [10, 5000]) {
+        const { payload, csum } = offloaded(tcpPayload({ v6, data: randomBytes(length) }), v6, 0, 0);
+        send(a, { port: b.adapter.port, payload });
+        const [frame] = await receive(b, 1);
+        const mss = 1450 - (v6 ? 40 : 20) - L4_BYTES;
+        expect(frame.gso).toBe(length > mss ? 1 | ((v6 ? 4 : 1) << 8) | (mss << 16) : 1);
+        expect(frame.csum).toBe(csum! + frame.headerBytes);
+        expect(frame.payload.equals(Buffer.from(payload))).toBe(true);
+      }
+    }
+    // A wrong checksum is not a missing one.
+    const broken = tcpPayload({ data: randomBytes(10) });
+    broken[broken.length - 1] ^= 1;
+    send(a, { port: b.adapter.port, payload: broken });
+    expect((await receive(b, 1))[0].gso).toBe(0);
+  });
+
   it('of UDP are cut into datagrams', async () => {
     const a = await open();
     const b = await open({ offloads: 'off' });

@@ -3,11 +3,12 @@
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it } from 'vitest';
 import { nativeAvailable } from '../../../src/adapters/native.ts';
-import { addressBytes, addressText, readOuter } from '../../../src/adapters/outer-headers.ts';
+import { readOuter } from '../../../src/adapters/outer-headers.ts';
 import { openVxlanUdp, type VxlanUdpOptions } from '../../../src/adapters/vxlan-udp.ts';
 import { openDgram } from '../../../src/adapters/vxlan-udp-dgram.ts';
 import { slotsInUse } from '../../../src/dataplane/arena.ts';
 import { createBatch } from '../../../src/dataplane/batch.ts';
+import { addressBytes, addressText } from '../../../src/wire/address.ts';
 import { arpFrame, vxlanPayload } from '../../../src/wire/build.ts';
 import { dissectFrame } from '../../../src/wire/dissect.ts';
 import { ipv4ChecksumOk } from '../../../src/wire/ipv4.ts';
