@@ -70,7 +70,7 @@ export function askText(socketPath: string, { method = 'GET', path, query = {}, 
     });
     call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
     call.on('close', () => clearTimeout(deadline));
-    call.on('error', (error) => reject(new AskError(explain(socketPath, error))));
+    call.on('error', (error) => reject(unreachable(socketPath, error)));
     call.end(sent);
   });
 }
@@ -80,7 +80,7 @@ export function notASwitch(socketPath: string): AskError {
 }
 
 /** 409: a change that the switch cannot make now. */
-function refusalOf(text: Buffer, status: number, socketPath: string): AskError {
+export function refusalOf(text: Buffer, status: number, socketPath: string): AskError {
   try {
     const { error } = (JSON.parse(text.toString()) ?? {}) as { error?: unknown };
     const message = typeof error === 'string' ? error : 'the switch refused without a reason';
@@ -90,8 +90,9 @@ function refusalOf(text: Buffer, status: number, socketPath: string): AskError {
   }
 }
 
-function explain(path: string, error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return `no switch is running at ${path}`;
-  if (error.code === 'EACCES') return `${path}: permission denied; it is for the switch's user and group`;
-  return `${path}: ${error.message}`;
+/** Why nobody answers. */
+export function unreachable(path: string, error: NodeJS.ErrnoException): AskError {
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return new AskError(`no switch is running at ${path}`);
+  if (error.code === 'EACCES') return new AskError(`${path}: permission denied; it is for the switch's user and group`);
+  return new AskError(`${path}: ${error.message}`);
 }

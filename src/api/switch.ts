@@ -35,4 +35,8 @@ export interface ApiSwitch {
   confirm(): Promise<void>;
   rollback(why: string): Promise<Action[]>;
   make(change: TableChange): Promise<void>;
+  /** Resolves when the forwarding thread has answered. */
+  ping(): Promise<void>;
+  /** Seconds that the forwarding thread was at work, and at rest, since its start. */
+  load(): { activeSeconds: number; idleSeconds: number };
 }

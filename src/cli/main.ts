@@ -8,6 +8,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { collect, wholeNumber } from './arguments.ts';
 import { addChangeCommands } from './commands/change.ts';
+import { addWatchCommands } from './commands/watch.ts';
 import { version } from './version.ts';
 
 /**
@@ -40,13 +41,18 @@ export async function main(args: string[]): Promise<number> {
     .option('-c, --config <file>', 'configuration, YAML or JSON')
     .option('--port <spec>', 'NAME=ADAPTER:DEVICE,KEY=VALUE… instead of a file; repeat for each port', collect, [])
     .option('--name <name>', 'name of the switch, where --port describes it')
+    .addOption(
+      new Option('--log <format>', 'text for people, or json: a structured line an event')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
     .addHelpText(
       'after',
       '\nExample:\n  etherloom run --port p1=tap:tap1,access=10 --port p2=tap:tap2,trunk=10+20,native=1\n',
     )
     .action(async (o) => {
       const { run } = await import('./run.ts');
-      status = await run({ config: o.config, ports: o.port, name: o.name });
+      status = await run({ config: o.config, ports: o.port, name: o.name, log: o.log });
     });
 
   program
@@ -184,9 +190,11 @@ export async function main(args: string[]): Promise<number> {
       status = (await import('./api-doc.ts')).apiDoc();
     });
 
-  addChangeCommands(program, (s) => {
+  const finish = (s: number) => {
     status = s;
-  });
+  };
+  addChangeCommands(program, finish);
+  addWatchCommands(program, finish);
 
   program
     .command('bench <name...>')

@@ -12,14 +12,22 @@ import { claimSocket, SocketError } from '../api/claim-socket.ts';
 import { allRoutes } from '../api/routes/all.ts';
 import { closeApi, openApi } from '../api/server.ts';
 import { defaultSocketPath } from '../api/socket-path.ts';
+import { openTcpApi } from '../api/tcp.ts';
 import { type ConfigDocument, ConfigError } from '../config/load.ts';
 import { ControlError } from '../control/model.ts';
 import { ForwardingThread, StartError } from '../runtime/forwarding-thread.ts';
 import { ServedSwitch } from '../runtime/served.ts';
+import { StateKeeper } from '../runtime/state-keeper.ts';
 import { MORE_ROUTES } from './api-routes.ts';
+import { createLog, type Log, type LogFormat } from './log.ts';
 import { type ConfigOptions, readRunConfig, UsageError } from './run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
+import { type Restored, restore } from './run-state.ts';
 import { version } from './version.ts';
+
+export interface RunOptions extends ConfigOptions {
+  log?: LogFormat | undefined;
+}
 
 export interface RunIo {
   err: NodeJS.WritableStream;
@@ -31,27 +39,27 @@ const FAILED = 1;
 const SAME_SIGNAL_MS = 200;
 const BAD_USAGE = 2;
 
-export async function run(options: ConfigOptions, io: RunIo = { err: process.stderr }): Promise<number> {
-  // A terminal or journal that goes away is no reason for a switch to stop.
-  io.err.on('error', () => {});
-  const say = (line: string) => io.err.write(`etherloom: ${line}\n`);
+export async function run(options: RunOptions, io: RunIo = { err: process.stderr }): Promise<number> {
+  const log = await createLog(options.log ?? 'text', io.err);
   try {
-    return await new Run(readRunConfig(options), options, say).toTheEnd();
+    return await new Run(readRunConfig(options), options, log).toTheEnd();
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error;
-    say(error.message);
+    log.error(error.message);
     return BAD_USAGE;
   }
 }
 
 class Run {
-  readonly #document: ConfigDocument;
+  /** As it was given. */
+  readonly #file: ConfigDocument;
   readonly #options: ConfigOptions;
-  readonly #say: (line: string) => void;
+  readonly #log: Log;
   readonly #socketPath: string;
   #thread: ForwardingThread | undefined;
   #served: ServedSwitch | undefined;
-  #api: FastifyInstance | undefined;
+  #keeper: StateKeeper | undefined;
+  readonly #apis: FastifyInstance[] = [];
   /** Resolves with the exit status. */
   #finish: (status: number) => void = () => {};
   readonly #finished = new Promise<number>((resolve) => {
@@ -60,14 +68,14 @@ class Run {
   #stopping = false;
   #stoppingSince = 0;
   #announced = false;
-  /** Link events that came before the summary. */
-  readonly #early: string[] = [];
+  /** What was to be told before the summary. */
+  readonly #early: [string, object][] = [];
 
-  constructor(document: ConfigDocument, options: ConfigOptions, say: (line: string) => void) {
-    const { name, controlSocket } = document.config;
-    this.#document = document;
+  constructor(file: ConfigDocument, options: ConfigOptions, log: Log) {
+    const { name, controlSocket } = file.config;
+    this.#file = file;
     this.#options = options;
-    this.#say = say;
+    this.#log = log;
     this.#socketPath = controlSocket ?? defaultSocketPath(name);
   }
 
@@ -88,58 +96,96 @@ class Run {
 
   async #start(): Promise<number> {
     try {
-      const { config } = this.#document;
-      await claimSocket(this.#socketPath, config.name);
+      await claimSocket(this.#socketPath, this.#file.config.name);
+      const restored = await restore(this.#file, this.#log);
       if (this.#stopping) return this.#finished;
-      this.#thread = new ForwardingThread(config, {
-        event: (event) => {
-          this.#tell(eventLine(event));
-          this.#served?.tell(event);
+      const document = await this.#open(restored.document);
+      this.#served = new ServedSwitch(this.#thread!, document, version, {
+        changed: (event) => {
+          this.#tell(configLine(event), event);
+          this.#keeper?.soon();
         },
-        crashed: (why) => void this.#crash(why),
+        violated: (violations) => this.#tell(violationsLine(violations), violations),
       });
-      await this.#thread.ready;
-      this.#served = new ServedSwitch(this.#thread, this.#document, version, {
-        changed: (event) => this.#tell(configLine(event)),
-        violated: (violations) => this.#tell(violationsLine(violations)),
-      });
-      this.#api = await openApi(this.#socketPath, config.name, allRoutes(this.#served, MORE_ROUTES));
-      if (this.#stopping) await closeApi(this.#api);
+      await this.#serve(this.#served, restored);
+      if (this.#stopping) await this.#closeApis();
       else this.#announce();
       return await this.#finished;
     } catch (error) {
       if (this.#stopping) return this.#finished;
       this.#served?.close();
+      await this.#closeApis();
       await this.#thread?.stop();
       if (error instanceof StartError || error instanceof SocketError) {
-        this.#say(error.message);
+        this.#log.error(error.message);
         return error instanceof StartError ? error.status : FAILED;
       }
       throw error;
     }
   }
 
-  #announce(): void {
-    const { directory, statuses } = this.#served!.readable;
-    for (const line of summary(directory, statuses, this.#socketPath)) this.#say(line);
-    this.#announced = true;
-    for (const line of this.#early) this.#say(line);
+  /** Starts forwarding with what was restored, or where that does not open with the file. */
+  async #open(restored: ConfigDocument | null): Promise<ConfigDocument> {
+    if (restored === null) return this.#forward(this.#file);
+    try {
+      return await this.#forward(restored);
+    } catch (error) {
+      if (!(error instanceof StartError) || this.#stopping) throw error;
+      this.#log.error(`what was changed at run time is not restored: ${error.message}`);
+      return this.#forward(this.#file);
+    }
   }
 
-  #tell(line: string): void {
-    if (this.#announced) this.#say(line);
-    else this.#early.push(line);
+  async #forward(document: ConfigDocument): Promise<ConfigDocument> {
+    this.#thread = new ForwardingThread(document.config, {
+      event: (event) => {
+        this.#tell(eventLine(event), event);
+        this.#served?.tell(event);
+      },
+      crashed: (why) => void this.#crash(why),
+    });
+    await this.#thread.ready;
+    return document;
+  }
+
+  async #serve(served: ServedSwitch, { state }: Restored): Promise<void> {
+    const { name, api, state: stateConfig } = this.#file.config;
+    if (state !== null) await served.relearn(state.known, Math.max(0, Date.now() - state.savedAt) / 1000);
+    if (stateConfig !== null) {
+      this.#keeper = new StateKeeper(stateConfig, served, this.#file, (text) => this.#tell(text, { event: 'fault' }));
+    }
+    const routes = allRoutes(served, MORE_ROUTES);
+    if (api !== null) this.#apis.push(await openTcpApi(api, routes));
+    this.#apis.push(await openApi(this.#socketPath, name, routes));
+  }
+
+  #announce(): void {
+    const { directory, statuses } = this.#served!.readable;
+    for (const line of summary(directory, statuses, this.#socketPath)) this.#log.info(line);
+    this.#announced = true;
+    for (const [line, fields] of this.#early) this.#log.info(line, fields);
+  }
+
+  #tell(line: string, fields: object): void {
+    if (this.#announced) this.#log.info(line, fields);
+    else this.#early.push([line, fields]);
+  }
+
+  async #closeApis(): Promise<void> {
+    await Promise.all(this.#apis.splice(0).map(closeApi));
   }
 
   /** SIGHUP: the switch becomes what its file says now, or stays as it is. */
   async #reread(): Promise<void> {
     if (this.#served === undefined || this.#stopping) return;
-    if (this.#options.config === undefined) return this.#say('SIGHUP: there is no file to read again');
+    if (this.#options.config === undefined) return this.#log.error('SIGHUP: there is no file to read again');
     try {
-      await this.#served.apply(readRunConfig(this.#options));
+      const file = readRunConfig(this.#options);
+      await this.#served.apply(file);
+      this.#keeper?.rebase(file);
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof UsageError || error instanceof ControlError)) throw error;
-      this.#say(`SIGHUP: nothing has changed: ${error.message}`);
+      this.#log.error(`SIGHUP: nothing has changed: ${error.message}`);
     }
   }
 
@@ -147,7 +193,7 @@ class Run {
     if (this.#stopping) {
       // A terminal or `timeout` may signal the process and its group for one wish.
       if (performance.now() - this.#stoppingSince < SAME_SIGNAL_MS) return;
-      this.#say(`${signal} again: ending at once`);
+      this.#log.error(`${signal} again: ending at once`);
       process.exit(128 + constants.signals[signal]);
     }
     this.#stopping = true;
@@ -156,20 +202,22 @@ class Run {
   }
 
   async #stop(signal: NodeJS.Signals): Promise<void> {
+    await this.#closeApis();
+    await this.#keeper?.close();
     this.#served?.close();
-    if (this.#api !== undefined) await closeApi(this.#api);
     const orderly = (await this.#thread?.stop()) ?? true;
-    if (this.#announced) this.#say(`stopped by ${signal}`);
-    if (!orderly) this.#say('the forwarding thread did not answer and was ended');
+    if (this.#announced) this.#log.info(`stopped by ${signal}`);
+    if (!orderly) this.#log.error('the forwarding thread did not answer and was ended');
     this.#finish(orderly ? OK : FAILED);
   }
 
   async #crash(why: string): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#say(`the forwarding thread failed: ${why}`);
+    this.#log.error(`the forwarding thread failed: ${why}`);
+    await this.#closeApis();
+    await this.#keeper?.close();
     this.#served?.close();
-    if (this.#api !== undefined) await closeApi(this.#api);
     this.#finish(FAILED);
   }
 }

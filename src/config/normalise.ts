@@ -4,9 +4,9 @@
  *
  * Ports keep the order of the file, except that JavaScript lists names made of digits first, in their order.
  */
-import { AdapterReader } from './adapters.ts';
+import { AdapterReader, isEndpoint } from './adapters.ts';
 import { Bridges } from './bridges.ts';
-import { ConfigError, type Source, show } from './error.ts';
+import { ConfigError, type Path, type Source, show } from './error.ts';
 import { readFdbEntries } from './fdb-entries.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
 import { readMirrors } from './mirrors.ts';
@@ -22,6 +22,7 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   const config = validate(raw, source);
   refuseBadNames(config, source);
   refuseBadSocket(config.switch.controlSocket, source);
+  refuseBadService(config, source);
   const bridges = new Bridges(config, source);
   const ports = readPorts(config, bridges, source);
   const mirrors = readMirrors(config.mirrors, bridges, ports, source);
@@ -38,6 +39,8 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     routes,
     hashSeed: config.switch.hashSeed ?? null,
     controlSocket: config.switch.controlSocket ?? null,
+    api: config.api ?? null,
+    state: config.state ?? null,
   };
 }
 
@@ -63,6 +66,16 @@ function refuseBadSocket(path: string | undefined, source: Source): void {
   if (bytes >= 1 && bytes <= MAX_SOCKET_PATH && !/\p{Cc}/u.test(path)) return;
   const place = source.place(['switch', 'controlSocket']);
   throw new ConfigError(place, `${show(path)} is not a socket path; ${VALID_SOCKET}`);
+}
+
+function refuseBadService({ api, state }: RawConfig, source: Source): void {
+  const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
+  if (api !== undefined && !isEndpoint(api.listen)) {
+    throw error(['api', 'listen'], `${show(api.listen)} is no endpoint; valid is HOST:PORT or [IPV6]:PORT`);
+  }
+  const isPath = (path: string) => path !== '' && !path.includes('\0');
+  if (api !== undefined && !isPath(api.tokenFile)) throw error(['api', 'tokenFile'], 'is not a path of a file');
+  if (state !== undefined && !isPath(state.file)) throw error(['state', 'file'], 'is not a path of a file');
 }
 
 function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortConfig[] {

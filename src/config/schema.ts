@@ -10,6 +10,7 @@ import { bridgeSection, switchSection, vlans } from './schema-bridge.ts';
 import { mirrorSection } from './schema-mirror.ts';
 import { portSection } from './schema-port.ts';
 import { interfacesSection, macText, routesSection } from './schema-routing.ts';
+import { apiSection, stateSection } from './schema-service.ts';
 
 export const MAX_FDB_CONFIGURED = 16_384; // within the token budget of a file; more is a control plane's work
 
@@ -42,6 +43,8 @@ export const configSchema = map(
     routes: routesSection,
     fdb: list(fdbEntry, MAX_FDB_CONFIGURED, 'FDB entries').prefault([]).describe('FDB entries that are not learned.'),
     mirrors: mirrorSection,
+    api: apiSection.optional().describe('The API over TCP. Default: the Unix socket alone.'),
+    state: stateSection.optional().describe('What outlives the process. Default: nothing.'),
   },
   'sections',
 ).describe('Configuration of an Etherloom switch.');

@@ -219,6 +219,18 @@ export interface NextHopConfig {
   interface: string;
 }
 
+/** The API over TCP. */
+export interface ApiConfig {
+  listen: string; // HOST:PORT
+  tokenFile: string;
+}
+
+/** What outlives the process. */
+export interface StateConfig {
+  file: string;
+  fdb: boolean; // learned addresses as well
+}
+
 export interface SwitchConfig {
   name: string;
   bridges: BridgeConfig[]; // [0] is the default bridge, made of `switch:` and `vlans:`
@@ -231,4 +243,6 @@ export interface SwitchConfig {
   hashSeed: number | null;
   /** Path of the control socket; null = default for the name. */
   controlSocket: string | null;
+  api: ApiConfig | null;
+  state: StateConfig | null;
 }

@@ -37,7 +37,8 @@ export function currentConfig(
   const { interfaces, routes } = control.router?.configuration() ?? { interfaces: [], routes: [] };
   const fdbEntries = configuredEntries(control, interfaces);
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
-  return { name, bridges, ports, fdbEntries, interfaces, routes, mirrors, hashSeed: null, controlSocket: null };
+  const none = { hashSeed: null, controlSocket: null, api: null, state: null };
+  return { name, bridges, ports, fdbEntries, interfaces, routes, mirrors, ...none };
 }
 
 function vlansOf(bridge: Bridge) {

@@ -113,6 +113,12 @@ export class ForwardingThread {
     });
   }
 
+  /** How long its event loop was at work, and waited; by now. */
+  load(): { activeSeconds: number; idleSeconds: number } {
+    const { active, idle } = this.#worker.performance.eventLoopUtilization();
+    return { activeSeconds: active / 1000, idleSeconds: idle / 1000 };
+  }
+
   /** Closes every port; resolves with false when the thread had to be ended by force. */
   async stop(): Promise<boolean> {
     if (this.#phase === 'ended') return true;

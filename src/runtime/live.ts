@@ -20,6 +20,7 @@ import { LivePort } from './live-port.ts';
 import { LivePorts, type PortHooks } from './live-ports.ts';
 import type { Change } from './messages.ts';
 import { LIVE_ADAPTERS, openFailure } from './open-port.ts';
+import { relearnRows } from './relearn.ts';
 
 const TICK_MS = 1000;
 
@@ -80,12 +81,14 @@ export class LiveSwitch {
 
   /** Makes a change between two batches, whole or not at all; rejects with ControlError when it is refused. */
   change(change: Change): Promise<void> {
+    // Also while devices are being opened.
+    if (change.do === 'nothing') return Promise.resolve();
     const made = this.#changes.then(() => this.#make(change));
     this.#changes = made.catch(() => {});
     return made;
   }
 
-  async #make(change: Change): Promise<void> {
+  async #make(change: Exclude<Change, { do: 'nothing' }>): Promise<void> {
     if (this.#ports.closed) throw new ControlError('the switch is stopping');
     const { control, dp } = this.core;
     switch (change.do) {
@@ -99,6 +102,8 @@ export class LiveSwitch {
         return flush(control, change.what);
       case 'delete-entry':
         return deleteEntry(control, change.bridge, change.vid, change.mac);
+      case 'relearn':
+        return relearnRows(this.core, change.rows);
       case 'reset-counters':
         return this.core.count(() => resetCounters(dp.counters));
     }

@@ -35,7 +35,11 @@ export type Change =
   | { do: 'flush'; what: FlushScope }
   /** An entry that configuration does not have: a learned one. */
   | { do: 'delete-entry'; bridge: string; vid: number | null; mac: string }
-  | { do: 'reset-counters' };
+  | { do: 'reset-counters' }
+  /** Addresses that were known before the start, oldest first: RELEARN_WORDS each (relearn.ts), in shared memory. */
+  | { do: 'relearn'; rows: Int32Array }
+  /** To see whether it answers. */
+  | { do: 'nothing' };
 
 export type FromWorker =
   | { type: 'ready'; state: SharedState }

@@ -11,6 +11,7 @@ import type { ConfigDocument } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { Action } from '../control/plan.ts';
 import { monotonicMs } from './clock.ts';
+import type { Known } from './relearn.ts';
 import { type Changer, Standing } from './standing.ts';
 
 /** What is told beside events: to the log. */
@@ -22,11 +23,13 @@ export interface ServedHooks {
 export class ServedSwitch implements ApiSwitch {
   readonly version: string;
   readonly events = new EventHub();
+  readonly #changer: Changer;
   readonly #standing: Standing;
   readonly #feed: FdbFeed;
 
   constructor(changer: Changer, document: ConfigDocument, version: string, hooks: ServedHooks) {
     this.version = version;
+    this.#changer = changer;
     this.#standing = new Standing(changer, document, (event) => {
       hooks.changed(event);
       this.events.tell(event);
@@ -45,6 +48,11 @@ export class ServedSwitch implements ApiSwitch {
 
   get document(): ConfigDocument {
     return this.#standing.document;
+  }
+
+  /** The same, without a change that waits to be confirmed. */
+  get confirmed(): ConfigDocument {
+    return this.#standing.confirmed;
   }
 
   get confirmSeconds(): number | null {
@@ -77,6 +85,18 @@ export class ServedSwitch implements ApiSwitch {
 
   make(change: TableChange): Promise<void> {
     return this.#standing.make(change);
+  }
+
+  relearn(known: readonly Known[], awaySeconds: number): Promise<void> {
+    return this.#standing.relearn(known, awaySeconds);
+  }
+
+  ping(): Promise<void> {
+    return this.#standing.ping();
+  }
+
+  load(): { activeSeconds: number; idleSeconds: number } {
+    return this.#changer.load();
   }
 
   /** A port has something to tell. */

@@ -8,21 +8,24 @@
 
 import type { ConfigEvent } from '../api/events.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
+import type { TableChange } from '../api/switch.ts';
 import { ConfigError } from '../config/error.ts';
 import { type ConfigDocument, documentOf } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
-import { type Action, describe, plan } from '../control/plan.ts';
+import { type Action, describe, plan, same } from '../control/plan.ts';
 import { requireRoom } from '../control/room.ts';
 import { directoryOf } from './directory-of.ts';
 import { unsuited } from './live.ts';
 import type { Change, SharedState } from './messages.ts';
+import { type Known, relearnRowsOf } from './relearn.ts';
 
 /** Who carries changes out: the forwarding thread. */
 export interface Changer {
   readonly state: SharedState;
   change(change: Change): Promise<void>;
+  load(): { activeSeconds: number; idleSeconds: number };
 }
 
 /** What errors of an edit carry in the place of a file's name. */
@@ -47,6 +50,11 @@ export class Standing {
 
   get document(): ConfigDocument {
     return this.#document;
+  }
+
+  /** The same, without a change that waits to be confirmed. */
+  get confirmed(): ConfigDocument {
+    return this.#unconfirmed?.before ?? this.#document;
   }
 
   /** Tables, counters and names, for reading. */
@@ -108,8 +116,19 @@ export class Standing {
   }
 
   /** What changes tables and no configuration. */
-  make(change: Exclude<Change, { do: 'apply' }>): Promise<void> {
+  make(change: TableChange): Promise<void> {
     return this.#next(() => this.#changer.change(change));
+  }
+
+  /** Addresses that were known before the start. */
+  relearn(known: readonly Known[], awaySeconds: number): Promise<void> {
+    const rows = relearnRowsOf(this.readable, known, awaySeconds);
+    return this.#next(() => this.#changer.change({ do: 'relearn', rows }));
+  }
+
+  /** At once, whatever is being changed. */
+  ping(): Promise<void> {
+    return this.#changer.change({ do: 'nothing' });
   }
 
   /** No timer is left. */
@@ -165,13 +184,14 @@ export class Standing {
 }
 
 /** Keys that are read at the start and never again. */
-const START_ONLY = ['name', 'hashSeed', 'controlSocket'] as const;
+const START_ONLY = { name: 'switch', hashSeed: 'switch', controlSocket: 'switch', api: null, state: null } as const;
 
 function refuseStartOnly(now: SwitchConfig, { config, source }: ConfigDocument): void {
-  for (const key of START_ONLY) {
-    if (config[key] === now[key]) continue;
-    const problem = `cannot change while the switch runs, where it is ${now[key] ?? 'not set'}; restart it`;
-    throw new ConfigError(source.place(['switch', key]), problem);
+  for (const [key, section] of Object.entries(START_ONLY) as [keyof typeof START_ONLY, string | null][]) {
+    if (same(config[key], now[key])) continue;
+    const is = now[key] === null ? 'not set' : typeof now[key] === 'object' ? 'otherwise' : now[key];
+    const problem = `cannot change while the switch runs, where it is ${is}; restart it`;
+    throw new ConfigError(source.place(section === null ? [key] : [section, key]), problem);
   }
 }
 

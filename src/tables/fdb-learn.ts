@@ -18,17 +18,20 @@ import {
   KIND_EXTERNAL,
   KIND_MASK,
   KIND_SHIFT,
+  keyHigh,
   META_PORTS_END,
   META_STALE,
   OVERFLOW_FAIR,
   OVERFLOW_REFUSE,
   PORT_MASK,
   place,
+  probe,
   STAT_EVICTED,
   STAT_LEARNED,
   STAT_MOVED,
   STAT_REFUSED,
   STAT_STATIC_VIOLATIONS,
+  startSlot,
   uncount,
 } from './fdb.ts';
 import {
@@ -221,4 +224,15 @@ function oldestOfFid(fdb: Fdb, bridge: number, fid: number, port: number): numbe
     }
   }
   return -1;
+}
+
+/**
+ * Learns what was known before, last seen at `stampMs`; an address that is known now is left alone. Older ones first:
+ * the lists are in that order.
+ */
+export function relearn(fdb: Fdb, fid: number, macHigh: number, macLow: number, port: number, stampMs: number): void {
+  const low = macLow | 0;
+  const high = keyHigh(macHigh, fid);
+  const start = startSlot(fdb, low, high);
+  if (probe(fdb, low, high, start) < 0) learnSource(fdb, -1, low, high, start, port, stampMs);
 }

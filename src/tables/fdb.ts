@@ -136,6 +136,11 @@ export function slotsFor(entries: number): number {
   return wholeBlocks(slots);
 }
 
+/** Entries that the table has room for before it grows. */
+export function capacityOf({ slots }: Fdb): number {
+  return Math.floor(slots * MAX_LOAD);
+}
+
 export function createFdb(size: FdbSize): Fdb {
   const slots = slotsFor(size.entries);
   return {

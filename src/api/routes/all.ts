@@ -7,12 +7,24 @@ import type { ApiSwitch } from '../switch.ts';
 import { configRoutes } from './config.ts';
 import { eventRoutes } from './events.ts';
 import { fdbRoutes } from './fdb.ts';
+import { healthRoutes } from './health.ts';
+import { metricRoutes } from './metrics.ts';
 import { portRoutes } from './ports.ts';
 import { readRoutes } from './read.ts';
 import { switchRoutes } from './switch.ts';
 import { vlanRoutes } from './vlans.ts';
 
-const GROUPS = [switchRoutes, readRoutes, configRoutes, portRoutes, vlanRoutes, fdbRoutes, eventRoutes];
+const GROUPS = [
+  switchRoutes,
+  readRoutes,
+  configRoutes,
+  portRoutes,
+  vlanRoutes,
+  fdbRoutes,
+  eventRoutes,
+  metricRoutes,
+  healthRoutes,
+];
 
 export type RouteGroup = (sw: ApiSwitch) => Route[];
 

@@ -94,6 +94,7 @@ export async function start(raw: Record<string, unknown>) {
     },
     // As a message would: what arrives is a copy.
     change: (change: Change) => live.change(structuredClone(change)),
+    load: () => ({ activeSeconds: 1, idleSeconds: 3 }),
   };
   served = new ServedSwitch(changer, document, '0.0.0', { changed: (e) => logged.push(e), violated: () => {} });
   open.push(served);

@@ -60,6 +60,8 @@ describe('whole files', () => {
       routes: [],
       hashSeed: null,
       controlSocket: null,
+      api: null,
+      state: null,
     });
   });
 
@@ -126,6 +128,8 @@ fdb:
       routes: [],
       hashSeed: 1,
       controlSocket: null,
+      api: null,
+      state: null,
     });
   });
 

@@ -1,0 +1,36 @@
+/** Metrics for Prometheus, read from shared memory at every scrape. */
+
+import { z } from 'zod';
+import { Metrics } from '../../metrics/metrics.ts';
+import { capacityOf } from '../../tables/fdb.ts';
+import { fdbStats } from '../fdb-view.ts';
+import { type Route, route } from '../route.ts';
+import type { ApiSwitch } from '../switch.ts';
+import { portViews, vlanViews } from '../views.ts';
+
+export function metricRoutes(sw: ApiSwitch): Route[] {
+  let metrics: Metrics | undefined;
+  return [
+    route({
+      method: 'GET',
+      path: '/metrics',
+      summary: 'Metrics in the text format of Prometheus',
+      answer: z.string(),
+      mediaType: 'text/plain; version=0.0.4; charset=utf-8',
+      handle: () => {
+        const { readable, version } = sw;
+        const { fdb } = readable.tables;
+        metrics ??= new Metrics();
+        return metrics.text({
+          name: readable.directory.name,
+          version,
+          ports: portViews(readable, sw.nowMs()).map((port) => ({ ...port, up: port.link === 'up' })),
+          vlans: vlanViews(readable, sw.nowMs()),
+          fdbEvents: fdbStats(fdb),
+          fdbCapacity: capacityOf(fdb),
+          load: sw.load(),
+        });
+      },
+    }),
+  ];
+}

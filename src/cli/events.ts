@@ -1,0 +1,81 @@
+/**
+ * `etherloom events`: what happens, a line each, until Ctrl-C or the end of the switch.
+ */
+
+import { AskError } from '../api/control-client.ts';
+import type { SwitchEvent } from '../api/events.ts';
+import { oneLine } from '../config/error.ts';
+import { type AskIo, answering, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
+import { openEvents } from './event-stream.ts';
+import { configLine, eventLine } from './run-report.ts';
+
+export interface EventsOptions extends SwitchOptions {
+  json: boolean;
+  only?: string | undefined;
+}
+
+export function events(options: EventsOptions, io: AskIo = TERMINAL): Promise<number> {
+  return answering(io, async () => {
+    const socket = await socketOf(options);
+    const stream = openEvents(socket, options.only, (event) => {
+      const line = options.json ? JSON.stringify(event) : `${clock()}  ${oneLine(lineOf(event))}`;
+      io.out.write(`${line}\n`);
+    });
+    let stopped = false;
+    const stop = () => {
+      stopped = true;
+      stream.close();
+    };
+    process.once('SIGINT', stop);
+    io.out.once('error', stop);
+    try {
+      await stream.ended;
+    } catch (error) {
+      if (!stopped) throw error;
+      return '';
+    } finally {
+      process.removeListener('SIGINT', stop);
+      io.out.removeListener('error', stop);
+    }
+    throw new AskError('the switch has ended the stream');
+  });
+}
+
+function clock(): string {
+  return new Date().toTimeString().slice(0, 8);
+}
+
+function lineOf(event: SwitchEvent): string {
+  switch (event.event) {
+    case 'link':
+    case 'fault':
+      return eventLine(event);
+    case 'applied':
+    case 'confirmed':
+    case 'rolled-back':
+    case 'rollback-failed':
+      return configLine(event);
+    case 'lost':
+      return `${event.count} events came faster than they could be told`;
+    default:
+      return fdbLine(event);
+  }
+}
+
+type FdbEvent = Extract<SwitchEvent, { mac: string }>;
+
+const WORDS: Record<FdbEvent['event'], string> = {
+  learned: 'learned',
+  moved: 'moved',
+  aged: 'aged',
+  evicted: 'evicted to make room',
+  refused: 'not learned, a limit is reached',
+  'static-violation': 'static violation',
+};
+
+function fdbLine({ event, mac, vid, port, oldPort }: FdbEvent): string {
+  const where = vid === null ? '' : ` vlan ${vid}`;
+  const from = oldPort === null ? '' : event === 'moved' ? ` from ${oldPort}` : `, configured on ${oldPort}`;
+  const on = event === 'moved' ? `${from} to ${port}` : ` on ${port}${from}`;
+  return `${mac}${where}${on}: ${WORDS[event]}`;
+}

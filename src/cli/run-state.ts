@@ -1,0 +1,51 @@
+/**
+ * State of an earlier run: which configuration a switch starts with, and what it knew.
+ */
+
+import { ConfigError } from '../config/error.ts';
+import { type ConfigDocument, documentOf } from '../config/load.ts';
+import { basisOf, readState, type State, StateError } from '../runtime/state-file.ts';
+import type { Log } from './log.ts';
+
+export interface Restored {
+  /** What stood when the state was kept; null when it is the file's, or cannot be had. */
+  document: ConfigDocument | null;
+  state: State | null;
+}
+
+const NOTHING: Restored = { document: null, state: null };
+
+/** Never rejects: a switch starts without its state rather than not at all. */
+export async function restore(file: ConfigDocument, log: Log): Promise<Restored> {
+  const { state: config } = file.config;
+  if (config === null) return NOTHING;
+  const fail = (why: string) => {
+    log.error(`state ${config.file}: not restored: ${why}`);
+    return NOTHING;
+  };
+  try {
+    const state = await readState(config.file);
+    if (state === null) return NOTHING;
+    return { state, document: documentIn(state, file, config.file, log) };
+  } catch (error) {
+    if (error instanceof StateError || (error as NodeJS.ErrnoException).code !== undefined) {
+      return fail((error as Error).message);
+    }
+    throw error;
+  }
+}
+
+function documentIn(state: State, file: ConfigDocument, name: string, log: Log): ConfigDocument | null {
+  if (state.document === null) return null;
+  if (state.basis !== basisOf(file.raw)) {
+    log.info(`state ${name}: the configuration was edited since: what was changed at run time is left out`);
+    return null;
+  }
+  try {
+    return documentOf(state.document, name);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log.error(`not restored: ${error.message}`);
+    return null;
+  }
+}

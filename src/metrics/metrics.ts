@@ -1,0 +1,123 @@
+/**
+ * The switch as Prometheus metrics: a snapshot in, the text of an exposition out.
+ *
+ * Everything is read from shared memory at the moment of a scrape and nothing is counted here, so that a scrape costs
+ * the forwarding thread nothing. Names end in their unit; what only grows ends in `_total`.
+ */
+
+import { Counter, Gauge, Registry } from 'prom-client';
+
+type Labels = Record<string, string>;
+
+export interface Snapshot {
+  name: string;
+  version: string;
+  ports: readonly PortSample[];
+  vlans: readonly VlanSample[];
+  /** Learned, moved, aged, … since the start. */
+  fdbEvents: Readonly<Record<string, number>>;
+  fdbCapacity: number;
+  load: { activeSeconds: number; idleSeconds: number };
+}
+
+export interface PortSample {
+  name: string;
+  bridge: string | null;
+  up: boolean;
+  learned: number;
+  rxFrames: number;
+  rxBytes: number;
+  txFrames: number;
+  txBytes: number;
+  flooded: number;
+  floodCopies: number;
+  txDropped: number;
+  rxMissed: number;
+  drops: Readonly<Record<string, number>>;
+}
+
+export interface VlanSample {
+  bridge: string;
+  vid: number | null;
+  learned: number;
+  rxFrames: number;
+  dropped: number;
+}
+
+const VLAN = ['bridge', 'vid'];
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #portCounters: [keyof PortSample, Counter][];
+  readonly #portUp = this.#gauge('etherloom_port_up', 'Whether frames pass the port.', ['port', 'bridge']);
+  readonly #portLearned = this.#gauge('etherloom_port_fdb_entries', 'Addresses learned on the port.', ['port']);
+  readonly #drops = this.#counter('etherloom_dropped_frames_total', 'Dropped frames, by port of arrival and reason.', [
+    'port',
+    'reason',
+  ]);
+  readonly #vlanRx = this.#counter('etherloom_vlan_received_frames_total', 'Frames received in the VLAN.', VLAN);
+  readonly #vlanDropped = this.#counter('etherloom_vlan_dropped_frames_total', 'Frames dropped in the VLAN.', VLAN);
+  readonly #vlanLearned = this.#gauge('etherloom_vlan_fdb_entries', 'Addresses learned in the VLAN.', VLAN);
+  readonly #fdbEvents = this.#counter('etherloom_fdb_events_total', 'What happened to addresses.', ['event']);
+  readonly #fdbCapacity = this.#gauge('etherloom_fdb_capacity_entries', 'Room of the forwarding database.', []);
+  readonly #active = this.#counter('etherloom_forwarding_active_seconds_total', 'The forwarding thread at work.', []);
+  readonly #idle = this.#counter('etherloom_forwarding_idle_seconds_total', 'The forwarding thread at rest.', []);
+  readonly #memory = this.#gauge('process_resident_memory_bytes', 'Resident memory of the process.', []);
+  readonly #cpu = this.#counter('process_cpu_seconds_total', 'User and system time of the process.', []);
+  readonly #info = this.#gauge('etherloom_info', 'The switch.', ['name', 'version']);
+
+  constructor() {
+    const counter = (name: string, help: string) => this.#counter(`etherloom_port_${name}_total`, help, ['port']);
+    this.#portCounters = [
+      ['rxFrames', counter('received_frames', 'Frames received.')],
+      ['rxBytes', counter('received_bytes', 'Bytes received, without FCS.')],
+      ['txFrames', counter('sent_frames', 'Frames sent.')],
+      ['txBytes', counter('sent_bytes', 'Bytes sent, without FCS.')],
+      ['flooded', counter('flooded_frames', 'Received frames that were flooded.')],
+      ['floodCopies', counter('flood_copies', 'Copies beyond the first of received frames.')],
+      ['txDropped', counter('send_dropped_frames', 'Copies that should have left by the port and could not.')],
+      ['rxMissed', counter('missed_frames', 'Thrown away by the adapter before the switch had them.')],
+    ];
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The text of a scrape. */
+  text(snapshot: Snapshot): Promise<string> {
+    this.#registry.resetMetrics();
+    for (const port of snapshot.ports) this.#port(port);
+    for (const { bridge, vid, learned, rxFrames, dropped } of snapshot.vlans) {
+      const labels = { bridge, vid: vid === null ? '' : String(vid) };
+      this.#vlanRx.inc(labels, rxFrames);
+      this.#vlanDropped.inc(labels, dropped);
+      this.#vlanLearned.set(labels, learned);
+    }
+    for (const [event, n] of Object.entries(snapshot.fdbEvents)) this.#fdbEvents.inc({ event }, n);
+    this.#fdbCapacity.set(snapshot.fdbCapacity);
+    this.#active.inc(snapshot.load.activeSeconds);
+    this.#idle.inc(snapshot.load.idleSeconds);
+    this.#memory.set(process.memoryUsage.rss());
+    const { user, system } = process.cpuUsage();
+    this.#cpu.inc((user + system) / 1e6);
+    this.#info.set({ name: snapshot.name, version: snapshot.version }, 1);
+    return this.#registry.metrics();
+  }
+
+  #port(port: PortSample): void {
+    const labels = { port: port.name };
+    for (const [key, counter] of this.#portCounters) counter.inc(labels, port[key] as number);
+    this.#portUp.set({ ...labels, bridge: port.bridge ?? '' }, port.up ? 1 : 0);
+    this.#portLearned.set(labels, port.learned);
+    for (const [reason, frames] of Object.entries(port.drops)) this.#drops.inc({ ...labels, reason }, frames);
+  }
+
+  #counter(name: string, help: string, labelNames: readonly (keyof Labels)[]): Counter {
+    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
+  }
+
+  #gauge(name: string, help: string, labelNames: readonly (keyof Labels)[]): Gauge {
+    return new Gauge({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
+  }
+}

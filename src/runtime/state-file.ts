@@ -1,0 +1,114 @@
+/**
+ * What outlives the process, as a file.
+ *
+ *     {"etherloom":"state","version":1,"savedAt":…,"basis":"…","document":{…}|null}
+ *     ["loom0",10,"02:00:00:00:00:01","p1",12.5]        a learned address a line
+ *     {"addresses":1,"sha256":"…"}                      of everything before
+ *
+ * It is written beside its place and moved there, so that there is always a whole one; the last line tells a whole one
+ * from a damaged one. Whatever goes wrong is told and costs what was to be kept, never the switch.
+ */
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import type { ConfigInput } from '../config/schema.ts';
+import type { Known } from './relearn.ts';
+
+export interface State {
+  savedAt: number;
+  /** Hash of the file that the switch was started with. */
+  basis: string;
+  /** The configuration that stood, where it was not that of the file. */
+  document: ConfigInput | null;
+  known: Known[];
+}
+
+const VERSION = 1;
+/** Two million addresses; more than any table holds. */
+const MAX_BYTES = 256 << 20;
+const LINES_PER_WRITE = 2048;
+
+/** It is not whole, or not of ours. */
+export class StateError extends Error {
+  override readonly name = 'StateError';
+}
+
+export function basisOf(raw: ConfigInput): string {
+  return createHash('sha256').update(JSON.stringify(raw)).digest('hex');
+}
+
+/** Rejects with the system's error; then the file is as it was. */
+export async function writeState(file: string, state: Omit<State, 'known'>, known: Iterable<Known>): Promise<void> {
+  const beside = `${file}.new`;
+  const handle = await open(beside, 'w', 0o600);
+  try {
+    await writeLines(handle, state, known);
+    await handle.sync();
+    await handle.close();
+    await rename(beside, file);
+  } catch (error) {
+    await handle.close().catch(() => {});
+    await rm(beside, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+async function writeLines(
+  handle: FileHandle,
+  { savedAt, basis, document }: Omit<State, 'known'>,
+  known: Iterable<Known>,
+): Promise<void> {
+  const hash = createHash('sha256');
+  let text = `${JSON.stringify({ etherloom: 'state', version: VERSION, savedAt, basis, document })}\n`;
+  const flush = async () => {
+    hash.update(text);
+    await handle.write(text);
+    text = '';
+  };
+  let n = 0;
+  for (const { bridge, vid, mac, port, ageSeconds } of known) {
+    text += `${JSON.stringify([bridge, vid, mac, port, ageSeconds])}\n`;
+    if (++n % LINES_PER_WRITE === 0) await flush();
+  }
+  await flush();
+  await handle.write(lastLine(n, hash.digest('hex')));
+}
+
+function lastLine(addresses: number, sha256: string): string {
+  return `${JSON.stringify({ addresses, sha256 })}\n`;
+}
+
+/** Null when there is none. Rejects with StateError, or the system's error. */
+export async function readState(file: string): Promise<State | null> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  if (bytes.length > MAX_BYTES) throw new StateError(`it is longer than ${MAX_BYTES} bytes`);
+  const end = bytes.lastIndexOf('\n', -2) + 1;
+  const body = bytes.subarray(0, end);
+  try {
+    const [head, ...lines] = body.toString('utf8').trimEnd().split('\n');
+    const whole = lastLine(lines.length, createHash('sha256').update(body).digest('hex'));
+    if (bytes.toString('utf8', end) !== whole) throw new StateError('it is damaged');
+    const { etherloom, version, savedAt, basis, document } = JSON.parse(head) as Record<string, unknown>;
+    if (etherloom !== 'state' || version !== VERSION) throw new StateError('it is of another version');
+    return {
+      savedAt: Number(savedAt),
+      basis: String(basis),
+      document: document as ConfigInput | null,
+      known: lines.map(knownOf),
+    };
+  } catch (error) {
+    if (error instanceof StateError) throw error;
+    throw new StateError('it is damaged');
+  }
+}
+
+function knownOf(line: string): Known {
+  const [bridge, vid, mac, port, ageSeconds] = JSON.parse(line) as [string, number | null, string, string, number];
+  return { bridge, vid, mac: String(mac), port, ageSeconds: Number(ageSeconds) };
+}
