@@ -313,10 +313,10 @@ export class RouterPackets {
       case ROUTE_TOO_BIG:
         return icmpv6TooBig(view, ip, src, this.#mtu6(packet, view));
       case ROUTE_NO_ROUTE:
+      case ROUTE_UNREACHABLE:
         return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_NO_ROUTE);
       case ROUTE_PROHIBITED:
         return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_PROHIBITED);
-      case ROUTE_UNREACHABLE:
       case ROUTE_UNRESOLVED:
         return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_ADDRESS_UNREACHABLE);
       default:

@@ -55,6 +55,7 @@ import {
   NEXT_ICMPV6,
   NEXT_NONE,
 } from '../wire/ipv6.ts';
+import { udpChecksumOkIpv4, udpChecksumOkIpv6, udpFits } from '../wire/udp.ts';
 
 const upper = createUpper();
 
@@ -74,6 +75,8 @@ export function answerIpv4(view: DataView, ip: number): Uint8Array | null {
       return icmpIpv4(head, ICMP_ECHO_REPLY, 0, icmpIdent(view, off), icmpSequence(view, off), payload);
     }
     case PROTO_UDP:
+      if (!udpFits(view, off, end) || !udpChecksumOkIpv4(view, ip, off)) return null;
+      return icmpUnreachable(view, ip, own, ICMP_CODE_PORT_UNREACHABLE);
     case PROTO_TCP:
       return icmpUnreachable(view, ip, own, ICMP_CODE_PORT_UNREACHABLE);
     default:
@@ -98,6 +101,8 @@ export function answerIpv6(view: DataView, ip: number): Uint8Array | null {
       return icmpv6Ipv6(head, ICMPV6_ECHO_REPLY, 0, icmpv6Word(view, off), payload);
     }
     case PROTO_UDP:
+      if (!udpFits(view, off, end) || !udpChecksumOkIpv6(view, ip, off)) return null;
+      return icmpv6Unreachable(view, ip, own, ICMPV6_CODE_PORT_UNREACHABLE);
     case PROTO_TCP:
       return icmpv6Unreachable(view, ip, own, ICMPV6_CODE_PORT_UNREACHABLE);
     case NEXT_NONE:

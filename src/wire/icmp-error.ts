@@ -46,8 +46,9 @@ import {
 export const MAX_ICMP_ERROR_BYTES = 576;
 export const MAX_ICMPV6_ERROR_BYTES = 1280;
 
-/** RFC 1812 4.3.2.5: errors have a precedence of their own. */
+/** RFC 1812 4.3.2.5: errors have a precedence of their own and the four TOS bits of the packet. */
 const INTERNETWORK_CONTROL = 0xc0;
+const TOS_BITS = 0x1e;
 /** The queries and answers among the ICMP types; all others are errors, or unknown and treated as such. */
 const ICMP_QUERIES = new Set([0, 8, 9, 10, 13, 14, 15, 16, 17, 18, 42, 43]);
 
@@ -94,7 +95,7 @@ export function icmpError(
   const end = ip + ipv4TotalBytes(view, ip);
   if (!owesIcmpError(view, ip, end)) return null;
   const quoted = bytesAt(view, ip, Math.min(end - ip, MAX_ICMP_ERROR_BYTES - IPV4_BYTES - ICMP_BYTES));
-  const head = { src, dst: ipv4Src(view, ip), tos: ipv4Tos(view, ip) | INTERNETWORK_CONTROL };
+  const head = { src, dst: ipv4Src(view, ip), tos: (ipv4Tos(view, ip) & TOS_BITS) | INTERNETWORK_CONTROL };
   return icmpIpv4(head, type, code, 0, mtu, quoted);
 }
 

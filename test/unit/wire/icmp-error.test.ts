@@ -27,7 +27,7 @@ import { hexOf, viewOf } from './bytes.ts';
 const ROUTER = 0x0a000001;
 const ROUTER6 = addressBytes('2001:db8::1')!;
 const v4 = (bytes: number, dst = '10.1.0.2', src = '10.0.0.2') =>
-  udpIpv4({ src, dst, tos: 0x08 }, 1, 2, new Uint8Array(bytes));
+  udpIpv4({ src, dst, tos: 0xa8 }, 1, 2, new Uint8Array(bytes));
 const v6 = (bytes: number, dst = '2001:db8:1::2', src = '2001:db8::2') =>
   udpIpv6({ src, dst }, 1, 2, new Uint8Array(bytes));
 
