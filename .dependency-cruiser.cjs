@@ -15,6 +15,7 @@ const mayImport = {
   metrics: ['dataplane', 'tables', 'wire', 'control'],
   library: ['runtime', 'control', 'config', 'dataplane', 'tables', 'wire', 'adapters', 'pcap'],
   scenario: ['runtime', 'control', 'config', 'dataplane', 'tables', 'wire', 'adapters'],
+  page: [],
   trace: ['runtime', 'api', 'control', 'config', 'dataplane', 'tables', 'wire'],
   api: ['config', 'control', 'metrics', 'dataplane', 'tables', 'wire'],
 };

@@ -1,5 +1,5 @@
-/** Compiles src (and bench) to dist, and writes the JSON Schema of the configuration. */
-import { existsSync, writeFileSync } from 'node:fs';
+/** Compiles src (and bench) to dist, with the page for browsers, and writes the JSON Schema of the configuration. */
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must, root } from './setup.mjs';
 
@@ -8,6 +8,10 @@ const started = new Date();
 must(process.execPath, [tsc, '-p', 'tsconfig.json'], 'compiling src');
 if (existsSync(join(root, 'tsconfig.bench.json'))) {
   must(process.execPath, [tsc, '-p', 'tsconfig.bench.json'], 'compiling bench');
+}
+must(process.execPath, [tsc, '-p', 'tsconfig.page.json'], 'compiling the page');
+for (const file of ['index.html', 'page.css', 'icon.svg']) {
+  copyFileSync(join(root, 'src', 'page', file), join(root, 'dist', 'page', file));
 }
 must(process.execPath, ['scripts/schema.mjs'], 'writing the configuration schema');
 writeFileSync(join(root, 'dist', '.built'), `${started.toISOString()}\n`);

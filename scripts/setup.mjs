@@ -47,7 +47,9 @@ function built() {
   const stamp = join(root, 'dist', '.built');
   if (!existsSync(stamp)) return false;
   const time = statSync(stamp).mtimeMs;
-  const sources = ['tsconfig.json', 'tsconfig.bench.json', 'package.json'].filter((f) => existsSync(join(root, f)));
+  const sources = ['tsconfig.json', 'tsconfig.bench.json', 'tsconfig.page.json', 'package.json'].filter((f) =>
+    existsSync(join(root, f)),
+  );
   return (
     Math.max(newest(join(root, 'src')), newest(join(root, 'bench'))) <= time &&
     sources.every((f) => statSync(join(root, f)).mtimeMs <= time)

@@ -1,7 +1,7 @@
 /**
  * The door of the API where it is open to more than a file's owner: over TCP.
  *
- * Every request carries the token; the health check alone does not. `Host` must be an address or localhost, so that a page
+ * Every request carries the token, but those for paths that hold nothing of the switch: the health check, files of the page. `Host` must be an address or localhost, so that a page
  * whose name is turned to this machine cannot ask; `Origin`, which browsers send along, must be this server's own.
  */
 
@@ -15,22 +15,30 @@ interface Refused {
   error: string;
 }
 
-/** `name`: the host that the server was told to listen on. */
-export function guard(app: FastifyInstance, name: string, token: string): void {
+const OPEN: readonly string[] = [HEALTH_PATH];
+
+/** `name`: the host that the server was told to listen on; `more`: further paths that need no token. */
+export function guard(app: FastifyInstance, name: string, token: string, more: readonly string[] = []): void {
   const wanted = digest(token);
+  const open = new Set([...OPEN, ...more]);
   app.addHook('onRequest', async (request, reply) => {
-    const refused = refusal(request, name, wanted);
+    const refused = refusal(request, name, wanted, open);
     if (refused === null) return;
     if (refused.status === 401) reply.header('www-authenticate', 'Bearer');
     await reply.code(refused.status).send({ error: refused.error });
   });
 }
 
-function refusal({ headers, url }: FastifyRequest, name: string, wanted: Buffer): Refused | null {
+function refusal(
+  { headers, url }: FastifyRequest,
+  name: string,
+  wanted: Buffer,
+  open: ReadonlySet<string>,
+): Refused | null {
   const { host = '', origin, authorization = '' } = headers;
   if (!isOwnHost(host, name)) return { status: 403, error: 'the Host is not an address of this server' };
   if (origin !== undefined && origin !== `http://${host}`) return { status: 403, error: 'the Origin is another site' };
-  if (url.split('?', 1)[0] === HEALTH_PATH) return null;
+  if (open.has(url.split('?', 1)[0])) return null;
   const given = /^Bearer (\S+)$/i.exec(authorization)?.[1] ?? '';
   if (timingSafeEqual(digest(given), wanted)) return null;
   return { status: 401, error: 'the token is missing or wrong (Authorization: Bearer TOKEN)' };

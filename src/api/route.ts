@@ -25,7 +25,7 @@ export interface Route {
   /** What a 200 holds. */
   answer: z.ZodType;
   /** Not JSON: the media type. */
-  mediaType?: string;
+  mediaType?: string | undefined;
   handle(input: Input, reply: FastifyReply): unknown;
 }
 

@@ -114,6 +114,11 @@ const ledgerRowView: z.ZodType<LedgerRow> = z.object(ledgerRow);
 export const portsAnswer = z.object({ switch: switchName, ports: z.array(portView) });
 export const vlansAnswer = z.object({ switch: switchName, vlans: z.array(vlanView) });
 export const fdbAnswer = z.object({ switch: switchName, entries: z.array(fdbEntryView), stats: byName });
+export const foundAnswer = z.object({
+  switch: switchName,
+  entries: z.array(fdbEntryView),
+  total: count.describe('Those that match, of which `entries` are the first.'),
+});
 export const dropsAnswer = z.object({ switch: switchName, drops: z.array(dropView), total: byName });
 export const samplesAnswer = z.object({ switch: switchName, samples: z.array(sampleView) });
 export const ledgerAnswer = z.object({

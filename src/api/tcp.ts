@@ -20,17 +20,33 @@ export async function openTcpApi({ listen, tokenFile }: ApiConfig, routes: reado
   const host = listen.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   const app = buildApi(routes);
   guard(app, host, token);
+  await listenOnTcp(app, { host, port: Number(listen.slice(colon + 1)) }, `api.listen ${listen}`);
+  return app;
+}
+
+export interface Listen {
+  host: string;
+  /** 0: one that is free. */
+  port: number;
+}
+
+/** Rejects with SocketError, which begins with `what`; then `app` is closed. */
+export async function listenOnTcp(app: FastifyInstance, listen: Listen, what: string): Promise<void> {
   await app.ready();
   const { server } = app;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new SocketError(`api.listen ${listen}: ${error.message}`)));
-    server.listen({ host, port: Number(listen.slice(colon + 1)) }, () => {
-      server.removeAllListeners('error');
-      server.on('error', () => {}); // a failed accept is the client's trouble
-      resolve();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(new SocketError(`${what}: ${error.message}`)));
+      server.listen(listen, () => {
+        server.removeAllListeners('error');
+        server.on('error', () => {}); // a failed accept is the client's trouble
+        resolve();
+      });
     });
-  });
-  return app;
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
 }
 
 function readToken(file: string): string {

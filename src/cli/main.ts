@@ -6,7 +6,7 @@
  */
 
 import { Command, CommanderError, Option } from 'commander';
-import { collect, wholeNumber } from './arguments.ts';
+import { collect, listenAddress, PAGE_ADDRESS, wholeNumber } from './arguments.ts';
 import { addChangeCommands } from './commands/change.ts';
 import { addWatchCommands } from './commands/watch.ts';
 import { version } from './version.ts';
@@ -46,13 +46,15 @@ export async function main(args: string[]): Promise<number> {
         .choices(['text', 'json'])
         .default('text'),
     )
+    .option('--ui [host:port]', `serve a page for browsers; ${PAGE_ADDRESS} unless told`, listenAddress)
     .addHelpText(
       'after',
       '\nExample:\n  etherloom run --port p1=tap:tap1,access=10 --port p2=tap:tap2,trunk=10+20,native=1\n',
     )
     .action(async (o) => {
       const { run } = await import('./run.ts');
-      status = await run({ config: o.config, ports: o.port, name: o.name, log: o.log });
+      const ui = o.ui === true ? listenAddress(PAGE_ADDRESS) : o.ui;
+      status = await run({ config: o.config, ports: o.port, name: o.name, log: o.log, ui });
     });
 
   program

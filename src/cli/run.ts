@@ -9,10 +9,12 @@
 import { constants } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { claimSocket, SocketError } from '../api/claim-socket.ts';
+import { openPage } from '../api/page.ts';
+import type { Route } from '../api/route.ts';
 import { allRoutes } from '../api/routes/all.ts';
 import { closeApi, openApi } from '../api/server.ts';
 import { defaultSocketPath } from '../api/socket-path.ts';
-import { openTcpApi } from '../api/tcp.ts';
+import { type Listen, openTcpApi } from '../api/tcp.ts';
 import { type ConfigDocument, ConfigError } from '../config/load.ts';
 import { ControlError } from '../control/model.ts';
 import { ForwardingThread, StartError } from '../runtime/forwarding-thread.ts';
@@ -27,6 +29,8 @@ import { version } from './version.ts';
 
 export interface RunOptions extends ConfigOptions {
   log?: LogFormat | undefined;
+  /** Where the page for browsers is served; nowhere when left out. */
+  ui?: Listen | undefined;
 }
 
 export interface RunIo {
@@ -53,7 +57,7 @@ export async function run(options: RunOptions, io: RunIo = { err: process.stderr
 class Run {
   /** As it was given. */
   readonly #file: ConfigDocument;
-  readonly #options: ConfigOptions;
+  readonly #options: RunOptions;
   readonly #log: Log;
   readonly #socketPath: string;
   #thread: ForwardingThread | undefined;
@@ -71,7 +75,7 @@ class Run {
   /** What was to be told before the summary. */
   readonly #early: [string, object][] = [];
 
-  constructor(file: ConfigDocument, options: ConfigOptions, log: Log) {
+  constructor(file: ConfigDocument, options: RunOptions, log: Log) {
     const { name, controlSocket } = file.config;
     this.#file = file;
     this.#options = options;
@@ -156,7 +160,14 @@ class Run {
     }
     const routes = allRoutes(served, MORE_ROUTES);
     if (api !== null) this.#apis.push(await openTcpApi(api, routes));
+    if (this.#options.ui !== undefined) await this.#openPage(this.#options.ui, routes);
     this.#apis.push(await openApi(this.#socketPath, name, routes));
+  }
+
+  async #openPage(listen: Listen, routes: readonly Route[]): Promise<void> {
+    const { app, address } = await openPage(listen, routes);
+    this.#apis.push(app);
+    this.#tell(`page ${address}`, { event: 'page', address });
   }
 
   #announce(): void {

@@ -4,7 +4,7 @@
 
 import type { SampleView } from '../api/sample-view.ts';
 import { TraceError } from './error.ts';
-import { readHex } from './read-frame.ts';
+import { readFields, readHex } from './read-frame.ts';
 import type { Learned } from './world.ts';
 
 export interface Question {
@@ -52,7 +52,7 @@ export function queryOfRest(
 
 /** `samples` are what `drop` may name. */
 export function questionOf(query: URLSearchParams, samples: () => readonly SampleView[]): Question {
-  const known = ['port', 'frame', 'length', 'drop', 'learned', 'to'];
+  const known = ['port', 'frame', 'eth', 'length', 'drop', 'learned', 'to'];
   for (const key of query.keys()) {
     if (!known.includes(key)) throw new TraceError(`there is no parameter "${key.slice(0, 40)}"`);
   }
@@ -62,7 +62,7 @@ export function questionOf(query: URLSearchParams, samples: () => readonly Sampl
   const rest = { learned: learned.map(readLearned), ...(to === null ? {} : { to }) };
   const drop = query.get('drop');
   if (drop === null) return { ...rest, ...frameOf(query) };
-  if (query.has('port') || query.has('frame') || query.has('length')) {
+  if (['port', 'frame', 'eth', 'length'].some((key) => query.has(key))) {
     throw new TraceError('drop or port and frame, not both');
   }
   return { ...rest, ...frameOfSample(samples(), drop) };
@@ -73,10 +73,14 @@ type Frame = Pick<Question, 'port' | 'bytes' | 'wireLength'>;
 function frameOf(query: URLSearchParams): Frame {
   const port = query.get('port');
   const frame = query.get('frame');
-  if (port === null || frame === null) throw new TraceError('port and frame are needed, or drop');
+  const eth = query.get('eth');
+  if (port === null || (frame === null) === (eth === null)) {
+    throw new TraceError('port and frame or eth are needed, or drop');
+  }
+  if (eth !== null) return { port, bytes: readFields(eth) };
   const length = query.get('length');
   if (length !== null && !/^\d{1,9}$/.test(length)) throw new TraceError('length is not a number');
-  return { port, bytes: readHex(frame), ...(length === null ? {} : { wireLength: Number(length) }) };
+  return { port, bytes: readHex(frame!), ...(length === null ? {} : { wireLength: Number(length) }) };
 }
 
 /** The frame of a sample as it came: what was not kept of it is payload, which decides nothing. */

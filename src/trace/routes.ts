@@ -10,6 +10,7 @@ const text = (what: string) => z.string().optional().describe(what);
 const frame = {
   port: text('Port that the frame arrives on.'),
   frame: text('The frame in hexadecimal, without FCS.'),
+  eth: text('The frame by its fields, as --eth takes them, instead.'),
   length: text('Bytes of the whole frame, where `frame` are only the first.'),
   drop: text('The frame of a sampled drop, by its ID, instead.'),
   learned: text('Addresses that the switch is to know: MAC@PORT or MAC@PORT/VLAN, separated by commas.'),

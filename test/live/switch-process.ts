@@ -35,8 +35,8 @@ export interface SwitchProcess {
 
 export interface Bench {
   readonly dir: string;
-  /** Starts a switch from a configuration and waits until its socket is there. */
-  start(config: Raw): Promise<SwitchProcess>;
+  /** Starts a switch from a configuration, with further arguments of `run`, and waits until its socket is there. */
+  start(config: Raw, args?: readonly string[]): Promise<SwitchProcess>;
   /** Starts with these arguments, whatever comes of it. */
   spawn(...args: string[]): { child: ChildProcess; log(): string };
   /** Runs `etherloom ARGS` to its end. */
@@ -67,7 +67,7 @@ export function createBench(): Bench {
 
   return {
     dir,
-    async start(config) {
+    async start(config, args = []) {
       const file = join(dir, `switch${++files}.json`);
       const socket = join(dir, `switch${files}.sock`);
       const name = `live${process.pid}-${files}`;
@@ -75,7 +75,7 @@ export function createBench(): Bench {
         file,
         JSON.stringify({ ...config, switch: { name, controlSocket: socket, ...(config.switch ?? {}) } }),
       );
-      const { child, log } = start(['run', '-c', file]);
+      const { child, log } = start(['run', '-c', file, ...args]);
       await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up', 20_000);
       if (child.exitCode !== null) throw new Error(`the switch ended with ${child.exitCode}: ${log()}`);
       const get = async <T>(topic: string, query?: Record<string, string>) => (await ask(socket, topic, query)) as T;

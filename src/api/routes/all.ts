@@ -11,12 +11,14 @@ import { healthRoutes } from './health.ts';
 import { metricRoutes } from './metrics.ts';
 import { portRoutes } from './ports.ts';
 import { readRoutes } from './read.ts';
+import { searchRoutes } from './search.ts';
 import { switchRoutes } from './switch.ts';
 import { vlanRoutes } from './vlans.ts';
 
 const GROUPS = [
   switchRoutes,
   readRoutes,
+  searchRoutes,
   configRoutes,
   portRoutes,
   vlanRoutes,

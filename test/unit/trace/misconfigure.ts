@@ -44,6 +44,7 @@ export function soundCase(r: Random): Case {
       type: unaware ? 'unaware' : service ? 's-vlan' : 'c-vlan',
       reservedMac: 'transparent',
     },
+    ...(unaware ? {} : { vlans: { '10,20,30': {} } }),
     bridges: { other: { fdb: { maxEntries: 64 } } },
     ports,
   });

@@ -1,0 +1,270 @@
+/**
+ * The picture: every VLAN is a line, every port a box with a stem down to the lines that it is on. A filled dot leaves
+ * untagged, a ring tagged. A traced frame is drawn over it, from the port where it arrives to those where it leaves.
+ *
+ * The drawing is made anew only when ports or VLANs change; every second its numbers are.
+ */
+
+import { replace, svg } from './dom.ts';
+import { type Rate, short, sparkline } from './rates.ts';
+import type { Port, Trace, Vlan } from './types.ts';
+
+const LABELS = 126;
+const COLUMN = 118;
+const BOX = { width: 108, height: 78 };
+const FIRST_ROW = 116;
+const ROW = 34;
+const SPARK = { width: 92, height: 16 };
+/** More lines than this are a list, not a picture: the busiest are shown. */
+const MAX_ROWS = 24;
+const MAX_COLUMNS = 64;
+/** Hues as far apart as they can be, whatever their number. */
+const GOLDEN_ANGLE = 137.508;
+
+export interface PortRates {
+  readonly in: Rate;
+  readonly out: Rate;
+  readonly drops: Rate;
+}
+
+interface Block {
+  readonly bridge: string;
+  readonly ports: readonly Port[];
+  readonly rows: readonly Vlan[];
+  readonly hidden: number;
+  readonly top: number;
+}
+
+export class Topology {
+  readonly #place: HTMLElement;
+  readonly #choose: (port: string) => void;
+  #signature = '';
+  #blocks: readonly Block[] = [];
+  #layer: SVGElement | undefined;
+  #trace: Trace | null = null;
+  readonly #numbers = new Map<string, { rate: SVGElement; spark: SVGElement; box: SVGElement; dot: SVGElement }>();
+
+  /** `choose` is told which port was picked. */
+  constructor(place: HTMLElement, choose: (port: string) => void) {
+    this.#place = place;
+    this.#choose = choose;
+  }
+
+  update(ports: readonly Port[], vlans: readonly Vlan[], rates: ReadonlyMap<string, PortRates>): void {
+    const signature = JSON.stringify([
+      ports.map(({ name, bridge, mode, device, adapter }) => [name, bridge, mode, device, adapter]),
+      vlans.map(({ bridge, vid, name, tagged, untagged }) => [bridge, vid, name, tagged, untagged]),
+    ]);
+    if (signature !== this.#signature) {
+      this.#signature = signature;
+      this.#blocks = blocksOf(ports, vlans);
+      this.#draw();
+    }
+    for (const port of ports) this.#tell(port, rates.get(port.name));
+  }
+
+  /** Shows the way of a frame; null takes it away. */
+  show(trace: Trace | null): void {
+    this.#trace = trace;
+    this.#drawTrace();
+  }
+
+  #draw(): void {
+    this.#numbers.clear();
+    const columns = Math.max(1, ...this.#blocks.map((block) => block.ports.length));
+    const width = LABELS + columns * COLUMN + 8;
+    const height = this.#blocks.reduce((sum, block) => sum + heightOf(block), 0);
+    const several = this.#blocks.length > 1;
+    this.#layer = svg('g', { class: 'way' });
+    const picture = svg(
+      'svg',
+      { width, height, viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': 'Ports and VLANs' },
+      ...this.#blocks.map((block) => this.#drawBlock(block, several)),
+      this.#layer,
+    );
+    replace(this.#place, picture);
+    this.#drawTrace();
+  }
+
+  #drawBlock(block: Block, named: boolean): SVGElement {
+    const { top, rows, ports, bridge, hidden } = block;
+    const end = LABELS + ports.length * COLUMN;
+    const below = top + FIRST_ROW + rows.length * ROW;
+    return svg(
+      'g',
+      {},
+      named && svg('text', { class: 'bridge', x: 0, y: top + 16 }, `bridge ${bridge}`),
+      ...rows.map((vlan, row) => drawRow(vlan, row, top + FIRST_ROW + row * ROW, end)),
+      ...ports.map((port, column) => this.#drawPort(port, block, column)),
+      hidden > 0 && svg('text', { class: 'more', x: 0, y: below }, `and ${hidden} more VLANs`),
+    );
+  }
+
+  #drawPort(port: Port, block: Block, column: number): SVGElement {
+    const x = xOf(column);
+    const top = block.top + 8;
+    const on = block.rows.map((vlan) =>
+      vlan.untagged.includes(port.name) ? 'untagged' : vlan.tagged.includes(port.name) ? 'tagged' : '',
+    );
+    const last = on.findLastIndex((each) => each !== '');
+    const rate = svg('text', { class: 'rate', x: x - BOX.width / 2 + 8, y: top + 50 });
+    const spark = svg('polyline', {
+      class: 'spark',
+      transform: `translate(${x - SPARK.width / 2} ${top + 56})`,
+      points: '',
+    });
+    const dot = svg('circle', { class: 'dot', cx: x + BOX.width / 2 - 12, cy: top + 14, r: 4.5 });
+    const pick = () => this.#choose(port.name);
+    const box = svg(
+      'g',
+      {
+        class: 'port',
+        role: 'button',
+        tabindex: 0,
+        'data-port': port.name,
+        onclick: pick,
+        onkeydown: (event) => {
+          const { key } = event as KeyboardEvent;
+          if (key !== 'Enter' && key !== ' ') return;
+          event.preventDefault();
+          pick();
+        },
+      },
+      svg('rect', { x: x - BOX.width / 2, y: top, width: BOX.width, height: BOX.height, rx: 8 }),
+      svg('text', { class: 'name', x: x - BOX.width / 2 + 8, y: top + 18 }, clip(port.name, 12)),
+      svg('text', { class: 'device', x: x - BOX.width / 2 + 8, y: top + 33 }, clip(deviceOf(port), 16)),
+      dot,
+      rate,
+      spark,
+    );
+    this.#numbers.set(port.name, { rate, spark, box, dot });
+    return svg(
+      'g',
+      {},
+      last >= 0 &&
+        svg('line', {
+          class: 'stem',
+          x1: x,
+          x2: x,
+          y1: top + BOX.height,
+          y2: block.top + FIRST_ROW + last * ROW,
+        }),
+      ...on.map((how, row) => how !== '' && drawMark(how, row, x, block.top + FIRST_ROW + row * ROW)),
+      box,
+    );
+  }
+
+  #tell(port: Port, rates: PortRates | undefined): void {
+    const drawn = this.#numbers.get(port.name);
+    if (drawn === undefined || rates === undefined) return;
+    const [inward, outward, drops] = [rates.in, rates.out, rates.drops].map((rate) => short(rate.perSecond));
+    drawn.rate.textContent = `in ${inward} · out ${outward}/s`;
+    drawn.box.classList.toggle('down', port.link === 'down');
+    drawn.box.classList.toggle('dropping', rates.drops.perSecond > 0);
+    const state = port.state === 'forwarding' ? '' : `, ${port.state}`;
+    const link = port.link === 'up' ? 'link up' : `link down: ${port.linkReason || 'no device'}`;
+    drawn.box.setAttribute(
+      'aria-label',
+      `Port ${port.name}, ${port.mode}, ${link}${state}, in ${inward}, out ${outward}, dropped ${drops} frames a second`,
+    );
+    const history = rates.in.history.map((value, i) => value + (rates.out.history[i] ?? 0));
+    drawn.spark.setAttribute('points', sparkline(history, SPARK.width, SPARK.height));
+  }
+
+  #drawTrace(): void {
+    for (const { box } of this.#numbers.values()) box.classList.remove('comes', 'leaves');
+    if (this.#layer === undefined) return;
+    replace(this.#layer);
+    const trace = this.#trace;
+    const block = this.#blocks.find((each) => each.ports.some((port) => port.name === trace?.port));
+    if (trace === null || block === undefined) return;
+    this.#numbers.get(trace.port)?.box.classList.add('comes');
+    const from = xOf(block.ports.findIndex((port) => port.name === trace.port));
+    const stem = block.top + 8 + BOX.height;
+    const row = block.rows.findIndex((vlan) => vlan.vid === trace.vid && (trace.vid !== null || wasClassified(trace)));
+    if (row < 0) {
+      replace(this.#layer, cross(from, stem + 14));
+      return;
+    }
+    const y = block.top + FIRST_ROW + row * ROW;
+    const ways = trace.outputs.map(({ port }) => {
+      this.#numbers.get(port)?.box.classList.add('leaves');
+      return xOf(block.ports.findIndex((each) => each.name === port));
+    });
+    const into = `M${from} ${stem}V${y}`;
+    replace(
+      this.#layer,
+      ...ways.map((x) => svg('path', { class: 'flow', d: `${into}H${x}V${stem}` })),
+      ways.length === 0 && svg('path', { class: 'flow', d: into }),
+      ways.length === 0 && trace.verdict === 'dropped' && cross(from, y),
+    );
+  }
+}
+
+function wasClassified({ stages }: Trace): boolean {
+  return stages.some(({ stage, reason }) => stage === 'classify' && reason === null);
+}
+
+function cross(x: number, y: number): SVGElement {
+  return svg('path', { class: 'cross', d: `M${x - 7} ${y - 7}l14 14m0 -14l-14 14` });
+}
+
+function drawRow(vlan: Vlan, row: number, y: number, end: number): SVGElement {
+  const title = vlan.vid === null ? vlan.bridge : `${vlan.vid}`;
+  const name = vlan.vid === null || vlan.name === `vlan${vlan.vid}` ? '' : vlan.name;
+  return svg(
+    'g',
+    { class: 'vlan', '--hue': hueOf(row) },
+    svg('text', { class: 'vid', x: 0, y: y + 4 }, title),
+    svg('text', { class: 'vlan-name', x: 44, y: y + 4 }, clip(name, 11)),
+    svg('line', { x1: LABELS - 6, x2: end, y1: y, y2: y }),
+  );
+}
+
+function drawMark(how: string, row: number, x: number, y: number): SVGElement {
+  return svg('circle', { class: `mark ${how}`, '--hue': hueOf(row), cx: x, cy: y, r: 6 });
+}
+
+function hueOf(row: number): number {
+  return Math.round((row * GOLDEN_ANGLE + 205) % 360);
+}
+
+function xOf(column: number): number {
+  return LABELS + column * COLUMN + COLUMN / 2;
+}
+
+function heightOf({ rows, hidden }: Omit<Block, 'top'>): number {
+  return FIRST_ROW + rows.length * ROW + (hidden > 0 ? 16 : 0);
+}
+
+function blocksOf(ports: readonly Port[], vlans: readonly Vlan[]): Block[] {
+  const names = [...new Set([...ports.map((port) => port.bridge), ...vlans.map((vlan) => vlan.bridge)])];
+  let top = 0;
+  return names.map((name) => {
+    const mine = vlans.filter((vlan) => vlan.bridge === name && vlan.tagged.length + vlan.untagged.length > 0);
+    const shown =
+      mine.length <= MAX_ROWS
+        ? mine
+        : [...mine]
+            .sort((a, b) => b.rxFrames + b.learned - (a.rxFrames + a.learned))
+            .slice(0, MAX_ROWS)
+            .sort((a, b) => (a.vid ?? 0) - (b.vid ?? 0));
+    const block = {
+      bridge: name ?? 'none',
+      ports: ports.filter((port) => port.bridge === name).slice(0, MAX_COLUMNS),
+      rows: shown,
+      hidden: mine.length - shown.length,
+      top,
+    };
+    top += heightOf(block);
+    return block;
+  });
+}
+
+function deviceOf({ adapter, device }: Port): string {
+  return device === '' ? adapter : device;
+}
+
+function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}

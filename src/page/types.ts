@@ -1,0 +1,93 @@
+/** What the page reads of the switch's answers. A test holds these types to those of the views. */
+
+export interface Port {
+  name: string;
+  bridge: string | null;
+  adapter: string;
+  device: string;
+  link: 'up' | 'down';
+  linkReason: string;
+  mode: string;
+  pvid: number | null;
+  state: string;
+  learned: number;
+  rxFrames: number;
+  txFrames: number;
+  rxBytes: number;
+  txBytes: number;
+  dropped: number;
+}
+
+export interface Vlan {
+  bridge: string;
+  vid: number | null;
+  name: string;
+  tagged: string[];
+  untagged: string[];
+  learned: number;
+  rxFrames: number;
+}
+
+export interface Entry {
+  bridge: string;
+  vid: number | null;
+  mac: string;
+  port: string | null;
+  kind: string;
+  ageSeconds: number;
+}
+
+export interface Found {
+  entries: Entry[];
+  /** Those that match, of which `entries` are the first. */
+  total: number;
+}
+
+export interface Drop {
+  port: string;
+  reason: string;
+  frames: number;
+  sentence: string;
+}
+
+export interface Sample {
+  id: number;
+  reason: string;
+  port: string | null;
+  vid: number | null;
+  ageSeconds: number;
+  shaped: boolean;
+  text: string;
+}
+
+export interface Stage {
+  stage: string;
+  text: string;
+  reason: string | null;
+  entry?: { mac: string; vid: number | null; port: string | null; kind: string } | null;
+  ports?: { port: string; sends: boolean; text: string; reason: string | null }[];
+}
+
+export interface Trace {
+  port: string;
+  vid: number | null;
+  frame: { text: string };
+  stages: Stage[];
+  verdict: 'delivered' | 'consumed' | 'dropped';
+  reason: { number: number; name: string; sentence: string } | null;
+  outputs: { port: string; text: string; hex: string }[];
+}
+
+export interface Fix {
+  text: string;
+  changes: { path: string; value: string | null }[];
+}
+
+export interface Explanation {
+  trace: Trace;
+  to: string | null;
+  arrives: boolean;
+  text: string;
+  fix: Fix | null;
+  alternatives: Fix[];
+}
