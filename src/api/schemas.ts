@@ -9,6 +9,7 @@ import type { LedgerRow } from '../dataplane/counters.ts';
 import { FDB_KIND_NAMES } from '../tables/fdb.ts';
 import type { FdbEntry } from './fdb-view.ts';
 import type { PlanView } from './plan-view.ts';
+import type { InterfaceView, NeighborView, RouteView } from './router-views.ts';
 import type { SampleView } from './sample-view.ts';
 import type { DropView, PortView, VlanView } from './views.ts';
 
@@ -69,6 +70,34 @@ const vlanView: z.ZodType<VlanView> = z.object({
   dropped: count,
 });
 
+const interfaceView: z.ZodType<InterfaceView> = z.object({
+  name: z.string(),
+  bridge: z.string(),
+  vid,
+  mac: z.string(),
+  vrf: z.string(),
+  mtu: z.number(),
+  addresses: z.array(z.string()),
+  routerAdvertisements: z.boolean(),
+  proxyArp: z.boolean(),
+  neighbors: z.array(z.object({ address: z.string(), mac: z.string() })),
+  sent: count.describe('Packets that left by it: routed ones and its own.'),
+  dropped: count,
+});
+
+const neighborView: z.ZodType<NeighborView> = z.object({
+  interface: z.string(),
+  address: z.string(),
+  mac: z.string().nullable().describe('Null while it is asked for, or when it did not answer.'),
+});
+
+const routeView: z.ZodType<RouteView> = z.object({
+  vrf: z.string(),
+  prefix: z.string(),
+  kind: z.string().describe('connected, via, blackhole, unreachable or prohibited.'),
+  via: z.array(z.object({ address: z.string().nullable(), interface: z.string() })),
+});
+
 const dropView: z.ZodType<DropView> = z.object({
   port: z.string(),
   reason: z.string(),
@@ -113,6 +142,9 @@ const ledgerRowView: z.ZodType<LedgerRow> = z.object(ledgerRow);
 
 export const portsAnswer = z.object({ switch: switchName, ports: z.array(portView) });
 export const vlansAnswer = z.object({ switch: switchName, vlans: z.array(vlanView) });
+export const interfacesAnswer = z.object({ switch: switchName, interfaces: z.array(interfaceView) });
+export const neighborsAnswer = z.object({ switch: switchName, neighbors: z.array(neighborView) });
+export const routesAnswer = z.object({ switch: switchName, routes: z.array(routeView) });
 export const fdbAnswer = z.object({ switch: switchName, entries: z.array(fdbEntryView), stats: byName });
 export const foundAnswer = z.object({
   switch: switchName,

@@ -4,7 +4,17 @@ import { z } from 'zod';
 import { map, vid } from '../../config/leaf.ts';
 import { type FdbFilter, fdbJson } from '../fdb-view.ts';
 import { type Route, route } from '../route.ts';
-import { dropsAnswer, fdbAnswer, ledgerAnswer, portsAnswer, samplesAnswer, vlansAnswer } from '../schemas.ts';
+import {
+  dropsAnswer,
+  fdbAnswer,
+  interfacesAnswer,
+  ledgerAnswer,
+  neighborsAnswer,
+  portsAnswer,
+  routesAnswer,
+  samplesAnswer,
+  vlansAnswer,
+} from '../schemas.ts';
 import type { ApiSwitch } from '../switch.ts';
 import { type TableTopic, topicBody } from '../topics.ts';
 
@@ -36,6 +46,9 @@ export function readRoutes(sw: ApiSwitch): Route[] {
   return [
     topic('ports', 'Ports with their VLANs, link and counters', portsAnswer),
     topic('vlans', 'VLANs with their ports and counters', vlansAnswer),
+    topic('interfaces', 'Interfaces of the router', interfacesAnswer),
+    topic('neighbors', 'Neighbors that are known, and next hops that are not', neighborsAnswer),
+    topic('routes', 'Connected subnets and configured routes', routesAnswer),
     topic('drops', 'Dropped frames by port and reason', dropsAnswer),
     topic('samples', 'The last dropped frames of each reason', samplesAnswer),
     topic('ledger', 'Where every frame went, by port and by VLAN', ledgerAnswer),
