@@ -5,7 +5,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { makeSocketDirectory } from './socket-path.ts';
@@ -45,25 +45,48 @@ export async function listenOnSocket(server: Server, path: string, name: string)
   if (!existsSync(dirname(path))) throw new SocketError(`control socket ${path}: there is no such directory`);
   await exclusively(path, async () => {
     await claimSocket(path, name);
-    rmSync(path, { force: true });
     await bind(server, path);
   });
 }
 
+/**
+ * The file is the sign that the switch is there, so it comes to its place when somebody listens behind it: bound beside
+ * it and moved there, over what a killed switch left.
+ */
 function bind(server: Server, path: string): Promise<void> {
+  const beside = `${path}~`;
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new SocketError(`control socket ${path}: ${error.message}`)));
+    const fail = (error: Error) => reject(new SocketError(`control socket ${path}: ${error.message}`));
+    server.once('error', fail);
     // The file is never there with another mode, not even for a moment.
     const umask = process.umask(0o117);
     try {
-      server.listen({ path }, () => {
+      rmSync(beside, { force: true });
+      server.listen({ path: beside }, () => {
         server.removeAllListeners('error');
         server.on('error', () => {}); // a failed accept (no descriptors left) is the client's trouble
-        resolve();
+        try {
+          renameSync(beside, path);
+          removeWith(server, path);
+          resolve();
+        } catch (error) {
+          server.close();
+          fail(error as Error);
+        }
       });
+    } catch (error) {
+      fail(error as Error);
     } finally {
       process.umask(umask);
     }
+  });
+}
+
+/** The file goes with the server, unless another one is in its place by then. */
+function removeWith(server: Server, path: string): void {
+  const { ino } = lstatSync(path);
+  server.once('close', () => {
+    if (lstatSync(path, { throwIfNoEntry: false })?.ino === ino) rmSync(path, { force: true });
   });
 }
 

@@ -5,8 +5,8 @@ import { VLAN_SET_PATTERN } from './vlan-range.ts';
 
 export const MAX_FDB_ENTRIES = 1_048_576;
 
-/** Bytes of UTF-8: the shortest `sun_path` of the platforms (macOS, 104) with its closing zero. */
-export const MAX_SOCKET_PATH = 103;
+/** Bytes of UTF-8: the shortest `sun_path` of the platforms (macOS, 104) with its closing zero, and the `~` of a new one. */
+export const MAX_SOCKET_PATH = 102;
 export const VALID_SOCKET = `valid is a path of 1 to ${MAX_SOCKET_PATH} bytes`;
 
 export const fdbLimit = () => integer(0, MAX_FDB_ENTRIES, 'a number of entries').default(0);

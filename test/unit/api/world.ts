@@ -39,12 +39,18 @@ export async function peer(): Promise<Peer> {
   return { socket, port: socket.address().port, got };
 }
 
+/** A UDP port that nobody uses, from below those that the system gives to others at any moment. */
 export async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(done));
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const socket = createSocket('udp4');
+    const free = await new Promise<boolean>((done) => {
+      socket.once('error', () => done(false));
+      socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => done(true));
+    });
+    await new Promise<void>((done) => socket.close(done));
+    if (free) return port;
+  }
 }
 
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {

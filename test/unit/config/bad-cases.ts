@@ -129,7 +129,7 @@ export const SECTIONS: BadCase[] = [
   bad('switch: { hub: 1 }\n', 1, 'switch.hub', '1 is not a boolean'),
   bad('switch: { reservedMac: all }\n', 1, 'switch.reservedMac', 'valid are c-vlan, s-vlan, tpmr, transparent'),
   bad('switch: { hashSeed: -1 }\n', 1, 'switch.hashSeed', 'valid are 0-4294967295'),
-  bad(`switch: { controlSocket: /${'a'.repeat(103)} }\n`, 1, 'switch.controlSocket', '1 to 103 bytes'),
+  bad(`switch: { controlSocket: /${'a'.repeat(103)} }\n`, 1, 'switch.controlSocket', '1 to 102 bytes'),
   bad('switch: { controlSocket: "" }\n', 1, 'switch.controlSocket', '"" is not a socket path'),
   bad('vlans:\n  0: {}\n', 2, 'vlans.0', '0 is not a VLAN ID; valid are 1-4094'),
   bad('vlans:\n  10: {}\n  4095: {}\n', 3, 'vlans.4095', '4095 is not a VLAN ID'),
