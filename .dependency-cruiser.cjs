@@ -9,6 +9,7 @@ const mayImport = {
   protocols: ['wire'],
   pcap: [],
   filter: ['wire'],
+  capture: ['filter', 'pcap', 'dataplane', 'tables', 'wire'],
   config: ['wire'],
   control: ['config', 'tables', 'protocols', 'dataplane', 'wire'],
   adapters: ['dataplane', 'pcap', 'wire', 'tables'],
@@ -17,7 +18,7 @@ const mayImport = {
   scenario: ['runtime', 'control', 'config', 'dataplane', 'tables', 'wire', 'adapters'],
   page: [],
   trace: ['runtime', 'api', 'control', 'config', 'dataplane', 'tables', 'wire'],
-  api: ['config', 'control', 'metrics', 'dataplane', 'tables', 'wire'],
+  api: ['capture', 'filter', 'config', 'control', 'metrics', 'dataplane', 'tables', 'wire'],
 };
 const pure = ['wire', 'tables', 'dataplane', 'protocols', 'pcap', 'filter', 'control'];
 

@@ -2,7 +2,7 @@
  * Asking a running switch over its control socket.
  */
 
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 
 const TIMEOUT_MS = 10_000;
 /** For the whole answer, also of one who sends a byte now and then. */
@@ -72,6 +72,31 @@ export function askText(socketPath: string, { method = 'GET', path, query = {}, 
     call.on('close', () => clearTimeout(deadline));
     call.on('error', (error) => reject(unreachable(socketPath, error)));
     call.end(sent);
+  });
+}
+
+/** A body that comes as it comes, for as long as somebody reads it; rejects with AskError where it is refused. */
+export function openStream(
+  socketPath: string,
+  path: string,
+  query: Record<string, string> = {},
+): Promise<IncomingMessage> {
+  const search = new URLSearchParams(query).toString();
+  return new Promise((resolve, reject) => {
+    const options = { socketPath, path: `${path}${search === '' ? '' : `?${search}`}`, agent: false };
+    const call = request({ ...options, timeout: TIMEOUT_MS }, (response) => {
+      call.setTimeout(0);
+      if (response.statusCode === 200) {
+        resolve(response);
+        return;
+      }
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => reject(refusalOf(Buffer.concat(chunks), response.statusCode ?? 500, socketPath)));
+    });
+    call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
+    call.on('error', (error) => reject(unreachable(socketPath, error)));
+    call.end();
   });
 }
 

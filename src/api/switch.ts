@@ -3,6 +3,8 @@
  * another.
  */
 
+import type { Feed } from '../capture/feed.ts';
+import type { TapSpec } from '../capture/tap.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { FlushScope } from '../control/fdb-control.ts';
@@ -16,6 +18,12 @@ export type TableChange =
   /** An entry that configuration does not have: a learned one. */
   | { do: 'delete-entry'; bridge: string; vid: number | null; mac: string }
   | { do: 'reset-counters' };
+
+/** A capture under way: what it has, and its end. */
+export interface RunningCapture {
+  readonly feed: Feed;
+  stop(): void;
+}
 
 /** Changes reject with ConfigError, ControlError or EditError, and then nothing has changed. */
 export interface ApiSwitch {
@@ -39,4 +47,6 @@ export interface ApiSwitch {
   ping(): Promise<void>;
   /** Seconds that the forwarding thread was at work, and at rest, since its start. */
   load(): { activeSeconds: number; idleSeconds: number };
+  /** Captures from now on, `most` frames or (0) without end; rejects with FilterError or ControlError. */
+  capture(spec: TapSpec, most: number): Promise<RunningCapture>;
 }

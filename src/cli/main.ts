@@ -7,6 +7,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { collect, listenAddress, PAGE_ADDRESS, wholeNumber } from './arguments.ts';
+import { addCaptureCommand } from './commands/capture.ts';
 import { addChangeCommands } from './commands/change.ts';
 import { addWatchCommands } from './commands/watch.ts';
 import { version } from './version.ts';
@@ -197,6 +198,7 @@ export async function main(args: string[]): Promise<number> {
   };
   addChangeCommands(program, finish);
   addWatchCommands(program, finish);
+  addCaptureCommand(program, finish);
 
   program
     .command('bench <name...>')

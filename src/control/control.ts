@@ -53,6 +53,8 @@ export class Control {
   readonly vlanByFid: ({ bridge: Bridge; vlan: Vlan } | undefined)[] = [];
   /** Told when tables have been moved to new memory. */
   onTablesMoved: () => void = () => {};
+  /** Told when a port has come, gone, or changed. */
+  onPortsChanged: () => void = () => {};
   readonly forgetting: Forgetting;
   readonly vxlan = createVxlanModel();
   /** Where there is none, interfaces and routes are refused. */
@@ -284,6 +286,7 @@ export class Control {
   layoutChanged(): void {
     if (this.mirrors.size !== 0 || this.dp.mirrors.inForce[0] !== 0) compileMirrors(this);
     compileReach(this.dp, this.ports.values());
+    this.onPortsChanged();
   }
 
   port(name: string): Port {

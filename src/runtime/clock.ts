@@ -12,3 +12,8 @@ const OFFSET_MS = seconds * 1000 + nanos / 1e6 - performance.now();
 export function monotonicMs(): number {
   return OFFSET_MS + performance.now();
 }
+
+/** Microseconds since the epoch: what captures are stamped with. Later corrections of the system's time are not in it. */
+export function wallUs(): number {
+  return (performance.timeOrigin + performance.now()) * 1000;
+}

@@ -16,7 +16,7 @@ import { Router } from '../control/router.ts';
 import { welcome } from '../control/vxlan-remotes.ts';
 import { release } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
-import { createDataplane, type Dataplane, type DataplaneSize } from '../dataplane/dataplane.ts';
+import { createDataplane, type Dataplane, type DataplaneSize, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
 import { PUNT_KINDS, PUNT_ROUTER } from '../dataplane/punt.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
@@ -25,6 +25,7 @@ import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
 import type { Fdb } from '../tables/fdb.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
 import { sharedInt32 } from '../tables/shared.ts';
+import { Capturing } from './capturing.ts';
 import { Injector, type Offload, PLAIN } from './injector.ts';
 import { Mirroring } from './mirroring.ts';
 
@@ -60,6 +61,8 @@ export class SwitchCore {
   /** By PUNT_*; a punted frame whose kind has none is consumed and that is all. */
   readonly punts: (PuntHandler | undefined)[] = new Array(PUNT_KINDS).fill(undefined);
   readonly senderOf: (port: number) => Sender | null;
+  /** Who captures. */
+  readonly capturing: Capturing;
   private readonly nowMs: () => number;
   private readonly timeUs: () => number;
   private readonly injector: Injector;
@@ -79,7 +82,13 @@ export class SwitchCore {
     this.batch = createBatch(this.dp.egress.capacity);
     this.router = new Router(this.control, (port, frame, offload) => this.inject(port, frame, offload));
     this.punts[PUNT_ROUTER] = (batch, i) => this.router.packets.punted(this.dp.arena.bytes, batch, i);
-    this.senderOf = senderOf ?? ((port) => this.adapters[port] ?? null);
+    this.capturing = new Capturing(this.dp.arena, this.control, this.batch.capacity);
+    this.control.onPortsChanged = () => this.capturing.aim();
+    const own = senderOf ?? ((port: number) => this.adapters[port] ?? null);
+    this.senderOf = (port) => {
+      const sender = own(port);
+      return sender === null || this.capturing.isIdle ? sender : this.capturing.watched(port, sender);
+    };
     this.mirroring = new Mirroring(this.dp, (port) => this.senderOf(port));
     this.injector = new Injector({
       dp: this.dp,
@@ -126,20 +135,28 @@ export class SwitchCore {
   /** Forwards what is in the batch, flushes every port and frees the slots. */
   forward(stopwatch: Stopwatch | null = null): void {
     const b = this.batch;
+    const capturing = this.capturing.isIdle ? null : this.capturing;
     Atomics.add(this.epoch, 0, 1);
     this.inTurn = true;
+    capturing?.received(b);
     if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.received(b);
     decapBatch(this.dp, b);
+    if (this.dp.limits[LIMIT_VTEPS] !== 0) {
+      capturing?.decapsulated(b);
+      if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.decapsulated(b);
+    }
     for (let next = 0; next < b.count; ) {
       const first = next;
       const started = stopwatch === null ? 0 : performance.now();
       next = forwardBatch(this.dp, b, next);
       if (stopwatch !== null) stopwatch.forwardMs += performance.now() - started;
       this.flush(b, first, next);
+      capturing?.settled(b, first, next);
       if (b.punted >= 0) this.punted(b);
       if (!this.injector.isEmpty) this.injector.settle();
     }
     this.inTurn = false;
+    capturing?.publish();
     Atomics.add(this.epoch, 0, 1);
     for (let i = 0; i < b.count; i++) release(this.dp.arena, b.slot[i]);
     b.count = 0;
@@ -168,6 +185,7 @@ export class SwitchCore {
     this.inTurn = true;
     this.injector.settle();
     this.inTurn = false;
+    if (!this.capturing.isIdle) this.capturing.publish();
     Atomics.add(this.epoch, 0, 1);
     return true;
   }
@@ -187,11 +205,13 @@ export class SwitchCore {
 
   /** Sends what the lists hold of rows [first, end): devices first, then tunnels, which write in front of frames. */
   private flush(batch: Batch, first: number, end: number): void {
-    const { count } = this.dp.egress;
+    const { list, stride, count } = this.dp.egress;
     if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.sent(batch);
     const { tunnelOf } = this.dp.vxlan.vnis;
     for (let p = 0; p < count.length; p++) {
-      if (count[p] !== 0 && tunnelOf[p] < 0) transmit(this.dp, batch, p, this.senderOf(p));
+      if (count[p] === 0) continue;
+      if (tunnelOf[p] < 0) transmit(this.dp, batch, p, this.senderOf(p));
+      else if (!this.capturing.isIdle) this.capturing.sent(batch, p, list, p * stride, count[p]);
     }
     serveTunnels(this.dp, batch, first, end, this.senderOf);
   }

@@ -13,7 +13,7 @@ import { currentConfig } from '../control/current.ts';
 import { deleteEntry, flush } from '../control/fdb-control.ts';
 import { ControlError } from '../control/model.ts';
 import { resetCounters } from '../dataplane/counters.ts';
-import { monotonicMs } from './clock.ts';
+import { monotonicMs, wallUs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
 import { changeLive } from './live-change.ts';
 import { LivePort } from './live-port.ts';
@@ -50,7 +50,7 @@ export class LiveSwitch {
     this.#hooks = hooks;
     // Whoever can guess the hash can fill one bucket: another seed at every start, unless a run is to be repeated.
     const seed = config.hashSeed ?? randomBytes(4).readUInt32LE();
-    this.core = new SwitchCore({ ...sizeFor(config), seed, nowMs: monotonicMs });
+    this.core = new SwitchCore({ ...sizeFor(config), seed, nowMs: monotonicMs, timeUs: wallUs });
     configure(this.core, config);
     this.core.control.onTablesMoved = () => hooks.tablesMoved();
     this.#ports = new LivePorts(this.core, hooks);
@@ -106,6 +106,10 @@ export class LiveSwitch {
         return relearnRows(this.core, change.rows);
       case 'reset-counters':
         return this.core.count(() => resetCounters(dp.counters));
+      case 'start-capture':
+        return this.core.capturing.start(change.id, change.spec, change.ring);
+      case 'stop-capture':
+        return this.core.capturing.stop(change.id);
     }
   }
 

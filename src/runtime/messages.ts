@@ -5,6 +5,8 @@
 
 import type { PortStatus } from '../api/directory.ts';
 import type { PortEvent } from '../api/events.ts';
+import type { Ring } from '../capture/ring.ts';
+import type { TapSpec } from '../capture/tap.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import type { FlushScope } from '../control/fdb-control.ts';
 import type { Action } from '../control/plan.ts';
@@ -39,7 +41,13 @@ export type Change =
   /** Addresses that were known before the start, oldest first: RELEARN_WORDS each (relearn.ts), in shared memory. */
   | { do: 'relearn'; rows: Int32Array }
   /** To see whether it answers. */
-  | { do: 'nothing' };
+  | { do: 'nothing' }
+  | CaptureChange;
+
+/** Copies frames into the ring from now on, until it is stopped. */
+export type CaptureChange =
+  | { do: 'start-capture'; id: number; spec: TapSpec; ring: Ring }
+  | { do: 'stop-capture'; id: number };
 
 export type FromWorker =
   | { type: 'ready'; state: SharedState }

@@ -28,6 +28,11 @@ export class Mirroring {
   /** Frames of the batch have just been received. */
   received(b: Batch): void {
     b.mirrored.fill(0, 0, b.count);
+    this.decapsulated(b);
+  }
+
+  /** Datagrams of tunnels have become the frames that they brought; the others have been seen. */
+  decapsulated(b: Batch): void {
     const { inForce } = this.#dp.mirrors;
     for (let bits = inForce[0]; bits !== 0; bits &= bits - 1) {
       const mirror = 31 - Math.clz32(bits & -bits);
@@ -73,9 +78,10 @@ export class Mirroring {
     for (let next = 0; next < this.#chosen.count; ) {
       next = copyForVlan(this.#dp, b, mirror, this.#chosen, next, copies);
       for (let port = 0; port < this.#dp.ports.capacity; port++) {
-        if (!isMemberForCopies(this.#dp, mirror, port)) continue;
+        const sender = isMemberForCopies(this.#dp, mirror, port) ? this.#senderOf(port) : null;
+        if (sender === null) continue;
         const count = listCopies(this.#dp, mirror, port, copies, this.#list);
-        transmitCopies(this.#dp, copies, mirror, this.#list, count, port, this.#senderOf(port));
+        transmitCopies(this.#dp, copies, mirror, this.#list, count, port, sender);
       }
       releaseCopies(this.#dp, copies);
     }

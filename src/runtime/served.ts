@@ -2,14 +2,20 @@
  * A running switch as the API is given it: the configuration that stands, its tables, its events.
  */
 
+import type { Directory } from '../api/directory.ts';
 import { EventHub } from '../api/event-hub.ts';
 import type { ConfigEvent, PortEvent } from '../api/events.ts';
 import { FdbFeed, type Violations } from '../api/fdb-feed.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
-import type { ApiSwitch, TableChange } from '../api/switch.ts';
+import type { ApiSwitch, RunningCapture, TableChange } from '../api/switch.ts';
+import { Feed } from '../capture/feed.ts';
+import { createRing } from '../capture/ring.ts';
+import type { TapSpec } from '../capture/tap.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { Action } from '../control/plan.ts';
+import { compileFilter } from '../filter/compile.ts';
+import { vniOf } from '../tables/vni-table.ts';
 import { monotonicMs } from './clock.ts';
 import type { Known } from './relearn.ts';
 import { type Changer, Standing } from './standing.ts';
@@ -20,12 +26,17 @@ export interface ServedHooks {
   violated(violations: Violations): void;
 }
 
+/** Of one capture: 20 ms of a million small frames a second. */
+const RING_BYTES = 4 << 20;
+
 export class ServedSwitch implements ApiSwitch {
   readonly version: string;
   readonly events = new EventHub();
   readonly #changer: Changer;
   readonly #standing: Standing;
   readonly #feed: FdbFeed;
+  #captures = 0;
+  #named: { directory: Directory | null; names: Map<number, string> } = { directory: null, names: new Map() };
 
   constructor(changer: Changer, document: ConfigDocument, version: string, hooks: ServedHooks) {
     this.version = version;
@@ -97,6 +108,28 @@ export class ServedSwitch implements ApiSwitch {
 
   load(): { activeSeconds: number; idleSeconds: number } {
     return this.#changer.load();
+  }
+
+  async capture(spec: TapSpec, most: number): Promise<RunningCapture> {
+    compileFilter(spec.filter);
+    const ring = createRing(RING_BYTES);
+    const id = ++this.#captures;
+    await this.#standing.make({ do: 'start-capture', id, spec, ring });
+    const names = {
+      nameOf: (port: number) => this.#portName(port),
+      vniOf: (port: number, vid: number) => vniOf(this.readable.tables.vxlan.vnis, port, vid),
+    };
+    const feed = new Feed({ ring, application: `etherloom ${this.version}`, names, most });
+    return { feed, stop: () => void this.#standing.make({ do: 'stop-capture', id }).catch(() => {}) };
+  }
+
+  /** Asked for every frame of a capture. */
+  #portName(port: number): string {
+    const { directory } = this.readable;
+    if (this.#named.directory !== directory) {
+      this.#named = { directory, names: new Map(directory.ports.map(({ index, name }) => [index, name])) };
+    }
+    return this.#named.names.get(port) ?? `port ${port}`;
   }
 
   /** A port has something to tell. */

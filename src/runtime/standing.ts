@@ -18,7 +18,7 @@ import { type Action, describe, plan, same } from '../control/plan.ts';
 import { requireRoom } from '../control/room.ts';
 import { directoryOf } from './directory-of.ts';
 import { unsuited } from './live.ts';
-import type { Change, SharedState } from './messages.ts';
+import type { CaptureChange, Change, SharedState } from './messages.ts';
 import { type Known, relearnRowsOf } from './relearn.ts';
 
 /** Who carries changes out: the forwarding thread. */
@@ -116,7 +116,7 @@ export class Standing {
   }
 
   /** What changes tables and no configuration. */
-  make(change: TableChange): Promise<void> {
+  make(change: TableChange | CaptureChange): Promise<void> {
     return this.#next(() => this.#changer.change(change));
   }
 

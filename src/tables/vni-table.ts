@@ -89,6 +89,13 @@ export function findVni(table: VniTable, vtep: number, shifted: number): number 
   }
 }
 
+/** VNI of a VLAN on a port, or -1 where that is no tunnel or the VLAN has none there. */
+export function vniOf({ tunnelOf, rowOf, words }: VniTable, port: number, vid: number): number {
+  const tunnel = tunnelOf[port] ?? -1;
+  const row = tunnel < 0 ? 0 : rowOf[tunnel * VIDS + vid];
+  return row === 0 ? -1 : words[row * VNI_WORDS + VNI_SHIFTED] >>> 8;
+}
+
 function hashOf(vtep: number, shifted: number): number {
   const h = Math.imul((shifted >>> 8) ^ (vtep << 24), 0x9e3779b1);
   return (h ^ (h >>> 15)) >>> 3;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { openapi } from '../openapi.ts';
 import type { Route } from '../route.ts';
 import type { ApiSwitch } from '../switch.ts';
+import { captureRoutes } from './capture.ts';
 import { configRoutes } from './config.ts';
 import { eventRoutes } from './events.ts';
 import { fdbRoutes } from './fdb.ts';
@@ -24,6 +25,7 @@ const GROUPS = [
   vlanRoutes,
   fdbRoutes,
   eventRoutes,
+  captureRoutes,
   metricRoutes,
   healthRoutes,
 ];

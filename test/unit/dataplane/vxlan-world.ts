@@ -13,6 +13,7 @@ import {
   DELIVERED,
   FLOOD_COPIES,
   fidLedger,
+  MIRROR_COPIES,
   PORT_COUNTERS,
   portLedger,
   TX_FRAMES,
@@ -271,6 +272,7 @@ export function checkLedger(core: SwitchCore): void {
     const row = portLedger(counters, p);
     if (!row.balanced) throw new Error(`port ${core.control.portByIndex[p]?.name}: ${JSON.stringify(row)}`);
     given += counters.port[p * PORT_COUNTERS + DELIVERED]! + counters.port[p * PORT_COUNTERS + FLOOD_COPIES]!;
+    given += counters.port[p * PORT_COUNTERS + MIRROR_COPIES]!;
     sent += counters.port[p * PORT_COUNTERS + TX_FRAMES]!;
   }
   for (let fid = 0; fid < counters.fids; fid++) {

@@ -1,0 +1,175 @@
+/**
+ * `etherloom capture`: frames of a running switch as they pass, as pcapng in a file or a pipe, or as lines to read.
+ *
+ * The switch makes the pcapng; here it is passed on piece by piece, and read on the way for the count and the text. It
+ * ends by a signal, by --count, when nobody reads any more, or with the switch.
+ */
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { AskError, openStream } from '../api/control-client.ts';
+import { CaptureBlocks } from '../capture/blocks.ts';
+import { oneLine } from '../config/error.ts';
+import { OPT_COMMENT, OPT_EPB_FLAGS } from '../pcap/pcapng-format.ts';
+import { OptionWalk } from '../pcap/pcapng-options.ts';
+import type { CaptureReader } from '../pcap/reader.ts';
+import { dissectFrame, type FrameFields } from '../wire/dissect.ts';
+import { frameText } from '../wire/dissect-text.ts';
+import { type AskIo, BAD_USAGE, FAILED, OK, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
+
+export interface CaptureOptions extends SwitchOptions {
+  /** Words of the filter. */
+  filter: readonly string[];
+  port: readonly string[];
+  dir?: string | undefined;
+  /** File to write to, `-` for stdout; text to stdout when left out. */
+  write?: string | undefined;
+  count?: number | undefined;
+  snaplen?: number | undefined;
+  /** Text as one JSON object a frame. */
+  json?: boolean | undefined;
+}
+
+/** Where pieces go; false: nobody takes them any more. */
+type Put = (piece: Buffer, frames: CaptureReader | null) => Promise<boolean>;
+
+const INBOUND = 1;
+const TEXT = new TextDecoder();
+
+export async function capture(options: CaptureOptions, io: AskIo = TERMINAL): Promise<number> {
+  io.out.on('error', () => {}); // told in the callback of the write
+  const say = (line: string) => io.err.write(`etherloom: ${oneLine(line)}\n`);
+  let file: number | null = null;
+  let stream: IncomingMessage | null = null;
+  try {
+    const socket = await socketOf(options);
+    stream = await openStream(socket, '/v1/capture', queryOf(options));
+    if (options.write !== undefined && options.write !== '-') file = openSync(options.write, 'w');
+    const put =
+      file !== null
+        ? toFile(file)
+        : options.write === '-'
+          ? bytesTo(io.out)
+          : textTo(io.out, options.json ? jsonLine : line);
+    return await pass(stream, put, options, say);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!(error instanceof AskError) && code === undefined) throw error;
+    say(error instanceof AskError ? message : `cannot write ${options.write}: ${message}`);
+    return error instanceof AskError && error.usage ? BAD_USAGE : FAILED;
+  } finally {
+    stream?.destroy();
+    if (file !== null) closeSync(file);
+  }
+}
+
+function queryOf({ port, dir, filter, snaplen, count }: CaptureOptions): Record<string, string> {
+  return {
+    ...(port.length === 0 ? {} : { port: port.join(',') }),
+    ...(dir === undefined ? {} : { dir }),
+    ...(filter.length === 0 ? {} : { filter: filter.join(' ') }),
+    ...(snaplen === undefined ? {} : { snaplen: String(snaplen) }),
+    ...(count === undefined ? {} : { count: String(count) }),
+  };
+}
+
+/** Passes the stream on to its end; resolves with the exit status. */
+async function pass(
+  stream: AsyncIterable<Buffer> & { destroy(): void },
+  put: Put,
+  { write, count }: CaptureOptions,
+  say: (line: string) => void,
+): Promise<number> {
+  const blocks = new CaptureBlocks();
+  let stopped = false;
+  const stop = () => {
+    stopped = true;
+    stream.destroy();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  if (write !== undefined && write !== '-') say(`capturing to ${write}; Ctrl-C ends it`);
+  try {
+    for await (const piece of stream) {
+      if (await put(piece, blocks.take(piece))) continue;
+      stop();
+      break;
+    }
+  } catch (error) {
+    if (!stopped && (error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+  } finally {
+    process.removeListener('SIGINT', stop);
+    process.removeListener('SIGTERM', stop);
+  }
+  const lost = blocks.lost === 0 ? '' : `, ${blocks.lost} lost because they came faster than they were taken`;
+  say(`${blocks.frames} frame${blocks.frames === 1 ? '' : 's'} captured${lost}`);
+  if (stopped || (count !== undefined && blocks.frames >= count)) return OK;
+  say('the switch ended the capture');
+  return FAILED;
+}
+
+function toFile(fd: number): Put {
+  return async (piece) => {
+    for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
+    return true;
+  };
+}
+
+function bytesTo(out: NodeJS.WritableStream): Put {
+  return (piece) => written(out, piece);
+}
+
+function textTo(out: NodeJS.WritableStream, lineOf: (frame: Shown) => string): Put {
+  return async (_piece, frames) => {
+    let text = '';
+    while (frames?.next() === true) text += `${lineOf(shown(frames))}\n`;
+    return text === '' || written(out, text);
+  };
+}
+
+function written(out: NodeJS.WritableStream, data: Buffer | string): Promise<boolean> {
+  return new Promise((resolve) => out.write(data, (error?: Error | null) => resolve(!error)));
+}
+
+interface Shown {
+  seconds: number;
+  nanos: number;
+  port: string;
+  direction: 'in' | 'out';
+  comment: string;
+  frame: FrameFields;
+}
+
+function shown(frames: CaptureReader): Shown {
+  const { view, offset, capLen, origLen, recordNumber, seconds, nanos } = frames;
+  let comment = '';
+  let direction: Shown['direction'] = 'out';
+  const options = new OptionWalk();
+  options.begin(view, frames.optionsOffset, frames.optionsLength, frames.littleEndian);
+  while (options.next()) {
+    const { valueOffset, valueLength, code } = options;
+    if (code === OPT_COMMENT) comment = TEXT.decode(frames.buffer.slice(valueOffset, valueOffset + valueLength));
+    if (code === OPT_EPB_FLAGS && (frames.buffer[valueOffset]! & 3) === INBOUND) direction = 'in';
+  }
+  const port = frames.interfaces[frames.interfaceId]?.name ?? '?';
+  const frame = dissectFrame(view, offset, capLen, origLen, recordNumber);
+  return { seconds, nanos, port, direction, comment, frame };
+}
+
+/** `12:00:00.123456  p1 in   60 bytes  …  # vlan 10; forward to p2` */
+function line({ seconds, nanos, port, direction, comment, frame }: Shown): string {
+  const fate = comment === '' ? '' : `  # ${comment}`;
+  return oneLine(`${clock(seconds, nanos)}  ${port} ${direction.padEnd(3)}  ${frameText(frame)}${fate}`);
+}
+
+function jsonLine({ seconds, nanos, port, direction, comment, frame }: Shown): string {
+  const { n: _n, encap: _encap, ...fields } = frame;
+  return JSON.stringify({ time: seconds + nanos / 1e9, port, direction, comment, ...fields });
+}
+
+/** Local time of day with microseconds. */
+function clock(seconds: number, nanos: number): string {
+  const time = new Date(seconds * 1000);
+  const parts = [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0'));
+  return `${parts.join(':')}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}`;
+}
