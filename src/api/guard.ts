@@ -1,8 +1,9 @@
 /**
  * The door of the API where it is open to more than a file's owner: over TCP.
  *
- * Every request carries the token, but those for paths that hold nothing of the switch: the health check, files of the page. `Host` must be an address or localhost, so that a page
- * whose name is turned to this machine cannot ask; `Origin`, which browsers send along, must be this server's own.
+ * Every request carries the token, but those for paths that hold nothing of the switch: the health check, files of the
+ * page. `Host` must be an address or localhost, so that a page whose name is turned to this machine cannot ask;
+ * `Origin`, which browsers send along, must be this server's own.
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';

@@ -31,6 +31,7 @@ export interface SampleView {
 /** The newest last. */
 export function sampleViews({ tables, directory }: ReadableSwitch, nowMs: number): SampleView[] {
   const ports = new Map(directory.ports.map((port) => [port.index, port.name]));
+  for (const { port, config } of directory.interfaces) ports.set(port, config.name);
   const vids = new Map(directory.vlans.map((vlan) => [vlan.fid, vlan.vid]));
   return listSamples(tables.samples).map((sample) => ({
     id: sample.number,

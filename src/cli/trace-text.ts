@@ -52,7 +52,7 @@ function stageLines({ stage, text, reason, ports = [] }: TraceStage): string[] {
 export function verdictText({ verdict, reason, outputs }: Trace): string {
   if (reason !== null) return `dropped: ${reason.name} (${reason.number}). ${reason.sentence}`;
   if (verdict === 'consumed') return 'consumed by the switch itself';
-  return `delivered to ${outputs.map((output) => output.port).join(', ')}`;
+  return `delivered to ${outputs.map(({ port, tunnel }) => (tunnel === undefined ? port : `${port} (${tunnel})`)).join(', ')}`;
 }
 
 function outputLines({ port, text, hex }: TraceOutput): string[] {

@@ -75,7 +75,7 @@ export interface Trace {
   stages: Stage[];
   verdict: 'delivered' | 'consumed' | 'dropped';
   reason: { number: number; name: string; sentence: string } | null;
-  outputs: { port: string; text: string; hex: string }[];
+  outputs: { port: string; tunnel?: string; text: string; hex: string }[];
 }
 
 export interface Fix {

@@ -48,8 +48,8 @@ interface Frame {
 
 /** Changes that remove what kept the frame from being delivered, or from `to` where that is said. */
 export function candidates(s: Situation, trace: Trace, to: string | null): Change[] {
-  const port = portConfig(s, trace.port);
-  if (port === undefined) return [];
+  const port = portConfig(s, trace.tunnel ?? trace.port);
+  if (port === undefined || !s.config.bridges.some((bridge) => bridge.name === port.bridge)) return [];
   const frame = frameOf(trace, port, bridgeConfig(s, port.bridge).type);
   const target = to === null ? undefined : portConfig(s, to);
   const away = target !== undefined && target.bridge !== port.bridge ? moves(port, target, s, trace.vid) : [];

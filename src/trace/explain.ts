@@ -88,7 +88,7 @@ export function explain(situation: Situation, frame: TraceFrame, to: string | nu
 }
 
 function arrives({ reason, outputs }: Trace, to: string | null): boolean {
-  return to === null ? reason === null : outputs.some((output) => output.port === to);
+  return to === null ? reason === null : outputs.some((output) => output.port === to || output.tunnel === to);
 }
 
 /** Situations in which the frame arrives, all of the smallest cost, and whether everything was tried. */
@@ -161,14 +161,14 @@ function fixOf(changes: readonly Change[], found: Trace, to: string | null): Fix
   return {
     text: `${arrivalText(found, to)} if ${changes.map((change) => change.condition).join(', and ')}`,
     changes: changes.map(({ path, value, condition }) => ({ path, value, condition })),
-    delivered: found.outputs.map((output) => output.port),
+    delivered: [...new Set(found.outputs.map((output) => output.tunnel ?? output.port))],
   };
 }
 
 /** `delivered on p2 (and p3, p4)`; `to` is the one that matters. */
 function arrivalText({ outputs, verdict }: Trace, to: string | null): string {
   if (verdict === 'consumed') return 'consumed by the switch itself';
-  const ports = [...new Set(outputs.map((output) => output.port))];
+  const ports = [...new Set(outputs.map((output) => output.tunnel ?? output.port))];
   if (to === null) return `delivered on ${few(ports)}`;
   const others = ports.filter((port) => port !== to);
   return `delivered on ${to}${others.length === 0 ? '' : ` (and ${few(others)})`}`;

@@ -13,7 +13,7 @@ import { TO_FLOOD, TO_LOCAL } from '../dataplane/stages/lookup.ts';
 import { hasBit } from '../tables/bitmap.ts';
 import { FLOOD_BROADCAST, FLOOD_MULTICAST } from '../tables/port-table.ts';
 import type { Told, TracePort } from './types.ts';
-import { portName, vlanOf, type World } from './world.ts';
+import { bridgeOf, portName, vlanOf, type World } from './world.ts';
 
 export function observeEgress(world: World, b: Batch): (reason: number) => Told {
   const to = b.to[0];
@@ -27,8 +27,10 @@ export function observeEgress(world: World, b: Batch): (reason: number) => Told 
       return { text: ports[0].sends ? `out of ${ports[0].port}` : `not out of ${ports[0].port}`, ports };
     }
     const kind = floodKind(TO_FLOOD - to);
+    if (reason === R.DROP_NONE && sends === 0) return { text: `${kind} flood: the switch alone hears it`, ports };
+    const heard = b.punted === 0 ? ', and the switch hears it' : '';
     return {
-      text: reason === R.DROP_NONE ? `${kind} flood to ${count(sends)}` : `${kind} flood: no port takes it`,
+      text: reason === R.DROP_NONE ? `${kind} flood to ${count(sends)}${heard}` : `${kind} flood: no port takes it`,
       ports,
     };
   };
@@ -39,11 +41,12 @@ function count(ports: number): string {
 }
 
 /** The destination's port, or every port of the bridge. */
-function candidates({ directory }: World, b: Batch): number[] {
+function candidates(world: World, b: Batch): number[] {
+  const { directory } = world;
   const to = b.to[0];
   if (to >= 0) return directory.ports.filter((port) => port.index === to).map((port) => port.index);
-  const from = directory.ports.find((port) => port.index === b.port[0]);
-  return directory.ports.filter((port) => port.bridge === from?.bridge).map((port) => port.index);
+  const bridge = bridgeOf(world, b.port[0]);
+  return directory.ports.filter((port) => port.bridge === bridge).map((port) => port.index);
 }
 
 /** A drop reason, -1 for a flooding flag, 0 for nothing. */

@@ -12,13 +12,12 @@ import { TO_FLOOD, TO_LOCAL } from '../dataplane/stages/lookup.ts';
 import { hasBit } from '../tables/bitmap.ts';
 import { STAT_EVICTED, STAT_LEARNED, STAT_MOVED, STAT_REFUSED, STAT_STATIC_VIOLATIONS } from '../tables/fdb.ts';
 import { PORT_HUB, PORT_INGRESS_FILTERING, PORT_LEARNING, PORT_TUNNEL } from '../tables/port-table.ts';
-import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { formatMac, isGroupMac, isZeroMac } from '../wire/ethernet.ts';
 import { tciText, tciVid } from '../wire/vlan.ts';
 import { observeEgress } from './observe-egress.ts';
 import { observeRoute } from './observe-route.ts';
 import type { Told } from './types.ts';
-import { type EntryView, entryOf, portName, vlanOf, type World } from './world.ts';
+import { type EntryView, entryOf, portName, vlanText, type World } from './world.ts';
 
 /** Called before the stage; what it returns is called with the stage's result. */
 export type Observer = (world: World, b: Batch) => (reason: number) => Told | null;
@@ -157,13 +156,4 @@ function entryText(entry: EntryView, to: number, reason: number): string {
   if (to <= TO_FLOOD) return `${entry.mac}: flood`;
   const age = entry.kind === 'dynamic' ? `, seen ${entry.ageSeconds.toFixed(1)} s ago` : '';
   return `${entry.mac} is on ${entry.port ?? 'no port'} (${entry.kind}${age})`;
-}
-
-/** `VLAN 10 (red)`, with the bridge where there are several. */
-export function vlanText(world: World, fid: number): string {
-  const vlan = vlanOf(world, fid);
-  if (vlan === null) return `VLAN ${world.dp.vlans.vid[fid] % VIDS_PER_BRIDGE}`;
-  const bridge = world.directory.bridges.length > 1 ? ` of bridge ${vlan.bridge}` : '';
-  if (vlan.vid === null) return `bridge ${vlan.bridge}`;
-  return `VLAN ${vlan.vid}${vlan.name === `vlan${vlan.vid}` ? '' : ` (${vlan.name})`}${bridge}`;
 }

@@ -4,16 +4,16 @@
  */
 
 import { frameStart, LARGE_FRAME_BYTES, release, takeFor } from '../dataplane/arena.ts';
-import { type Batch, createBatch, INDEX_MASK, RX_TRUNCATED, SHAPE_ALT } from '../dataplane/batch.ts';
-import { DROP_NONE, DROP_REASONS } from '../dataplane/reasons.ts';
+import { type Batch, createBatch, RX_DONE, RX_TRUNCATED } from '../dataplane/batch.ts';
+import { DROP_NONE } from '../dataplane/reasons.ts';
 import { SLOW_STAGES } from '../dataplane/slow-lane.ts';
 import { account } from '../dataplane/stages/account.ts';
-import { dissectFrame } from '../wire/dissect.ts';
-import { frameText } from '../wire/dissect-text.ts';
 import { TraceError } from './error.ts';
 import { OBSERVERS } from './observe.ts';
-import type { FrameView, ReasonView, Trace, TraceOutput, TraceStage } from './types.ts';
-import { portNamed, vlanOf, type World } from './world.ts';
+import { decapStage, encapStage } from './observe-tunnel.ts';
+import { frameView, outputOf, reasonView } from './output.ts';
+import type { Trace, TraceOutput, TraceStage } from './types.ts';
+import { portName, portNamed, vlanOf, type World } from './world.ts';
 
 /** A frame as it would arrive. */
 export interface TraceFrame {
@@ -42,17 +42,22 @@ export function trace(world: World, frame: TraceFrame): Trace {
   b.len[0] = bytes.length;
   b.port[0] = port.index;
   b.rxFlags[0] = bytes.length < wireLength ? RX_TRUNCATED : 0;
+  b.punted = -1;
   b.nowMs[0] = world.nowMs;
   dp.egress.count.fill(0);
-  const stages = runStages(world, b);
-  account(dp, b, 0, bytes.length);
-  const outputs = outputsOf(world, b);
+  const decap = decapStage(world, b);
+  const done = (b.rxFlags[0] & RX_DONE) !== 0;
+  const stages = [...(decap === null ? [] : [decap]), ...(done ? [] : forward(world, b))];
+  const encap = encapStage(world, b);
+  if (encap !== null) stages.push(encap.stage);
+  const outputs = [...plainOutputs(world, b), ...(encap?.outputs ?? [])];
   dp.egress.count.fill(0);
   release(dp.arena, slot);
   const reason = reasonView(b.reason[0]);
   return {
     port: port.name,
     bridge: port.bridge,
+    tunnel: decap !== null && b.vni[0] !== 0 ? portName(world, b.port[0]) : null,
     frame: frameView(bytes, wireLength),
     stages,
     verdict: reason !== null ? 'dropped' : outputs.length === 0 ? 'consumed' : 'delivered',
@@ -63,8 +68,9 @@ export function trace(world: World, frame: TraceFrame): Trace {
 }
 
 /** As `slowLane`, with a look between the stages. */
-function runStages(world: World, b: Batch): TraceStage[] {
+function forward(world: World, b: Batch): TraceStage[] {
   const stages: TraceStage[] = [];
+  const length = b.len[0];
   let reason = DROP_NONE;
   for (const { name, run } of SLOW_STAGES) {
     const tell = OBSERVERS[name]?.(world, b);
@@ -75,37 +81,17 @@ function runStages(world: World, b: Batch): TraceStage[] {
     if (reason !== DROP_NONE) break;
   }
   b.reason[0] = reason;
+  account(world.dp, b, 0, length);
   return stages;
 }
 
-function outputsOf({ dp, directory }: World, b: Batch): TraceOutput[] {
-  const { list, count, stride } = dp.egress;
+/** What leaves by devices. */
+function plainOutputs(world: World, b: Batch): TraceOutput[] {
+  const { list, count, stride } = world.dp.egress;
   const outputs: TraceOutput[] = [];
-  for (const port of directory.ports) {
+  for (const port of world.directory.ports) {
     const start = port.index * stride;
-    for (let k = start; k < start + count[port.index]; k++) {
-      outputs.push({ port: port.name, ...frameView(leaving(dp.arena.bytes, b, list[k])) });
-    }
+    for (let k = start; k < start + count[port.index]; k++) outputs.push(outputOf(world, b, list[k], port.name));
   }
   return outputs;
-}
-
-/** The bytes that a word of an egress list stands for. */
-function leaving(bytes: Uint8Array, b: Batch, word: number): Uint8Array {
-  const i = word & INDEX_MASK;
-  if ((word & SHAPE_ALT) === 0) return bytes.slice(b.off[i], b.off[i] + b.len[i]);
-  const frame = new Uint8Array(b.altHeadLen[i] + b.altLen[i]);
-  frame.set(bytes.subarray(b.altHeadOff[i], b.altHeadOff[i] + b.altHeadLen[i]));
-  frame.set(bytes.subarray(b.altOff[i], b.altOff[i] + b.altLen[i]), b.altHeadLen[i]);
-  return frame;
-}
-
-export function frameView(bytes: Uint8Array, wireLength: number = bytes.length): FrameView {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const text = frameText(dissectFrame(view, 0, bytes.length, wireLength));
-  return { length: wireLength, text, hex: Buffer.from(bytes).toString('hex') };
-}
-
-export function reasonView(number: number): ReasonView | null {
-  return DROP_REASONS.find((reason) => reason.number === number) ?? null;
 }

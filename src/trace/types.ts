@@ -6,6 +6,8 @@ export interface Trace {
   /** Port that the frame arrives on. */
   port: string;
   bridge: string | null;
+  /** Tunnel port that it came out of; null where it came through none. */
+  tunnel: string | null;
   frame: FrameView;
   stages: TraceStage[];
   verdict: 'delivered' | 'consumed' | 'dropped';
@@ -52,6 +54,8 @@ export interface TracePort {
 
 export interface TraceOutput extends FrameView {
   port: string;
+  /** Tunnel port that made the frame; absent where it leaves as it is. */
+  tunnel?: string;
 }
 
 /** What a stage has to say. */

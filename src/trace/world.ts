@@ -19,6 +19,7 @@ import { ownDirectory } from '../runtime/directory-of.ts';
 import { keyHigh, probe, startSlot } from '../tables/fdb.ts';
 import { findEntry } from '../tables/fdb-entries.ts';
 import { learnSource } from '../tables/fdb-learn.ts';
+import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
 import { copyTables } from './copy-tables.ts';
 import { TraceError } from './error.ts';
@@ -89,12 +90,29 @@ export function portNamed(world: World, name: string): DirectoryPort {
   throw new TraceError(`there is no port "${name}"; valid are ${names.slice(0, 16).join(', ') || 'none'}`);
 }
 
-export function portName(world: World, index: number): string | null {
-  return world.directory.ports.find((port) => port.index === index)?.name ?? null;
+/** Of a port, or of the interface whose frames come from that number. */
+export function portName({ directory }: World, index: number): string | null {
+  const port = directory.ports.find((each) => each.index === index);
+  return port?.name ?? directory.interfaces.find((each) => each.port === index)?.config.name ?? null;
+}
+
+/** The bridge that frames of this port come into. */
+export function bridgeOf({ directory }: World, index: number): string | null {
+  const port = directory.ports.find((each) => each.index === index);
+  return port?.bridge ?? directory.interfaces.find((each) => each.port === index)?.config.bridge ?? null;
 }
 
 export function vlanOf(world: World, fid: number): DirectoryVlan | null {
   return world.directory.vlans.find((vlan) => vlan.fid === fid) ?? null;
+}
+
+/** `VLAN 10 (red)`, with the bridge where there are several. */
+export function vlanText(world: World, fid: number): string {
+  const vlan = vlanOf(world, fid);
+  if (vlan === null) return `VLAN ${world.dp.vlans.vid[fid] % VIDS_PER_BRIDGE}`;
+  const bridge = world.directory.bridges.length > 1 ? ` of bridge ${vlan.bridge}` : '';
+  if (vlan.vid === null) return `bridge ${vlan.bridge}`;
+  return `VLAN ${vlan.vid}${vlan.name === `vlan${vlan.vid}` ? '' : ` (${vlan.name})`}${bridge}`;
 }
 
 /** What the FDB says about an address now, or null. */
