@@ -80,7 +80,7 @@ function missing(report: Report, ...peers: string[]): Report {
   return peers.length === 0 ? report : { ...report, missing: [...(report.missing ?? []), ...peers] };
 }
 
-const S1: WorldSpec = { mode: 'forward', macs: 10_000, ports: 4, vlans: 1, frames: 1024, burst: 32 };
+export const S1: WorldSpec = { mode: 'forward', macs: 10_000, ports: 4, vlans: 1, frames: 1024, burst: 32 };
 
 export async function s1(context: Context): Promise<Report> {
   const twin = compileTwin(context.folder);

@@ -13,6 +13,7 @@ import { s13 } from './memory.ts';
 import { micro } from './micro.ts';
 import { type Report, text } from './report.ts';
 import { s11 } from './table.ts';
+import { s4 } from './tunnels.ts';
 
 export type Benchmark = (context: Context) => Promise<Report>;
 
@@ -30,6 +31,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S1: s1,
   S2: s2,
   S3: s3,
+  S4: s4,
   S5: s5,
   S6: s6,
   S6n: s6n,
