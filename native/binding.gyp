@@ -22,6 +22,7 @@
             'src/udp-segment.c',
             'src/udp-send.c',
             'src/udp-socket.c',
+            'src/uring.c',
             'src/xdp-burst.c',
             'src/xdp-open.c',
           ],

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 6
+#define ADDON_API 7
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 6;
+const API = 7;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -83,7 +83,10 @@ export interface NativeAddon {
   tapSetPersist(fd: number, persist: boolean): void;
   /** LINK_UP, LINK_DOWN or LINK_DELETED, in whatever network namespace the device is. */
   tapState(fd: number): number;
-  /** Reads to off[row] and fills len, gso, csum of rows [first, first + result). */
+  /**
+   * Reads to off[row] and fills len, gso, csum of rows [first, first + result). `together`: frames share a system call
+   * where the kernel has io_uring for us; the answers are the same.
+   */
   tapReadBurst(
     fd: number,
     arena: Uint8Array,
@@ -96,6 +99,7 @@ export interface NativeAddon {
     capacity: number,
     maxBytes: number,
     vnetHdr: boolean,
+    together: boolean,
     report: Int32Array,
   ): number;
   /** Writes the frames of list[start .. start + count), skips those that the kernel refuses. Returns how many left. */
@@ -114,6 +118,7 @@ export interface NativeAddon {
     gso: Int32Array,
     csum: Int32Array,
     vnetHdr: boolean,
+    together: boolean,
     report: Int32Array,
   ): number;
   /** A packet socket on an interface: frames of up to `frameBytes` come through a ring of `slots`; group -1: no fanout. */

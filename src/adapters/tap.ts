@@ -78,6 +78,11 @@ const REQUIRED_BY_ON = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6;
 const FRAME_OVERHEAD = 14 + 8 + 1;
 /** Slots offered to a quiet device. Taking and releasing a batch full of slots costs more than reading one frame. */
 const QUIET_BURST = 8;
+/**
+ * From here on frames share a system call (io_uring): 64-byte UDP takes 2.3 µs of processor time a frame instead of 3.3, TCP
+ * super-frames a sixth less. Reads that find nothing cost too, so that a quiet device is read one call at a time.
+ */
+const TOGETHER_FRAMES = 4;
 /** A burst is written out while it is still in the second-level cache; super-frames would flush it sixteen times. */
 const BURST_BYTES = 512 * 1024;
 
@@ -252,6 +257,7 @@ class Tap implements TapAdapter {
       this.#large ? LARGE_FRAME_BYTES : SMALL_FRAME_BYTES,
       BURST_BYTES,
       this.#vnetHdr,
+      offered > QUIET_BURST,
       this.#report,
     );
     const end = first + got;
@@ -286,6 +292,7 @@ class Tap implements TapAdapter {
       batch.gso,
       batch.csum,
       this.#vnetHdr,
+      count >= TOGETHER_FRAMES,
       this.#report,
     );
     this.#lastError = this.#report[REPORT_ERRNO];

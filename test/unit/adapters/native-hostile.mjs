@@ -171,8 +171,8 @@ const shapes = {
   tapSetOffload: [fd, () => pick([0, 1, 7, 0x67, 0xffff, 0x10000])],
   tapSetPersist: [fd, () => pick([false, 1])],
   tapState: [fd],
-  tapReadBurst: [fd, ...incoming, flag, report],
-  tapWriteBurst: [fd, ...outgoing, flag, report],
+  tapReadBurst: [fd, ...incoming, flag, flag, report],
+  tapWriteBurst: [fd, ...outgoing, flag, flag, report],
   packetOpen: [
     () => (random(20) === 0 ? device : pick(['el-none', '', 'a b'])),
     () => pick([63, 64, 1522, 9022, 32_768, 32_769]),

@@ -51,7 +51,21 @@ describe.skipIf(!available.ok)('native addon', () => {
     const shared = (words: number) => new Int32Array(new SharedArrayBuffer(words * 4));
     const arena = new Uint8Array(new SharedArrayBuffer(4096));
     const call = () =>
-      native().tapReadBurst(0, arena, shared(4), shared(4), shared(4), shared(4), 0, 4, 1024, 9999, false, shared(2));
+      native().tapReadBurst(
+        0,
+        arena,
+        shared(4),
+        shared(4),
+        shared(4),
+        shared(4),
+        0,
+        4,
+        1024,
+        9999,
+        false,
+        false,
+        shared(2),
+      );
     expect(call).toThrow(/fd 0 is not an open TAP/); // the descriptor is judged before the arrays
     const id = native().pollerCreate(() => {});
     expect(native().pollerWait(id, 0, shared(4))).toBe(0);
