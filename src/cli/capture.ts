@@ -131,7 +131,7 @@ function written(out: NodeJS.WritableStream, data: Buffer | string): Promise<boo
   return new Promise((resolve) => out.write(data, (error?: Error | null) => resolve(!error)));
 }
 
-interface Shown {
+export interface Shown {
   seconds: number;
   nanos: number;
   port: string;
@@ -140,7 +140,7 @@ interface Shown {
   frame: FrameFields;
 }
 
-function shown(frames: CaptureReader): Shown {
+export function shown(frames: CaptureReader): Shown {
   const { view, offset, capLen, origLen, recordNumber, seconds, nanos } = frames;
   let comment = '';
   let direction: Shown['direction'] = 'out';
@@ -157,7 +157,7 @@ function shown(frames: CaptureReader): Shown {
 }
 
 /** `12:00:00.123456  p1 in   60 bytes  …  # vlan 10; forward to p2` */
-function line({ seconds, nanos, port, direction, comment, frame }: Shown): string {
+export function line({ seconds, nanos, port, direction, comment, frame }: Shown): string {
   const fate = comment === '' ? '' : `  # ${comment}`;
   return oneLine(`${clock(seconds, nanos)}  ${port} ${direction.padEnd(3)}  ${frameText(frame)}${fate}`);
 }

@@ -9,6 +9,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { collect, listenAddress, PAGE_ADDRESS, wholeNumber } from './arguments.ts';
 import { addCaptureCommand } from './commands/capture.ts';
 import { addChangeCommands } from './commands/change.ts';
+import { addTraceCommands } from './commands/trace.ts';
 import { addWatchCommands } from './commands/watch.ts';
 import { version } from './version.ts';
 
@@ -124,45 +125,8 @@ export async function main(args: string[]): Promise<number> {
       status = await show(topic, { ...o, json: o.json === true });
     });
 
-  const frameOptions = (command: Command) =>
-    command
-      .option('--port <name>', 'port that the frame arrives on')
-      .option('--frame <hex>', 'the frame, without FCS')
-      .option('--pcap <file#n>', 'the frame, the n-th record of a capture')
-      .option(
-        '--eth <fields>',
-        'the frame, by fields: dst= src= vlan=VID[/PCP] svlan= type= ip=A-B udp=A-B arp=A-B len=',
-      )
-      .option('--drop <id>', 'the frame, one that was dropped: an ID of show samples', wholeNumber(1, 2 ** 31))
-      .option('--learned <mac@port>', 'an address that the switch is to know; MAC@PORT/VLAN; repeat', collect, [])
-      .option('-c, --config <file>', 'the switch of this configuration, instead of a running one')
-      .option('--socket <path>', 'control socket')
-      .option('--name <name>', 'name of the switch')
-      .option('--json', 'JSON instead of text');
-
-  frameOptions(
-    program
-      .command('trace')
-      .description('the way that a frame would take, stage by stage; nothing is sent or learned')
-      .addHelpText(
-        'after',
-        '\nExamples:\n  etherloom trace --port p1 --eth dst=02:00:00:00:00:02,vlan=10,ip=10.0.0.1-10.0.0.2\n' +
-          '  etherloom trace -c switch.yaml --port p1 --pcap a.pcap#3 --learned 02:00:00:00:00:02@p2\n',
-      ),
-  ).action(async (o) => {
-    const { trace } = await import('./trace.ts');
-    status = await trace({ ...o, json: o.json === true });
-  });
-
-  frameOptions(
-    program
-      .command('explain')
-      .description('why a frame does not arrive, and the smallest change under which it would')
-      .option('--to <port>', 'port where it should arrive; any when left out')
-      .addHelpText('after', '\nExample:\n  etherloom explain -c switch.yaml --port p1 --to p3 --eth vlan=20\n'),
-  ).action(async (o) => {
-    const { explain } = await import('./trace.ts');
-    status = await explain({ ...o, json: o.json === true });
+  addTraceCommands(program, (result) => {
+    status = result;
   });
 
   program

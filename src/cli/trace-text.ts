@@ -21,6 +21,11 @@ export function traceText(trace: Trace): string {
   return `${lines.map(oneLine).join('\n')}\n`;
 }
 
+/** The stages and the verdict, of a frame that is shown already. */
+export function wayText(trace: Trace): string {
+  return `${[...trace.stages.flatMap(stageLines), `  ${verdictText(trace)}`].map(oneLine).join('\n')}\n`;
+}
+
 /** The stages of now, then what would have to be different. */
 export function explanationText({ trace, to, arrives, text, fix, alternatives }: Explanation): string {
   const { port, frame, stages } = trace;
@@ -49,7 +54,7 @@ function stageLines({ stage, text, reason, ports = [] }: TraceStage): string[] {
   return lines;
 }
 
-export function verdictText({ verdict, reason, outputs }: Trace): string {
+function verdictText({ verdict, reason, outputs }: Trace): string {
   if (reason !== null) return `dropped: ${reason.name} (${reason.number}). ${reason.sentence}`;
   if (verdict === 'consumed') return 'consumed by the switch itself';
   return `delivered to ${outputs.map(({ port, tunnel }) => (tunnel === undefined ? port : `${port} (${tunnel})`)).join(', ')}`;

@@ -6,7 +6,7 @@
  */
 
 import { openFileSource } from '../adapters/file-source.ts';
-import { AskError, ask, notASwitch } from '../api/control-client.ts';
+import { AskError, askSwitch, notASwitch } from '../api/control-client.ts';
 import { oneLine } from '../config/error.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import type { SwitchConfig } from '../config/types.ts';
@@ -117,7 +117,7 @@ async function answerOf<T>(options: ExplainOptions, topic: Topic<T>): Promise<T>
 async function answerOfRunning<T>(options: ExplainOptions, topic: Topic<T>): Promise<T> {
   const query = options.drop === undefined ? queryOf(readQuestion(options)) : dropQuery(options, options.drop);
   const socket = await socketOf(options);
-  const body = await ask(socket, topic.topic, query);
+  const body = await askSwitch(socket, { method: 'POST', path: `/v1/${topic.topic}`, body: query });
   if (!topic.isAnswer(body)) throw notASwitch(socket);
   return body as T;
 }

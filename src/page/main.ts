@@ -13,6 +13,8 @@ import { type PortRates, Topology } from './topology.ts';
 import type { Drop, Explanation, Found, Port, Sample, Trace, Vlan } from './types.ts';
 
 const EVERY_MS = 1000;
+/** Thousands of VLANs on dozens of trunks are megabytes, and change seldom: every so many times. */
+const VLANS_EVERY = 10;
 const AGAIN_MS = 3000;
 const MAX_ENTRIES = '100';
 const ANY = '';
@@ -31,13 +33,15 @@ const topology = new Topology(byId('picture'), (name) => {
 });
 let chosen: number | null = null;
 let samples: readonly Sample[] = [];
+let vlans: readonly Vlan[] = [];
+let vlansAge = 0;
 
 // ---- what the switch does
 
 async function refresh(): Promise<void> {
-  const [{ switch: name, ports }, { vlans }, { drops }, sampled] = await Promise.all([
+  if (vlansAge++ % VLANS_EVERY === 0) vlans = (await get<{ vlans: Vlan[] }>('vlans')).vlans;
+  const [{ switch: name, ports }, { drops }, sampled] = await Promise.all([
     get<{ switch: string; ports: Port[] }>('ports'),
-    get<{ vlans: Vlan[] }>('vlans'),
     get<{ drops: Drop[] }>('drops'),
     get<{ samples: Sample[] }>('samples'),
   ]);
@@ -202,7 +206,10 @@ async function every(): Promise<void> {
 }
 
 async function listen(): Promise<void> {
-  await events(tellEvent).catch(tell);
+  await events((event) => {
+    if (event.event === 'applied' || event.event === 'rolled-back') vlansAge = 0;
+    tellEvent(event);
+  }).catch(tell);
   setTimeout(listen, AGAIN_MS);
 }
 
