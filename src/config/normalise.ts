@@ -14,6 +14,7 @@ import { readPortVlans, readUnawarePort } from './port-modes.ts';
 import { readInterfaces, readRoutes } from './routing.ts';
 import { type RawConfig, validate } from './schema.ts';
 import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema-bridge.ts';
+import { readTranslation } from './translate.ts';
 import type { PortConfig, SwitchConfig } from './types.ts';
 
 export const MAX_PORTS = 1024;
@@ -90,6 +91,7 @@ function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortCon
     const vlans = bridge.type === 'unaware' ? readUnawarePort(name, port, source) : readPortVlans(name, port, source);
     for (const { vid } of vlans.members) bridge.ensure(vid);
     if (vlans.pvid !== null) bridge.ensure(vlans.pvid);
+    const translate = readTranslation(name, port, bridge.type, vlans.members, source);
     const { mtu, enabled, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
     const { isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
     return {
@@ -97,6 +99,7 @@ function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortCon
       bridge: bridge.name,
       adapter,
       ...vlans,
+      translate,
       mtu,
       enabled,
       state,

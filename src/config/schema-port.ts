@@ -2,8 +2,8 @@
  * Schema of one port: a flat map. Which keys belong to which adapter and mode is checked afterwards
  * (adapters.ts, port-modes.ts), because "native belongs to mode trunk" helps more than "no variant matches".
  */
-import type { z } from 'zod';
-import { boolean, choice, integer, map, name, pvid, text, vid, vlanSet } from './leaf.ts';
+import { z } from 'zod';
+import { boolean, choice, integer, list, map, name, pvid, text, vid, vlanSet } from './leaf.ts';
 import { fdbLimit } from './schema-bridge.ts';
 
 export const ADAPTERS = ['tap', 'af-packet', 'af-xdp', 'cap', 'udp', 'memory', 'pcap'] as const;
@@ -68,7 +68,36 @@ const vlanShape = {
     .describe('Drop frames of VLANs that the port is not a member of. Default: true.'),
 };
 
+const tag = z.union(
+  [
+    vid(),
+    map(
+      {
+        tpid: z.union([z.literal(0x8100), z.literal(0x88a8)], { error: 'is not a TPID; valid are 0x8100, 0x88a8' }),
+        vid: vid(),
+      },
+      'tag settings',
+    ),
+  ],
+  { error: 'is not a tag; valid is a VLAN ID, or a map with tpid and vid' },
+);
+const tags = (max: number) =>
+  z.union([tag, list(tag, max, 'tags')], { error: `is no tag and no list of at most ${max} tags, outermost first` });
+
+const translateRule = map(
+  {
+    from: tags(2).describe(
+      'Tags of frames that arrive, outermost first: a VLAN ID, or a map with tpid and vid, or a list.',
+    ),
+    to: tags(4).describe('Tags that they have inside the switch; an empty list: none.'),
+  },
+  'translation settings',
+);
+
 const commonShape = {
+  translate: list(translateRule, 4094, 'translations')
+    .optional()
+    .describe('VLAN translation: tags of arriving frames are replaced, and put back on frames that leave.'),
   bridge: name('a bridge name').optional().describe('Bridge that the port belongs to. Default: the one of `switch:`.'),
   mtu: integer(68, 65_535, 'an MTU').default(1500).describe('Bytes after the Ethernet header and tags.'),
   enabled: boolean().default(true).describe('Off: the port is down, whatever its link.'),

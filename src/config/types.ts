@@ -59,6 +59,17 @@ export interface VlanMembership {
   untagged: boolean; // leaves without a tag
 }
 
+export interface TagConfig {
+  tpid: number; // 0x8100 or 0x88a8
+  vid: number;
+}
+
+/** Tags, outermost first, as frames of the port have them, and as the switch has them. */
+export interface TranslateRule {
+  from: TagConfig[]; // 1 or 2
+  to: TagConfig[]; // 0 to 4; at most 2 of them are not in `from`
+}
+
 export interface PortConfig {
   name: string;
   bridge: string;
@@ -71,6 +82,8 @@ export interface PortConfig {
   ingressFiltering: boolean;
   /** dot1q-tunnel only: allowed customer VIDs; null = any frame. */
   tunnelCvids: number[] | null;
+  /** VLAN translation, undone on the way out. */
+  translate: TranslateRule[];
   mtu: number; // bytes of payload after the Ethernet header and tags
   enabled: boolean; // off: down, whatever its link
   state: PortState;

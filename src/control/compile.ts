@@ -20,6 +20,7 @@ import {
   PORT_STATE_FORWARDS,
   PORT_STATE_LEARNS,
   PORT_STATIC_VIOLATION_DROPS,
+  PORT_TRANSLATES,
   PORT_TUNNEL,
   PORT_TUNNEL_CVIDS,
   PORT_UP,
@@ -60,6 +61,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     if (!unaware && s.acceptFrames !== 'untagged') flags |= PORT_ACCEPT_TAGGED;
     if (b.hub) flags |= PORT_HUB;
     if (b.fdb.staticViolation === 'drop') flags |= PORT_STATIC_VIOLATION_DROPS;
+    if (s.translate.length > 0) flags |= PORT_TRANSLATES;
     const tunnel = s.mode === 'dot1q-tunnel' && !unaware;
     if (tunnel) flags |= PORT_TUNNEL;
     if (tunnel && s.tunnelCvids !== null) {

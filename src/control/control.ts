@@ -31,6 +31,7 @@ import {
   type RouterControl,
   type Vlan,
 } from './model.ts';
+import { compileTranslation } from './translate-control.ts';
 import { createVxlanModel } from './vxlan-model.ts';
 
 const OVERFLOWS: Record<FdbOverflow, number> = { fair: OVERFLOW_FAIR, lru: OVERFLOW_LRU, refuse: OVERFLOW_REFUSE };
@@ -227,6 +228,7 @@ export class Control {
     this.dp.counters.port.fill(0, index * PORT_COUNTERS, (index + 1) * PORT_COUNTERS);
     this.dp.counters.portDrops.fill(0, index * REASON_COUNT, (index + 1) * REASON_COUNT);
     this.attach(port, bridge);
+    if (port.settings.translate.length > 0) this.writeTranslation();
     return port;
   }
 
@@ -245,7 +247,13 @@ export class Control {
     const stops = port.settings.state === 'discarding' && before.state !== 'discarding';
     if (stops || (before.enabled && !port.settings.enabled)) this.flushPortEntries(port);
     compilePort(this.dp, port);
+    if (before.translate !== port.settings.translate) this.writeTranslation();
     this.layoutChanged();
+  }
+
+  /** Rules of all ports that have some. */
+  private writeTranslation(): void {
+    if (compileTranslation(this.dp.translate, this.ports.values())) this.onTablesMoved();
   }
 
   removePort(name: string): void {
@@ -259,6 +267,7 @@ export class Control {
     clearPort(this.dp, port.index);
     this.ports.delete(name);
     this.portByIndex[port.index] = undefined;
+    if (port.settings.translate.length > 0) this.writeTranslation();
     this.layoutChanged();
   }
 

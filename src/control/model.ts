@@ -113,6 +113,7 @@ export const DEFAULT_PORT: PortSettings = {
   acceptFrames: 'all',
   ingressFiltering: true,
   tunnelCvids: null,
+  translate: [],
   mtu: 1500,
   enabled: true,
   state: 'forwarding',

@@ -10,6 +10,7 @@ import { createMirrorTable, type MirrorTable } from '../tables/mirror-table.ts';
 import { createPortTable, MAX_PORTS, type PortTable } from '../tables/port-table.ts';
 import { createRouterTable, type RouterTable } from '../tables/router-table.ts';
 import { sharedInt32 } from '../tables/shared.ts';
+import { createTranslateTable, type TranslateTable } from '../tables/translate-table.ts';
 import { createVlanTable, MAX_FIDS, type VlanTable } from '../tables/vlan-table.ts';
 import { createVxlanTables, type VxlanSize, type VxlanTables } from '../tables/vxlan-tables.ts';
 import { type Arena, createArena } from './arena.ts';
@@ -24,6 +25,7 @@ export interface DataplaneShared {
   readonly fdb: Fdb;
   readonly mirrors: MirrorTable;
   readonly router: RouterTable;
+  readonly translate: TranslateTable;
   readonly counters: Counters;
   readonly vxlan: VxlanTables;
   /** LIMIT_*. */
@@ -101,6 +103,7 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
     fdb: createFdb({ entries: s.fdbEntries, ports: s.ports, fids: s.fids, bridges: s.bridges, seed: s.seed }),
     mirrors: createMirrorTable(s.ports),
     router: createRouterTable(s.fids, s.ports, s.interfaces),
+    translate: createTranslateTable(s.ports),
     counters: createCounters(s.ports, s.fids),
     vxlan: createVxlanTables(s.vxlan, s.ports, s.seed),
     limits: sharedInt32(4),

@@ -28,6 +28,7 @@ import { sharedInt32 } from '../tables/shared.ts';
 import { Capturing } from './capturing.ts';
 import { Injector, type Offload, PLAIN } from './injector.ts';
 import { Mirroring } from './mirroring.ts';
+import { TranslatingSender } from './translating.ts';
 
 export interface CoreOptions extends Partial<DataplaneSize> {
   /** Milliseconds; only differences count. */
@@ -67,6 +68,7 @@ export class SwitchCore {
   private readonly timeUs: () => number;
   private readonly injector: Injector;
   private readonly mirroring: Mirroring;
+  private readonly translators: (TranslatingSender | undefined)[] = [];
   /** A turn is under way: injected frames wait for it. */
   private inTurn = false;
   /** The frame that a handler acts on: what it sends in answer has its time. */
@@ -86,8 +88,11 @@ export class SwitchCore {
     this.control.onPortsChanged = () => this.capturing.aim();
     const own = senderOf ?? ((port: number) => this.adapters[port] ?? null);
     this.senderOf = (port) => {
-      const sender = own(port);
-      return sender === null || this.capturing.isIdle ? sender : this.capturing.watched(port, sender);
+      const plain = own(port);
+      if (plain === null) return null;
+      // Captures show what is on the wire: tags as the port's neighbor knows them.
+      const sender = this.capturing.isIdle ? plain : this.capturing.watched(port, plain);
+      return this.dp.translate.rowOf[port] === 0 ? sender : this.translating(port, sender);
     };
     this.mirroring = new Mirroring(this.dp, (port) => this.senderOf(port));
     this.injector = new Injector({
@@ -195,6 +200,15 @@ export class SwitchCore {
     Atomics.add(this.epoch, 0, 1);
     write();
     Atomics.add(this.epoch, 0, 1);
+  }
+
+  /** What sends for a port with VLAN translation. */
+  private translating(port: number, sender: Sender): Sender {
+    const known = this.translators[port];
+    if (known?.inner === sender) return known;
+    const made = new TranslatingSender(this.dp, port, sender);
+    this.translators[port] = made;
+    return made;
   }
 
   private punted(batch: Batch): void {

@@ -272,6 +272,7 @@ function settingsOf(spec: PortSpec): Partial<PortSettings> {
     mode: spec.tunnel === null ? 'hybrid' : 'dot1q-tunnel',
     pvid: null,
     tunnelCvids: spec.tunnel?.cvids ?? null,
+    translate: spec.translate,
     acceptFrames: spec.accept,
     ...portFlags(spec),
   };

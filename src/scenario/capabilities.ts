@@ -11,6 +11,7 @@ export const CAPABILITIES: Readonly<Record<string, string>> = {
   tpid: "only the bridge's own TPID is a tag, any other is payload",
   qinq: 'tags below the outermost are payload, and S-VLAN bridges',
   tunnel_port: 'customer ports that push an S-tag and admit listed C-VIDs',
+  tag_rewrite: 'tags of frames that arrive on a port are replaced, and put back on frames that leave',
   learning: 'source addresses are learned, refreshed and moved',
   ageing: 'what was not seen for the ageing time is forgotten',
   'fdb.static': 'configured entries that neither age nor move',

@@ -6,7 +6,15 @@
  */
 
 import type { Place } from '../config/error.ts';
-import type { AcceptFrames, BridgeType, DfMode, FdbOverflow, MirrorConfig, PortState } from '../config/types.ts';
+import type {
+  AcceptFrames,
+  BridgeType,
+  DfMode,
+  FdbOverflow,
+  MirrorConfig,
+  PortState,
+  TranslateRule,
+} from '../config/types.ts';
 
 export interface Scenario {
   file: string;
@@ -70,6 +78,8 @@ export interface PortSpec extends PortFlags {
   /** Null: the bridge's default VLAN. */
   vlans: VlanSpec[] | null;
   tunnel: { svid: number; cvids: number[] | null } | null;
+  /** Tag rewriting: one rule, or none. */
+  translate: TranslateRule[];
   /** Null: a link. */
   vxlan: VxlanSpec | null;
 }

@@ -5,7 +5,7 @@
  * file that forgot to name it in `needs` is skipped all the same. A key that switches such a feature off is fine.
  */
 
-import type { AcceptFrames, PortState } from '../config/types.ts';
+import type { AcceptFrames, PortState, TagConfig, TranslateRule } from '../config/types.ts';
 import type { Value } from './document.ts';
 import type { BridgeSpec, MirrorSpec, PortFlags, PortSpec, UnderlaySpec, VlanSpec } from './format.ts';
 import { readUnderlay, readVxlan } from './read-vxlan.ts';
@@ -50,8 +50,6 @@ const ABSENT: Readonly<Record<string, string>> = {
   mab: 'port.mab',
   neigh_suppress: 'neigh_suppress',
   backup_port: 'port.backup',
-  match: 'tag_rewrite',
-  rewrite: 'tag_rewrite',
 };
 
 const BRIDGE_KEYS: ReadonlySet<string> = new Set([
@@ -68,7 +66,9 @@ const BRIDGE_KEYS: ReadonlySet<string> = new Set([
   'stp_state_control',
   'mirrors',
 ]);
-const PORT_KEYS: ReadonlySet<string> = new Set(['name', 'kind', 'bridge', 'vlans', 'tunnel', 'vxlan']);
+const PORT_KEYS: ReadonlySet<string> = new Set([
+  ...['name', 'kind', 'bridge', 'vlans', 'tunnel', 'vxlan', 'match', 'rewrite'],
+]);
 
 export interface Topology {
   bridges: BridgeSpec[];
@@ -177,6 +177,7 @@ function readPort(at: Value, bridges: readonly BridgeSpec[], strict: boolean, la
     bridge: bridgeName,
     vlans: at.at('vlans').missing ? null : at.at('vlans').list().map(readVlan),
     tunnel: at.at('tunnel').missing ? null : readTunnel(at.at('tunnel'), bridge, lacks),
+    translate: readRewrite(at.at('match'), at.at('rewrite')),
     vxlan: kind === 'vxlan' ? readVxlan(at.at('vxlan'), strict, lacks) : null,
     ...DEFAULT_FLAGS,
     ...flags,
@@ -226,6 +227,21 @@ export function noteAbsent(of: string, value: Value, key: string, lacks: Set<str
 
 export function readVlan(at: Value): VlanSpec {
   return { vid: at.at('vid').whole(1, 4094), pvid: at.at('pvid').flag(false), untagged: at.at('untagged').flag(false) };
+}
+
+/** Tags that are compared, and what of them is taken off and put on. */
+function readRewrite(match: Value, rewrite: Value): TranslateRule[] {
+  if (match.missing && !rewrite.missing) throw rewrite.error('needs "match": the tags that are rewritten');
+  if (match.missing) return [];
+  const from = match.at('tags').list().map(readTag);
+  const pop = rewrite.at('pop').whole(0, from.length, 0);
+  const push = rewrite.at('push').missing ? [] : rewrite.at('push').list().map(readTag);
+  return [{ from, to: [...push, ...from.slice(pop)] }];
+}
+
+function readTag(at: Value): TagConfig {
+  const tpid = at.at('tpid').oneOf(['0x8100', '0x88a8'], 'a TPID', '0x8100');
+  return { tpid: Number(tpid), vid: at.at('vid').whole(1, 4094) };
 }
 
 function readTunnel(at: Value, bridge: BridgeSpec | undefined, lacks: Set<string>): PortSpec['tunnel'] {

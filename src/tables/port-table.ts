@@ -35,6 +35,8 @@ export const PORT_VXLAN = 1 << 20;
 
 /** Copies of a mirror leave by it, and nothing else: what arrives on it is dropped. */
 export const PORT_MIRROR_OUTPUT = 1 << 12;
+/** VLAN translation: see translate-table.ts. */
+export const PORT_TRANSLATES = 1 << 13;
 
 /** Rows of `flood`. */
 export const FLOOD_UNKNOWN_UNICAST = 0;

@@ -8,7 +8,7 @@
  * A tag of any other TPID is payload. FCS never comes with a frame; frames under 60 bytes are ordinary.
  */
 
-import { PORT_VXLAN } from '../../tables/port-table.ts';
+import { PORT_TRANSLATES, PORT_VXLAN } from '../../tables/port-table.ts';
 import { type Batch, RX_TRUNCATED } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 import {
@@ -19,6 +19,7 @@ import {
   PARSE_TOO_LONG,
   PARSE_TRUNCATED_CAPTURE,
 } from '../reasons.ts';
+import { translateArriving } from '../translate.ts';
 import { tooLong } from './frame-length.ts';
 
 const ETHERNET_HEADER = 14;
@@ -28,9 +29,10 @@ export const GROUP_BIT = 0x0100;
 
 export function parse(dp: Dataplane, b: Batch, i: number): number {
   const view = dp.arena.view;
+  const port = b.port[i];
+  if ((dp.ports.flags[port] & PORT_TRANSLATES) !== 0) translateArriving(dp, b, i);
   const off = b.off[i];
   const len = b.len[i];
-  const port = b.port[i];
   if (len < ETHERNET_HEADER) return PARSE_RUNT;
   if ((b.rxFlags[i] & RX_TRUNCATED) !== 0) return PARSE_TRUNCATED_CAPTURE;
   b.dstHigh[i] = view.getUint16(off);

@@ -62,7 +62,7 @@ export function shapeBoth(view: DataView, b: Batch, i: number, tpid: number): vo
   }
 }
 
-function moveAddresses(view: DataView, from: number, to: number): void {
+export function moveAddresses(view: DataView, from: number, to: number): void {
   // All three words are read before any is written: the two places overlap.
   const a = view.getInt32(from);
   const c = view.getInt32(from + 4);

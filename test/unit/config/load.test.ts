@@ -26,6 +26,7 @@ const DEFAULT_PORT: PortConfig = {
   acceptFrames: 'untagged',
   ingressFiltering: true,
   tunnelCvids: null,
+  translate: [],
   mtu: 1500,
   state: 'forwarding',
   learning: true,

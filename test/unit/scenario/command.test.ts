@@ -208,7 +208,6 @@ describe('features that this switch lacks', () => {
     [bridge('group_fwd_mask: 8'), 'bridge.group_fwd_mask'],
     [multicast(bridge('mcast_snooping: true')), 'mcast_snooping'],
     [port('locked: true'), 'port.locked'],
-    [port('rewrite: {pop: 1}'), 'tag_rewrite'],
     [port('backup_port: p1'), 'port.backup'],
     [
       TEXT.replace('  ports:', "  underlay: {port: ul, mac: '02:00:00:00:00:09', rp_filter: 1}\n  ports:"),

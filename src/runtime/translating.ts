@@ -1,0 +1,85 @@
+/**
+ * Frames that leave by a port with VLAN translation: its sender gets copies with the port's own tags.
+ *
+ * A flooded frame is shared by all ports that take it, so it cannot be rewritten for one of them; the port's copy is
+ * made here. Ports without rules keep their sender as it is.
+ */
+
+import { frameStart, release, takeFor } from '../dataplane/arena.ts';
+import { type Batch, createBatch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
+import type { Dataplane } from '../dataplane/dataplane.ts';
+import { applyEntry, findEntry, growth } from '../dataplane/translate.ts';
+import type { Sender } from '../dataplane/transmit.ts';
+
+/** Frames that are copied before they are sent. */
+const AT_ONCE = 32;
+
+export class TranslatingSender implements Sender {
+  lastError = 0;
+  readonly #dp: Dataplane;
+  readonly #port: number;
+  readonly #inner: Sender;
+  readonly #copies = createBatch(AT_ONCE);
+  readonly #list = Int32Array.from({ length: AT_ONCE }, (_, i) => i);
+
+  constructor(dp: Dataplane, port: number, inner: Sender) {
+    this.#dp = dp;
+    this.#port = port;
+    this.#inner = inner;
+  }
+
+  get inner(): Sender {
+    return this.#inner;
+  }
+
+  send(batch: Batch, list: Int32Array, start: number, count: number): number {
+    let sent = 0;
+    while (sent < count) {
+      const made = this.#copy(batch, list, start + sent, Math.min(AT_ONCE, count - sent));
+      const taken = made === 0 ? 0 : this.#inner.send(this.#copies, this.#list, 0, made);
+      for (let i = 0; i < made; i++) release(this.#dp.arena, this.#copies.slot[i]);
+      this.lastError = this.#inner.lastError;
+      sent += Math.max(0, taken);
+      if (made === 0 || taken < made) break;
+    }
+    return sent;
+  }
+
+  /** Makes copies of list[start .. start+count); how many there was memory for. */
+  #copy(b: Batch, list: Int32Array, start: number, count: number): number {
+    const { arena, translate } = this.#dp;
+    const { bytes, view } = arena;
+    const c = this.#copies;
+    const row = translate.rowOf[this.#port];
+    for (let n = 0; n < count; n++) {
+      const word = list[start + n];
+      const i = word & INDEX_MASK;
+      const head = word < SHAPE_ALT ? 0 : b.altHeadLen[i];
+      const body = word < SHAPE_ALT ? b.len[i] : b.altLen[i];
+      const slot = takeFor(arena, head + body);
+      if (slot < 0) return n;
+      const off = frameStart(arena, slot);
+      if (head !== 0) bytes.copyWithin(off, b.altHeadOff[i], b.altHeadOff[i] + head);
+      const from = word < SHAPE_ALT ? b.off[i] : b.altOff[i];
+      bytes.copyWithin(off + head, from, from + body);
+      const entry = findEntry(translate, translate.leaving, row, view, off, head + body);
+      const more = entry === 0 ? 0 : growth(translate, entry);
+      if (entry !== 0) applyEntry(translate, entry, view, off);
+      // The checksum's place counts from the first byte of the shape that the batch describes.
+      const shift = head + body - b.len[i] + more;
+      c.slot[n] = slot;
+      c.off[n] = off - more;
+      c.len[n] = head + body + more;
+      c.port[n] = b.port[i];
+      c.fid[n] = b.fid[i];
+      c.vid[n] = b.vid[i];
+      c.rxFlags[n] = b.rxFlags[i];
+      c.nowMs[n] = b.nowMs[i];
+      c.timeUs[n] = b.timeUs[i];
+      c.gso[n] = b.gso[i];
+      c.csum[n] = b.csum[i] === 0 ? 0 : b.csum[i] + shift;
+    }
+    c.count = count;
+    return count;
+  }
+}
