@@ -3,7 +3,7 @@
  * counters. Plain data: the forwarding thread posts it when something in it changes.
  */
 
-import type { InterfaceConfig, RouteConfig } from '../config/types.ts';
+import type { InterfaceConfig, MirrorConfig, RouteConfig } from '../config/types.ts';
 
 export interface Directory {
   name: string;
@@ -12,6 +12,7 @@ export interface Directory {
   vlans: readonly DirectoryVlan[];
   interfaces: readonly DirectoryInterface[];
   routes: readonly RouteConfig[];
+  mirrors: readonly { index: number; config: MirrorConfig }[];
 }
 
 export interface DirectoryInterface {

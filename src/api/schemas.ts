@@ -8,6 +8,7 @@ import type { Action } from '../control/plan.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import { FDB_KIND_NAMES } from '../tables/fdb.ts';
 import type { FdbEntry } from './fdb-view.ts';
+import type { MirrorView } from './mirror-view.ts';
 import type { PlanView } from './plan-view.ts';
 import type { InterfaceView, NeighborView, RouteView } from './router-views.ts';
 import type { SampleView } from './sample-view.ts';
@@ -142,6 +143,21 @@ const ledgerRowView: z.ZodType<LedgerRow> = z.object(ledgerRow);
 
 export const portsAnswer = z.object({ switch: switchName, ports: z.array(portView) });
 export const vlansAnswer = z.object({ switch: switchName, vlans: z.array(vlanView) });
+const mirrorView: z.ZodType<MirrorView> = z.object({
+  name: z.string(),
+  bridge: z.string(),
+  selectSrc: z.array(z.string()),
+  selectDst: z.array(z.string()),
+  selectAll: z.boolean(),
+  selectVlan: z.array(z.number()),
+  output: z.string().nullable(),
+  outputVlan: vid,
+  frames: count.describe('Copies that left.'),
+  bytes: count,
+  lost: count.describe('Copies that their port could not send.'),
+});
+
+export const mirrorsAnswer = z.object({ switch: switchName, mirrors: z.array(mirrorView) });
 export const interfacesAnswer = z.object({ switch: switchName, interfaces: z.array(interfaceView) });
 export const neighborsAnswer = z.object({ switch: switchName, neighbors: z.array(neighborView) });
 export const routesAnswer = z.object({ switch: switchName, routes: z.array(routeView) });

@@ -3,6 +3,7 @@
  */
 
 import { type FdbFilter, fdbView } from './fdb-view.ts';
+import { mirrorViews } from './mirror-view.ts';
 import type { ReadableSwitch } from './reader.ts';
 import { interfaceViews, neighborViews, routeViews } from './router-views.ts';
 import { sampleViews } from './sample-view.ts';
@@ -15,6 +16,7 @@ export const TOPICS = [
   'interfaces',
   'neighbors',
   'routes',
+  'mirrors',
   'drops',
   'samples',
   'ledger',
@@ -47,6 +49,8 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
       return { neighbors: neighborViews(readable) };
     case 'routes':
       return { routes: routeViews(readable) };
+    case 'mirrors':
+      return { mirrors: mirrorViews(readable) };
     case 'drops':
       return dropViews(readable);
     case 'samples':

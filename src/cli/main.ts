@@ -113,7 +113,9 @@ export async function main(args: string[]): Promise<number> {
 
   program
     .command('show <topic>')
-    .description('tables of a running switch: ports, fdb, vlans, drops, samples, ledger, config')
+    .description(
+      'tables of a running switch: ports, fdb, vlans, interfaces, neighbors, routes, mirrors, drops, samples, ledger, config',
+    )
     .option('--json', 'JSON instead of text')
     .option('--socket <path>', 'control socket')
     .option('--name <name>', 'name of the switch')

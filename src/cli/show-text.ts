@@ -4,6 +4,7 @@
 
 import { stringify } from 'yaml';
 import type { FdbView } from '../api/fdb-view.ts';
+import type { MirrorView } from '../api/mirror-view.ts';
 import type { InterfaceView, NeighborView, RouteView } from '../api/router-views.ts';
 import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
@@ -30,6 +31,8 @@ export function topicText(topic: Topic, body: unknown): string {
       return neighborsText((body as { neighbors: NeighborView[] }).neighbors);
     case 'routes':
       return routesText((body as { routes: RouteView[] }).routes);
+    case 'mirrors':
+      return mirrorsText((body as { mirrors: MirrorView[] }).mirrors);
     case 'drops':
       return dropsText(body as Drops);
     case 'samples':
@@ -131,6 +134,25 @@ function interfacesText(interfaces: readonly InterfaceView[]): string {
       each.sent,
       each.dropped,
     ]),
+  );
+}
+
+function mirrorsText(mirrors: readonly MirrorView[]): string {
+  return table(
+    ['MIRROR', 'FROM', 'TO', 'VLANS', 'OUTPUT', 'FRAMES', 'BYTES', 'LOST'],
+    mirrors.map((m) => {
+      const everything = m.selectAll || m.selectSrc.length + m.selectDst.length === 0;
+      return [
+        m.name,
+        everything ? 'all' : clip(m.selectSrc.join(' ')),
+        everything ? 'all' : clip(m.selectDst.join(' ')),
+        m.selectVlan.length === 0 ? 'all' : clip(vidList(m.selectVlan)),
+        m.output ?? `vlan ${m.outputVlan}`,
+        m.frames,
+        m.bytes,
+        m.lost,
+      ];
+    }),
   );
 }
 

@@ -54,7 +54,6 @@ export function compileMirrors(control: Mirrored): void {
     clearRow(table.vlans, MIRROR_VLAN_WORDS, index);
     for (const vid of config.selectVlan) setBit(table.vlans, MIRROR_VLAN_WORDS, index, vid, true);
     table.output[index] = config.output === null ? NO_OUTPUT : (ports.get(config.output)?.index ?? NO_OUTPUT);
-    table.outputFid[index] = config.outputVlan === null ? 0 : (bridge?.vlans.get(config.outputVlan)?.fid ?? 0);
     table.outputVid[index] = config.outputVlan ?? 0;
     table.outputTpid[index] = bridge?.settings.type === 's-vlan' ? TPID_S : TPID_C;
     inForce |= 1 << index;
@@ -63,7 +62,16 @@ export function compileMirrors(control: Mirrored): void {
     table.twins[a.index] = 0;
     for (const b of mirrors.values()) if (sameOutput(a, b)) table.twins[a.index] |= 1 << b.index;
   }
+  compileOutputVlans(control);
   table.inForce[0] = inForce;
+}
+
+/** A VLAN has come or gone. */
+export function compileOutputVlans({ dp, mirrors, bridges }: Mirrored): void {
+  for (const { index, config } of mirrors.values()) {
+    const vlans = config.outputVlan === null ? undefined : bridges.get(config.bridge)?.vlans;
+    dp.mirrors.outputFid[index] = vlans?.get(config.outputVlan!)?.fid ?? 0;
+  }
 }
 
 function sameOutput({ config: a }: Mirror, { config: b }: Mirror): boolean {

@@ -16,7 +16,7 @@ import { configuredCount, removeWhere, setPortBridge } from '../tables/fdb-entri
 import { flushFid, flushPort } from '../tables/fdb-flush.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
-import { compileMirrors } from './compile-mirrors.ts';
+import { compileMirrors, compileOutputVlans } from './compile-mirrors.ts';
 import { ANY, Forgetting } from './forget.ts';
 import {
   type Bridge,
@@ -180,7 +180,7 @@ export class Control {
     vlans.bridge[fid] = bridge.index;
     setFidAge(fdb, fid, bridge.settings.fdb.ageSeconds * 1000);
     vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid] = fid;
-    if (this.mirrors.size !== 0) compileMirrors(this);
+    compileOutputVlans(this);
     return vlan;
   }
 
@@ -198,7 +198,7 @@ export class Control {
     bridge.vlans.delete(vlan.vid);
     this.vlanByFid[vlan.fid] = undefined;
     this.firstFid = Math.min(this.firstFid, vlan.fid);
-    if (this.mirrors.size !== 0) compileMirrors(this);
+    compileOutputVlans(this);
   }
 
   // ---- ports

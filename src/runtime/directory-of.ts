@@ -1,6 +1,6 @@
 /**
  * The names of a switch as plain data, for who reads tables on another thread: the configuration that stands, and the
- * numbers that the forwarding thread gave to its bridges and ports. A VLAN's number is in the tables.
+ * numbers that the forwarding thread gave to its bridges, ports and mirrors. A VLAN's number is in the tables.
  */
 
 import type { Directory, DirectoryPort, DirectoryVlan } from '../api/directory.ts';
@@ -13,12 +13,13 @@ import { VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
 export interface Numbers {
   bridges: ReadonlyMap<string, number>;
   ports: ReadonlyMap<string, number>;
+  mirrors: ReadonlyMap<string, number>;
 }
 
 export function numbersOf(control: Control): Numbers {
   const numbers = (all: ReadonlyMap<string, { index: number }>) =>
     new Map([...all].map(([name, { index }]) => [name, index]));
-  return { bridges: numbers(control.bridges), ports: numbers(control.ports) };
+  return { bridges: numbers(control.bridges), ports: numbers(control.ports), mirrors: numbers(control.mirrors) };
 }
 
 export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanTable): Directory {
@@ -52,6 +53,7 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
     vlans: config.bridges.flatMap((bridge) => vlansOf(bridge, config, numbers.bridges.get(bridge.name)!, vlans)),
     interfaces: config.interfaces.map((each) => ({ port: numbers.ports.get(each.name)!, config: each })),
     routes: config.routes,
+    mirrors: config.mirrors.map((each) => ({ index: numbers.mirrors.get(each.name)!, config: each })),
   };
 }
 

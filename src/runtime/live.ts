@@ -105,7 +105,10 @@ export class LiveSwitch {
       case 'relearn':
         return relearnRows(this.core, change.rows);
       case 'reset-counters':
-        return this.core.count(() => resetCounters(dp.counters));
+        return this.core.count(() => {
+          resetCounters(dp.counters);
+          dp.mirrors.counters.fill(0);
+        });
       case 'start-capture':
         return this.core.capturing.start(change.id, change.spec, change.ring);
       case 'stop-capture':

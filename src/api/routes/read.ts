@@ -9,6 +9,7 @@ import {
   fdbAnswer,
   interfacesAnswer,
   ledgerAnswer,
+  mirrorsAnswer,
   neighborsAnswer,
   portsAnswer,
   routesAnswer,
@@ -46,6 +47,7 @@ export function readRoutes(sw: ApiSwitch): Route[] {
   return [
     topic('ports', 'Ports with their VLANs, link and counters', portsAnswer),
     topic('vlans', 'VLANs with their ports and counters', vlansAnswer),
+    topic('mirrors', 'Mirrors and what they have copied', mirrorsAnswer),
     topic('interfaces', 'Interfaces of the router', interfacesAnswer),
     topic('neighbors', 'Neighbors that are known, and next hops that are not', neighborsAnswer),
     topic('routes', 'Connected subnets and configured routes', routesAnswer),

@@ -159,7 +159,11 @@ function planeOf(ports: number): Dataplane {
 function numbered(dp: Dataplane, ports: number, nowMs: number): World {
   const port = { bridge: 'x', adapter: 'memory', mode: 'hybrid', pvid: 1, mtu: 1500, state: 'forwarding' };
   const named = Array.from({ length: ports }, (_, index) => ({ ...port, name: `p${index}`, index }));
-  return { dp, directory: { name: 'x', bridges: [], ports: named, vlans: [], interfaces: [], routes: [] }, nowMs };
+  return {
+    dp,
+    directory: { name: 'x', bridges: [], ports: named, vlans: [], interfaces: [], routes: [], mirrors: [] },
+    nowMs,
+  };
 }
 
 function forward(dp: Dataplane, frame: Arrival, ports: number): { reason: string | null; sent: string[][] } {

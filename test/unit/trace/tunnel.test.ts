@@ -23,7 +23,7 @@ function readable({ core }: TunnelWorld): ReadableSwitch {
       ? []
       : [{ fid, bridge: of.bridge.name, vid: of.vlan.vid || null, name: of.vlan.name, members: [] }],
   );
-  const directory = { name: 'x', bridges: [], ports, vlans, interfaces: [], routes: [] };
+  const directory = { name: 'x', bridges: [], ports, vlans, interfaces: [], routes: [], mirrors: [] };
   return { tables: core.dp, epoch: core.epoch, directory, statuses: [] };
 }
 

@@ -1,0 +1,42 @@
+/** Mirrors of a running switch: configured and changed by the API, counted, shown. */
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { topicText } from '../../../src/cli/show-text.ts';
+import { closeAll, frame, threePorts, until } from './world.ts';
+
+afterEach(closeAll);
+
+describe('mirrors', () => {
+  it('come and go without a restart, and say what they copied', async () => {
+    const sw = await threePorts();
+    const mirrors = [{ name: 'watch', output: 'p3', selectSrc: ['p1'], selectVlan: 10 }];
+    expect((await sw.ask('POST', '/v1/apply', { config: { ...sw.raw, mirrors } })).body.actions).toEqual([
+      'add-mirror watch to p3',
+    ]);
+    sw.send(0, frame(1, 2));
+    await until(() => sw.peers[2]!.got.length === 1, 'the copy is there');
+    expect(sw.peers[2]!.got[0]).toEqual(frame(1, 2));
+    const { body } = await sw.get('/v1/mirrors');
+    expect(body.mirrors).toEqual([
+      {
+        ...{ name: 'watch', bridge: 'sw', selectSrc: ['p1'], selectDst: [], selectAll: false, selectVlan: [10] },
+        ...{ output: 'p3', outputVlan: null, frames: 1, bytes: 60, lost: 0 },
+      },
+    ]);
+    const rows = topicText('mirrors', body).trimEnd().split('\n');
+    expect(rows.map((row) => row.trim().split(/ +/))).toEqual([
+      ['MIRROR', 'FROM', 'TO', 'VLANS', 'OUTPUT', 'FRAMES', 'BYTES', 'LOST'],
+      ['watch', 'p1', '-', '10', 'p3', '1', '60', '0'],
+    ]);
+    await sw.ask('POST', '/v1/counters/reset');
+    expect((await sw.get('/v1/mirrors')).body.mirrors).toMatchObject([{ frames: 0 }]);
+
+    // What it needs cannot go while it is there.
+    expect((await sw.ask('DELETE', '/v1/ports/p3')).status).toBe(400);
+    expect((await sw.ask('POST', '/v1/apply', { config: sw.raw })).body.actions).toEqual(['remove-mirror watch']);
+    sw.send(0, frame(1, 2));
+    await until(() => sw.peers[1]!.got.length === 2, 'the second frame is there');
+    expect(sw.peers[2]!.got).toHaveLength(1);
+    expect((await sw.get('/v1/mirrors')).body.mirrors).toEqual([]);
+  });
+});
