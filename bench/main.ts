@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { table } from '../src/cli/table.ts';
 import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';
 import { s14 } from './live/idle.ts';
-import { s6, s6n, s7, s9 } from './live/wires.ts';
+import { s6, s6n, s7, s8, s9 } from './live/wires.ts';
 import { s13 } from './memory.ts';
 import { micro } from './micro.ts';
 import { type Report, text } from './report.ts';
@@ -36,6 +36,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S6: s6,
   S6n: s6n,
   S7: s7,
+  S8: s8,
   S9: s9,
   S11: s11,
   S12: s12,

@@ -15,9 +15,9 @@ export function ip(...args: string[]): void {
   if (status !== 0) throw new Error(`bench: ip ${args.join(' ')}: ${stderr.trim()}`);
 }
 
-/** A name for a device that is nobody else's. */
+/** A name for a device that is nobody else's, and not like those that live tests sweep away. */
 export function deviceName(): string {
-  return `elb${process.pid.toString(36)}-${made++}`;
+  return `eb${process.pid.toString(36)}-${made++}`;
 }
 
 export class Host {

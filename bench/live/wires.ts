@@ -1,5 +1,6 @@
 /**
- * The benchmarks between two Linux hosts on live devices: S6 (TCP), S6n (64-byte UDP), S7 (latency), S9 (TCP over VXLAN).
+ * The benchmarks between two Linux hosts on live devices: S6 (TCP), S6n (64-byte UDP), S7 (latency), S8 (64-byte UDP on
+ * interfaces), S9 (TCP over VXLAN).
  *
  * Every switch has two hosts of its own, all are up at the same time, and only the one whose turn it is has anything
  * to carry. What arrives is compared with what was sent.
@@ -12,6 +13,7 @@ import { duel, type Runner, ratioNote, speedRatio, unsteady } from '../duel.ts';
 import type { Context } from '../forwarding.ts';
 import { digits, machine, type Report, result } from '../report.ts';
 import { Host, roundTrips, stream } from './hosts.ts';
+import { CRing, EtherloomInterfaces, OvsInterfaces } from './interfaces.ts';
 import { hasOvs, installed, liveObstacle } from './obstacle.ts';
 import { CForwarder, Etherloom, LinuxBridge, type LiveSwitch, Ovs, Vde, type Wiring } from './switches.ts';
 import { EtherloomVxlan, KernelVxlan, OvsVxlan } from './tunnels.ts';
@@ -22,6 +24,7 @@ const SMALL_PAYLOAD = 18;
 export interface Programs {
   load: string;
   forwarder: string;
+  ring: string;
 }
 
 export function compilePrograms(folder: string): Programs {
@@ -33,7 +36,7 @@ export function compilePrograms(folder: string): Programs {
     if (status !== 0) throw new Error(`bench: cc failed: ${stderr.split('\n')[0]}`);
     return program;
   };
-  return { load: compile('load'), forwarder: compile('forwarder') };
+  return { load: compile('load'), forwarder: compile('forwarder'), ring: compile('ring') };
 }
 
 interface Wire {
@@ -104,7 +107,8 @@ function peersOf(context: Context, programs: Programs, names: readonly string[])
 interface Plan {
   scenario: string;
   unit: string;
-  peers: readonly string[];
+  /** Names of peers, or the switches themselves. */
+  peers: readonly string[] | ((programs: Programs) => Peers);
   targets: Readonly<Record<string, string>>;
   wiring: Wiring;
   kind: 'tcp' | 'udp';
@@ -117,7 +121,8 @@ async function throughput(context: Context, plan: Plan): Promise<Report> {
   const obstacle = liveObstacle();
   if (obstacle !== null) throw new Error(`bench: ${plan.scenario}: ${obstacle}`);
   const programs = compilePrograms(context.folder);
-  const { switches, missing } = peersOf(context, programs, plan.peers);
+  const { peers } = plan;
+  const { switches, missing } = typeof peers === 'function' ? peers(programs) : peersOf(context, programs, peers);
   const all = await openWires(switches, plan.wiring);
   try {
     const runners: Runner[] = all.wires.map(({ who, a, b }) => ({
@@ -134,11 +139,18 @@ async function throughput(context: Context, plan: Plan): Promise<Report> {
       ratios: {},
       notes: [plan.note, ...all.notes],
     };
-    for (const [k, { who }] of runners.entries()) {
-      if (k === 0) continue;
-      const ratio = speedRatio(ns[0], ns[k]);
-      report.ratios[who] = digits(ratio.median);
-      report.notes!.push(ratioNote(who, ratio, plan.targets[who]), ...unsteady(who, ns[k]));
+    for (const [m, mine] of runners.entries()) {
+      if (!mine.who.startsWith('etherloom')) continue;
+      for (const [k, { who }] of runners.entries()) {
+        if (who.startsWith('etherloom')) continue;
+        const ratio = speedRatio(ns[m], ns[k]);
+        if (m === 0) report.ratios[who] = digits(ratio.median);
+        const by = m === 0 ? '' : `${mine.who}: `;
+        report.notes!.push(
+          `${by}${ratioNote(who, ratio, plan.targets[who])}`,
+          ...(m === 0 ? unsteady(who, ns[k]) : []),
+        );
+      }
     }
     const absent = [...missing, ...all.missing];
     return absent.length === 0 ? report : { ...report, missing: absent };
@@ -170,6 +182,27 @@ export const s6n = (context: Context): Promise<Report> =>
     show: (ns) => 1e3 / ns,
     note: 'UDP in 64-byte frames as fast as the sender can, counted where it arrives; offloads off; sender, switch and receiver share the cores',
   });
+
+export async function s8(context: Context): Promise<Report> {
+  const { folder } = context;
+  const ovs = hasOvs() ? [new OvsInterfaces(folder)] : [];
+  const switches = ({ ring }: Programs) => [
+    new EtherloomInterfaces('af-packet', folder),
+    new EtherloomInterfaces('af-xdp', folder),
+    new CRing(ring),
+    ...ovs,
+  ];
+  return throughput(context, {
+    scenario: 'S8',
+    unit: 'Mframes/s',
+    peers: (programs) => ({ switches: switches(programs), missing: hasOvs() ? [] : ['ovs'] }),
+    targets: { 'c-forwarder': '0.90', ovs: '3' },
+    wiring: { offloads: false },
+    kind: 'udp',
+    show: (ns) => 1e3 / ns,
+    note: 'UDP in 64-byte frames as fast as the sender can, counted where it arrives; all on veth pairs, etherloom and OVS on AF_PACKET; sender, switch and receiver share the cores',
+  });
+}
 
 export const s9 = (context: Context): Promise<Report> =>
   throughput(context, {

@@ -125,4 +125,9 @@ int outgoing_parts(napi_env env, const Outgoing *out, int64_t at, uint8_t *heade
   return used;
 }
 
+bool outgoing_is_plain(const Outgoing *out, int64_t at) {
+  uint32_t row = (uint32_t)out->list.at[at] & INDEX_MASK;
+  return row < out->rows && out->columns[6].at[row] == 0;
+}
+
 bool is_of_one_frame(int error) { return error == EINVAL || error == EMSGSIZE || error == E2BIG; }

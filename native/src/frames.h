@@ -73,6 +73,8 @@ bool arg_outgoing(napi_env env, const napi_value *argv, Outgoing *out);
  * checksum covers, so its checksum starts that many bytes later or earlier. Returns 0 with an exception.
  */
 int outgoing_parts(napi_env env, const Outgoing *out, int64_t at, uint8_t *header, struct iovec *parts);
+/* Whether the frame of a word needs anything of its device: only then a virtio header says something. */
+bool outgoing_is_plain(const Outgoing *out, int64_t at);
 /* Errors of one frame; the ones behind it may well pass. Everything else ends the burst. */
 bool is_of_one_frame(int error);
 

@@ -11,7 +11,8 @@
  *
  * The kernel takes a frame's outer tag out before it comes here and puts it beside the frame; it is put back.
  * Whatever the sender left to the hardware (checksum, segmentation) is told by a virtio-net header (PACKET_VNET_HDR), in
- * both directions: what is sent with one, the kernel or the hardware finishes.
+ * both directions: what is sent with one, the kernel or the hardware finishes. Frames that need nothing, most of them,
+ * leave by a second socket without the header, which saves the kernel a twentieth of its work (bench S8).
  *
  * Closing gives everything back: ring, promiscuous mode, membership of a fanout group.
  */
@@ -52,11 +53,13 @@ typedef struct {
   uint32_t slots;
   uint32_t head;
   int index;
+  int plain_fd;
 } Packet;
 
 static void unmap(void *state) {
   Packet *packet = state;
   if (packet->ring) munmap(packet->ring, packet->bytes);
+  if (packet->plain_fd >= 0) close(packet->plain_fd);
   free(packet);
 }
 
@@ -109,6 +112,15 @@ static int make_ring(int fd, Packet *packet, uint32_t frame_bytes, uint32_t slot
   return 0;
 }
 
+/* Protocol 0: it sends, and receives nothing. */
+static int open_plain(Packet *packet) {
+  struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = packet->index};
+  packet->plain_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (packet->plain_fd < 0) return errno;
+  set_queue(packet->plain_fd, SO_SNDBUFFORCE, SO_SNDBUF);
+  return bind(packet->plain_fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
+}
+
 /* Everything but the descriptor itself; returns 0 or an errno and says in `step` what it was at. */
 static int set_up(int fd, const char name[IFNAMSIZ], Packet *packet, uint32_t frame_bytes, uint32_t slots, int group,
                   const char **step) {
@@ -137,7 +149,9 @@ static int set_up(int fd, const char name[IFNAMSIZ], Packet *packet, uint32_t fr
   *step = "setsockopt(PACKET_ADD_MEMBERSHIP)";
   if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0) return errno;
   *step = "setsockopt(PACKET_FANOUT)";
-  return group < 0 ? 0 : set(fd, PACKET_FANOUT, group | PACKET_FANOUT_HASH << 16);
+  if (group >= 0 && (error = set(fd, PACKET_FANOUT, group | PACKET_FANOUT_HASH << 16))) return error;
+  *step = "socket(AF_PACKET)";
+  return open_plain(packet);
 }
 
 /*
@@ -158,6 +172,7 @@ napi_value packet_open(napi_env env, napi_callback_info info) {
   const char *step = "open";
   int error = ENOMEM;
   Packet *packet = calloc(1, sizeof *packet);
+  if (packet) packet->plain_fd = -1;
   if (packet) error = set_up(fd, name, packet, (uint32_t)frame_bytes, (uint32_t)slots, (int)group, &step);
   if (!error) {
     if (owned_add(env, fd, OWNED_PACKET, packet, unmap)) return make_int(env, fd);
@@ -333,16 +348,19 @@ napi_value packet_write_burst(napi_env env, napi_callback_info info) {
   int error = 0;
   int64_t at = out.start;
   while (at < out.end) {
+    /* In the order of the list: a run of frames by the one socket, then a run by the other. */
+    bool plain = outgoing_is_plain(&out, at);
     unsigned ready = 0;
     for (; ready < SEND_AT_ONCE && at + ready < out.end; ready++) {
-      int used = outgoing_parts(env, &out, at + ready, headers[ready], parts[ready]);
+      if (ready > 0 && outgoing_is_plain(&out, at + ready) != plain) break;
+      int used = outgoing_parts(env, &out, at + ready, plain ? NULL : headers[ready], parts[ready]);
       if (used == 0) return NULL;
       messages[ready].msg_hdr.msg_iov = parts[ready];
       messages[ready].msg_hdr.msg_iovlen = (size_t)used;
     }
     unsigned done = 0;
     while (done < ready) {
-      int n = sendmmsg(fd, messages + done, ready - done, MSG_DONTWAIT);
+      int n = sendmmsg(plain ? packet->plain_fd : fd, messages + done, ready - done, MSG_DONTWAIT);
       if (n > 0) {
         taken += n;
         done += (unsigned)n;

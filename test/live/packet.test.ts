@@ -2,6 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openPacket } from '../../src/adapters/af-packet.ts';
+import { createArena, frameStart, release, takeFor } from '../../src/dataplane/arena.ts';
+import { createBatch } from '../../src/dataplane/batch.ts';
+import { ethernetFrame, udpIpv4 } from '../../src/wire/build.ts';
+import { ETHERTYPE_IPV4 } from '../../src/wire/ethernet.ts';
 import { cabled } from './cabled.ts';
 import { createLab, type Lab, liveObstacle, until } from './netns.ts';
 import { type Bench, createBench, type Raw } from './switch-process.ts';
@@ -148,4 +153,76 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     expect((await sw.ledger()).balanced).toBe(true);
     expect(await sw.stop()).toBe(0);
   });
+
+  it('of one fanout group share the frames of an interface, each flow at one of them', async () => {
+    const { hosts, devices, fars } = cabled(lab, 'f', 1, '27', { ipv6: false });
+    const arena = createArena({ smallSlots: 1024, largeSlots: 0 });
+    const events = { link: () => {}, readable: () => {} };
+    const ports = [0, 1].map(() =>
+      openPacket({ device: devices[0]!, mtu: 1500, offloads: 'auto', fanout: 77 }, { arena, events }),
+    );
+    const socket = await hosts[0]!.frameSocket(fars[0]!);
+    const flows = 64;
+    for (let n = 0; n < 3 * flows; n++) socket.send(udpOfFlow(n % flows));
+    const seen = ports.map(() => new Map<number, number>());
+    const batch = createBatch();
+    const total = () => seen.reduce((sum, of) => sum + [...of.values()].reduce((a, b) => a + b, 0), 0);
+    await until(() => {
+      for (const [p, port] of ports.entries()) {
+        batch.count = 0;
+        const got = port.receive(batch, p, 256);
+        for (let i = 0; i < got; i++) {
+          const flow = arena.view.getUint16(batch.off[i]! + 34) - 1000;
+          if (arena.view.getUint16(batch.off[i]! + 36) === 9) seen[p]!.set(flow, (seen[p]!.get(flow) ?? 0) + 1);
+          release(arena, batch.slot[i]!);
+        }
+      }
+      return total() >= 3 * flows;
+    }, 'all frames arrive once');
+    for (const port of ports) port.close();
+    expect(total()).toBe(3 * flows);
+    expect(seen.every((of) => of.size > 0)).toBe(true);
+    expect([...seen[0]!.keys()].filter((flow) => seen[1]!.has(flow))).toEqual([]);
+  });
+
+  it.each([
+    ['the socket', '100mb'],
+    ['the queue of the interface', '50kb'],
+  ])('are full when %s is, and say so without an error', (_, limit) => {
+    const [device, far] = [lab.device(`q${limit[0]}`), lab.device(`r${limit[0]}`)];
+    lab.makeVeth(device, far);
+    lab.run('ip', 'link', 'set', far, 'up');
+    lab.run('ip', 'link', 'set', device, 'mtu', '9000');
+    // A kilobyte a second leaves.
+    lab.run('tc', 'qdisc', 'add', 'dev', device, 'root', 'tbf', 'rate', '8kbit', 'burst', '10kb', 'limit', limit);
+    const arena = createArena({ smallSlots: 512, largeSlots: 64 });
+    const events = { link: () => {}, readable: () => {} };
+    const port = openPacket({ device, mtu: 9000, offloads: 'auto', fanout: null }, { arena, events });
+    const batch = createBatch();
+    for (let i = 0; i < 64; i++) {
+      batch.slot[i] = takeFor(arena, 9000);
+      batch.off[i] = frameStart(arena, batch.slot[i]!);
+      batch.len[i] = 9000;
+      arena.bytes.set(udpOfFlow(i), batch.off[i]!);
+    }
+    const list = Int32Array.from({ length: 64 }, (_, i) => i);
+    let taken = 0;
+    let last = 64;
+    for (let burst = 0; burst < 1000 && last === 64; burst++) {
+      last = port.send(batch, list, 0, 64);
+      taken += last;
+    }
+    expect(last).toBeLessThan(64);
+    expect(port.lastError).toBe(0);
+    expect(taken * 9000).toBeLessThan(100e6);
+    port.close();
+    lab.removeDevice(device);
+  });
 });
+
+/** A datagram that is told by its source port. */
+function udpOfFlow(flow: number): Buffer {
+  const head = { dst: 'ff:ff:ff:ff:ff:ff', src: '02:00:00:00:00:01' };
+  const ip = { src: '10.27.0.1', dst: '10.27.0.9' };
+  return Buffer.from(ethernetFrame(head, ETHERTYPE_IPV4, udpIpv4(ip, 1000 + flow, 9, new Uint8Array(20))));
+}
