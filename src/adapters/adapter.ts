@@ -9,7 +9,7 @@
 import type { Arena } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 
-export { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from '../dataplane/offload/needs.ts';
+export { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_TUNNEL, OFFLOAD_USO } from '../dataplane/offload/needs.ts';
 
 export interface AdapterEvents {
   /** The link went up or down; `reason` is for people ("interface deleted"). */

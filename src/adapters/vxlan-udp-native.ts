@@ -17,7 +17,7 @@ import {
   takeSmall,
 } from '../dataplane/arena.ts';
 import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
-import { ALL_OFFLOADS } from '../dataplane/offload/needs.ts';
+import { ALL_OFFLOADS, OFFLOAD_TUNNEL } from '../dataplane/offload/needs.ts';
 import { addressBytes, addressText } from '../wire/address.ts';
 import { VXLAN_BYTES } from '../wire/vxlan.ts';
 import type { AdapterContext, AdapterEvents } from './adapter.ts';
@@ -129,7 +129,7 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     this.#interface = options.interface;
     const slots = context.arena.smallSlots + context.arena.largeSlots;
     this.#offer = new Int32Array(slots * OFFER_WORDS);
-    this.offloads = options.offloads === 'off' ? 0 : ALL_OFFLOADS;
+    this.offloads = options.offloads === 'off' ? 0 : ALL_OFFLOADS | OFFLOAD_TUNNEL;
     this.#coalesce = this.offloads === 0 ? 0 : UDP_COALESCE_TCP4 | UDP_COALESCE_TCP6;
     this.mtu = options.mtu;
     this.port = addon.udpPort(fd);

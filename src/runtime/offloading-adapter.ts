@@ -7,7 +7,6 @@ import type { Adapter } from '../adapters/adapter.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import { type Coalesce, coalesce } from '../dataplane/offload/coalesce.ts';
 import { type Finish, needsFinish, sendFinished } from '../dataplane/offload/finish.ts';
-import { ALL_OFFLOADS } from '../dataplane/offload/needs.ts';
 
 /** Scratch memory that all ports of a thread share. */
 export interface SoftwareOffloads {
@@ -39,7 +38,7 @@ export class OffloadingAdapter implements Adapter {
   send(batch: Batch, list: Int32Array, start: number, count: number): number {
     const { inner } = this;
     const { offloads } = inner;
-    if (offloads === ALL_OFFLOADS || !needsFinish(batch, list, start, count, offloads)) {
+    if (!needsFinish(batch, list, start, count, offloads)) {
       const sent = inner.send(batch, list, start, count);
       this.#lastError = inner.lastError;
       return sent;

@@ -12,7 +12,7 @@
 import { type Arena, frameStart, LARGE_FRAME_BYTES, takeLarge } from '../arena.ts';
 import { BATCH_FRAMES, type Batch, createBatch, INDEX_MASK, SHAPE_ALT } from '../batch.ts';
 import type { Sender } from '../transmit.ts';
-import { OFFLOAD_CSUM, offloadsNeeded } from './needs.ts';
+import { GSO_IN_TUNNEL, OFFLOAD_CSUM, offloadsNeeded } from './needs.ts';
 import { beginCut, type Cut, createCut, headRoom, MAX_HEAD_BYTES, writeSegment } from './segment.ts';
 
 const EINVAL = 22;
@@ -95,11 +95,16 @@ export function sendFinished(
     }
     beginCut(f.view, b, word, f.pattern, f.cut);
     if (f.cut.segments === 0) refused++;
-    else sent += addSegments(f, sender, b, word & INDEX_MASK, (offloads & OFFLOAD_CSUM) === 0);
+    else sent += addSegments(f, sender, b, word & INDEX_MASK, leavesNoChecksum(gso, offloads));
   }
   sent += flush(f, sender);
   if (refused > 0) f.error = EINVAL;
   return sent;
+}
+
+/** A device's idea of a checksum inside a tunnel is its own: what leaves in one is complete. */
+function leavesNoChecksum(gso: number, offloads: number): boolean {
+  return (offloads & OFFLOAD_CSUM) === 0 || (gso & GSO_IN_TUNNEL) !== 0;
 }
 
 function begin(f: Finish): void {

@@ -11,10 +11,15 @@ export const OFFLOAD_CSUM = 1 << 0;
 export const OFFLOAD_TSO4 = 1 << 1;
 export const OFFLOAD_TSO6 = 1 << 2;
 export const OFFLOAD_USO = 1 << 3;
+/** All of these for a frame inside a tunnel, which no Linux device takes by them. */
+export const OFFLOAD_TUNNEL = 1 << 4;
+/** All that a device can have. */
 export const ALL_OFFLOADS = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_USO;
 
 /** Flag: the checksum is not there yet. */
 export const NEEDS_CSUM = 1;
+/** Flag, not of virtio: a tunnel's headers are in front of those that need something. */
+export const GSO_IN_TUNNEL = 0x80;
 
 export const GSO_NONE = 0;
 export const GSO_TCPV4 = 1;
@@ -51,6 +56,7 @@ export function csumOffset(csum: number): number {
 /** OFFLOAD_* that a port must have to take the frame as it is; -1 for a type that nobody knows. */
 export function offloadsNeeded(gso: number): number {
   if (gso === 0) return 0;
+  if ((gso & GSO_IN_TUNNEL) !== 0) return OFFLOAD_TUNNEL;
   switch (gsoType(gso)) {
     case GSO_NONE:
       return OFFLOAD_CSUM;

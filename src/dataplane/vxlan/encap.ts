@@ -73,6 +73,7 @@ import { SCRATCH_HEADER_BYTES } from '../arena.ts';
 import { type Batch, INDEX_MASK, SHAPE_ALT } from '../batch.ts';
 import { PORT_COUNTERS, TX_BYTES, TX_FRAMES } from '../counters.ts';
 import type { Dataplane } from '../dataplane.ts';
+import { GSO_IN_TUNNEL } from '../offload/needs.ts';
 import {
   DROP_NONE,
   LOOKUP_BLACKHOLE,
@@ -270,7 +271,7 @@ function addRow(dp: Dataplane, b: Batch, i: number, remote: number, bytes: numbe
   u.len[row] = bytes + length;
   u.nowMs[row] = b.nowMs[i];
   u.timeUs[row] = b.timeUs[i];
-  u.gso[row] = b.gso[i];
+  u.gso[row] = b.gso[i] === 0 ? 0 : b.gso[i] | GSO_IN_TUNNEL;
   // The checksum's place counts from the first byte of the main shape.
   u.csum[row] = b.csum[i] === 0 ? 0 : b.csum[i] + bytes + length - b.len[i];
   dp.vxlan.remotes.counters[remote * PEER_COUNTERS + PEER_TX_FRAMES]++;

@@ -5,7 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { type Arena, createArena, frameStart, takeFor } from '../../../../src/dataplane/arena.ts';
 import { type Batch, createBatch, INDEX_MASK, SHAPE_ALT } from '../../../../src/dataplane/batch.ts';
 import { createFinish, type Finish, needsFinish, sendFinished } from '../../../../src/dataplane/offload/finish.ts';
-import { ALL_OFFLOADS, OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6 } from '../../../../src/dataplane/offload/needs.ts';
+import {
+  ALL_OFFLOADS,
+  GSO_IN_TUNNEL,
+  OFFLOAD_CSUM,
+  OFFLOAD_TSO4,
+  OFFLOAD_TSO6,
+  OFFLOAD_TUNNEL,
+} from '../../../../src/dataplane/offload/needs.ts';
 import type { Sender } from '../../../../src/dataplane/transmit.ts';
 import { Random } from '../world.ts';
 import { type Flow, randomFlow, type SuperFrame, segments, superFrame } from './flows.ts';
@@ -159,6 +166,21 @@ describe('segmentation', () => {
     expect(needsFinish(world.batch, world.list, 0, 3, TSO)).toBe(false);
     expect(needsFinish(world.batch, world.list, 0, 4, TSO)).toBe(true);
     expect(needsFinish(world.batch, world.list, 0, 4, ALL_OFFLOADS)).toBe(false);
+  });
+
+  it('cuts what is inside a tunnel for every device, checksums and all', () => {
+    const flow = { ...PLAIN, tunnel: { isIpv6: true, tags: [], ident: 1, checksum: true } };
+    const world = createWorld();
+    for (const each of [flow, { ...flow, size: 0 }]) {
+      const frame = superFrame(each);
+      put(world, { ...frame, gso: frame.gso | GSO_IN_TUNNEL });
+    }
+    expect(needsFinish(world.batch, world.list, 0, 2, ALL_OFFLOADS | OFFLOAD_TUNNEL)).toBe(false);
+    expect(needsFinish(world.batch, world.list, 0, 2, ALL_OFFLOADS)).toBe(true);
+    const wire = createWire(world.arena);
+    expect(sendFinished(world.finish, wire, world.batch, world.list, 0, 2, ALL_OFFLOADS)).toBe(2);
+    expect(wire.frames).toEqual([...hexes(segments(flow)), ...hexes(segments({ ...flow, size: 0 }))]);
+    expect(new Set(wire.columns.flat())).toEqual(new Set([0]));
   });
 
   it('puts plain frames between, in their order and untouched', () => {
