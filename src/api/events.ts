@@ -19,6 +19,19 @@ export interface FdbEvent {
   oldPort: string | null;
 }
 
+/** A frame was dropped and sampled: in a storm not each of them. */
+export interface DropEvent {
+  event: 'drop';
+  /** What `explain --drop` takes. */
+  id: number;
+  reason: string;
+  /** Port that it arrived on; null when it is gone since. */
+  port: string | null;
+  vid: number | null;
+  /** The frame, as `etherloom dissect` says it. */
+  text: string;
+}
+
 /** What is done to the switch as a whole. */
 export type ConfigEvent =
   | { event: 'applied'; actions: readonly string[]; confirmSeconds: number | null }
@@ -29,6 +42,7 @@ export type ConfigEvent =
 export type SwitchEvent =
   | PortEvent
   | FdbEvent
+  | DropEvent
   | ConfigEvent
   /** FDB events that came faster than they could be told. */
   | { event: 'lost'; count: number };
@@ -44,6 +58,7 @@ export const EVENT_NAMES = Object.keys({
   evicted: 0,
   refused: 0,
   'static-violation': 0,
+  drop: 0,
   applied: 0,
   confirmed: 0,
   'rolled-back': 0,

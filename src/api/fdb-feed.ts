@@ -1,10 +1,12 @@
 /**
  * What happens to the FDB, read from the ring that the forwarding thread writes, which never waits for us: ten times a
- * second while somebody listens, else once a second for the sake of static violations, which are always told.
+ * second while somebody listens, else once a second for the sake of static violations, which are always told. Sampled
+ * drops are told along.
  */
 
 import { drainEvents, EVENT_NAMES, type FdbEvent as RawEvent } from '../tables/fdb-events.ts';
 import { formatMac } from '../wire/ethernet.ts';
+import { DropFeed } from './drop-feed.ts';
 import type { EventHub } from './event-hub.ts';
 import type { FdbEvent, SwitchEvent } from './events.ts';
 import type { ReadableSwitch } from './reader.ts';
@@ -25,6 +27,7 @@ export class FdbFeed {
   #timer: NodeJS.Timeout | undefined;
   #violations: Violations | null = null;
   #toldAt = 0;
+  readonly #drops = new DropFeed();
 
   constructor(readable: () => ReadableSwitch, hub: EventHub, violated: (violations: Violations) => void) {
     this.#readable = readable;
@@ -67,7 +70,7 @@ export class FdbFeed {
       if (this.#hub.listened) events.push(event);
     });
     if (lost > 0) events.push({ event: 'lost', count: lost });
-    this.#hub.tell(...events);
+    this.#hub.tell(...events, ...this.#drops.look(readable, this.#hub.listened));
     const now = performance.now();
     if (this.#violations === null || now - this.#toldAt < IDLE_MS) return;
     this.#toldAt = now;

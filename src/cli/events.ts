@@ -55,6 +55,8 @@ function lineOf(event: SwitchEvent): string {
     case 'rolled-back':
     case 'rollback-failed':
       return configLine(event);
+    case 'drop':
+      return `${event.port ?? 'a port that is gone'}: dropped ${event.reason} (sample ${event.id}): ${event.text}`;
     case 'lost':
       return `${event.count} events came faster than they could be told`;
     default:

@@ -87,6 +87,8 @@ export function showSamples(samples: readonly Sample[], chosen: number | null, c
 }
 
 export function tellEvent(event: Happening): void {
+  // They have a list of their own.
+  if (event.event === 'drop') return;
   const feed = byId('happened');
   const time = new Date().toLocaleTimeString([], { hour12: false });
   feed.prepend(

@@ -53,9 +53,26 @@ async function refresh(): Promise<void> {
   showOptions(ports.map((each) => each.name));
   showTotals(ports);
   showReasons(drops);
-  samples = sampled.samples;
-  showSamples(samples, chosen, explainSample);
+  showSampled(sampled.samples);
   await refreshEntries();
+}
+
+function showSampled(taken: readonly Sample[]): void {
+  samples = taken;
+  showSamples(samples, chosen, explainSample);
+}
+
+let asking = false;
+
+/** At once when one is told, but not for each of a storm. */
+async function refreshSamples(): Promise<void> {
+  if (asking || document.hidden) return;
+  asking = true;
+  try {
+    showSampled((await get<{ samples: Sample[] }>('samples')).samples);
+  } finally {
+    asking = false;
+  }
 }
 
 async function refreshEntries(): Promise<void> {
@@ -208,6 +225,7 @@ async function every(): Promise<void> {
 async function listen(): Promise<void> {
   await events((event) => {
     if (event.event === 'applied' || event.event === 'rolled-back') vlansAge = 0;
+    if (event.event === 'drop') void refreshSamples().catch(tell);
     tellEvent(event);
   }).catch(tell);
   setTimeout(listen, AGAIN_MS);

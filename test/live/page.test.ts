@@ -124,7 +124,7 @@ describe.skipIf(!here)('the page', () => {
     await send(0, 'vlan=30,src=02:00:00:00:00:01');
     const drop = '#samples button:has-text("INGRESS_FRAME_TYPE")';
     await page.waitForSelector(drop);
-    expect(await text('#reasons')).toContain('INGRESS_FRAME_TYPE 1');
+    await page.waitForSelector('#reasons li:has-text("INGRESS_FRAME_TYPE 1")');
     await page.focus(drop);
     await page.keyboard.press('Enter');
     await page.waitForSelector('#answer .verdict.dropped');
