@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fdbJson } from '../src/api/fdb-view.ts';
+import { fdbJson } from '../src/api/fdb-json.ts';
 import { createDataplane, type Dataplane } from '../src/dataplane/dataplane.ts';
 import { startSlot } from '../src/tables/fdb.ts';
 import { flushAll } from '../src/tables/fdb-flush.ts';
@@ -55,8 +55,7 @@ function dump(dp: Dataplane): number {
   const readable = { tables: { ports, vlans, fdb, counters, limits }, directory, epoch: sharedInt32(1), statuses: [] };
   const start = performance.now();
   let length = 0;
-  for (const piece of fdbJson(readable as unknown as Parameters<typeof fdbJson>[0], {}, 0))
-    length += Buffer.from(piece).length;
+  for (const piece of fdbJson(readable as unknown as Parameters<typeof fdbJson>[0], {}, 0)) length += piece.length;
   const spent = performance.now() - start;
   if (length < dp.fdb.bridgeCount[0] * ENTRY_CHARACTERS) throw new Error('bench: S11: the dump is not whole');
   return spent;

@@ -2,15 +2,15 @@
  * The FDB by name, read from shared memory while learning goes on: every entry that is there all the time is in the
  * answer exactly once, one that comes, goes or moves to another slot meanwhile may be.
  *
- * A million entries are the measure: addresses are gathered into typed arrays and sorted there, and the answer is made
- * of them a piece at a time, as text where it goes to a client.
+ * A million entries are the measure: addresses are gathered into typed arrays and sorted there, and entries are made of
+ * them one at a time. As text, which is what goes to a client: fdb-json.ts.
  */
 
 import type { FdbKindName } from '../tables/fdb.ts';
 import { type Fdb, isLive, META_USED, STAT_NAMES } from '../tables/fdb.ts';
-import { type FdbRow, findEntry } from '../tables/fdb-entries.ts';
+import { findEntry } from '../tables/fdb-entries.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
-import type { DirectoryVlan } from './directory.ts';
+import type { Directory, DirectoryVlan } from './directory.ts';
 import type { ReadableSwitch } from './reader.ts';
 import { Refusal } from './refusal.ts';
 
@@ -47,40 +47,60 @@ export function fdbStats(fdb: Fdb): Record<string, number> {
 
 /** By bridge, VLAN and address. Throws Refusal at once. */
 export function fdbEntries(readable: ReadableSwitch, filter: FdbFilter, nowMs: number): Generator<FdbEntry> {
-  check(filter, readable.directory);
+  checkFilter(filter, readable.directory);
   return walk(readable, filter, nowMs | 0);
 }
 
 function* walk({ tables, directory }: ReadableSwitch, filter: FdbFilter, now: number): Generator<FdbEntry> {
   const { fdb } = tables;
   const portNames = new Map(directory.ports.map((port) => [port.index, port.name]));
-  const vlans = directory.vlans
-    .filter(({ vid }) => filter.vid === undefined || vid === filter.vid)
-    .filter(({ bridge }) => filter.bridge === undefined || bridge === filter.bridge)
-    .sort((a, b) => compare(a.bridge, b.bridge) || (a.vid ?? 0) - (b.vid ?? 0));
-  const macs = filter.mac === undefined ? gather(fdb, vlans, now) : theOne(filter.mac, vlans);
-  for (const { fid, bridge, vid } of vlans) {
-    for (const mac of macs.get(fid) ?? []) {
+  for (const { fid, bridge, vid, macs } of gather(fdb, directory, filter, now)) {
+    for (const mac of macs) {
       const row = findEntry(fdb, fid, macHigh(mac), macLow(mac), now);
       if (row === null) continue;
       const port = row.port < 0 ? null : (portNames.get(row.port) ?? null);
       if (filter.port !== undefined && port !== filter.port) continue;
-      yield { bridge, vid, mac: macTextOf(row), port, kind: row.kind, ageSeconds: row.idleMs / 1000 };
+      yield {
+        bridge,
+        vid,
+        mac: formatMac(row.macHigh, row.macLow),
+        port,
+        kind: row.kind,
+        ageSeconds: row.idleMs / 1000,
+      };
     }
   }
 }
 
-function macTextOf(row: FdbRow): string {
-  return formatMac(row.macHigh, row.macLow);
-}
-
 /** An address as a number: 48 bits fit a double. */
 const LOW = 2 ** 32;
-const macHigh = (mac: number): number => Math.floor(mac / LOW);
-const macLow = (mac: number): number => (mac % LOW) | 0;
+export const macHigh = (mac: number): number => Math.floor(mac / LOW);
+export const macLow = (mac: number): number => (mac % LOW) | 0;
 
-/** The sorted addresses of each FID that is asked for. */
-function gather(fdb: Fdb, vlans: readonly DirectoryVlan[], now: number): Map<number, Float64Array> {
+export interface Gathered extends DirectoryVlan {
+  /** Sorted. */
+  macs: Float64Array;
+}
+
+/** The addresses of each VLAN that the filter lets through, by bridge and VID. */
+export function gather(fdb: Fdb, directory: Directory, filter: FdbFilter, now: number): Gathered[] {
+  const vlans = directory.vlans
+    .filter(({ vid }) => filter.vid === undefined || vid === filter.vid)
+    .filter(({ bridge }) => filter.bridge === undefined || bridge === filter.bridge)
+    .sort((a, b) => compare(a.bridge, b.bridge) || (a.vid ?? 0) - (b.vid ?? 0));
+  if (filter.mac !== undefined) {
+    const { high, low } = parseMac(filter.mac)!;
+    return vlans.map((vlan) => ({ ...vlan, macs: Float64Array.of(high * LOW + (low >>> 0)) }));
+  }
+  const sorted = addressesOf(fdb, vlans, now);
+  return vlans.flatMap((vlan) => {
+    const macs = sorted.get(vlan.fid);
+    return macs === undefined ? [] : [{ ...vlan, macs }];
+  });
+}
+
+/** The sorted addresses of each FID that is asked for and has any. */
+function addressesOf(fdb: Fdb, vlans: readonly DirectoryVlan[], now: number): Map<number, Float64Array> {
   const wanted = new Uint8Array(fdb.fidCount.length);
   for (const { fid } of vlans) wanted[fid] = 1;
   // More than are there now: some may come meanwhile.
@@ -105,43 +125,8 @@ function gather(fdb: Fdb, vlans: readonly DirectoryVlan[], now: number): Map<num
   return sorted;
 }
 
-function theOne(text: string, vlans: readonly DirectoryVlan[]): Map<number, Float64Array> {
-  const { high, low } = parseMac(text)!;
-  return new Map(vlans.map(({ fid }) => [fid, Float64Array.of(high * LOW + (low >>> 0))]));
-}
-
-/** Entries of one piece of text: about 60 KB. */
-const PIECE = 512;
-
-/** The whole answer as JSON text, a piece at a time. Throws Refusal at once. */
-export function fdbJson(readable: ReadableSwitch, filter: FdbFilter, nowMs: number): Generator<string> {
-  return pieces(readable, fdbEntries(readable, filter, nowMs));
-}
-
-function* pieces({ tables, directory }: ReadableSwitch, entries: Generator<FdbEntry>): Generator<string> {
-  yield `{"switch":${JSON.stringify(directory.name)},"entries":[`;
-  // Names are quoted once; everything else needs no quoting.
-  const quoted = new Map<string | null, string>();
-  const quote = (name: string | null): string => {
-    let text = quoted.get(name);
-    if (text === undefined) {
-      text = JSON.stringify(name);
-      quoted.set(name, text);
-    }
-    return text;
-  };
-  let text = '';
-  let n = 0;
-  for (const { bridge, vid, mac, port, kind, ageSeconds } of entries) {
-    text += `${n === 0 ? '' : ','}{"bridge":${quote(bridge)},"vid":${vid},"mac":"${mac}","port":${quote(port)},"kind":"${kind}","ageSeconds":${ageSeconds}}`;
-    if (++n % PIECE !== 0) continue;
-    yield text;
-    text = '';
-  }
-  yield `${text}],"stats":${JSON.stringify(fdbStats(tables.fdb))}}\n`;
-}
-
-function check(filter: FdbFilter, directory: ReadableSwitch['directory']): void {
+/** Throws Refusal. */
+export function checkFilter(filter: FdbFilter, directory: Directory): void {
   if (filter.port !== undefined && !directory.ports.some((port) => port.name === filter.port)) {
     throw new Refusal(`there is no port ${filter.port}`);
   }

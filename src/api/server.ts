@@ -109,7 +109,7 @@ function send(reply: FastifyReply, mediaType: string, answer: unknown): FastifyR
   return reply.send(`${JSON.stringify(answer)}\n`);
 }
 
-function isPieces(answer: unknown): answer is Generator<string> {
+function isPieces(answer: unknown): answer is Generator<string | Buffer> {
   return typeof answer === 'object' && answer !== null && Symbol.iterator in answer && 'next' in answer;
 }
 

@@ -41,11 +41,12 @@ export function events(options: EventsOptions, io: AskIo = TERMINAL): Promise<nu
   });
 }
 
-function clock(): string {
+export function clock(): string {
   return new Date().toTimeString().slice(0, 8);
 }
 
-function lineOf(event: SwitchEvent): string {
+/** One line. */
+export function lineOf(event: SwitchEvent): string {
   switch (event.event) {
     case 'link':
     case 'fault':

@@ -9,6 +9,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { collect, listenAddress, PAGE_ADDRESS, wholeNumber } from './arguments.ts';
 import { addCaptureCommand } from './commands/capture.ts';
 import { addChangeCommands } from './commands/change.ts';
+import { addDescribeCommands } from './commands/describe.ts';
 import { addTraceCommands } from './commands/trace.ts';
 import { addWatchCommands } from './commands/watch.ts';
 import { version } from './version.ts';
@@ -152,19 +153,13 @@ export async function main(args: string[]): Promise<number> {
       status = await doctorVxlan(peer, { ...o, json: o.json === true });
     });
 
-  program
-    .command('api-doc')
-    .description('the OpenAPI document of the API')
-    .action(async () => {
-      status = (await import('./api-doc.ts')).apiDoc();
-    });
-
   const finish = (s: number) => {
     status = s;
   };
   addChangeCommands(program, finish);
   addWatchCommands(program, finish);
   addCaptureCommand(program, finish);
+  addDescribeCommands(program, finish);
 
   program
     .command('bench <name...>')

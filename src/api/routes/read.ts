@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { map, vid } from '../../config/leaf.ts';
-import { type FdbFilter, fdbJson } from '../fdb-view.ts';
+import { fdbJson } from '../fdb-json.ts';
+import type { FdbFilter } from '../fdb-view.ts';
 import { type Route, route } from '../route.ts';
 import {
   dropsAnswer,

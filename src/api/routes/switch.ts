@@ -17,6 +17,7 @@ export function switchRoutes(sw: ApiSwitch): Route[] {
         version: z.string(),
         uptimeSeconds: z.number(),
         ports: z.number(),
+        activeSeconds: z.number().describe('The forwarding thread at work since the start.'),
         confirmSeconds: z.number().nullable().describe('Until the last change is taken back; null when none waits.'),
       }),
       handle: () => ({
@@ -24,6 +25,7 @@ export function switchRoutes(sw: ApiSwitch): Route[] {
         version: sw.version,
         uptimeSeconds: (performance.now() - began) / 1000,
         ports: sw.readable.directory.ports.length,
+        activeSeconds: sw.load().activeSeconds,
         confirmSeconds: sw.confirmSeconds,
       }),
     },

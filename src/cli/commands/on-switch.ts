@@ -5,9 +5,10 @@ import type { Command } from 'commander';
 /** Takes the exit status of a command. */
 export type Finish = (status: number) => void;
 
+export function toSwitch(command: Command): Command {
+  return command.option('--socket <path>', 'control socket').option('--name <name>', 'name of the switch');
+}
+
 export function onSwitch(command: Command): Command {
-  return command
-    .option('--json', 'JSON instead of text')
-    .option('--socket <path>', 'control socket')
-    .option('--name <name>', 'name of the switch');
+  return toSwitch(command.option('--json', 'JSON instead of text'));
 }

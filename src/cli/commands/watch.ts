@@ -3,7 +3,8 @@
  */
 
 import type { Command } from 'commander';
-import { type Finish, onSwitch } from './on-switch.ts';
+import { wholeNumber } from '../arguments.ts';
+import { type Finish, onSwitch, toSwitch } from './on-switch.ts';
 
 export function addWatchCommands(program: Command, finish: Finish): void {
   onSwitch(program.command('events'))
@@ -11,6 +12,12 @@ export function addWatchCommands(program: Command, finish: Finish): void {
     .option('--only <names>', 'names of events, separated by commas')
     .addHelpText('after', '\nExample:\n  etherloom events --only moved,static-violation --json\n')
     .action(async (o) => finish(await (await import('../events.ts')).events(o)));
+
+  toSwitch(program.command('watch'))
+    .description('rates, drops and events in place on the terminal, until Ctrl-C')
+    .option('--interval <seconds>', 'between two looks', wholeNumber(1, 3600), 1)
+    .option('--count <n>', 'looks; default: until Ctrl-C', wholeNumber(1, 1_000_000))
+    .action(async (o) => finish(await (await import('../watch.ts')).watch(o)));
 
   program
     .command('check')

@@ -1,0 +1,36 @@
+/**
+ * Commands that describe the others.
+ */
+
+import { Argument, type Command } from 'commander';
+import type { Shell } from '../completion.ts';
+import { version } from '../version.ts';
+import type { Finish } from './on-switch.ts';
+
+export function addDescribeCommands(program: Command, finish: Finish): void {
+  program
+    .command('api-doc')
+    .description('the OpenAPI document of the API')
+    .action(async () => finish((await import('../api-doc.ts')).apiDoc()));
+
+  program
+    .command('completion')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .description('completion for a shell')
+    .addHelpText('after', '\nExample:\n  eval "$(etherloom completion bash)"\n')
+    .action(async (shell: Shell) => {
+      const { completion } = await import('../completion.ts');
+      const { commandTree } = await import('../command-tree.ts');
+      process.stdout.write(completion(shell, commandTree(program)));
+    });
+
+  program
+    .command('man')
+    .description('the man page')
+    .addHelpText('after', '\nExample:\n  etherloom man | man -l -\n')
+    .action(async () => {
+      const { manPage } = await import('../man-page.ts');
+      const { commandTree } = await import('../command-tree.ts');
+      process.stdout.write(manPage(commandTree(program), version));
+    });
+}

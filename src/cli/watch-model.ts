@@ -1,0 +1,120 @@
+/**
+ * What `watch` shows: rates out of two looks at the counters, and how they went over the last minute.
+ */
+
+import type { DropView, PortView } from '../api/views.ts';
+
+/** Looks that are remembered: what a sparkline can show. */
+export const HISTORY = 60;
+
+/** One look. */
+export interface Look {
+  /** Milliseconds; only differences count. */
+  atMs: number;
+  name: string;
+  uptimeSeconds: number;
+  confirmSeconds: number | null;
+  activeSeconds: number;
+  ports: readonly PortView[];
+  drops: readonly DropView[];
+}
+
+export interface PortRates {
+  name: string;
+  link: string;
+  rxFrames: number;
+  rxBits: number;
+  txFrames: number;
+  txBits: number;
+  dropped: number;
+  learned: number;
+  /** Received and sent frames a second, the newest last. */
+  rxHistory: number[];
+  txHistory: number[];
+}
+
+export interface DropRates {
+  reason: string;
+  port: string;
+  frames: number;
+  total: number;
+}
+
+export interface WatchModel {
+  name: string;
+  uptimeSeconds: number;
+  confirmSeconds: number | null;
+  /** 0..1 of a core. */
+  load: number;
+  learned: number;
+  ports: PortRates[];
+  /** Only those that grow, the fastest first; then those that have grown. */
+  drops: DropRates[];
+  /** Lines, the newest last. */
+  events: string[];
+}
+
+const KEPT_EVENTS = 200;
+
+export class Watcher {
+  #last: Look | null = null;
+  readonly #history = new Map<string, { rx: number[]; tx: number[] }>();
+  readonly #events: string[] = [];
+
+  event(line: string): void {
+    this.#events.push(line);
+    if (this.#events.length > KEPT_EVENTS) this.#events.shift();
+  }
+
+  look(look: Look): WatchModel {
+    const last = this.#last ?? look;
+    const seconds = Math.max((look.atMs - last.atMs) / 1000, 1e-3);
+    const lastPorts = new Map(last.ports.map((port) => [port.name, port]));
+    // Counters that went back have been reset, or are another port's: they count from zero.
+    const rate = (now: number, before: number) => (last === look ? 0 : (now >= before ? now - before : now) / seconds);
+    const ports = look.ports.map((port) => this.#port(port, lastPorts.get(port.name) ?? port, rate));
+    const before = new Map(last.drops.map((drop) => [`${drop.port} ${drop.reason}`, drop.frames]));
+    const drops = look.drops
+      .map(({ reason, port, frames }) => {
+        return { reason, port, frames: rate(frames, before.get(`${port} ${reason}`) ?? 0), total: frames };
+      })
+      .sort((a, b) => b.frames - a.frames || b.total - a.total);
+    this.#last = look;
+    return {
+      name: look.name,
+      uptimeSeconds: look.uptimeSeconds,
+      confirmSeconds: look.confirmSeconds,
+      load: rate(look.activeSeconds, last.activeSeconds),
+      learned: look.ports.reduce((sum, port) => sum + port.learned, 0),
+      ports,
+      drops,
+      events: this.#events,
+    };
+  }
+
+  #port(port: PortView, last: PortView, rate: (now: number, before: number) => number): PortRates {
+    const rxFrames = rate(port.rxFrames, last.rxFrames);
+    const txFrames = rate(port.txFrames, last.txFrames);
+    const history = this.#history.get(port.name) ?? { rx: [], tx: [] };
+    this.#history.set(port.name, history);
+    for (const [list, value] of [
+      [history.rx, rxFrames],
+      [history.tx, txFrames],
+    ] as const) {
+      list.push(value);
+      if (list.length > HISTORY) list.shift();
+    }
+    return {
+      name: port.name,
+      link: port.link,
+      rxFrames,
+      rxBits: 8 * rate(port.rxBytes, last.rxBytes),
+      txFrames,
+      txBits: 8 * rate(port.txBytes, last.txBytes),
+      dropped: rate(port.dropped, last.dropped),
+      learned: port.learned,
+      rxHistory: history.rx,
+      txHistory: history.tx,
+    };
+  }
+}

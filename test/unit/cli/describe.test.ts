@@ -1,0 +1,87 @@
+/** Completion and the man page follow the commands; the picture of `watch` fits its terminal. */
+
+import { spawnSync } from 'node:child_process';
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import type { PortView } from '../../../src/api/views.ts';
+import { type Look, Watcher } from '../../../src/cli/watch-model.ts';
+import { short, sparkline, watchLines } from '../../../src/cli/watch-view.ts';
+import { BIN } from '../../live/switch-process.ts';
+
+const cli = (...args: string[]) => spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8' }).stdout;
+
+describe('completion', () => {
+  it('of bash offers commands, options, and what an option may be', () => {
+    const script = cli('completion', 'bash');
+    const ask = (...words: string[]) => {
+      const code = `${script}\nCOMP_WORDS=(etherloom "$@"); COMP_CWORD=$#\n_etherloom etherloom "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD-1]}"\necho "\${COMPREPLY[*]}"`;
+      const { stdout, stderr } = spawnSync('bash', ['-c', code, 'x', ...words], { encoding: 'utf8' });
+      expect(stderr).toBe('');
+      return stdout.trim().split(' ');
+    };
+    expect(ask('re')).toEqual(['replay']);
+    expect(ask('fdb', '')).toEqual(['add', 'del', 'flush', '--help']);
+    expect(ask('fdb', 'add', 'x', '--kind', 's')).toEqual(['static', 'sticky']);
+    expect(ask('show', 'le')).toEqual(['ledger']);
+    expect(ask('apply', '--conf')).toEqual(['--config', '--confirm']);
+  });
+
+  it('and the man page name every command', () => {
+    const commands = cli('--help')
+      .split('Commands:')[1]!
+      .matchAll(/^ {2}([a-z-]+)/gm);
+    const [fish, man] = [cli('completion', 'fish'), cli('man')];
+    for (const [, name] of commands) {
+      if (name === 'help') continue;
+      expect(fish).toContain(` -a ${name} `);
+      expect(man).toContain(`\\fB${name!.replaceAll('-', '\\-')}`);
+    }
+    expect(man).not.toMatch(/undefined|\[object/);
+  });
+});
+
+describe('watch', () => {
+  const port = (name: string, rxFrames: number, dropped = 0) =>
+    ({ name, link: 'up', rxFrames, rxBytes: rxFrames * 100, txFrames: 0, txBytes: 0, dropped, learned: 1 }) as PortView;
+  const look = (atMs: number, ports: PortView[]): Look => ({
+    ...{ atMs, name: 'sw', uptimeSeconds: atMs / 1000, confirmSeconds: null, activeSeconds: atMs / 4000, ports },
+    drops: ports.filter((p) => p.dropped > 0).map((p) => dropOf(p)),
+  });
+  const dropOf = (p: PortView) => ({ port: p.name, reason: 'INGRESS_VLAN', frames: p.dropped, sentence: '' });
+
+  it('makes rates of counters, also when they were reset', () => {
+    const watcher = new Watcher();
+    watcher.look(look(0, [port('p1', 1000)]));
+    const model = watcher.look(look(2000, [port('p1', 3000, 10), port('new', 5)]));
+    expect(model).toMatchObject({ load: 0.25, learned: 2 });
+    expect(model.ports[0]).toMatchObject({ rxFrames: 1000, rxBits: 800_000 });
+    expect(model.ports[1]).toMatchObject({ rxFrames: 0 });
+    expect(model.drops).toEqual([{ reason: 'INGRESS_VLAN', port: 'p1', frames: 5, total: 10 }]);
+    expect(watcher.look(look(3000, [port('p1', 7)])).ports[0]!.rxFrames).toBe(7);
+  });
+
+  it.each([
+    [80, 24],
+    [120, 40],
+    [40, 10],
+    [300, 5],
+    [20, 3],
+  ])('fits %i columns and %i rows', (columns, rows) => {
+    const watcher = new Watcher();
+    const ports = (n: number) => Array.from({ length: 30 }, (_, i) => port(`port-${i}`, n * i, i));
+    watcher.look(look(0, ports(0)));
+    for (let i = 0; i < 50; i++) watcher.event(`00:00:${i}  ${'event '.repeat(40)}`);
+    const lines = watchLines(watcher.look(look(1000, ports(1_000_000))), { columns, rows, colour: true });
+    expect(lines.length).toBeLessThanOrEqual(rows);
+    for (const line of lines) expect([...stripVTControlCharacters(line)].length).toBeLessThanOrEqual(columns);
+    expect(lines.join('\n')).toContain('sw');
+  });
+
+  it('writes numbers short, and lines by height', () => {
+    expect([0, 0.25, 7, 999, 1000, 45_600, 1_234_567, 2.5e9, 9e15].map(short)).toEqual([
+      ...['0', '0.3', '7', '999', '1.0k', '45.6k', '1.2M', '2.5G', '9000T'],
+    ]);
+    expect(sparkline([0, 1, 4, 8], 6)).toBe('   ▂▅█');
+    expect(sparkline([1, 2, 3], 2)).toBe('▆█');
+  });
+});
