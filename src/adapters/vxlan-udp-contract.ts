@@ -67,3 +67,8 @@ export interface VxlanUdpAdapter extends Adapter {
 
 export const FIRST_SOURCE_PORT = 49_152;
 export const LAST_SOURCE_PORT = 65_535;
+
+/** Whether the adapter is an underlay on sockets, whichever way it is made. */
+export function isVxlanSocket(adapter: Adapter): adapter is VxlanUdpAdapter {
+  return 'join' in adapter && 'transport' in adapter;
+}

@@ -3,13 +3,16 @@
  * counters. Plain data: the forwarding thread posts it when something in it changes.
  */
 
-import type { InterfaceConfig, MirrorConfig, RouteConfig } from '../config/types.ts';
+import type { InterfaceConfig, MirrorConfig, RouteConfig, VniConfig, VtepConfig } from '../config/types.ts';
 
 export interface Directory {
   name: string;
   bridges: readonly { name: string; index: number; type: string }[];
   ports: readonly DirectoryPort[];
   vlans: readonly DirectoryVlan[];
+  vteps: readonly { row: number; config: VtepConfig }[];
+  /** VNIs by tunnel port. */
+  tunnels: readonly { port: string; vnis: readonly VniConfig[] }[];
   interfaces: readonly DirectoryInterface[];
   routes: readonly RouteConfig[];
   mirrors: readonly { index: number; config: MirrorConfig }[];

@@ -8,6 +8,7 @@ import type { ReadableSwitch } from './reader.ts';
 import { interfaceViews, neighborViews, routeViews } from './router-views.ts';
 import { sampleViews } from './sample-view.ts';
 import { dropViews, ledgerView, portViews, vlanViews } from './views.ts';
+import { peersView, vtepsView, vxlanFdbView } from './vxlan-view.ts';
 
 export const TOPICS = [
   'ports',
@@ -17,6 +18,9 @@ export const TOPICS = [
   'neighbors',
   'routes',
   'mirrors',
+  'vteps',
+  'peers',
+  'vxlan-fdb',
   'drops',
   'samples',
   'ledger',
@@ -51,6 +55,12 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
       return { routes: routeViews(readable) };
     case 'mirrors':
       return { mirrors: mirrorViews(readable) };
+    case 'vteps':
+      return vtepsView(readable);
+    case 'peers':
+      return peersView(readable);
+    case 'vxlan-fdb':
+      return vxlanFdbView(readable, nowMs);
     case 'drops':
       return dropViews(readable);
     case 'samples':

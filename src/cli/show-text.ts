@@ -9,10 +9,12 @@ import type { InterfaceView, NeighborView, RouteView } from '../api/router-views
 import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
+import type { PeerView, VtepView, VxlanFdbView } from '../control/vxlan-views.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import { offloadText } from './offload-text.ts';
 import { type Cell, table } from './table.ts';
 import { vidList } from './vid-list.ts';
+import { peersText, vtepsText, vxlanFdbText } from './vxlan-text.ts';
 
 /** Characters of a list in a table; JSON has all of it. */
 const MAX_LIST = 40;
@@ -33,6 +35,12 @@ export function topicText(topic: Topic, body: unknown): string {
       return routesText((body as { routes: RouteView[] }).routes);
     case 'mirrors':
       return mirrorsText((body as { mirrors: MirrorView[] }).mirrors);
+    case 'vteps':
+      return vtepsText((body as { vteps: VtepView[] }).vteps);
+    case 'peers':
+      return peersText((body as { peers: PeerView[] }).peers);
+    case 'vxlan-fdb':
+      return vxlanFdbText((body as { entries: VxlanFdbView[] }).entries);
     case 'drops':
       return dropsText(body as Drops);
     case 'samples':

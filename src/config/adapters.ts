@@ -13,6 +13,7 @@ const ADAPTER_KEYS = {
   cap: ['device', 'gro'],
   udp: ['local', 'remote', 'gro'],
   memory: [],
+  vxlan: ['vxlan'],
   pcap: ['file'],
 } as const satisfies Record<RawPort['adapter'], readonly PortKey[]>;
 
@@ -45,7 +46,8 @@ export class AdapterReader {
       case 'pcap':
         return this.#pcap(path, port);
       case 'memory':
-        return { kind: 'memory', options: {} };
+      case 'vxlan':
+        return { kind: port.adapter, options: {} };
     }
   }
 

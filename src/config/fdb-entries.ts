@@ -34,7 +34,7 @@ export function readFdbEntries(
   };
 
   const findBridge = (entry: RawEntry, port: PortConfig | null, path: Path): Bridge => {
-    const bridge = bridges.find(entry.bridge ?? port?.bridge, [...path, 'bridge']);
+    const bridge = bridges.find(entry.bridge ?? port?.bridge ?? undefined, [...path, 'bridge']);
     if (port !== null && port.bridge !== bridge.name) {
       throw error([...path, 'bridge'], `port ${port.name} belongs to bridge ${port.bridge}, not to ${bridge.name}`);
     }

@@ -10,12 +10,13 @@ import { ConfigError, type Path, type Source, show } from './error.ts';
 import { readFdbEntries } from './fdb-entries.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
 import { readMirrors } from './mirrors.ts';
-import { readPortVlans, readUnawarePort } from './port-modes.ts';
+import { mappedMembers, readMappedTunnel, readPortVlans, readUnawarePort, readUplink } from './port-modes.ts';
 import { readInterfaces, readRoutes } from './routing.ts';
 import { type RawConfig, validate } from './schema.ts';
 import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema-bridge.ts';
 import { readTranslation } from './translate.ts';
-import type { PortConfig, SwitchConfig } from './types.ts';
+import type { PortConfig, SwitchConfig, VtepConfig } from './types.ts';
+import { Vxlan } from './vxlan.ts';
 
 export const MAX_PORTS = 1024;
 
@@ -25,7 +26,8 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   refuseBadSocket(config.switch.controlSocket, source);
   refuseBadService(config, source);
   const bridges = new Bridges(config, source);
-  const ports = readPorts(config, bridges, source);
+  const vxlan = new Vxlan(config, source);
+  const ports = [...readPorts(config, bridges, vxlan, source), ...socketPorts(vxlan.vteps)];
   const mirrors = readMirrors(config.mirrors, bridges, ports, source);
   const interfaces = readInterfaces(config, bridges, ports, source);
   const routes = readRoutes(config.routes, interfaces, source);
@@ -35,6 +37,8 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     bridges: bridges.normalised(),
     ports,
     fdbEntries,
+    vteps: vxlan.vteps,
+    vxlanEntries: vxlan.entries(config, ports),
     mirrors,
     interfaces,
     routes,
@@ -49,6 +53,7 @@ const NAMED = [
   ['bridges', 'a bridge name'],
   ['ports', 'a port name'],
   ['interfaces', 'an interface name'],
+  ['vteps', 'a VTEP name'],
 ] as const;
 
 function refuseBadNames(config: RawConfig, source: Source): void {
@@ -79,31 +84,45 @@ function refuseBadService({ api, state }: RawConfig, source: Source): void {
   if (state !== undefined && !isPath(state.file)) throw error(['state', 'file'], 'is not a path of a file');
 }
 
-function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortConfig[] {
+function readPorts(config: RawConfig, bridges: Bridges, vxlan: Vxlan, source: Source): PortConfig[] {
   const raw = Object.entries(config.ports);
   if (raw.length > MAX_PORTS) {
     throw new ConfigError(source.place(['ports']), `there are ${raw.length} ports; valid are at most ${MAX_PORTS}`);
   }
   const adapters = new AdapterReader(source);
   return raw.map(([name, port]) => {
-    const bridge = bridges.find(port.bridge, ['ports', name, 'bridge']);
+    const owner = vxlan.ownerOf(name);
+    const bridge = owner === undefined ? bridges.find(port.bridge, ['ports', name, 'bridge']) : null;
     const adapter = adapters.read(name, port);
-    const vlans = bridge.type === 'unaware' ? readUnawarePort(name, port, source) : readPortVlans(name, port, source);
-    for (const { vid } of vlans.members) bridge.ensure(vid);
-    if (vlans.pvid !== null) bridge.ensure(vlans.pvid);
-    const translate = readTranslation(name, port, bridge.type, vlans.members, source);
+    const unaware = bridge?.type === 'unaware';
+    const isMapped = port.vxlan?.vnis !== undefined && port.vxlan.vni === undefined;
+    const vlans =
+      owner !== undefined
+        ? readUplink(name, port, owner, source)
+        : isMapped && !unaware
+          ? readMappedTunnel(name, port, source)
+          : unaware
+            ? readUnawarePort(name, port, source)
+            : readPortVlans(name, port, source);
+    const tagged = vlans.members.some(({ untagged }) => !untagged);
+    const tunnel = vxlan.tunnel(name, port, unaware, tagged);
+    if (isMapped) vlans.members = mappedMembers(tunnel!);
+    for (const { vid } of vlans.members) bridge?.ensure(vid);
+    if (vlans.pvid !== null) bridge?.ensure(vlans.pvid);
+    const translate = readTranslation(name, port, bridge?.type ?? 'unaware', vlans.members, source);
     const { mtu, enabled, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
     const { isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
     return {
       name,
-      bridge: bridge.name,
+      bridge: bridge?.name ?? null,
       adapter,
       ...vlans,
       translate,
       mtu,
       enabled,
       state,
-      learning,
+      // What a control plane tells is not to be overwritten by what a tunnel shows.
+      learning: learning && tunnel?.learning !== 'control-plane',
       unknownUnicastFlood,
       multicastFlood,
       broadcastFlood,
@@ -111,6 +130,46 @@ function readPorts(config: RawConfig, bridges: Bridges, source: Source): PortCon
       splitHorizonGroup,
       hairpin,
       fdbMaxEntries,
+      tunnel,
     };
   });
 }
+
+/** The sockets of VTEPs: each is a port with outer frames, of the VTEP's own name. */
+function socketPorts(vteps: readonly VtepConfig[]): PortConfig[] {
+  return vteps.flatMap(({ name, underlay, local, udpPort, mtu, sourcePorts, udp6ZeroChecksum, groupInterface }) => {
+    if (underlay === 'port') return [];
+    const { first, last } = sourcePorts;
+    const where = groupInterface === null ? {} : { interface: groupInterface };
+    const options = {
+      local,
+      port: udpPort,
+      sourcePorts: `${first}-${last}`,
+      zeroChecksum6: udp6ZeroChecksum,
+      ...where,
+    };
+    const kind = underlay === 'udp' ? 'vxlan-udp' : 'vxlan-raw-socket';
+    return [{ ...SOCKET_PORT, name, adapter: { kind, options }, mtu }];
+  });
+}
+
+const SOCKET_PORT: Omit<PortConfig, 'name' | 'adapter' | 'mtu'> = {
+  bridge: null,
+  mode: 'access',
+  pvid: null,
+  members: [],
+  acceptFrames: 'all',
+  ingressFiltering: false,
+  tunnelCvids: null,
+  enabled: true,
+  state: 'forwarding',
+  learning: true,
+  unknownUnicastFlood: true,
+  multicastFlood: true,
+  broadcastFlood: true,
+  isolated: false,
+  splitHorizonGroup: 0,
+  hairpin: false,
+  fdbMaxEntries: 0,
+  tunnel: null,
+};

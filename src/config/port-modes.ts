@@ -13,7 +13,7 @@
  */
 import { ConfigError, type Path, type Source } from './error.ts';
 import type { PortKey, RawPort } from './schema-port.ts';
-import type { AcceptFrames, PortMode, VlanMembership } from './types.ts';
+import type { AcceptFrames, PortMode, TunnelConfig, VlanMembership } from './types.ts';
 import { expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
 
 export interface PortVlans {
@@ -55,6 +55,43 @@ export function readUnawarePort(name: string, port: RawPort, source: Source): Po
     throw new ConfigError(source.place(['ports', name, key]), problem);
   }
   return { mode: 'access', pvid: null, members: [], acceptFrames: 'all', ingressFiltering: false, tunnelCvids: null };
+}
+
+/** The uplink of a VTEP has outer frames only: no bridge, no VLANs. */
+export function readUplink(name: string, port: RawPort, vtep: string, source: Source): PortVlans {
+  refuseVlanKeys(
+    name,
+    port,
+    source,
+    ['bridge', ...VLAN_KEYS],
+    `the port is the uplink of VTEP ${vtep}: it is in no bridge`,
+  );
+  return { ...NO_VLANS };
+}
+
+/** A tunnel with VNIs by VLAN is a member of these VLANs; inside the tunnel their tag is the VNI. */
+export function readMappedTunnel(name: string, port: RawPort, source: Source): PortVlans {
+  refuseVlanKeys(name, port, source, VLAN_KEYS, 'the VLANs of this port are those of "vnis"');
+  return { ...NO_VLANS, mode: 'hybrid', ingressFiltering: true };
+}
+
+export function mappedMembers({ vnis }: TunnelConfig): VlanMembership[] {
+  return vnis.flatMap(({ vid }) => (vid === null ? [] : [membership(vid, true)]));
+}
+
+const NO_VLANS: PortVlans = {
+  mode: 'access',
+  pvid: null,
+  members: [],
+  acceptFrames: 'all',
+  ingressFiltering: false,
+  tunnelCvids: null,
+};
+
+function refuseVlanKeys(name: string, port: RawPort, source: Source, keys: readonly PortKey[], why: string): void {
+  for (const key of keys) {
+    if (port[key] !== undefined) throw new ConfigError(source.place(['ports', name, key]), `${why}; remove "${key}"`);
+  }
 }
 
 export function readPortVlans(name: string, port: RawPort, source: Source): PortVlans {

@@ -45,7 +45,7 @@ export function readInterfaces(
       const hint = didYouMean(settings.port!, [...byName.keys()].slice(0, 1024));
       throw error([...path, 'port'], `there is no port ${show(settings.port)}${hint}; valid is a name under "ports"`);
     }
-    const bridge = bridges.find(settings.bridge ?? port?.bridge, [...path, 'bridge']);
+    const bridge = bridges.find(settings.bridge ?? port?.bridge ?? undefined, [...path, 'bridge']);
     if (port !== null && port.bridge !== bridge.name) {
       throw error([...path, 'bridge'], `port ${port.name} belongs to bridge ${port.bridge}, not to ${bridge.name}`);
     }

@@ -5,8 +5,9 @@
 import { z } from 'zod';
 import { boolean, choice, integer, list, map, name, pvid, text, vid, vlanSet } from './leaf.ts';
 import { fdbLimit } from './schema-bridge.ts';
+import { tunnelSection } from './schema-vxlan.ts';
 
-export const ADAPTERS = ['tap', 'af-packet', 'af-xdp', 'cap', 'udp', 'memory', 'pcap'] as const;
+export const ADAPTERS = ['tap', 'af-packet', 'af-xdp', 'cap', 'udp', 'memory', 'vxlan', 'pcap'] as const;
 export const MODES = ['access', 'trunk', 'hybrid', 'dot1q-tunnel'] as const;
 
 const adapterShape = {
@@ -43,6 +44,7 @@ const adapterShape = {
   file: text('a path', 'valid is the path of a capture')
     .optional()
     .describe('pcap: what arrives on the port in a replay, where no --in says otherwise.'),
+  vxlan: tunnelSection.optional(),
 };
 
 const vlanShape = {

@@ -11,6 +11,7 @@ import { mirrorSection } from './schema-mirror.ts';
 import { portSection } from './schema-port.ts';
 import { interfacesSection, macText, routesSection } from './schema-routing.ts';
 import { apiSection, stateSection } from './schema-service.ts';
+import { vtepSection, vxlanFdbSection } from './schema-vxlan.ts';
 
 export const MAX_FDB_CONFIGURED = 16_384; // within the token budget of a file; more is a control plane's work
 
@@ -36,12 +37,14 @@ export const configSchema = map(
     bridges: named(NAME_PATTERN, bridgeSection, 'bridges', '{ br1: {} }')
       .prefault({})
       .describe('Further bridges of the same process, by name.'),
+    vteps: vtepSection,
     ports: named(NAME_PATTERN, portSection, 'ports', '{ p1: { adapter: tap, device: tap1 } }')
       .prefault({})
       .describe('Ports by name.'),
     interfaces: interfacesSection,
     routes: routesSection,
     fdb: list(fdbEntry, MAX_FDB_CONFIGURED, 'FDB entries').prefault([]).describe('FDB entries that are not learned.'),
+    vxlanFdb: vxlanFdbSection,
     mirrors: mirrorSection,
     api: apiSection.optional().describe('The API over TCP. Default: the Unix socket alone.'),
     state: stateSection.optional().describe('What outlives the process. Default: nothing.'),

@@ -72,7 +72,8 @@ export interface TranslateRule {
 
 export interface PortConfig {
   name: string;
-  bridge: string;
+  /** Null: of no bridge; VTEPs listen on it. */
+  bridge: string | null;
   adapter: AdapterConfig;
   mode: PortMode;
   /** VID for untagged and priority-tagged frames; null drops them. */
@@ -95,6 +96,8 @@ export interface PortConfig {
   splitHorizonGroup: number; // 0 = none
   hairpin: boolean; // may send back to itself
   fdbMaxEntries: number; // 0 = none of its own
+  /** Null: it is no tunnel. */
+  tunnel: TunnelConfig | null;
 }
 
 /** How outer frames get in and out: a port of the switch, kernel UDP sockets, or sockets with raw ones to send. */
@@ -128,9 +131,8 @@ export interface VtepConfig {
   neighbors: { address: string; mac: string }[];
   /** `via` null: on the link. */
   routes: { to: string; via: string | null }[];
-  /** Sockets: interface on which groups are joined, and hops that floods to them may make. */
+  /** Sockets: interface on which groups are joined. */
   groupInterface: string | null;
-  groupTtl: number;
   fdb: { maxEntries: number; peerMaxEntries: number; overflow: FdbOverflow };
 }
 
@@ -249,6 +251,8 @@ export interface SwitchConfig {
   bridges: BridgeConfig[]; // [0] is the default bridge, made of `switch:` and `vlans:`
   ports: PortConfig[];
   fdbEntries: FdbEntryConfig[];
+  vteps: VtepConfig[];
+  vxlanEntries: VxlanEntryConfig[];
   mirrors: MirrorConfig[];
   interfaces: InterfaceConfig[];
   routes: RouteConfig[];

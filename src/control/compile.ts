@@ -80,7 +80,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     setBit(ports.flood, ports.width, FLOOD_BROADCAST, p, s.broadcastFlood && b.broadcastFlood);
   }
   // A port of no bridge takes frames when VTEPs listen on it.
-  else if (port.up && dp.vxlan.vteps.firstOf[p] >= 0) flags |= PORT_UP;
+  else if (isUp(port) && dp.vxlan.vteps.firstOf[p] >= 0) flags |= PORT_UP;
   if (port.tunnel !== null) flags |= PORT_VXLAN;
   ports.tunnelRow[p] = Math.max(port.tunnelRow, 0);
   ports.mtu[p] = Math.min(s.mtu, port.tunnel?.mtu ?? s.mtu);

@@ -259,9 +259,7 @@ export class Control {
   removePort(name: string): void {
     const port = this.port(name);
     if (port.tunnel !== null) throw new ControlError(`port ${name} is a tunnel`);
-    for (const vtep of this.vxlan.vteps.values()) {
-      if (vtep.settings.uplink === name) throw new ControlError(`port ${name} is the uplink of VTEP ${vtep.name}`);
-    }
+    requireNoVtep(this, name);
     this.detach(port);
     if (port.tunnelRow >= 0) this.tunnelRows[port.tunnelRow] = false;
     clearPort(this.dp, port.index);
@@ -289,6 +287,7 @@ export class Control {
     else this.flushPortEntries(port);
     compilePort(this.dp, port);
     this.layoutChanged();
+    if (port.bridge === null) this.vxlan.onUplink(name, up);
   }
 
   /** Ports or mirrors have changed: what mirrors copy, and whom each port reaches. */
@@ -452,5 +451,12 @@ export class Control {
     const vlan = bridge.vlans.get(vid ?? UNAWARE_VID);
     if (vlan === undefined) throw new ControlError(`bridge ${bridge.name} has no VLAN ${vid}`);
     return vlan.fid;
+  }
+}
+
+/** Throws ControlError when VTEPs sit on the port: it cannot go. */
+export function requireNoVtep({ vxlan }: Control, port: string): void {
+  for (const { name, settings } of vxlan.vteps.values()) {
+    if (settings.uplink === port) throw new ControlError(`port ${port} is the uplink of VTEP ${name}`);
   }
 }

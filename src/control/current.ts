@@ -13,10 +13,12 @@ import type {
   PortConfig,
   SwitchConfig,
   VlanMembership,
+  VxlanEntryConfig,
 } from '../config/types.ts';
 import type { Control } from './control.ts';
 import { fdbEntries } from './fdb-control.ts';
 import type { Bridge, Port } from './model.ts';
+import { vxlanEntries } from './vxlan-fdb.ts';
 
 /** Control knows a port by its place in the tables; `adapterOf` says what it is attached to. */
 export function currentConfig(
@@ -29,16 +31,19 @@ export function currentConfig(
     ...bridge.settings,
     vlans: vlansOf(bridge),
   }));
+  const vteps = [...control.vxlan.vteps.values()].map((vtep) => ({ name: vtep.name, ...vtep.settings }));
+  const uplinks = new Set(vteps.map(({ uplink }) => uplink));
   const ports: PortConfig[] = [];
   for (const port of control.ports.values()) {
-    if (port.bridge === null || control.router?.hasInterface(port.name)) continue;
-    ports.push(portConfig(port, port.bridge, adapterOf(port.name)));
+    if (control.router?.hasInterface(port.name)) continue;
+    if (port.bridge !== null || uplinks.has(port.name)) ports.push(portConfig(control, port, adapterOf(port.name)));
   }
   const { interfaces, routes } = control.router?.configuration() ?? { interfaces: [], routes: [] };
   const fdbEntries = configuredEntries(control, interfaces);
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
+  const vxlanEntries = configuredVxlanEntries(control);
   const none = { hashSeed: null, controlSocket: null, api: null, state: null };
-  return { name, bridges, ports, fdbEntries, interfaces, routes, mirrors, ...none };
+  return { name, bridges, ports, fdbEntries, vteps, vxlanEntries, interfaces, routes, mirrors, ...none };
 }
 
 function vlansOf(bridge: Bridge) {
@@ -48,11 +53,12 @@ function vlansOf(bridge: Bridge) {
     .sort((a, b) => a.vid - b.vid);
 }
 
-function portConfig(port: Port, bridge: Bridge, adapter: AdapterConfig): PortConfig {
+function portConfig(control: Control, port: Port, adapter: AdapterConfig): PortConfig {
   const members: VlanMembership[] = [...port.members]
     .map(([vid, untagged]) => ({ vid, untagged }))
     .sort((a, b) => a.vid - b.vid);
-  return { name: port.name, bridge: bridge.name, adapter, members, ...port.settings };
+  const tunnel = control.vxlan.tunnels.get(port.name)?.settings ?? null;
+  return { name: port.name, bridge: port.bridge?.name ?? null, adapter, members, tunnel, ...port.settings };
 }
 
 /** Entries of the interfaces' own MACs are theirs. */
@@ -62,6 +68,15 @@ function configuredEntries(control: Control, interfaces: readonly InterfaceConfi
   for (const { bridge, vid, mac, port, kind } of fdbEntries(control)) {
     if (kind === 'dynamic' || own.has(`${bridge} ${vid} ${mac}`)) continue;
     entries.push({ bridge, vid, mac, port, kind: kind satisfies FdbEntryKind });
+  }
+  return entries;
+}
+
+function configuredVxlanEntries(control: Control): VxlanEntryConfig[] {
+  const entries: VxlanEntryConfig[] = [];
+  for (const { port, vni, mac, remotes, kind } of vxlanEntries(control)) {
+    if (kind === 'static' || kind === 'external' || kind === 'blackhole')
+      entries.push({ port, vni, mac, remotes, kind });
   }
   return entries;
 }

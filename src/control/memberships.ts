@@ -29,6 +29,7 @@ export function membershipChanges(from: SwitchConfig, to: SwitchConfig): Members
 function membershipsOf({ ports }: SwitchConfig): Map<string, MembershipChange> {
   const all = new Map<string, MembershipChange>();
   for (const { name: port, bridge, members } of ports) {
+    if (bridge === null) continue;
     for (const { vid, untagged } of members) {
       all.set(`${port} ${bridge} ${vid} ${untagged}`, { port, bridge, vid, tagged: !untagged });
     }

@@ -58,7 +58,7 @@ export interface PortTunnel {
 }
 
 /** A port's configuration without name, bridge, adapter and member set. */
-export type PortSettings = Omit<PortConfig, 'name' | 'bridge' | 'adapter' | 'members'>;
+export type PortSettings = Omit<PortConfig, 'name' | 'bridge' | 'adapter' | 'members' | 'tunnel'>;
 
 /** A mirror's configuration, and its row in the table. */
 export interface Mirror {

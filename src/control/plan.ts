@@ -14,15 +14,22 @@ import type {
   PortConfig,
   RouteConfig,
   SwitchConfig,
+  TunnelConfig,
   VlanConfig,
+  VtepConfig,
+  VxlanEntryConfig,
 } from '../config/types.ts';
 import type { Control } from './control.ts';
 import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
 import { addMirror, removeMirror } from './mirror-control.ts';
 import { type BridgeSettings, ControlError, type PortSettings, type RouterControl } from './model.ts';
+import { addVtep, removeTunnel, removeVtep, setTunnel, setVtep } from './vxlan-control.ts';
+import { addVxlanEntry, deleteVxlanEntry, vxlanEntries } from './vxlan-fdb.ts';
 
 export type Action =
   | { do: 'remove-mirror'; mirror: string }
+  | { do: 'remove-vxlan-entry'; entry: VxlanEntryConfig }
+  | { do: 'remove-vtep'; vtep: string }
   | { do: 'remove-entry'; entry: FdbEntryConfig }
   | { do: 'remove-port'; port: string }
   | { do: 'remove-vlan'; bridge: string; vid: number }
@@ -35,7 +42,11 @@ export type Action =
   | { do: 'remove-member'; port: string; vid: number }
   | { do: 'set-member'; port: string; vid: number; untagged: boolean }
   | { do: 'set-pvid'; port: string; pvid: number | null }
+  | { do: 'add-vtep'; vtep: VtepConfig }
+  | { do: 'set-vtep'; vtep: VtepConfig }
+  | { do: 'set-tunnel'; port: string; tunnel: TunnelConfig }
   | { do: 'add-entry'; entry: FdbEntryConfig }
+  | { do: 'add-vxlan-entry'; entry: VxlanEntryConfig }
   | { do: 'add-mirror'; mirror: MirrorConfig }
   | { do: 'remove-route'; route: RouteConfig }
   | { do: 'remove-interface'; interface: string }
@@ -48,25 +59,52 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
     bridges: byName(from?.bridges ?? []),
     ports: byName(from?.ports ?? []),
     mirrors: byName(from?.mirrors ?? []),
+    vteps: byName(from?.vteps ?? []),
+    vxlanEntries: new Map((from?.vxlanEntries ?? []).map((e) => [vxlanEntryKey(e), e])),
     entries: new Map((from?.fdbEntries ?? []).map((e) => [entryKey(e), e])),
   };
   const bridges = byName(to.bridges);
   const entries = new Map(to.fdbEntries.map((e) => [entryKey(e), e]));
   const ports = byName(to.ports);
   const mirrors = byName(to.mirrors);
+  const vteps = byName(to.vteps);
+  const vxlanEntries = new Map(to.vxlanEntries.map((e) => [vxlanEntryKey(e), e]));
   const actions: Action[] = [];
   // A bridge of another type is another bridge, a port with another adapter or bridge another port.
   const keepsBridge = (b: BridgeConfig) => old.bridges.get(b.name)?.type === bridges.get(b.name)?.type;
+  // A VTEP elsewhere, or on another port, is another VTEP; so are its tunnels.
+  const keepsVtep = (name: string): boolean => {
+    const before = old.vteps.get(name);
+    const after = vteps.get(name);
+    if (before === undefined || after === undefined) return false;
+    const uplink = ports.get(after.uplink);
+    return (
+      VTEP_IDENTITY.every((key) => before[key] === after[key]) &&
+      uplink !== undefined &&
+      same(old.ports.get(before.uplink)?.adapter, uplink.adapter)
+    );
+  };
   const keepsPort = (p: PortConfig) => {
     const before = old.ports.get(p.name);
     const after = ports.get(p.name);
     if (before === undefined || after === undefined) return false;
-    const bridge = bridges.get(after.bridge);
+    if (before.tunnel?.vtep !== after.tunnel?.vtep) return false;
+    if (after.tunnel !== null && !keepsVtep(after.tunnel.vtep)) return false;
+    const bridge = after.bridge === null ? undefined : bridges.get(after.bridge);
     return (
       before.bridge === after.bridge &&
       same(before.adapter, after.adapter) &&
-      bridge !== undefined &&
-      keepsBridge(bridge)
+      (after.bridge === null || (bridge !== undefined && keepsBridge(bridge)))
+    );
+  };
+  const keepsVxlanEntry = (e: VxlanEntryConfig) => {
+    const port = ports.get(e.port);
+    return (
+      same(old.vxlanEntries.get(vxlanEntryKey(e)), vxlanEntries.get(vxlanEntryKey(e))) &&
+      port !== undefined &&
+      keepsPort(port) &&
+      // With a VNI that goes, its entries go.
+      same(vniOf(old.ports.get(e.port), e.vni), vniOf(port, e.vni))
     );
   };
   const keepsEntry = (e: FdbEntryConfig) => {
@@ -92,7 +130,13 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
 
   actions.push(...routing.first);
   for (const entry of old.entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'remove-entry', entry });
-  for (const port of old.ports.values()) if (!keepsPort(port)) actions.push({ do: 'remove-port', port: port.name });
+  for (const entry of old.vxlanEntries.values()) {
+    if (!keepsVxlanEntry(entry)) actions.push({ do: 'remove-vxlan-entry', entry });
+  }
+  const leaving = [...old.ports.values()].filter((port) => !keepsPort(port));
+  for (const { name, bridge } of leaving) if (bridge !== null) actions.push({ do: 'remove-port', port: name });
+  for (const { name } of old.vteps.values()) if (!keepsVtep(name)) actions.push({ do: 'remove-vtep', vtep: name });
+  for (const { name, bridge } of leaving) if (bridge === null) actions.push({ do: 'remove-port', port: name });
   for (const bridge of old.bridges.values()) {
     if (!keepsBridge(bridge)) {
       actions.push({ do: 'remove-bridge', bridge: bridge.name });
@@ -114,11 +158,22 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
     }
   }
   const vidsOf = new Map(to.bridges.map((b) => [b.name, new Set(b.vlans.map((v) => v.vid))]));
-  for (const port of to.ports) {
-    if (keepsPort(port)) changePort(actions, old.ports.get(port.name)!, port, vidsOf.get(port.bridge)!);
+  const place = (port: PortConfig) => {
+    const vids = port.bridge === null ? NO_VIDS : vidsOf.get(port.bridge)!;
+    if (keepsPort(port)) changePort(actions, old.ports.get(port.name)!, port, vids);
     else actions.push({ do: 'add-port', port });
+  };
+  // Uplinks, what sits on them, and then the tunnels among the others.
+  for (const port of to.ports) if (port.bridge === null) place(port);
+  for (const vtep of to.vteps) {
+    if (!keepsVtep(vtep.name)) actions.push({ do: 'add-vtep', vtep });
+    else if (!same(old.vteps.get(vtep.name), vtep)) actions.push({ do: 'set-vtep', vtep });
   }
+  for (const port of to.ports) if (port.bridge !== null) place(port);
   for (const entry of entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'add-entry', entry });
+  for (const entry of vxlanEntries.values()) {
+    if (!keepsVxlanEntry(entry)) actions.push({ do: 'add-vxlan-entry', entry });
+  }
   for (const mirror of mirrors.values()) if (!keepsMirror(mirror)) actions.push({ do: 'add-mirror', mirror });
   actions.push(...routing.last);
   return actions;
@@ -157,6 +212,18 @@ function planRouting(
   return { first, last };
 }
 
+/** With another of these it is another VTEP. */
+const VTEP_IDENTITY = ['underlay', 'uplink', 'local', 'vlan', 'udpPort'] as const;
+const NO_VIDS: ReadonlySet<number> = new Set();
+
+function vniOf(port: PortConfig | undefined, vni: number) {
+  return port?.tunnel?.vnis.find((each) => each.vni === vni);
+}
+
+function vxlanEntryKey({ port, vni, mac }: VxlanEntryConfig): string {
+  return `${port} ${vni} ${mac}`;
+}
+
 /** `vids` are the VLANs that the port's bridge will have. */
 function changePort(actions: Action[], before: PortConfig, after: PortConfig, vids: ReadonlySet<number>): void {
   const port = after.name;
@@ -176,6 +243,9 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, vi
   const settings = portSettings(after);
   if (!same(portSettings(before), settings)) actions.push({ do: 'set-port', port, settings });
   if (loses || before.pvid !== after.pvid) actions.push({ do: 'set-pvid', port, pvid: after.pvid });
+  if (after.tunnel !== null && !same(before.tunnel, after.tunnel)) {
+    actions.push({ do: 'set-tunnel', port, tunnel: after.tunnel });
+  }
 }
 
 /** Carries out one action. Throws ControlError when the tables have no room for it. */
@@ -187,7 +257,28 @@ export function apply(control: Control, action: Action): void {
     case 'remove-entry':
       removeConfigured(control, action.entry);
       return;
+    case 'remove-vxlan-entry':
+      removeVxlanEntry(control, action.entry);
+      return;
+    case 'remove-vtep':
+      removeVtep(control, action.vtep);
+      return;
+    case 'add-vtep':
+      addVtep(control, action.vtep);
+      return;
+    case 'set-vtep': {
+      const { name, ...settings } = action.vtep;
+      setVtep(control, name, settings);
+      return;
+    }
+    case 'set-tunnel':
+      setTunnel(control, action.port, action.tunnel);
+      return;
+    case 'add-vxlan-entry':
+      addVxlanEntry(control, action.entry, true);
+      return;
     case 'remove-port':
+      if (control.vxlan.tunnels.has(action.port)) removeTunnel(control, action.port);
       control.removePort(action.port);
       return;
     case 'remove-vlan':
@@ -211,6 +302,7 @@ export function apply(control: Control, action: Action): void {
       control.addPort(port.name, port.bridge, portSettings(port));
       try {
         for (const { vid, untagged } of port.members) control.setMember(port.name, vid, untagged);
+        if (port.tunnel !== null) setTunnel(control, port.name, port.tunnel);
       } catch (error) {
         control.removePort(port.name);
         throw error;
@@ -261,11 +353,29 @@ function removeConfigured(control: Control, { bridge, vid, mac }: FdbEntryConfig
   if (kind !== null && kind !== 'dynamic') deleteEntry(control, bridge, vid, mac);
 }
 
+/** Takes out a configured entry; one that moved with the traffic is gone. */
+function removeVxlanEntry(control: Control, { port, vni, mac }: VxlanEntryConfig): void {
+  const there = vxlanEntries(control, port).find((each) => each.vni === vni && each.mac === mac);
+  if (there !== undefined && there.kind !== 'dynamic') deleteVxlanEntry(control, port, vni, mac);
+}
+
 /** One line for people. */
 export function describe(action: Action): string {
   switch (action.do) {
     case 'add-port':
-      return `add-port ${action.port.name} (${action.port.mode}, bridge ${action.port.bridge})`;
+      return action.port.bridge === null
+        ? `add-port ${action.port.name} (underlay)`
+        : `add-port ${action.port.name} (${action.port.mode}, bridge ${action.port.bridge})`;
+    case 'add-vtep':
+    case 'set-vtep':
+      return `${action.do} ${action.vtep.name} (${action.vtep.local} on ${action.vtep.uplink})`;
+    case 'remove-vtep':
+      return `remove-vtep ${action.vtep}`;
+    case 'set-tunnel':
+      return `set-tunnel ${action.port}`;
+    case 'add-vxlan-entry':
+    case 'remove-vxlan-entry':
+      return `${action.do} ${action.entry.mac} vni ${action.entry.vni} ${action.entry.kind}`;
     case 'remove-entry':
     case 'add-entry':
       return `${action.do} ${action.entry.mac} vlan ${action.entry.vid ?? '-'} ${action.entry.kind}`;
@@ -299,7 +409,7 @@ export function describe(action: Action): string {
 }
 
 export function portSettings(port: PortConfig): PortSettings {
-  const { name: _name, bridge: _bridge, adapter: _adapter, members: _members, ...settings } = port;
+  const { name: _name, bridge: _bridge, adapter: _adapter, members: _members, tunnel: _tunnel, ...settings } = port;
   return settings;
 }
 

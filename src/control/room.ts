@@ -6,16 +6,21 @@
 import type { SwitchConfig } from '../config/types.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { TUNNEL_ROW_WORDS } from '../tables/port-table.ts';
+import { VIDS } from '../tables/vni-table.ts';
 import { ControlError } from './model.ts';
 
 /** Throws ControlError when it does not. */
-export function requireRoom({ ports, vlans }: DataplaneShared, to: SwitchConfig): void {
+export function requireRoom({ ports, vlans, vxlan }: DataplaneShared, to: SwitchConfig): void {
   const domains = to.bridges.reduce((sum, { type, vlans }) => sum + (type === 'unaware' ? 1 : vlans.length), 0);
   const tunnels = to.ports.filter(({ tunnelCvids }) => tunnelCvids !== null).length;
   need('ports', to.ports.length, ports.capacity);
   need('bridges', to.bridges.length, vlans.bridges);
   need('VLANs of all bridges', domains, vlans.capacity - 1);
-  need('tunnel ports with a list of customer VLANs', tunnels, ports.tunnelCvids.length / TUNNEL_ROW_WORDS);
+  need('VTEPs', to.vteps.length, vxlan.vteps.capacity);
+  need('VNIs', vniCount(to), vxlan.vnis.capacity - 1);
+  need('tunnels', tunnelCount(to), vxlan.vnis.rowOf.length / VIDS);
+  need('remote VTEPs', remoteCount(to), vxlan.remotes.capacity);
+  need('dot1q-tunnel ports with a list of customer VLANs', tunnels, ports.tunnelCvids.length / TUNNEL_ROW_WORDS);
 }
 
 function need(what: string, wanted: number, room: number): void {
@@ -23,4 +28,29 @@ function need(what: string, wanted: number, room: number): void {
   throw new ControlError(
     `${wanted} ${what} do not fit into the running switch, which has room for ${room}; restart it`,
   );
+}
+
+export function vniCount({ ports }: SwitchConfig): number {
+  return ports.reduce((sum, { tunnel }) => sum + (tunnel?.vnis.length ?? 0), 0);
+}
+
+export function tunnelCount({ ports }: SwitchConfig): number {
+  return ports.filter(({ tunnel }) => tunnel !== null).length;
+}
+
+/** Rows of remotes: each address once for every VTEP, and a list for every entry of a group. */
+export function remoteCount({ ports, vteps, vxlanEntries }: SwitchConfig): number {
+  const vtepOf = new Map(ports.map(({ name, tunnel }) => [name, tunnel?.vtep]));
+  const all = new Set<string>();
+  for (const { name, peers } of vteps) for (const peer of peers) all.add(`${name} ${peer}`);
+  for (const { tunnel } of ports) {
+    for (const remote of [...(tunnel?.remotes ?? []), tunnel?.group ?? ''])
+      if (remote !== '') all.add(`${tunnel!.vtep} ${remote}`);
+  }
+  let lists = 0;
+  for (const { port, remotes } of vxlanEntries) {
+    for (const remote of remotes) all.add(`${vtepOf.get(port)} ${remote}`);
+    if (remotes.length > 0) lists++;
+  }
+  return all.size + lists;
 }

@@ -63,10 +63,12 @@ export interface VxlanModel {
   readonly remoteByRow: (Remote | undefined)[];
   readonly listByRow: (RemoteList | undefined)[];
   readonly segmentByRow: ({ tunnel: Tunnel; segment: Segment } | undefined)[];
-  /** Told when a remote's next hop is not known: whoever runs the underlay finds it. */
-  onUnresolved: (vtep: Vtep, nextHop: string) => void;
+  /** Hosts of underlays say at the start what their addresses are. */
+  announces: boolean;
   /** Told when VTEPs, remotes or groups have changed: whoever runs the underlay follows. */
   onUnderlayChanged: (vtep: Vtep) => void;
+  /** Told when the link of a port of no bridge goes up or down. */
+  onUplink: (port: string, up: boolean) => void;
 }
 
 export function createVxlanModel(): VxlanModel {
@@ -76,7 +78,8 @@ export function createVxlanModel(): VxlanModel {
     remoteByRow: [],
     listByRow: [],
     segmentByRow: [],
-    onUnresolved: () => {},
+    announces: true,
     onUnderlayChanged: () => {},
+    onUplink: () => {},
   };
 }

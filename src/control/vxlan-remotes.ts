@@ -153,7 +153,7 @@ export function compileRemote(control: Control, remote: Remote): void {
   words[at + REMOTE_TAG] = settings.vlan === null ? 0 : (TPID_C << 16) | settings.vlan;
   words[at + REMOTE_PORT] = control.port(settings.uplink).index;
   words[at + REMOTE_MAX_IP] = Math.min(settings.mtu, remote.pathMtu ?? settings.mtu);
-  const mac = macTowards(control, remote);
+  const mac = macTowards(remote);
   if (mac !== null) {
     words[at + REMOTE_MACS] = (mac.high << 16) | (mac.low >>> 16);
     words[at + REMOTE_MACS + 1] = (mac.low << 16) | vtep.mac.high;
@@ -170,14 +170,12 @@ export function compileRemote(control: Control, remote: Remote): void {
   words[at + REMOTE_FLAGS] = flags;
 }
 
-function macTowards(control: Control, { vtep, bytes, isGroup }: Remote): Mac | null {
+function macTowards({ vtep, bytes, isGroup }: Remote): Mac | null {
   if (vtep.settings.underlay !== 'port') return SOCKET_PEER_MAC;
   if (isGroup) return groupMac(bytes);
   const hop = nextHop(vtep, bytes);
   if (hop === null) return null;
-  const mac = vtep.found.get(hop) ?? null;
-  if (mac === null && vtep.owned) control.vxlan.onUnresolved(vtep, hop);
-  return mac;
+  return vtep.found.get(hop) ?? null;
 }
 
 /** RFC 1112 section 6.4, RFC 2464 section 7. */

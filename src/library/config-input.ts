@@ -68,7 +68,7 @@ export function readConfig(input: ConfigInput | string): SwitchConfig {
 export function readMemoryConfig(input: ConfigInput | string): SwitchConfig {
   const config = readConfig(input);
   for (const { name, adapter } of config.ports) {
-    if (adapter.kind === 'memory') continue;
+    if (adapter.kind === 'memory' || adapter.kind === 'vxlan') continue;
     const why = `is ${adapter.kind}; ports of a switch in a program are memory; valid is adapter: memory`;
     throw problem(['ports', name, 'adapter'], why);
   }

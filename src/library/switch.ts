@@ -14,6 +14,7 @@ import { MemoryAdapter } from '../adapters/memory.ts';
 import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
 import type { PortConfig } from '../config/types.ts';
 import { applyWhole } from '../control/change.ts';
+import { requireNoVtep } from '../control/control.ts';
 import { currentConfig } from '../control/current.ts';
 import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
 import { ControlError, isUp } from '../control/model.ts';
@@ -38,6 +39,7 @@ import { Forwarder } from './forwarder.ts';
 import { type PortHost, SwitchPort } from './port.ts';
 import { type FrameInput, vidOf } from './result.ts';
 import { Teller } from './teller.ts';
+import { Vxlan } from './vxlan.ts';
 
 export interface SwitchOptions {
   /** Drives ageing and stamps frames; the machine's when left out. */
@@ -79,6 +81,8 @@ export class Switch extends EventEmitter<SwitchEvents> {
   readonly #forwarder: Forwarder;
   readonly #teller: Teller;
   readonly #ports = new Map<string, SwitchPort>();
+  /** Tunnels: peers, entries and floods at run time. */
+  readonly vxlan: Vxlan;
   readonly #queueFrames: number;
   readonly #timer: NodeJS.Timeout | null;
   readonly #host: PortHost;
@@ -107,7 +111,11 @@ export class Switch extends EventEmitter<SwitchEvents> {
     this.#forwarder = new Forwarder(this.#core, clock, maxAnswers, this.#teller);
     this.#host = this.#makeHost();
     configure(this.#core, loaded);
-    for (const port of loaded.ports) this.#open(port);
+    for (const port of loaded.ports) {
+      if (port.tunnel === null) this.#open(port);
+      else this.#core.control.setLink(port.name, true);
+    }
+    this.vxlan = new Vxlan(this.#core.control);
     const autoTick = options.autoTick ?? options.clock === undefined;
     this.#timer = autoTick ? setInterval(() => this.tick(), TICK_MS).unref() : null;
   }
@@ -150,6 +158,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
   /** Removes a port with everything learned and configured on it. Its counters go with it. */
   removePort(name: string): void {
     this.#mayRestructure();
+    requireNoVtep(this.#core.control, name);
     this.#remove(this.port(name));
     this.#core.control.removePort(name);
   }
@@ -284,7 +293,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
    */
   tick(): void {
     if (this.#closed || this.#forwarder.inTurn) return;
-    this.#forwarder.during(() => this.#core.router.tick(this.#clock.nowMs() | 0));
+    this.#forwarder.during(() => this.#core.protocolTick(this.#clock.nowMs() | 0));
     const { fdb } = this.#core.dp;
     while (needsSweep(fdb, this.#clock.nowMs() | 0)) {
       const done = this.#core.tick(SWEEP_SLOTS);

@@ -12,19 +12,24 @@ import type { Adapter } from '../adapters/adapter.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { Control } from '../control/control.ts';
 import { type Action, apply, plan } from '../control/plan.ts';
+import { remoteCount, tunnelCount, vniCount } from '../control/room.ts';
 import { Router } from '../control/router.ts';
+import { Underlay } from '../control/underlay.ts';
 import { welcome } from '../control/vxlan-remotes.ts';
 import { release } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import { createDataplane, type Dataplane, type DataplaneSize, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
-import { PUNT_KINDS, PUNT_ROUTER } from '../dataplane/punt.ts';
+import { PUNT_KINDS, PUNT_ROUTER, PUNT_UNDERLAY } from '../dataplane/punt.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
 import { decapBatch } from '../dataplane/vxlan/decap.ts';
 import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
 import type { Fdb } from '../tables/fdb.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
+import { MAX_REMOTES } from '../tables/remote-table.ts';
 import { sharedInt32 } from '../tables/shared.ts';
+import { MAX_VNI_ROWS } from '../tables/vni-table.ts';
+import { MAX_VTEPS } from '../tables/vtep-table.ts';
 import { Capturing } from './capturing.ts';
 import { Injector, type Offload, PLAIN } from './injector.ts';
 import { Mirroring } from './mirroring.ts';
@@ -54,6 +59,7 @@ export class SwitchCore {
   readonly dp: Dataplane;
   readonly control: Control;
   readonly router: Router;
+  readonly underlay: Underlay;
   readonly batch: Batch;
   /** By port number. */
   readonly adapters: (Adapter | undefined)[] = [];
@@ -84,6 +90,8 @@ export class SwitchCore {
     this.batch = createBatch(this.dp.egress.capacity);
     this.router = new Router(this.control, (port, frame, offload) => this.inject(port, frame, offload));
     this.punts[PUNT_ROUTER] = (batch, i) => this.router.packets.punted(this.dp.arena.bytes, batch, i);
+    this.underlay = new Underlay(this.control, (port, frame) => this.emit(port, frame));
+    this.punts[PUNT_UNDERLAY] = (batch, i) => this.underlay.punted(this.dp.arena.bytes, batch, i);
     this.capturing = new Capturing(this.dp.arena, this.control, this.batch.capacity);
     this.control.onPortsChanged = () => this.capturing.aim();
     const own = senderOf ?? ((port: number) => this.adapters[port] ?? null);
@@ -230,10 +238,16 @@ export class SwitchCore {
     serveTunnels(this.dp, batch, first, end, this.senderOf);
   }
 
+  /** What the router and the hosts of underlays do by themselves: call about once a second, between turns. */
+  protocolTick(nowMs: number): void {
+    this.router.tick(nowMs);
+    this.underlay.tick(nowMs);
+  }
+
   /** Ageing, and what the router does by itself: call about once a second, and until it returns true. */
   tick(slots: number = SWEEP_SLOTS): boolean {
     const now = this.nowMs() | 0;
-    this.router.tick(now);
+    this.protocolTick(now);
     const bridges = sweep(this.dp.fdb, now, slots);
     return sweep(this.dp.vxlan.fdb, now, slots) && bridges;
   }
@@ -249,6 +263,7 @@ export function sizeFor(config: SwitchConfig): Partial<DataplaneSize> {
   const bridges = config.bridges.length + 4;
   const vlans = config.bridges.reduce((sum, b) => sum + b.vlans.length + 1, 0);
   const tunnels = config.ports.filter((p) => p.tunnelCvids !== null).length;
+  const learned = config.vteps.reduce((sum, { fdb }) => sum + fdb.maxEntries, 0);
   return {
     ports: Math.min(4064, Math.max(64, (config.ports.length + config.interfaces.length + 63) & ~31)),
     bridges,
@@ -256,6 +271,13 @@ export function sizeFor(config: SwitchConfig): Partial<DataplaneSize> {
     fdbEntries: fdbEntries + 4096,
     tunnelRows: tunnels + 8,
     interfaces: config.interfaces.length + 64,
+    vxlan: {
+      vteps: Math.min(MAX_VTEPS, config.vteps.length + 8),
+      vnis: Math.min(MAX_VNI_ROWS - 1, vniCount(config) + 1024),
+      tunnels: tunnelCount(config) + 8,
+      remotes: Math.min(MAX_REMOTES, remoteCount(config) + 256),
+      fdbEntries: learned + config.vxlanEntries.length + 1024,
+    },
     ...(config.hashSeed === null ? {} : { seed: config.hashSeed }),
   };
 }

@@ -14,17 +14,24 @@ export interface Numbers {
   bridges: ReadonlyMap<string, number>;
   ports: ReadonlyMap<string, number>;
   mirrors: ReadonlyMap<string, number>;
+  vteps: ReadonlyMap<string, number>;
 }
 
 export function numbersOf(control: Control): Numbers {
   const numbers = (all: ReadonlyMap<string, { index: number }>) =>
     new Map([...all].map(([name, { index }]) => [name, index]));
-  return { bridges: numbers(control.bridges), ports: numbers(control.ports), mirrors: numbers(control.mirrors) };
+  return {
+    bridges: numbers(control.bridges),
+    ports: numbers(control.ports),
+    mirrors: numbers(control.mirrors),
+    vteps: new Map([...control.vxlan.vteps].map(([name, { row }]) => [name, row])),
+  };
 }
 
 export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanTable): Directory {
   const types = new Map(config.bridges.map(({ name, type }) => [name, type]));
-  const modeOf = (bridge: string, mode: string) => (types.get(bridge) === 'unaware' ? 'unaware' : mode);
+  const modeOf = (bridge: string | null, mode: string) =>
+    bridge === null ? 'underlay' : types.get(bridge) === 'unaware' ? 'unaware' : mode;
   const portOf = ({ name, bridge, adapter, mode, pvid, mtu, state }: PortConfig): DirectoryPort => ({
     name,
     index: numbers.ports.get(name)!,
@@ -54,6 +61,8 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
     interfaces: config.interfaces.map((each) => ({ port: numbers.ports.get(each.name)!, config: each })),
     routes: config.routes,
     mirrors: config.mirrors.map((each) => ({ index: numbers.mirrors.get(each.name)!, config: each })),
+    vteps: config.vteps.map((vtep) => ({ row: numbers.vteps.get(vtep.name)!, config: vtep })),
+    tunnels: config.ports.flatMap(({ name, tunnel }) => (tunnel === null ? [] : [{ port: name, vnis: tunnel.vnis }])),
   };
 }
 

@@ -28,6 +28,8 @@ export class LivePort {
 
   /** Its device is being opened or let go: nobody else may try. */
   busy = false;
+  /** Multicast groups that its socket has joined. */
+  readonly groups = new Set<string>();
 
   constructor(config: PortConfig) {
     this.config = config;
@@ -87,6 +89,7 @@ export class LivePort {
 export interface PortListener {
   link(port: LivePort, up: boolean, reason: string): void;
   readable(port: LivePort): void;
+  pathMtu(port: LivePort, address: string, mtu: number): void;
 }
 
 /**
@@ -114,6 +117,10 @@ export class EarlyEvents implements AdapterEvents {
   readable(): void {
     if (this.#attached) this.#listener.readable(this.port);
     else this.#waiting = true;
+  }
+
+  pathMtu(address: string, mtu: number): void {
+    if (this.#attached) this.#listener.pathMtu(this.port, address, mtu);
   }
 
   attached(): void {

@@ -5,7 +5,9 @@
  */
 
 import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
+import { isVxlanSocket, type VxlanGroup, type VxlanUdpAdapter } from '../adapters/vxlan-udp-contract.ts';
 import type { PortEvent } from '../api/events.ts';
+import { setPathMtu } from '../control/vxlan-control.ts';
 import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
 import { PORT_UP } from '../tables/port-table.ts';
@@ -34,6 +36,7 @@ export class LivePorts {
   readonly #listener: PortListener = {
     link: (port, up, reason) => this.#link(port, up, reason),
     readable: (port) => this.loop.readable(port.index),
+    pathMtu: (port, address, mtu) => this.#pathMtu(port, address, mtu),
   };
   closed = false;
 
@@ -59,6 +62,9 @@ export class LivePorts {
     this.#byName.set(port.name, port);
     this.#byIndex[port.index] = port;
     if (port.adapter !== null) this.#attach(port);
+    if (port.config.tunnel === null) return;
+    port.linkReason = `tunnel of ${port.config.tunnel.vtep}`;
+    this.#core.control.setLink(port.name, true);
   }
 
   /** The port loses its place; its adapter stays open. */
@@ -174,10 +180,48 @@ export class LivePorts {
     });
   }
 
+  #pathMtu(port: LivePort, address: string, mtu: number): void {
+    const { control } = this.#core;
+    for (const { name, settings } of control.vxlan.vteps.values()) {
+      if (settings.uplink === port.name) setPathMtu(control, name, address, mtu);
+    }
+  }
+
+  /** Sockets of VTEPs receive the groups that their tunnels flood to, and no others. */
+  settleGroups(): void {
+    for (const { settings, remotes } of this.#core.control.vxlan.vteps.values()) {
+      const port = this.#byName.get(settings.uplink);
+      const socket = port?.adapter;
+      if (port === undefined || socket === null || socket === undefined || !isVxlanSocket(socket)) continue;
+      const where = settings.groupInterface === null ? {} : { interface: settings.groupInterface };
+      const wanted = new Set([...remotes.values()].filter((r) => r.isGroup && r.uses !== 0).map((r) => r.address));
+      for (const address of port.groups) {
+        if (wanted.has(address)) continue;
+        socket.leave({ address, ...where });
+        port.groups.delete(address);
+      }
+      for (const address of wanted) if (!port.groups.has(address)) this.#join(port, socket, { address, ...where });
+    }
+  }
+
+  #join(port: LivePort, socket: VxlanUdpAdapter, group: VxlanGroup): void {
+    try {
+      socket.join(group);
+      port.groups.add(group.address);
+      this.#faults.delete(port);
+    } catch (error) {
+      const text = `port ${port.name}: group ${group.address} cannot be joined: ${(error as Error).message}`;
+      if (this.#faults.get(port) === text) return;
+      this.#faults.set(port, text);
+      this.#hooks.event({ event: 'fault', text });
+    }
+  }
+
   #link(port: LivePort, up: boolean, reason: string): void {
     if (this.closed || this.#byIndex[port.index] !== port) return;
     port.up = up;
     this.#core.control.setLink(port.name, up);
+    if (up && port.config.bridge === null) this.#core.protocolTick(this.#core.control.nowMs());
     port.linkAsked = 'no';
     port.linkReason = reason;
     this.#hooks.event({ event: 'link', port: port.name, up, reason });

@@ -19,7 +19,7 @@ import { changeLive } from './live-change.ts';
 import { LivePort } from './live-port.ts';
 import { LivePorts, type PortHooks } from './live-ports.ts';
 import type { Change } from './messages.ts';
-import { LIVE_ADAPTERS, openFailure } from './open-port.ts';
+import { LIVE_ADAPTERS, openFailure, TUNNEL_ADAPTER } from './open-port.ts';
 import { relearnRows } from './relearn.ts';
 
 const TICK_MS = 1000;
@@ -76,6 +76,7 @@ export class LiveSwitch {
       }
     }
     this.#ports.begin(this.#ports);
+    this.#ports.settleGroups();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -108,6 +109,8 @@ export class LiveSwitch {
         return this.core.count(() => {
           resetCounters(dp.counters);
           dp.mirrors.counters.fill(0);
+          dp.vxlan.vnis.counters.fill(0);
+          dp.vxlan.remotes.counters.fill(0);
         });
       case 'start-capture':
         return this.core.capturing.start(change.id, change.spec, change.ring);
@@ -125,6 +128,7 @@ export class LiveSwitch {
 
   #tick(): void {
     this.#ports.tick();
+    this.#ports.settleGroups();
     this.#age();
     this.#tellStatuses();
   }
@@ -143,10 +147,12 @@ export class LiveSwitch {
   }
 }
 
+const DEVICELESS: readonly string[] = ['memory', TUNNEL_ADAPTER];
+
 /** Adapters that no running switch can serve, as a line, or null. */
 export function unsuited(ports: readonly PortConfig[]): string | null {
-  const port = ports.find(({ adapter }) => adapter.kind !== 'memory' && !LIVE_ADAPTERS.includes(adapter.kind));
+  const port = ports.find(({ adapter }) => !DEVICELESS.includes(adapter.kind) && !LIVE_ADAPTERS.includes(adapter.kind));
   return port === undefined
     ? null
-    : `ports.${port.name}.adapter: "${port.adapter.kind}" is not for a running switch; valid are ${[...LIVE_ADAPTERS, 'memory'].join(', ')} (captures go through etherloom replay)`;
+    : `ports.${port.name}.adapter: "${port.adapter.kind}" is not for a running switch; valid are ${[...LIVE_ADAPTERS.filter((kind) => !kind.startsWith('vxlan-')), ...DEVICELESS].join(', ')} (captures go through etherloom replay)`;
 }

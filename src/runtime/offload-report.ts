@@ -13,7 +13,8 @@ import { LINKED_ADAPTERS } from './open-port.ts';
 
 /** One open port, as this report sees it. */
 export interface OffloadPort {
-  bridge: string;
+  /** Null: an underlay, which takes frames of tunnels in every bridge. */
+  bridge: string | null;
   /** Adapter kind. */
   kind: string;
   /** The configuration says `offloads: off`. */
@@ -48,7 +49,9 @@ export function softwareOffloads(port: OffloadPort, ports: readonly OffloadPort[
 }
 
 function othersOf(port: OffloadPort, ports: readonly OffloadPort[]): OffloadPort[] {
-  return ports.filter((other) => other !== port && other.bridge === port.bridge);
+  return ports.filter(
+    (other) => other !== port && (other.bridge === port.bridge || other.bridge === null || port.bridge === null),
+  );
 }
 
 /** An existing interface's senders cannot be told to do without. */

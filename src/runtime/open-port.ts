@@ -7,18 +7,31 @@ import type { Adapter, AdapterContext } from '../adapters/adapter.ts';
 import { openPacket } from '../adapters/af-packet.ts';
 import { openXdp } from '../adapters/af-xdp.ts';
 import { openCap } from '../adapters/cap.ts';
+import { openVxlanRaw } from '../adapters/raw-socket.ts';
 import { openTap } from '../adapters/tap.ts';
 import { openUdp } from '../adapters/udp.ts';
+import { openVxlanUdp, type VxlanUdpOptions } from '../adapters/vxlan-udp.ts';
 import type { AdapterConfig, PortConfig } from '../config/types.ts';
 
 /** Adapters that a running switch opens; a `memory` port stays without a device there. */
-export const LIVE_ADAPTERS: readonly string[] = ['tap', 'af-packet', 'af-xdp', 'cap', 'udp'];
+export const LIVE_ADAPTERS: readonly string[] = [
+  'tap',
+  'af-packet',
+  'af-xdp',
+  'cap',
+  'udp',
+  'vxlan-udp',
+  'vxlan-raw-socket',
+];
+/** Without a device of their own: a tunnel's frames move through the uplink of its VTEP. */
+export const TUNNEL_ADAPTER = 'vxlan';
 /** Those of them on an interface that may vanish and come back. */
 export const LINKED_ADAPTERS: readonly string[] = ['tap', 'af-packet', 'af-xdp', 'cap'];
 
 /** `tap tap1`, `udp 127.0.0.1:5001`. */
 export function deviceText({ kind, options }: AdapterConfig): string {
-  const device = options.device ?? options.local ?? options.file;
+  const local = options.port === undefined ? options.local : `${options.local} port ${options.port}`;
+  const device = options.device ?? local ?? options.file;
   return device === undefined ? kind : `${kind} ${device}`;
 }
 
@@ -53,7 +66,21 @@ export async function openPort(port: PortConfig, context: AdapterContext, mustEx
   if (kind === 'af-xdp') return openXdp({ device: String(options.device), mtu, queue: Number(options.queue) }, context);
   if (kind === 'cap') return openCap({ device: String(options.device), mtu }, context);
   if (kind === 'udp') return openUdp({ local: String(options.local), remote: String(options.remote), mtu }, context);
+  if (kind === 'vxlan-udp') return openVxlanUdp(socketOptions(port), context);
+  if (kind === 'vxlan-raw-socket') return openVxlanRaw(socketOptions(port), context);
   throw new Error(`adapter ${kind} is not for a running switch`);
+}
+
+function socketOptions({ adapter: { options }, mtu }: PortConfig): VxlanUdpOptions {
+  const [first = 0, last = 0] = String(options.sourcePorts).split('-').map(Number);
+  return {
+    local: String(options.local),
+    port: Number(options.port),
+    mtu,
+    sourcePorts: [first, last],
+    zeroChecksum6: options.zeroChecksum6 === true,
+    ...(options.interface === undefined ? {} : { interface: String(options.interface) }),
+  };
 }
 
 const PLAIN: Readonly<Record<string, string>> = {
@@ -63,10 +90,12 @@ const PLAIN: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the host name cannot be resolved now',
 };
 
+const SOCKETS: readonly string[] = ['udp', 'vxlan-udp', 'vxlan-raw-socket'];
+
 /** `port p1 (tap tap1): …`, one line. */
 export function openFailure(port: PortConfig, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  const plain = port.adapter.kind === 'udp' && code !== undefined ? PLAIN[code] : undefined;
+  const plain = SOCKETS.includes(port.adapter.kind) && code !== undefined ? PLAIN[code] : undefined;
   const text = plain === undefined ? String(message ?? error) : `${plain} (${message})`;
   return `port ${port.name} (${deviceText(port.adapter)}): ${text.replace(/\s*\n\s*/g, ' ')}`;
 }

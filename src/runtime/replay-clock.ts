@@ -49,14 +49,14 @@ export class PacketClock {
   }
 
   /** Housekeeping for the whole seconds up to now; call when nowMs >= nextTickMs and the batch is empty. */
-  tick(fdb: Fdb): void {
+  tick(fdbs: readonly Fdb[]): void {
     const whole = Math.floor(this.nowMs / TICK_MS) * TICK_MS;
     for (let step = 0; step < STEPS && whole - this.#sweptMs > STEP_MS; step++) {
       this.#sweptMs += STEP_MS;
-      sweepAll(fdb, toInt32(this.#sweptMs));
+      for (const fdb of fdbs) sweepAll(fdb, toInt32(this.#sweptMs));
     }
-    if (whole - this.#sweptMs > STEP_MS) sweepAll(fdb, toInt32(whole));
-    else if (needsSweep(fdb, toInt32(whole))) sweepAll(fdb, toInt32(whole));
+    const isLong = whole - this.#sweptMs > STEP_MS;
+    for (const fdb of fdbs) if (isLong || needsSweep(fdb, toInt32(whole))) sweepAll(fdb, toInt32(whole));
     this.#sweptMs = whole;
     this.nextTickMs = whole + TICK_MS;
   }

@@ -6,6 +6,16 @@
  */
 
 import { type FdbEntryView, fdbEntries } from '../control/fdb-control.ts';
+import { vxlanStats } from '../control/vxlan-fdb.ts';
+import {
+  type PeerView,
+  peerViews,
+  type VtepView,
+  type VxlanFdbView,
+  vtepViews,
+  vxlanFdbViews,
+  vxlanNames,
+} from '../control/vxlan-views.ts';
 import {
   fidLedger,
   type LedgerRow,
@@ -70,6 +80,8 @@ export interface ReplayReport {
   };
   fdb: FdbEntryView[];
   fdbStats: Record<string, number>;
+  /** Only where there are VTEPs. */
+  vxlan?: { vteps: VtepView[]; peers: PeerView[]; fdb: VxlanFdbView[]; fdbStats: Record<string, number> };
 }
 
 /** What the report is made of: the replay as it stands. */
@@ -123,6 +135,20 @@ export function reportOf(replay: Replayed): ReplayReport {
     },
     fdb: fdbEntries(core.control),
     fdbStats: Object.fromEntries(STAT_NAMES.map((name, i) => [name, stats[i]])),
+    ...vxlanReport(core),
+  };
+}
+
+function vxlanReport({ control, dp }: SwitchCore): Pick<ReplayReport, 'vxlan'> {
+  if (control.vxlan.vteps.size === 0) return {};
+  const names = vxlanNames(control);
+  return {
+    vxlan: {
+      vteps: vtepViews(dp.vxlan, names),
+      peers: peerViews(dp.vxlan, names),
+      fdb: vxlanFdbViews(dp.vxlan, names, control.nowMs()),
+      fdbStats: vxlanStats(control),
+    },
   };
 }
 
@@ -147,6 +173,7 @@ function vlanRows(replay: Replayed): VlanLedgerRow[] {
 function agree(a: LedgerRow, b: LedgerRow): boolean {
   return (
     a.received === b.received &&
+    a.generated === b.generated &&
     a.delivered === b.delivered &&
     a.consumed === b.consumed &&
     a.dropped === b.dropped &&

@@ -18,6 +18,7 @@ import { BATCH_FRAMES } from '../dataplane/batch.ts';
 import { FID_COUNTERS, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../dataplane/counters.ts';
 import { PARSE_GROUP_SOURCE, PARSE_TOO_LONG, PARSE_TRUNCATED_CAPTURE, REASON_COUNT } from '../dataplane/reasons.ts';
 import type { ByteSink, ByteSource } from '../pcap/source.ts';
+import type { Fdb } from '../tables/fdb.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
 import { PacketClock } from './replay-clock.ts';
 import { Merge, ReplayCursor } from './replay-input.ts';
@@ -77,6 +78,7 @@ export class Replay {
   readonly #output: ReplayOptions['output'];
   readonly #speed: number;
   #startedMs = -1;
+  readonly #fdbs: readonly Fdb[];
 
   /** Opens the inputs. Throws ReplayError or CaptureError for one that is no capture of Ethernet. */
   constructor(options: ReplayOptions) {
@@ -95,6 +97,7 @@ export class Replay {
       timeUs: () => captureTimeUs(this.time.lastSeconds, this.time.lastNanos),
       senderOf: (port) => this.#senderOf(port),
     });
+    this.#fdbs = [this.core.dp.fdb, this.core.dp.vxlan.fdb];
     configure(this.core, config);
     const { control } = this.core;
     for (const name of control.ports.keys()) control.setLink(name, true);
@@ -149,8 +152,8 @@ export class Replay {
         const now = time.advance(cursor.seconds, cursor.nanos);
         if (now >= time.nextTickMs && keepsTime) {
           this.#forward();
-          time.tick(dp.fdb);
-          this.core.router.tick(time.nowMs | 0);
+          time.tick(this.#fdbs);
+          this.core.protocolTick(time.nowMs | 0);
         }
       }
       const { reader } = cursor;

@@ -42,6 +42,8 @@ export class VxlanBench {
     this.#control = control;
     this.#underlay = underlay;
     this.#anyPeer = anyPeer;
+    // The file names every neighbor: any ARP or ND would be a difference.
+    control.vxlan.announces = false;
   }
 
   /** Makes a port of the switch a tunnel, as its file says. */
@@ -82,7 +84,6 @@ export class VxlanBench {
       neighbors,
       routes: [...links, ...routes],
       groupInterface: null,
-      groupTtl: 1,
       fdb: ROOM,
     };
   }

@@ -208,7 +208,13 @@ function reservedMac(s: Situation, port: PortConfig, frame: Frame): Change[] {
 }
 
 /** Configured entries of an address: gone, or on `port`. */
-function entryChanges(s: Situation, bridge: string, vid: number | null, mac: string, port: string | null): Change[] {
+function entryChanges(
+  s: Situation,
+  bridge: string | null,
+  vid: number | null,
+  mac: string,
+  port: string | null,
+): Change[] {
   const at = s.config.fdbEntries.findIndex((e) => e.bridge === bridge && e.vid === vid && e.mac === mac);
   const entry = s.config.fdbEntries[at];
   if (entry === undefined) return [];

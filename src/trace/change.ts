@@ -223,7 +223,7 @@ export function moveEntry(entry: FdbEntryConfig, at: number, port: string): Chan
 
 /** A whole entry for one key of another kind: dearer. */
 export function addEntry(port: PortConfig, vid: number | null, mac: string): Change {
-  const entry: FdbEntryConfig = { bridge: port.bridge, vid, mac, port: port.name, kind: 'static' };
+  const entry: FdbEntryConfig = { bridge: port.bridge!, vid, mac, port: port.name, kind: 'static' };
   return {
     path: 'fdb[]',
     value: `{ mac: '${mac}', ${vid === null ? '' : `vlan: ${vid}, `}port: ${port.name}, kind: static }`,
@@ -251,7 +251,8 @@ export function portConfig({ config }: Situation, name: string): PortConfig | un
   return config.ports.find((port) => port.name === name);
 }
 
-export function bridgeConfig({ config }: Situation, name: string): BridgeConfig {
+/** The port is in a bridge. */
+export function bridgeConfig({ config }: Situation, name: string | null): BridgeConfig {
   return config.bridges.find((bridge) => bridge.name === name)!;
 }
 

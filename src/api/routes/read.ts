@@ -19,6 +19,7 @@ import {
 } from '../schemas.ts';
 import type { ApiSwitch } from '../switch.ts';
 import { type TableTopic, topicBody } from '../topics.ts';
+import { peersAnswer, vtepsAnswer, vxlanFdbAnswer } from '../vxlan-schemas.ts';
 
 /** A VLAN ID in a query, which is text. */
 export const vidText = z
@@ -52,6 +53,9 @@ export function readRoutes(sw: ApiSwitch): Route[] {
     topic('interfaces', 'Interfaces of the router', interfacesAnswer),
     topic('neighbors', 'Neighbors that are known, and next hops that are not', neighborsAnswer),
     topic('routes', 'Connected subnets and configured routes', routesAnswer),
+    topic('vteps', 'VXLAN tunnel endpoints with their VNIs and counters', vtepsAnswer),
+    topic('peers', 'Remote VTEPs with their counters', peersAnswer),
+    topic('vxlan-fdb', 'Which remote an address is behind', vxlanFdbAnswer),
     topic('drops', 'Dropped frames by port and reason', dropsAnswer),
     topic('samples', 'The last dropped frames of each reason', samplesAnswer),
     topic('ledger', 'Where every frame went, by port and by VLAN', ledgerAnswer),

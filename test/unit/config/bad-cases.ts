@@ -98,7 +98,7 @@ export const SECTIONS: BadCase[] = [
     'prots: {}\n',
     1,
     'prots',
-    'not known (did you mean "ports"?); valid keys are switch, vlans, bridges, ports, interfaces, routes, fdb, mirrors',
+    'not known (did you mean "ports"?); valid keys are switch, vlans, bridges, vteps, ports, interfaces, routes, fdb, vxlanFdb, mirrors',
   ),
   bad('switch: {}\nports: {}\nzzz: 1\n', 3, 'zzz', 'the key is not known; valid keys are'),
   bad('switch:\n', 1, 'switch', 'has no value; valid is a map'),
@@ -350,4 +350,113 @@ export const FDB: BadCase[] = [
     'bridges',
     'fdb.maxEntries of all 13 bridges are 12648448 together; valid are at most 12582912',
   ),
+];
+
+/** A file with a VTEP of these keys, which stand on line 2, a port for it, and a tunnel of these keys on line 5. */
+const vxlan = (vtep: string, tunnel: string, line: number, path: string, says: string): BadCase =>
+  bad(
+    `vteps:\n  v0: { ${vtep} }\nports:\n  up: { adapter: memory }\n  vx: { adapter: vxlan, ${tunnel} }\n`,
+    line,
+    path,
+    says,
+  );
+const UP = 'underlay: port, uplink: up, local: 192.0.2.1/24';
+const VNI = 'vlan: 10, mode: access, vxlan: { vtep: v0, vni: 77 }';
+const ofVtep = (keys: string, key: string, says: string) => vxlan(keys, VNI, 2, `vteps.v0.${key}`, says);
+const ofTunnel = (keys: string, key: string, says: string) =>
+  vxlan(
+    UP,
+    `mode: access, vlan: 10, vxlan: { vtep: v0, ${keys} }`,
+    5,
+    `ports.vx.vxlan${key === '' ? '' : `.${key}`}`,
+    says,
+  );
+const ofEntry = (keys: string, key: string, says: string): BadCase =>
+  bad(
+    `vteps: { v0: { ${UP} } }\nports:\n  up: { adapter: memory }\n  vx: { adapter: vxlan, ${VNI} }\nvxlanFdb:\n  - { ${keys} }\n`,
+    6,
+    `vxlanFdb[0].${key}`,
+    says,
+  );
+
+export const VXLAN: BadCase[] = [
+  ofVtep('underlay: port, uplink: up', 'local', 'is missing; valid is ADDRESS'),
+  ofVtep('local: 192.0.2.300', 'local', '"192.0.2.300" is no address'),
+  ofVtep('underlay: port, uplink: up, local: 224.0.0.1/24', 'local', '224.0.0.1 is no address of a host'),
+  ofVtep('underlay: port, local: 192.0.2.1/24', 'uplink', 'is missing; valid is the name of a port'),
+  ofVtep('underlay: port, uplink: upp, local: 192.0.2.1/24', 'uplink', 'there is no port "upp" (did you mean "up"?)'),
+  ofVtep('underlay: port, uplink: vx, local: 192.0.2.1/24', 'uplink', 'port vx is a tunnel itself'),
+  ofVtep('local: 192.0.2.1, uplink: up', 'uplink', '"uplink" belongs to the underlay port'),
+  ofVtep('local: 192.0.2.1, routes: [{ to: 0.0.0.0/0, via: 192.0.2.9 }]', 'routes', 'the kernel routes for sockets'),
+  ofVtep(`${UP}, interface: eth0`, 'interface', 'belongs to the underlays udp and raw-socket'),
+  ofVtep(`${UP}, mac: "01:00:00:00:00:01"`, 'mac', 'is no MAC address of a host'),
+  ofVtep(`${UP}, udpPort: 0`, 'udpPort', '0 is not a UDP port; valid are 1-65535'),
+  ofVtep(`${UP}, sourcePorts: 9-8`, 'sourcePorts', 'is no range of ports'),
+  ofVtep(`${UP}, peers: ["fd00::1"]`, 'peers[0]', 'are not of one family'),
+  ofVtep(`${UP}, peers: [192.0.2.1]`, 'peers[0]', '192.0.2.1 is the VTEP itself'),
+  ofVtep(`${UP}, peers: [239.1.1.1]`, 'peers[0]', 'is no address of a host'),
+  ofVtep(`${UP}, routes: [{ to: 10.0.0.0/33 }]`, 'routes[0].to', 'is no prefix'),
+  ofVtep(`${UP}, neighbors: { 192.0.2.300: "02:00:00:00:00:01" }`, 'neighbors.192.0.2.300', 'is no IP address'),
+  ofVtep(`${UP}, allow: all`, 'allow', '"all" is not who is allowed; valid are peers, any'),
+  vxlan(UP, 'vlan: 10', 5, 'ports.vx.vxlan', 'is missing; valid is a map such as'),
+  vxlan(UP, 'vxlan: { vtep: v0, vnis: { 10: 1 } }, vlan: 10', 5, 'ports.vx.vlan', 'are those of "vnis"; remove "vlan"'),
+  ofTunnel('vni: 16777216', 'vni', 'is not a VNI; valid are 0-16777215'),
+  ofTunnel('remotes: [192.0.2.2]', 'vni', 'is missing; valid are 0-16777215, or "vnis"'),
+  ofTunnel('vni: 1, vnis: { 10: 1 }', 'vnis', 'the port has one VNI already'),
+  ofTunnel('vni: 1, ttl: 0', 'ttl', '0 is not a TTL; valid are 1-255, inherit'),
+  ofTunnel('vni: 1, flood: multicast', 'group', 'is missing; valid is a multicast address'),
+  ofTunnel('vni: 1, flood: multicast, group: 192.0.2.9', 'group', 'is no multicast address'),
+  ofTunnel('vni: 1, group: 239.1.1.1', 'group', 'belongs to "flood: multicast"'),
+  ofTunnel('vni: 1, flood: multicast, group: 239.1.1.1, remotes: [192.0.2.2]', 'remotes', 'floods go to the group'),
+  ofTunnel('vni: 1, remotes: [192.0.2.1]', 'remotes[0]', 'is the VTEP itself'),
+  ofTunnel('vni: 1, reservedBits: drop', 'reservedBits', 'valid are ignore, strict, or 0x'),
+  ofTunnel('vni: 1, learning: true', 'learning', 'is not a way of learning'),
+  bad(
+    'vteps: { v0: { local: 192.0.2.1 } }\nports:\n  t: { adapter: vxlan, mode: trunk, vlans: "10,20", vxlan: { vtep: v0, vni: 7 } }\n',
+    3,
+    'ports.t.vxlan.innerTag',
+    'frames leave this port with VLAN tags',
+  ),
+  bad(
+    'vteps: { v0: { local: 192.0.2.1 } }\nports:\n  a: { adapter: vxlan, vxlan: { vtep: v0, vni: 7 } }\n  b: { adapter: vxlan, vxlan: { vtep: v0, vni: 7 } }\n',
+    4,
+    'ports.b.vxlan.vni',
+    'VNI 7 of VTEP v0 belongs to port a already',
+  ),
+  bad(
+    'vteps: { v0: { local: 192.0.2.1 } }\nports:\n  a: { adapter: vxlan, vxlan: { vtep: v1, vni: 7 } }\n',
+    3,
+    'ports.a.vxlan.vtep',
+    'there is no VTEP "v1" (did you mean "v0"?)',
+  ),
+  bad(
+    'ports:\n  a: { adapter: memory, vxlan: { vtep: v0, vni: 7 } }\n',
+    2,
+    'ports.a.vxlan',
+    'belongs to adapter vxlan',
+  ),
+  bad(
+    `vteps: { v0: { ${UP} } }\nports:\n  up: { adapter: memory, vlan: 10 }\n`,
+    3,
+    'ports.up.vlan',
+    'the port is the uplink of VTEP v0: it is in no bridge; remove "vlan"',
+  ),
+  bad(
+    'vteps:\n  v0: { local: 192.0.2.1 }\n  v1: { local: 192.0.2.1 }\nports: {}\n',
+    3,
+    'vteps.v1.local',
+    '192.0.2.1 and UDP port 4789 are those of VTEP v0 already',
+  ),
+  bad(
+    'vteps:\n  p1: { local: 192.0.2.1 }\nports: { p1: { adapter: memory } }\n',
+    2,
+    'vteps.p1',
+    'is the name of a port',
+  ),
+  bad('vteps:\n  "a b": { local: 192.0.2.1 }\n', 2, 'vteps.a b', 'is not a VTEP name'),
+  ofEntry('port: up, mac: "02:00:00:00:00:01", remote: 192.0.2.2', 'port', 'port up is no tunnel'),
+  ofEntry('port: vx, vni: 9, mac: "02:00:00:00:00:01", remote: 192.0.2.2', 'vni', 'port vx has no VNI 9'),
+  ofEntry('port: vx, mac: "00:00:00:00:00:00", remote: 192.0.2.2', 'mac', 'is the flood list'),
+  ofEntry('port: vx, mac: "02:00:00:00:00:01"', 'remote', 'is missing; valid is an address'),
+  ofEntry('port: vx, mac: "02:00:00:00:00:01", remotes: [192.0.2.2, 192.0.2.3]', 'remotes', 'is one host'),
 ];

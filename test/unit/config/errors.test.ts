@@ -1,7 +1,7 @@
 /** Every bad configuration is one line that names file, line, path, and what would be valid. */
 import { describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig } from '../../../src/config/load.ts';
-import { ADAPTERS, type BadCase, FDB, PORT_KEYS, SECTIONS, TEXT } from './bad-cases.ts';
+import { ADAPTERS, type BadCase, FDB, PORT_KEYS, SECTIONS, TEXT, VXLAN } from './bad-cases.ts';
 
 function errorOf(text: string, file = 'switch.yaml'): ConfigError {
   try {
@@ -22,6 +22,7 @@ describe.each([
   ['port keys', PORT_KEYS],
   ['adapters', ADAPTERS],
   ['fdb', FDB],
+  ['vxlan', VXLAN],
 ])('%s', (_, cases) => {
   it.each(table(cases))('%s', (_label, { text, line, path, says }) => {
     const error = errorOf(text);

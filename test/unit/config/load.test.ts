@@ -38,6 +38,7 @@ const DEFAULT_PORT: PortConfig = {
   hairpin: false,
   enabled: true,
   fdbMaxEntries: 0,
+  tunnel: null,
 };
 
 const vlan = (vid: number, name = `vlan${vid}`, fdbMaxEntries = 0) => ({ vid, name, fdbMaxEntries });
@@ -56,6 +57,8 @@ describe('whole files', () => {
       bridges: [DEFAULT_BRIDGE],
       ports: [],
       fdbEntries: [],
+      vteps: [],
+      vxlanEntries: [],
       mirrors: [],
       interfaces: [],
       routes: [],
@@ -124,6 +127,8 @@ fdb:
         { bridge: 'loom0', vid: 10, mac: '02:00:00:00:00:0a', port: 'p1', kind: 'static' },
         { bridge: 'loom0', vid: 20, mac: '02:00:00:00:00:01', port: null, kind: 'blackhole' },
       ],
+      vteps: [],
+      vxlanEntries: [],
       mirrors: [],
       interfaces: [],
       routes: [],
@@ -132,6 +137,47 @@ fdb:
       api: null,
       state: null,
     });
+  });
+
+  it('reads VTEPs, tunnels and their entries', () => {
+    const text = `
+vteps:
+  v0: { local: 'FD00:0::1', peers: ['fd00::0:2'], allow: any, sourcePorts: 50000-50999 }
+  v1: { underlay: port, uplink: up, local: 192.0.2.1/24, vlan: 42, neighbors: { 192.0.2.9: '02-00-00-00-00-0A' } }
+ports:
+  up: { adapter: memory, mtu: 1600 }
+  m: { adapter: vxlan, vxlan: { vtep: v0, vnis: { 10: 1000, '20-22': 2000 }, remotes: ['fd00::3'] } }
+  s: { adapter: vxlan, mode: access, vlan: 10, vxlan: { vtep: v1, vni: 7, learning: control-plane, tos: 16 } }
+vxlanFdb:
+  - { port: s, mac: 02-00-00-00-00-01, remote: 192.0.2.9 }
+`;
+    const config = loadConfig(text, 'switch.yaml');
+    expect(config.vteps).toMatchObject([
+      { name: 'v0', underlay: 'udp', uplink: 'v0', local: 'fd00::1', prefix: 128, peers: ['fd00::2'], anyPeer: true },
+      { name: 'v1', underlay: 'port', uplink: 'up', local: '192.0.2.1', prefix: 24, vlan: 42, anyPeer: false },
+    ]);
+    expect(config.vteps[0]!.sourcePorts).toEqual({ first: 50_000, last: 50_999 });
+    expect(config.vteps[1]!.neighbors).toEqual([{ address: '192.0.2.9', mac: '02:00:00:00:00:0a' }]);
+    expect(config.ports.map(({ name, bridge, adapter }) => [name, bridge, adapter.kind])).toEqual([
+      ['up', null, 'memory'],
+      ['m', 'loom0', 'vxlan'],
+      ['s', 'loom0', 'vxlan'],
+      ['v0', null, 'vxlan-udp'],
+    ]);
+    const [, mapped, single] = config.ports;
+    expect(mapped).toMatchObject({ pvid: null, members: untagged(10, 20, 21, 22), learning: true });
+    expect(mapped!.tunnel!.vnis).toEqual([
+      { vid: 10, vni: 1000 },
+      { vid: 20, vni: 2000 },
+      { vid: 21, vni: 2001 },
+      { vid: 22, vni: 2002 },
+    ]);
+    expect(mapped!.tunnel!.udpChecksum).toBe(true);
+    expect(single).toMatchObject({ pvid: 10, members: untagged(10), learning: false });
+    expect(single!.tunnel).toMatchObject({ vnis: [{ vid: null, vni: 7 }], udpChecksum: false, tos: 16, ttl: 64 });
+    expect(config.vxlanEntries).toEqual([
+      { port: 's', vni: 7, mac: '02:00:00:00:00:01', remotes: ['192.0.2.9'], kind: 'static' },
+    ]);
   });
 
   it('reads mirrors', () => {

@@ -36,6 +36,10 @@ function load(read: () => SwitchConfig): void {
   const bridges = new Map(config.bridges.map((bridge) => [bridge.name, new Set(bridge.vlans.map(({ vid }) => vid))]));
   expect(bridges.size).toBe(config.bridges.length);
   for (const port of config.ports) {
+    if (port.bridge === null) {
+      expect(config.vteps.some(({ uplink }) => uplink === port.name)).toBe(true);
+      continue;
+    }
     const vlans = bridges.get(port.bridge)!;
     let last = 0;
     for (const { vid } of port.members) {

@@ -42,7 +42,6 @@ export const VTEP: VtepConfig = {
   ],
   routes: [],
   groupInterface: null,
-  groupTtl: 1,
   fdb: { maxEntries: 64, peerMaxEntries: 0, overflow: 'fair' },
 };
 

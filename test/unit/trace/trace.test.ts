@@ -161,7 +161,17 @@ function numbered(dp: Dataplane, ports: number, nowMs: number): World {
   const named = Array.from({ length: ports }, (_, index) => ({ ...port, name: `p${index}`, index }));
   return {
     dp,
-    directory: { name: 'x', bridges: [], ports: named, vlans: [], interfaces: [], routes: [], mirrors: [] },
+    directory: {
+      name: 'x',
+      bridges: [],
+      ports: named,
+      vlans: [],
+      interfaces: [],
+      routes: [],
+      mirrors: [],
+      vteps: [],
+      tunnels: [],
+    },
     nowMs,
   };
 }

@@ -23,7 +23,8 @@ function readable({ core }: TunnelWorld): ReadableSwitch {
       ? []
       : [{ fid, bridge: of.bridge.name, vid: of.vlan.vid || null, name: of.vlan.name, members: [] }],
   );
-  const directory = { name: 'x', bridges: [], ports, vlans, interfaces: [], routes: [], mirrors: [] };
+  const none = { interfaces: [], routes: [], mirrors: [], vteps: [], tunnels: [] };
+  const directory = { name: 'x', bridges: [], ports, vlans, ...none };
   return { tables: core.dp, epoch: core.epoch, directory, statuses: [] };
 }
 
