@@ -86,7 +86,6 @@ addVtep(control, {
   neighbors: Array.from({ length: REMOTES }, (_, r) => ({ address: remoteOf(r), mac: PEER_MAC })),
   routes: [{ to: '192.0.2.0/24', via: null }],
   groupInterface: null,
-  groupTtl: 1,
   fdb: { maxEntries: 65_536, peerMaxEntries: 0, overflow: 'fair' },
 });
 control.addPort('vx', 'br', {});

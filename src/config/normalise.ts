@@ -171,5 +171,6 @@ const SOCKET_PORT: Omit<PortConfig, 'name' | 'adapter' | 'mtu'> = {
   splitHorizonGroup: 0,
   hairpin: false,
   fdbMaxEntries: 0,
+  translate: [],
   tunnel: null,
 };
