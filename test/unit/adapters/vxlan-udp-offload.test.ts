@@ -280,6 +280,42 @@ describe.skipIf(!available.ok)('super-frames over a VXLAN underlay', () => {
     }
   });
 
+  it('stay what they are when they are broken: nothing is lost, nothing invented', async () => {
+    const a = await open({ offloads: 'off' });
+    const b = await open({ innerMtu: 1450 });
+    const bytesOf = (list: { payload: Uint8Array }[]) => list.reduce((sum, { payload }) => sum + payload.length, 0);
+    let state = 7;
+    const random = (n: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * n);
+    };
+    for (let round = 0; round < 20; round++) {
+      const sent = Array.from({ length: 20 }, (_, n) => {
+        const whole = tcpPayload({
+          v6: random(2) === 1,
+          tags: random(3),
+          sequence: n * 50,
+          ident: n,
+          data: randomBytes(50),
+        });
+        const payload = whole.subarray(0, random(4) === 0 ? random(whole.length) : whole.length);
+        for (let flips = random(3); flips > 0 && payload.length > 0; flips--)
+          payload[random(payload.length)] ^= 1 << random(8);
+        return { port: b.adapter.port, payload };
+      });
+      expect(send(a, ...sent)).toBe(20);
+      const end = { port: b.adapter.port, payload: Buffer.from(`end ${round}`) };
+      send(a, end);
+      const frames: Awaited<ReturnType<typeof receive>> = [];
+      while (frames.at(-1)?.payload.equals(end.payload) !== true) frames.push(...(await receive(b, 1)));
+      // What was put together has one head for several.
+      const apart = frames.filter(({ gso }) => gso >>> 16 === 0);
+      expect(bytesOf(frames)).toBeLessThanOrEqual(bytesOf([...sent, end]));
+      if (apart.length === frames.length) expect(bytesOf(frames)).toBe(bytesOf([...sent, end]));
+    }
+    expect(slotsInUse(b.arena)).toBe(0);
+  });
+
   it('that make no sense are refused', async () => {
     const a = await open();
     const payload = tcpPayload({ data: randomBytes(3000) });
