@@ -297,7 +297,8 @@ static Fate deliver(const Udp *udp, Burst *burst) {
   Segment read;
   const Transport *transport = udp_read_transport(datagram, length, &found) ? &found : NULL;
   const Segment *segment = NULL;
-  if (transport && burst->coalesce && transport->packet <= udp->inner_mtu &&
+  bool is_several = transport && transport->partial && transport->packet > udp->inner_mtu;
+  if (transport && burst->coalesce && !is_several &&
       udp_read_segment(datagram, length, transport, burst->coalesce, &read))
     segment = &read;
   if (!joins(inbox, burst, datagram, segment)) {

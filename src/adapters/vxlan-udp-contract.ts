@@ -17,9 +17,8 @@ export interface VxlanUdpOptions {
   /** Bytes after the outer Ethernet header that the interface carries. */
   mtu: number;
   /**
-   * Longest IP packet inside that is none of several in one: the smallest MTU of the ports behind the tunnel, what the
-   * underlay carries unless told. A sender on the same machine leaves super-frames uncut, and the kernel does not say how
-   * its segments are.
+   * A TCP packet inside that is longer and has no checksum yet is a super-frame, and is cut to this where it has to be:
+   * the kernel does not say how long its segments were. At most the MTU of every port behind the tunnel; 1,280 unless told.
    */
   innerMtu?: number;
   /** First and last outer source port; 49152 to 65535 unless told. */

@@ -19,7 +19,6 @@ import {
 import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
 import { ALL_OFFLOADS, OFFLOAD_TUNNEL } from '../dataplane/offload/needs.ts';
 import { addressBytes, addressText } from '../wire/address.ts';
-import { VXLAN_BYTES } from '../wire/vxlan.ts';
 import type { AdapterContext, AdapterEvents } from './adapter.ts';
 import {
   type NativeAddon,
@@ -39,7 +38,6 @@ import {
   UDP_SEGMENT,
   UDP_ZERO_CHECK6,
 } from './native.ts';
-import { OUTER_IPV4_BYTES, OUTER_IPV6_BYTES } from './outer-headers.ts';
 import { endpointText } from './udp.ts';
 import {
   FIRST_SOURCE_PORT,
@@ -51,8 +49,8 @@ import {
 } from './vxlan-udp-contract.ts';
 
 const { EMSGSIZE } = constants.errno;
-/** What IPv4 hosts take in any case (RFC 791). */
-const LEAST_MTU = 576;
+/** What links carry in any case (RFC 8200); IPv4 alone has less. */
+const LEAST_MTU = 1280;
 const POOL_SOCKETS = 32;
 /** Slots offered to a quiet socket, as in tap.ts. */
 const QUIET_SMALL = 8;
@@ -68,11 +66,6 @@ function interfaceIndex(addon: NativeAddon, name: string | undefined): number {
   throw Object.assign(new Error(`there is no interface ${name}`), { code: 'ENODEV' });
 }
 
-/** Bytes of an outer IP packet that are no inner one. */
-function overhead(local: string): number {
-  return (addressBytes(local)!.length === 4 ? OUTER_IPV4_BYTES : OUTER_IPV6_BYTES) + VXLAN_BYTES;
-}
-
 export function openNative(options: VxlanUdpOptions, context: AdapterContext): VxlanUdpAdapter {
   const addon = native();
   const [first, last] = options.sourcePorts ?? [FIRST_SOURCE_PORT, LAST_SOURCE_PORT];
@@ -86,7 +79,7 @@ export function openNative(options: VxlanUdpOptions, context: AdapterContext): V
     first,
     last,
     options.sockets ?? POOL_SOCKETS,
-    Math.max(LEAST_MTU, options.innerMtu ?? options.mtu - overhead(options.local)),
+    options.innerMtu ?? LEAST_MTU,
   );
   try {
     const adapter = new NativeVxlanUdp(addon, fd, options, context);

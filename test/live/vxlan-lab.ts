@@ -21,7 +21,7 @@ export function cable(lab: Lab, { v6 = false, mtu = 1500 }: CableOptions = {}): 
   const devices = [lab.device('u1'), lab.device('u2')] as const;
   lab.makeVeth(devices[0], devices[1]);
   const hosts = devices.map((device, n) => {
-    const namespace = lab.namespace(`u${n + 1}`, { ipv6: v6 });
+    const namespace = lab.namespace(`u${n + 1}`, { ipv6: true });
     const address = underlayAddress(n + 1, v6);
     namespace.adopt(device, { address: `${address}/${v6 ? 64 : 24}`, mtu });
     return { namespace, address, device };
