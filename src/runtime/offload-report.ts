@@ -26,6 +26,8 @@ export interface OffloadPort {
 }
 
 const TSO = OFFLOAD_TSO4 | OFFLOAD_TSO6;
+/** Adapters whose segments are together when they arrive, by the kernel or by native code. */
+const GIVE_SUPER_FRAMES: readonly string[] = ['tap', 'vxlan-udp'];
 
 /** Why an interface does less than others can; null when nothing is amiss. */
 export function whyFewOffloads({ kind, declined, offloads }: OffloadPort): string | null {
@@ -36,7 +38,7 @@ export function whyFewOffloads({ kind, declined, offloads }: OffloadPort): strin
 /** Whether segments that come in are put together. */
 export function coalesces(port: OffloadPort, ports: readonly OffloadPort[]): boolean {
   if (port.gro !== 'auto') return port.gro === 'on';
-  const comesInSuperFrames = port.kind === 'tap' && (port.offloads & TSO) !== 0;
+  const comesInSuperFrames = GIVE_SUPER_FRAMES.includes(port.kind) && (port.offloads & TSO) !== 0;
   return !comesInSuperFrames && othersOf(port, ports).some(({ offloads }) => (offloads & TSO) !== 0);
 }
 
