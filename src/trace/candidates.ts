@@ -17,6 +17,7 @@ import {
   type Change,
   carryCustomerVid,
   classifyTo,
+  endMirrors,
   forget,
   join,
   linkUp,
@@ -70,6 +71,8 @@ function ofReason(
       return longer(port, frame);
     case 'INGRESS_PORT_DOWN':
       return [linkUp(port)];
+    case 'INGRESS_MIRROR_OUTPUT':
+      return [endMirrors(s, port)];
     case 'INGRESS_PORT_STATE':
       return [forwarding(port)];
     case 'INGRESS_FRAME_TYPE':
@@ -131,6 +134,8 @@ function hindranceChanges(s: Situation, trace: Trace, port: PortConfig, frame: F
       return [hairpin(to)];
     case 'EGRESS_PORT_DOWN':
       return [linkUp(to)];
+    case 'EGRESS_MIRROR_OUTPUT':
+      return [endMirrors(s, to)];
     case 'EGRESS_PORT_STATE':
       return [forwarding(to)];
     case 'EGRESS_TOO_LONG':

@@ -68,6 +68,23 @@ export function allowStaticViolations(config: SwitchConfig, bridge: BridgeConfig
   };
 }
 
+/** The port is left to the bridge: no mirror sends copies out of it. */
+export function endMirrors(s: Situation, port: PortConfig): Change {
+  const { mirrors } = s.config;
+  const ends = mirrors.filter((mirror) => mirror.output === port.name).map((mirror) => mirror.name);
+  const make = (before: Situation): Situation => ({
+    ...before,
+    config: { ...before.config, mirrors: before.config.mirrors.filter((mirror) => mirror.output !== port.name) },
+  });
+  return {
+    path: `mirrors[${mirrors.findIndex((mirror) => mirror.output === port.name)}]`,
+    value: null,
+    condition: `${port.name} were not the output of mirror ${ends.join(', ')}`,
+    cost: Math.max(1, ends.length),
+    make,
+  };
+}
+
 /** Makes the port a member of a VLAN, in the way of its mode. */
 export function join(port: PortConfig, vid: number): Change {
   const { name, mode } = port;

@@ -90,6 +90,8 @@ function hinderedText(world: World, b: Batch, to: number, reason: number): strin
       return 'it came from there';
     case R.EGRESS_PORT_DOWN:
       return 'its link is down';
+    case R.EGRESS_MIRROR_OUTPUT:
+      return 'it is the output of a mirror';
     case R.EGRESS_PORT_STATE:
       return 'it is not forwarding';
     case R.EGRESS_ISOLATED:

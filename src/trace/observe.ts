@@ -70,6 +70,8 @@ function observeClassify(world: World, b: Batch) {
     switch (reason) {
       case R.INGRESS_PORT_DOWN:
         return { text: port?.bridge === null ? `${name} belongs to no bridge` : `the link of ${name} is down` };
+      case R.INGRESS_MIRROR_OUTPUT:
+        return { text: `${name} is the output of a mirror` };
       case R.INGRESS_FRAME_TYPE:
         return { text: `${name} takes no ${kind} frames` };
       case R.INGRESS_NO_PVID:

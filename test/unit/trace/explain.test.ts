@@ -104,6 +104,21 @@ ports:
     expect(ask('p2', readFields('len=60'))).toMatchObject({ arrives: true, text: 'it arrives: delivered on p3, t' });
   });
 
+  it('names the mirror that keeps a port to itself', () => {
+    const config = `
+ports:
+  p1: { adapter: memory, vlan: 10 }
+  p2: { adapter: memory, vlan: 10 }
+  p3: { adapter: memory, vlan: 10 }
+mirrors: [{ name: watch, output: p2, selectSrc: [p3] }]
+`;
+    const from = ask('p2', readFields('len=60'), 'p1', config);
+    expect(from.trace.reason?.name).toBe('INGRESS_MIRROR_OUTPUT');
+    expect(from.fix?.changes).toMatchObject([{ path: 'mirrors[0]', value: null }]);
+    const to = ask('p1', readFields('len=60'), 'p2', config);
+    expect(to.text).toMatch(/^delivered on p2 \(and p3\) if p2 were not the output of mirror watch$/);
+  });
+
   it('finds the way round a tag that nobody can have', () => {
     const found = ask('p3', readFields('vlan=4095'), 'p2');
     expect(found.trace.reason?.name).toBe('INGRESS_VID_RESERVED');
