@@ -72,6 +72,7 @@ export async function main(args: string[]): Promise<number> {
         .choices(['packet', 'none', 'wall'])
         .default('packet'),
     )
+    .option('--capture [filter]', 'record frames and what became of them in DIR/capture.pcapng')
     .option('--batch <frames>', 'frames processed together; the result is the same', wholeNumber(1, 256))
     .addHelpText(
       'after',
@@ -86,6 +87,7 @@ export async function main(args: string[]): Promise<number> {
         json: o.json === true,
         clock: o.clock,
         ...(o.batch === undefined ? {} : { batch: o.batch }),
+        ...(o.capture === undefined ? {} : { capture: o.capture }),
       });
     });
 

@@ -22,21 +22,21 @@ import { type FileSink, openFileSink } from '../adapters/file-source.ts';
 
 export class OutputDirectory {
   readonly #dir: string;
-  readonly #ports: readonly string[];
+  readonly #files: readonly string[];
   readonly #sinks = new Map<string, FileSink>();
   /** The directories that had to be made, outermost first. */
   readonly #made: string[] = [];
 
   /**
    * Makes the directory where it is missing and sees whether it can be written. Throws what node:fs throws.
-   * `ports` are all ports that could send.
+   * `files` are the names of all that could be written.
    */
-  constructor(dir: string, ports: readonly string[]) {
+  constructor(dir: string, files: readonly string[]) {
     this.#dir = dir;
-    this.#ports = ports;
+    this.#files = files;
     try {
       makeDirectories(resolve(dir), this.#made);
-      for (const port of ports) refuseDirectory(this.#final(port));
+      for (const file of files) refuseDirectory(join(dir, file));
     } catch (error) {
       this.#removeMade();
       throw error;
@@ -52,41 +52,41 @@ export class OutputDirectory {
     this.#removeAbandoned();
   }
 
-  /** The sink of a port's capture. */
-  sink(port: string): FileSink {
-    const sink = openFileSink(this.#temporary(port));
-    this.#sinks.set(port, sink);
+  /** The sink of one of the files. */
+  sink(file: string): FileSink {
+    const sink = openFileSink(this.#temporary(file));
+    this.#sinks.set(file, sink);
     return sink;
   }
 
   /** Everything is written: the captures get their names. */
   commit(): void {
     for (const sink of this.#sinks.values()) sink.close();
-    for (const port of this.#ports) {
-      if (this.#sinks.has(port)) renameSync(this.#temporary(port), this.#final(port));
-      else rmSync(this.#final(port), { force: true });
+    for (const file of this.#files) {
+      if (this.#sinks.has(file)) renameSync(this.#temporary(file), join(this.#dir, file));
+      else rmSync(join(this.#dir, file), { force: true });
     }
   }
 
   /** The replay failed or was stopped: nothing of it remains. */
   abort(): void {
-    for (const [port, sink] of this.#sinks) {
+    for (const [file, sink] of this.#sinks) {
       try {
         sink.close();
       } catch {
         // The file goes in any case.
       }
-      rmSync(this.#temporary(port), { force: true });
+      rmSync(this.#temporary(file), { force: true });
     }
     this.#removeMade();
   }
 
   /** What replays that were killed have left here. */
   #removeAbandoned(): void {
-    const ports = new Set(this.#ports);
+    const files = new Set(this.#files);
     for (const name of readdirSync(this.#dir)) {
-      const [, port, pid] = /^\.(.+)\.pcap\.([1-9][0-9]*)\.tmp$/.exec(name) ?? [];
-      if (port === undefined || !ports.has(port) || isAlive(Number(pid))) continue;
+      const [, file, pid] = /^\.(.+)\.([1-9][0-9]*)\.tmp$/.exec(name) ?? [];
+      if (file === undefined || !files.has(file) || isAlive(Number(pid))) continue;
       rmSync(join(this.#dir, name), { force: true });
     }
   }
@@ -100,12 +100,8 @@ export class OutputDirectory {
     this.#made.length = 0;
   }
 
-  #temporary(port: string): string {
-    return join(this.#dir, `.${port}.pcap.${process.pid}.tmp`);
-  }
-
-  #final(port: string): string {
-    return join(this.#dir, `${port}.pcap`);
+  #temporary(file: string): string {
+    return join(this.#dir, `.${file}.${process.pid}.tmp`);
   }
 }
 
@@ -143,9 +139,9 @@ function refuseDirectory(path: string): void {
   throw new Error(`${basename(path)} there is a directory`);
 }
 
-/** The first input that a capture of `ports` in `dir` would replace, or undefined. */
-export function overwritten(dir: string, ports: readonly string[], inputs: readonly string[]): string | undefined {
-  const taken = new Set(ports.map((port) => identity(join(dir, `${port}.pcap`))).filter((id) => id !== ''));
+/** The first input that one of these files in `dir` would replace, or undefined. */
+export function overwritten(dir: string, files: readonly string[], inputs: readonly string[]): string | undefined {
+  const taken = new Set(files.map((file) => identity(join(dir, file))).filter((id) => id !== ''));
   return inputs.find((path) => path !== '-' && taken.has(identity(path)));
 }
 

@@ -12,7 +12,10 @@ import { oneLine } from '../config/error.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
+import { FilterError } from '../filter/error.ts';
 import { CaptureError } from '../pcap/reader.ts';
+import type { ByteSink } from '../pcap/source.ts';
+import type { RecordingOptions } from '../runtime/recording.ts';
 import { Replay, type ReplayClock, ReplayError, type ReplayInput, runReplay } from '../runtime/replay.ts';
 import { makeProgress } from './progress.ts';
 import { readText } from './read-text.ts';
@@ -30,6 +33,8 @@ export interface ReplayCommand {
   clock?: ReplayClock;
   batch?: number;
   speed?: number;
+  /** Filter of what is recorded in OUT/capture.pcapng; true records every frame. */
+  capture?: string | true;
 }
 
 export interface ReplayIo {
@@ -41,6 +46,8 @@ const OK = 0;
 const FAILED = 1;
 const BAD_INPUT = 2;
 const STDIN = 0;
+/** Beside the captures of the ports, which end in .pcap. */
+const RECORDING = 'capture.pcapng';
 /** 128 + the number of the signal, as shells report it. */
 const STOPPED = { SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -70,7 +77,7 @@ interface Prepared {
 }
 
 function prepare(options: ReplayCommand, sources: FileSource[]): Prepared {
-  const { clock = 'packet', batch, speed } = options;
+  const { clock = 'packet', batch, speed, capture } = options;
   const config = readConfig(options.config);
   const inputs = options.inputs.map((text) => parseInput(text, config));
   for (const { name, adapter } of config.ports) {
@@ -83,9 +90,10 @@ function prepare(options: ReplayCommand, sources: FileSource[]): Prepared {
   if ([...paths, options.config].filter((path) => path === '-').length > 1) {
     throw new InputError('--in: stdin (-) can be given once only');
   }
-  const ports = config.ports.map((port) => port.name);
+  const files = config.ports.map((port) => pcapOf(port.name));
+  if (capture !== undefined) files.push(RECORDING);
   if (options.out === '') throw new InputError('--out: is empty; valid is a directory');
-  const victim = overwritten(options.out, ports, [...paths, options.config]);
+  const victim = overwritten(options.out, files, [...paths, options.config]);
   if (victim !== undefined) throw new InputError(`--out ${options.out}: would overwrite the input ${victim}`);
   let output: OutputDirectory | undefined;
   let engine: Replay;
@@ -97,19 +105,21 @@ function prepare(options: ReplayCommand, sources: FileSource[]): Prepared {
         sources.push(source);
         return { port, name: capture === '-' ? 'stdin' : capture, source: named(source, capture) };
       }),
-      output: (port) => output!.sink(port),
+      output: (port) => output!.sink(pcapOf(port)),
       clock,
       ...(batch === undefined ? {} : { batch }),
       ...(speed === undefined ? {} : { speed }),
+      ...(capture === undefined ? {} : { recording: recordingOf(capture, () => output!.sink(RECORDING)) }),
     });
   } catch (error) {
+    if (error instanceof FilterError) throw new InputError(`--capture: ${error.message}`);
     if (error instanceof ControlError) throw new InputError(`${options.config}: ${error.message}`);
     if (error instanceof CaptureError || error instanceof ReplayError || error instanceof ReadError) {
       throw new InputError(error.message);
     }
     throw error;
   }
-  output = attempt(`--out ${options.out}`, () => new OutputDirectory(options.out, ports));
+  output = attempt(`--out ${options.out}`, () => new OutputDirectory(options.out, files));
   return { engine, output, totalBytes: sizeOf(paths) };
 }
 
@@ -171,6 +181,18 @@ async function execute(
     status = BAD_INPUT;
   }
   return status;
+}
+
+const pcapOf = (port: string) => `${port}.pcap`;
+
+/** The file is made with the first piece: by then the directory is there. */
+function recordingOf(capture: string | true, open: () => ByteSink): RecordingOptions {
+  let sink: ByteSink | undefined;
+  const write: ByteSink['write'] = (bytes, offset, length) => {
+    sink ??= open();
+    sink.write(bytes, offset, length);
+  };
+  return { filter: capture === true ? '' : capture, sink: { write } };
 }
 
 function readConfig(file: string): SwitchConfig {

@@ -20,6 +20,7 @@ import { PARSE_GROUP_SOURCE, PARSE_TOO_LONG, PARSE_TRUNCATED_CAPTURE, REASON_COU
 import type { ByteSink, ByteSource } from '../pcap/source.ts';
 import type { Fdb } from '../tables/fdb.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
+import { Recording, type RecordingOptions } from './recording.ts';
 import { PacketClock } from './replay-clock.ts';
 import { Merge, ReplayCursor } from './replay-input.ts';
 import { type ReplayReport, reportOf } from './replay-report.ts';
@@ -44,6 +45,8 @@ export interface ReplayOptions {
   batch?: number;
   /** `wall`: 2 is twice as fast as it was. */
   speed?: number;
+  /** Frames with what became of them, beside the outputs. Throws FilterError. */
+  recording?: RecordingOptions;
 }
 
 /** An input cannot be used at all; nothing has been written. */
@@ -77,15 +80,17 @@ export class Replay {
   readonly #limit: number;
   readonly #output: ReplayOptions['output'];
   readonly #speed: number;
+  readonly #recording: Recording | null;
   #startedMs = -1;
   readonly #fdbs: readonly Fdb[];
 
   /** Opens the inputs. Throws ReplayError or CaptureError for one that is no capture of Ethernet. */
   constructor(options: ReplayOptions) {
-    const { config, inputs, output, clock = 'packet', batch = BATCH_FRAMES, speed = 1 } = options;
+    const { config, inputs, output, clock = 'packet', batch = BATCH_FRAMES, speed = 1, recording } = options;
     this.clock = clock;
     this.name = config.name;
-    this.#limit = Math.min(Math.max(1, batch), BATCH_FRAMES);
+    // What is recorded lies in the order of the frames only when they go one by one.
+    this.#limit = recording === undefined ? Math.min(Math.max(1, batch), BATCH_FRAMES) : 1;
     this.#output = output;
     this.#speed = speed;
     const slots = { smallSlots: BATCH_FRAMES, largeSlots: LARGE_SLOTS };
@@ -99,6 +104,7 @@ export class Replay {
     });
     this.#fdbs = [this.core.dp.fdb, this.core.dp.vxlan.fdb];
     configure(this.core, config);
+    this.#recording = recording === undefined ? null : new Recording(this.core, recording);
     const { control } = this.core;
     for (const name of control.ports.keys()) control.setLink(name, true);
     this.inputs = inputs.map((input, index) => {
@@ -182,6 +188,7 @@ export class Replay {
   /** Flushes what the outputs still hold. Throws what a sink throws. */
   finish(): void {
     this.#forward();
+    this.#recording?.drain();
     for (const sender of this.outputs.values()) sender.flush();
   }
 
@@ -190,7 +197,9 @@ export class Replay {
   }
 
   #forward(): void {
-    if (this.core.batch.count !== 0) this.core.forward(this);
+    if (this.core.batch.count === 0) return;
+    this.core.forward(this);
+    this.#recording?.drain();
   }
 
   readonly #senders: (CaptureSender | typeof NOWHERE | undefined)[] = [];
