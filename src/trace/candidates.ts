@@ -28,6 +28,7 @@ import {
   setBridgeKey,
   setKey,
 } from './change.ts';
+import { routeChanges } from './route-changes.ts';
 import type { Situation } from './situation.ts';
 import type { Trace, TracePort } from './types.ts';
 
@@ -99,6 +100,7 @@ function ofReason(
     case 'LOOKUP_BLACKHOLE':
       return entryChanges(s, port.bridge, trace.vid, frame.dst, null);
     default:
+      if (trace.reason?.name.startsWith('ROUTE_')) return routeChanges(s, trace.reason.name, frame.bytes);
       return egressChanges(s, trace, port, frame, target);
   }
 }

@@ -185,6 +185,9 @@ const FRAME_FAULTS: Readonly<Record<string, string>> = {
   PARSE_TRUNCATED_CAPTURE: 'the capture holds only a part of it',
   PARSE_TAG_TRUNCATED: 'it ends inside its tag',
   PARSE_GROUP_SOURCE: 'its source is a group address, which nobody can have',
+  ROUTE_HEADER: 'its IP header is damaged',
+  ROUTE_TTL: 'it has used up its hops',
+  ROUTE_NOT_UNICAST: 'groups and broadcasts are not routed',
 };
 
 const PAUSE = /^0180c2000001/;

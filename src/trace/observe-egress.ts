@@ -46,7 +46,9 @@ function candidates(world: World, b: Batch): number[] {
   const to = b.to[0];
   if (to >= 0) return directory.ports.filter((port) => port.index === to).map((port) => port.index);
   const bridge = bridgeOf(world, b.port[0]);
-  return directory.ports.filter((port) => port.bridge === bridge).map((port) => port.index);
+  // Nothing is ever sent to an interface of the router.
+  const interfaces = new Set(directory.interfaces.map((each) => each.port));
+  return directory.ports.flatMap(({ bridge: on, index }) => (on === bridge && !interfaces.has(index) ? [index] : []));
 }
 
 /** A drop reason, -1 for a flooding flag, 0 for nothing. */

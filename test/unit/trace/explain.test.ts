@@ -12,12 +12,20 @@ import { readFields } from '../../../src/trace/read-frame.ts';
 import { type Situation, worldUnder } from '../../../src/trace/situation.ts';
 import { trace } from '../../../src/trace/trace.ts';
 import { learnBefore } from '../../../src/trace/world.ts';
+import { ethernetFrame, udpIpv4 } from '../../../src/wire/build.ts';
 import { Random } from '../dataplane/world.ts';
 import { type Case, SPOILS, soundCase } from './misconfigure.ts';
 
 /** Sends the frame through a whole switch, fast lane and adapters included: the ports where it comes out. */
 function deliveredBy({ config, down, learned }: Situation, from: string, bytes: Uint8Array): string[] {
-  const core = new SwitchCore({ ...sizeFor(config), fdbEntries: 64, fids: 64, nowMs: () => 0 });
+  const core = new SwitchCore({
+    ...sizeFor(config),
+    fdbEntries: 64,
+    fids: 64,
+    smallSlots: 8,
+    largeSlots: 1,
+    nowMs: () => 0,
+  });
   configure(core, config);
   const adapters = new Map<string, MemoryAdapter>();
   for (const { name } of config.ports) {
@@ -143,5 +151,30 @@ mirrors: [{ name: watch, output: p2, selectSrc: [p3] }]
       'delivered on a if a sent back what came from it',
     );
     expect(() => ask('p1', readFields('len=60'), 'x')).toThrow(/no port "x"/);
+  });
+
+  const ROUTER = `
+vlans: { 10: {}, 20: {} }
+ports: { a: { adapter: memory, mode: access, vlan: 10 }, b: { adapter: memory, mode: access, vlan: 20 } }
+interfaces:
+  v10: { vlan: 10, addresses: [10.0.10.1/24], mac: '02:00:00:00:10:01' }
+  v20: { vlan: 20, addresses: [10.0.20.1/24], mac: '02:00:00:00:20:01', mtu: 600, neighbors: { 10.0.20.5: '02:00:00:00:00:25' } }
+routes: [{ to: 0.0.0.0/0, via: 10.0.20.5 }, { to: 10.9.0.0/16, type: blackhole }]
+`;
+  const packet = (more: string) => readFields(`dst=02:00:00:00:10:01,src=02:00:00:00:00:15,ip=10.0.10.5-${more}`);
+
+  it('looks at routes and interfaces of the router', () => {
+    const found = ask('a', packet('10.9.1.1'), 'b', ROUTER);
+    expect(found.trace.reason?.name).toBe('ROUTE_BLACKHOLE');
+    expect(found.text).toBe('delivered on b if there were no blackhole route to 10.9.0.0/16');
+    const datagram = udpIpv4({ src: '10.0.10.5', dst: '10.0.20.5' }, 1, 2, new Uint8Array(700));
+    const long = ethernetFrame({ dst: '02:00:00:00:10:01', src: '02:00:00:00:00:15' }, 0x0800, datagram);
+    expect(ask('a', long, 'b', ROUTER).text).toBe('delivered on b if the MTU of interface v20 were 728 instead of 600');
+    expect(ask('a', packet('224.0.0.5'), 'b', ROUTER).text).toMatch(/groups and broadcasts are not routed/);
+    const arp = ask('a', readFields('arp=10.0.10.5-10.0.20.5'), 'b', ROUTER);
+    expect(arp.trace.stages.at(-1)?.ports).toEqual([
+      { port: 'a', sends: false, text: 'it came from there', reason: 'LOOKUP_REFLECTION' },
+      { port: 'b', sends: false, text: 'no member of VLAN 10', reason: 'EGRESS_VLAN' },
+    ]);
   });
 });
