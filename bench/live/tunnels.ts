@@ -93,7 +93,7 @@ export class EtherloomVxlan extends Tunnel {
     const device = deviceName();
     const ports = {
       p1: { adapter: 'tap', device, vlan: 10, mtu: INNER_MTU },
-      t1: { adapter: 'vxlan', vtep: 'v0', vni: VNI, vlan: 10, remotes: [peer] },
+      t1: { adapter: 'vxlan', vlan: 10, vxlan: { vtep: 'v0', vni: VNI, remotes: [peer] } },
     };
     const vteps = { v0: { underlay: 'udp', local: host.address } };
     this.#children.push(await runEtherloom(this.#folder, { vteps, ports }, host.namespace));

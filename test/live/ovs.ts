@@ -42,7 +42,8 @@ export async function startOvs(host: UnderlayHost, sender: UnderlayHost): Promis
   process.on('exit', kill);
   const database = join(dir, 'db.sock');
   const vsctl = (...args: string[]): string => {
-    const all = [`--db=unix:${database}`, '--timeout=20', ...args];
+    // Its socket is there a moment before it listens.
+    const all = [`--db=unix:${database}`, '--retry', '--timeout=20', ...args];
     const { status, stdout, stderr } = spawnSync('ovs-vsctl', all, { encoding: 'utf8', env });
     if (status !== 0) throw new Error(`ovs-vsctl ${args.join(' ')}: ${stderr}`);
     return stdout;

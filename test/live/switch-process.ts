@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { ask } from '../../src/api/control-client.ts';
 import type { FdbView } from '../../src/api/fdb-view.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../../src/api/views.ts';
-import { type Result, until } from './netns.ts';
+import { type Namespace, type Result, until } from './netns.ts';
 
 export const BIN = fileURLToPath(new URL('../../bin/etherloom', import.meta.url));
 
@@ -36,7 +36,7 @@ export interface SwitchProcess {
 export interface Bench {
   readonly dir: string;
   /** Starts a switch from a configuration, with further arguments of `run`, and waits until its socket is there. */
-  start(config: Raw, args?: readonly string[]): Promise<SwitchProcess>;
+  start(config: Raw, args?: readonly string[], inside?: Namespace): Promise<SwitchProcess>;
   /** Starts with these arguments, whatever comes of it. */
   spawn(...args: string[]): { child: ChildProcess; log(): string };
   /** Runs `etherloom ARGS` to its end. */
@@ -54,8 +54,10 @@ export function createBench(): Bench {
   };
   process.on('exit', kill);
 
-  const start = (args: string[]) => {
-    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const start = (args: string[], inside?: Namespace) => {
+    const command = [process.execPath, BIN, ...args];
+    const [program, ...rest] = inside === undefined ? command : ['ip', 'netns', 'exec', inside.name, ...command];
+    const child = spawn(program!, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said += text;
@@ -67,7 +69,7 @@ export function createBench(): Bench {
 
   return {
     dir,
-    async start(config, args = []) {
+    async start(config, args = [], inside) {
       const file = join(dir, `switch${++files}.json`);
       const socket = join(dir, `switch${files}.sock`);
       const name = `live${process.pid}-${files}`;
@@ -75,7 +77,7 @@ export function createBench(): Bench {
         file,
         JSON.stringify({ ...config, switch: { name, controlSocket: socket, ...(config.switch ?? {}) } }),
       );
-      const { child, log } = start(['run', '-c', file, ...args]);
+      const { child, log } = start(['run', '-c', file, ...args], inside);
       await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up', 20_000);
       if (child.exitCode !== null) throw new Error(`the switch ended with ${child.exitCode}: ${log()}`);
       const get = async <T>(topic: string, query?: Record<string, string>) => (await ask(socket, topic, query)) as T;

@@ -361,7 +361,11 @@ function judgeInner(dp: Dataplane, b: Batch, i: number, vtep: number, vni: numbe
   let type = view.getUint16(at);
   if (isTagType(type) && (vnis.words[vni * VNI_WORDS + VNI_FLAGS] & VNI_KEEPS_TAG) === 0) return VXLAN_INNER_TAG;
   const high = view.getUint16(off + 6);
-  if (high === vteps.macHigh[vtep] && view.getInt32(off + 8) === vteps.macLow[vtep] && high !== 0) return VXLAN_LOOP;
+  // The MAC of sockets stands for nothing: a host may have it.
+  const hasMac = (vteps.flags[vtep] & VTEP_ANY_MAC) === 0;
+  if (hasMac && high === vteps.macHigh[vtep] && view.getInt32(off + 8) === vteps.macLow[vtep] && high !== 0) {
+    return VXLAN_LOOP;
+  }
   while (isTagType(type) && at + 6 <= end) {
     at += TAG;
     type = view.getUint16(at);
