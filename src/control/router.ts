@@ -8,7 +8,7 @@
  */
 
 import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind } from '../config/types.ts';
-import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import { type DataplaneShared, LIMIT_INTERFACES } from '../dataplane/dataplane.ts';
 import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '../protocols/neighbor.ts';
 import { createNeighbors } from '../protocols/neighbor-state.ts';
 import { hasBit, setBit } from '../tables/bitmap.ts';
@@ -109,6 +109,7 @@ export class Router implements RouterControl {
     };
     this.interfaces.set(config.name, made);
     this.byRow[row] = made;
+    control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
     router.fid[row] = fid;
     router.vid[row] = config.vid ?? 0;
     router.port[row] = port.index;
@@ -136,6 +137,7 @@ export class Router implements RouterControl {
     control.removePort(name);
     this.interfaces.delete(name);
     this.byRow[iface.row] = undefined;
+    control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
   }
 
   interface(name: string): Interface {

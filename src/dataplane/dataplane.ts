@@ -52,6 +52,8 @@ export const LIMIT_TOUCH = 1;
 export const LIMIT_VTEPS = 2;
 /** Smallest MTU of all tunnel ports: their frames are judged apart, so that other ports keep the fast lane. */
 export const LIMIT_TUNNEL_MTU = 3;
+/** Interfaces of the router: without any no frame is looked at for them. */
+export const LIMIT_INTERFACES = 4;
 
 export interface DataplaneSize {
   ports: number;
@@ -106,7 +108,7 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
     translate: createTranslateTable(s.ports),
     counters: createCounters(s.ports, s.fids),
     vxlan: createVxlanTables(s.vxlan, s.ports, s.seed),
-    limits: sharedInt32(4),
+    limits: sharedInt32(8),
     samples: createDropSamples(),
   };
   shared.limits[LIMIT_MIN_MTU] = 65_535;

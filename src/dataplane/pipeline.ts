@@ -2,7 +2,8 @@
  * A frame's way through the switch.
  *
  *   rx ▸ fast lane: read ▸ learn ▸ look up ▸ send or flood ────────────────────▸ tx
- *          └ unusual ▸ parse ▸ classify ▸ learn ▸ look up ▸ egress ▸ account ┘
+ *          ├ routed  ▸ route lane: read ▸ longest prefix ▸ rewrite ▸ send ────▸│
+ *          └ unusual ▸ parse ▸ classify ▸ learn ▸ look up ▸ route ▸ egress ▸ account ┘
  *
  * Frames are taken in their order, each seeing what the frame before it taught, so the result does not depend on
  * how they fall into batches. The fast lane runs until it meets a frame that is not for it; the slow lane takes
@@ -10,13 +11,14 @@
  *
  * A frame for control (punt.ts) ends the call: what control does about it happens before the next frame is looked at.
  *
- * Later rooms have their place: guard before learn, route after look up, encap behind egress.
+ * Later rooms have their place: guard before learn, encap behind egress.
  */
 
 import { META_USED } from '../tables/fdb.ts';
 import type { Batch } from './batch.ts';
-import { type Dataplane, LIMIT_TOUCH } from './dataplane.ts';
+import { type Dataplane, LIMIT_INTERFACES, LIMIT_TOUCH } from './dataplane.ts';
 import { createFastLane, type FastLane } from './fast-lane.ts';
+import { createRouteLane, type RouteLane } from './route-lane.ts';
 import { slowLane } from './slow-lane.ts';
 import { createTouch } from './touch.ts';
 
@@ -25,6 +27,7 @@ interface Lane {
   readonly dp: Dataplane;
   readonly batch: Batch;
   readonly fast: FastLane;
+  readonly route: RouteLane;
   readonly touch: () => void;
 }
 
@@ -43,7 +46,15 @@ export function forwardBatch(dp: Dataplane, b: Batch, first: number = 0): number
   let i = first;
   while (i < b.count && b.punted < 0) {
     i = lane.fast(i);
-    if (i < b.count) slowLane(dp, b, i++);
+    if (i >= b.count) break;
+    if (dp.limits[LIMIT_INTERFACES] !== 0) {
+      const routed = lane.route(i);
+      if (routed !== i) {
+        i = routed;
+        continue;
+      }
+    }
+    slowLane(dp, b, i++);
   }
   // A call that carries nothing but an empty loop. When the lane's code is taken back while V8 still has its loop
   // compiled alone (on-stack replacement), every call enters that loop from interpreted code, and nothing counts
@@ -65,7 +76,7 @@ export function forwardBatchSlowly(dp: Dataplane, b: Batch, first: number = 0): 
 function laneOf(dp: Dataplane, b: Batch): Lane {
   let lane = lanes.get(b);
   if (lane === undefined || lane.dp !== dp) {
-    lane = { dp, batch: b, fast: createFastLane(dp, b), touch: createTouch(dp, b) };
+    lane = { dp, batch: b, fast: createFastLane(dp, b), route: createRouteLane(dp, b), touch: createTouch(dp, b) };
     lanes.set(b, lane);
   }
   current = lane;
