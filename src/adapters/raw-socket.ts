@@ -89,6 +89,7 @@ function rawFailure(text: string): Error {
 class VxlanRaw implements VxlanUdpAdapter {
   readonly kind = 'vxlan-udp';
   readonly transport = 'raw-socket';
+  readonly detail = 'sends IP packets through raw-socket';
   readonly mtu: number;
   readonly offloads = 0;
   readonly lastError = 0;

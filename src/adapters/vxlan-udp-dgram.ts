@@ -102,6 +102,7 @@ async function boundNear(address: string, first: number, last: number): Promise<
 class DgramVxlanUdp implements VxlanUdpAdapter {
   readonly kind = 'vxlan-udp';
   readonly transport = 'dgram';
+  readonly detail = 'node:dgram, the addon is missing';
   readonly device: string;
   readonly port: number;
   readonly mtu: number;

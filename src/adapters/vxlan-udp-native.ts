@@ -94,6 +94,7 @@ export function openNative(options: VxlanUdpOptions, context: AdapterContext): V
 class NativeVxlanUdp implements VxlanUdpAdapter {
   readonly kind = 'vxlan-udp';
   readonly transport = 'native';
+  readonly detail: string;
   readonly device: string;
   readonly port: number;
   readonly mtu: number;
@@ -124,6 +125,7 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     this.#offer = new Int32Array(slots * OFFER_WORDS);
     this.offloads = options.offloads === 'off' ? 0 : ALL_OFFLOADS | OFFLOAD_TUNNEL;
     this.#coalesce = this.offloads === 0 ? 0 : UDP_COALESCE_TCP4 | UDP_COALESCE_TCP6;
+    this.detail = options.offloads === 'off' ? 'one datagram a message' : 'UDP_SEGMENT, UDP_GRO';
     this.mtu = options.mtu;
     this.port = addon.udpPort(fd);
     this.device = endpointText({ host: options.local, port: this.port });
