@@ -38,12 +38,15 @@ export function lostRecords({ control }: Ring): number {
 
 export class RingWriter {
   readonly view: DataView;
+  /** The same memory. */
+  readonly bytes: Uint8Array;
   readonly #control: Int32Array;
   readonly #words: number;
   #at: number;
 
   constructor(ring: Ring) {
     this.view = new DataView(ring.memory);
+    this.bytes = new Uint8Array(ring.memory);
     this.#control = ring.control;
     this.#words = ring.memory.byteLength >> WORD_SHIFT;
     this.#at = Atomics.load(ring.control, WRITTEN);
