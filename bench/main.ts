@@ -2,7 +2,7 @@
  * The benchmarks by name. src/cli/bench.ts loads this file, compiled.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../src/cli/table.ts';
@@ -11,7 +11,7 @@ import { s14 } from './live/idle.ts';
 import { s6, s6n, s7, s8, s9 } from './live/wires.ts';
 import { s13 } from './memory.ts';
 import { micro } from './micro.ts';
-import { type Report, text } from './report.ts';
+import { MIXED_UNITS, markdown, type Report, text } from './report.ts';
 import { s11 } from './table.ts';
 import { s4 } from './tunnels.ts';
 
@@ -22,6 +22,8 @@ export interface BenchOptions {
   rounds?: number | undefined;
   seconds?: number | undefined;
   svg?: string | undefined;
+  /** Folder for each report as JSON and as a chart, and for all as results.md. */
+  out?: string | undefined;
 }
 
 const ROUNDS = 7;
@@ -45,7 +47,13 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   micro,
 };
 
-/** Runs benchmarks one after the other; `print` takes what goes to stdout, `progress` what a person may read meanwhile. */
+/** All but what is for looking at single functions. */
+const ALL = 'all';
+
+/**
+ * Runs benchmarks one after the other; `print` takes what goes to stdout, `progress` what a person may read meanwhile.
+ * One that fails does not keep the others from running; the status is then 1.
+ */
 export async function runAll(
   names: readonly string[],
   options: BenchOptions,
@@ -54,34 +62,47 @@ export async function runAll(
   benchmarks: Readonly<Record<string, Benchmark>> = BENCHMARKS,
 ): Promise<number> {
   const valid = Object.keys(benchmarks);
-  const unknown = names.find((name) => !valid.includes(name));
+  const wanted = names.flatMap((name) => (name === ALL ? valid.filter((each) => each !== 'micro') : [name]));
+  const unknown = wanted.find((name) => !valid.includes(name));
   if (unknown !== undefined) {
-    progress(`etherloom bench: no benchmark ${JSON.stringify(unknown)}; there are ${valid.join(', ')}`);
+    progress(`etherloom bench: no benchmark ${JSON.stringify(unknown)}; there are ${valid.join(', ')}, ${ALL}`);
     return 2;
   }
-  const folder = mkdtempSync(join(tmpdir(), 'etherloom-bench-'));
   const reports: Report[] = [];
-  try {
-    const context: Context = {
-      folder,
-      progress,
-      rounds: options.rounds ?? ROUNDS,
-      seconds: options.seconds ?? SECONDS,
-    };
-    for (const name of names) {
-      const report = await benchmarks[name](context);
+  let status = 0;
+  for (const name of wanted) {
+    const folder = mkdtempSync(join(tmpdir(), 'etherloom-bench-'));
+    try {
+      const { rounds = ROUNDS, seconds = SECONDS } = options;
+      const report = await benchmarks[name]({ folder, progress, rounds, seconds });
       reports.push(report);
       print(options.json ? `${JSON.stringify(report)}\n` : text(report, table));
+    } catch (error) {
+      progress(`etherloom ${(error as Error).message}`);
+      status = 1;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
-    if (options.svg !== undefined) {
-      const { chart } = await import('./svg.ts');
-      writeFileSync(options.svg, chart(reports));
-    }
-    return 0;
-  } catch (error) {
-    progress(`etherloom ${(error as Error).message}`);
-    return 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
+  try {
+    await save(reports, options);
+  } catch (error) {
+    progress(`etherloom bench: ${(error as Error).message}`);
+    return 1;
+  }
+  return status;
+}
+
+async function save(reports: readonly Report[], { svg, out }: BenchOptions): Promise<void> {
+  if (svg === undefined && out === undefined) return;
+  const { chart } = await import('./svg.ts');
+  if (svg !== undefined) writeFileSync(svg, chart(reports));
+  if (out === undefined) return;
+  mkdirSync(out, { recursive: true });
+  for (const report of reports) {
+    const name = report.scenario.toLowerCase();
+    writeFileSync(join(out, `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
+    if (report.unit !== MIXED_UNITS) writeFileSync(join(out, `${name}.svg`), chart([report]));
+  }
+  writeFileSync(join(out, 'results.md'), markdown(reports, new Date()));
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { worker } from './contender.ts';
 import type { Context } from './forwarding.ts';
-import { machine, type Report, result } from './report.ts';
+import { MIXED_UNITS, machine, type Report, result } from './report.ts';
 import { expectedDigest, makeFrames, saveFrames, type WorldSpec } from './world.ts';
 
 const FRAMES = 51_200_000;
@@ -43,7 +43,7 @@ export async function s13(context: Context): Promise<Report> {
   const column = (of: (o: Observed) => number) => all.map(of);
   return {
     scenario: 'S13',
-    unit: 'see each row',
+    unit: MIXED_UNITS,
     machine: machine(),
     rounds,
     results: [

@@ -22,6 +22,9 @@ export interface Report {
   notes?: string[];
 }
 
+/** The unit of a report whose rows have one each. */
+export const MIXED_UNITS = 'see each row';
+
 export function machine(): string {
   const all = cpus();
   let model = all[0]?.model.trim() ?? arch();
@@ -58,5 +61,24 @@ export function text(report: Report, table: (head: string[], rows: (string | num
   for (const [peer, ratio] of Object.entries(ratios)) lines.push(`Etherloom / ${peer}: ${ratio}`);
   if (missing !== undefined) lines.push(`not compared with: ${missing.join(', ')}`);
   for (const note of notes ?? []) lines.push(`- ${note}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** All reports as a page: what was measured, when, on what, a table and the notes of each. */
+export function markdown(reports: readonly Report[], date: Date): string {
+  const lines = [
+    '# Benchmark results',
+    '',
+    `${date.toISOString().slice(0, 10)}, ${machine()}. Written by \`etherloom bench\`.`,
+  ];
+  for (const { scenario, unit, rounds, results, ratios, missing, notes } of reports) {
+    lines.push('', `## ${scenario}`, '', `${rounds} rounds; unit: ${unit}.`, '');
+    if (unit !== MIXED_UNITS) lines.push(`![${scenario}](${scenario.toLowerCase()}.svg)`, '');
+    lines.push('| | median | 95 % interval |', '|---|---:|---:|');
+    for (const { who, median, low, high } of results) lines.push(`| ${who} | ${median} | ${low} to ${high} |`);
+    const said = Object.entries(ratios).map(([peer, ratio]) => `- Etherloom / ${peer}: **${ratio}**`);
+    if (missing !== undefined) said.push(`- not compared with: ${missing.join(', ')}`);
+    lines.push('', ...said, ...(notes ?? []).map((note) => `- ${note}`));
+  }
   return `${lines.join('\n')}\n`;
 }

@@ -15,6 +15,11 @@ const TARGETS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   S1: { c: 0.8 },
   S2: { c: 0.65 },
   S3: { s1: 0.9 },
+  S4: { s1: 0.556 },
+  S6: { 'linux-bridge': 0.9, 'c-forwarder': 1, vde: 8, ovs: 8 },
+  S6n: { 'c-forwarder': 1.5, ovs: 3 },
+  S8: { ovs: 3, 'c-forwarder': 0.9 },
+  S9: { 'kernel-vxlan': 0.8, ovs: 5 },
 };
 /** Target in the report's own unit: a line across all bars. */
 const ABSOLUTE: Readonly<Record<string, number>> = { S5: 1.5, S12: 8 };
@@ -71,7 +76,7 @@ function section(parts: string[], report: Report, top: number): number {
 }
 
 function targetOf(scenario: string, who: string): number | undefined {
-  return TARGETS[scenario]?.[/^\w+/.exec(who)?.[0] ?? ''];
+  return TARGETS[scenario]?.[/^[\w-]+/.exec(who)?.[0] ?? ''];
 }
 
 function line(x: number, from: number, to: number): string {

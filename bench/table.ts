@@ -18,7 +18,7 @@ import { sharedInt32 } from '../src/tables/shared.ts';
 import type { Context } from './forwarding.ts';
 import { deviceName, Host } from './live/hosts.ts';
 import { installed, liveObstacle } from './live/obstacle.ts';
-import { digits, machine, type Report, result } from './report.ts';
+import { digits, MIXED_UNITS, machine, type Report, result } from './report.ts';
 import { median } from './stats.ts';
 
 const MANY = 1_000_000;
@@ -143,7 +143,7 @@ export async function s11(context: Context): Promise<Report> {
   const kernel = kernelDumps(context, notes);
   const report: Report = {
     scenario: 'S11',
-    unit: 'see each row',
+    unit: MIXED_UNITS,
     machine: machine(),
     rounds: context.rounds,
     results: [

@@ -4,7 +4,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Context } from '../forwarding.ts';
-import { digits, machine, type Report, result } from '../report.ts';
+import { digits, MIXED_UNITS, machine, type Report, result } from '../report.ts';
 import { deviceName, ip } from './hosts.ts';
 import { hasOvs, installed, liveObstacle } from './obstacle.ts';
 import { Etherloom, Ovs, Vde } from './switches.ts';
@@ -86,7 +86,7 @@ export async function s14(context: Context): Promise<Report> {
   }
   const report: Report = {
     scenario: 'S14',
-    unit: 'see each row',
+    unit: MIXED_UNITS,
     machine: machine(),
     rounds: context.rounds,
     results,

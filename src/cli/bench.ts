@@ -10,6 +10,7 @@ export interface BenchOptions {
   rounds?: number | undefined;
   seconds?: number | undefined;
   svg?: string | undefined;
+  out?: string | undefined;
 }
 
 /** What bench/main.ts offers. */

@@ -165,11 +165,12 @@ export async function main(args: string[]): Promise<number> {
 
   program
     .command('bench <name...>')
-    .description('benchmarks beside their peers: S1 S2 S3 S4 S5 S6 S6n S7 S8 S9 S11 S12 S13 S14, or micro')
+    .description('benchmarks beside their peers: S1 S2 S3 S4 S5 S6 S6n S7 S8 S9 S11 S12 S13 S14, all of them, or micro')
     .option('--json', 'one JSON object a benchmark on stdout')
     .option('--rounds <n>', 'rounds of each', wholeNumber(1, 1000))
     .option('--seconds <n>', 'seconds a round', wholeNumber(1, 600))
     .option('--svg <file>', 'write a chart')
+    .option('--out <dir>', 'write each as JSON and as a chart, and all as results.md')
     .action(async (names: string[], o) => {
       const { runBench } = await import('./bench.ts');
       status = await runBench(names, { ...o, json: o.json === true });

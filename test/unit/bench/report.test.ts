@@ -1,7 +1,7 @@
 /** The shape of what `etherloom bench` prints, with benchmarks that measure nothing. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,7 +77,7 @@ test('an unknown name is one line with the valid ones, and nothing runs', async 
   const { status, out, err } = await run(['S1', 'S99'], {});
   expect(status).toBe(2);
   expect(out).toBe('');
-  expect(err).toBe('etherloom bench: no benchmark "S99"; there are S1\n');
+  expect(err).toBe('etherloom bench: no benchmark "S99"; there are S1\n, all');
 });
 
 test('a failure is one line and status 1', async () => {
@@ -127,3 +127,36 @@ function unclosed(xml: string): string[] {
   if (/&(?!(amp|lt|gt|quot);)/.test(rest)) open.push('bare ampersand');
   return open;
 }
+
+test('--out writes each as JSON and as a chart, and all as a page; one that fails does not keep the others', async () => {
+  const out = join(folder, 'out');
+  const benchmarks = {
+    S1: fake,
+    S2: async (): Promise<Report> => {
+      throw new Error('bench: S2: it cannot');
+    },
+    S13: async (context: Parameters<Benchmark>[0]) => ({
+      ...(await fake(context)),
+      scenario: 'S13',
+      unit: 'see each row',
+    }),
+  };
+  const said: string[] = [];
+  const options = { json: true, rounds: 1, seconds: 1, out };
+  expect(
+    await runAll(
+      ['all'],
+      options,
+      () => {},
+      (line) => said.push(line),
+      benchmarks,
+    ),
+  ).toBe(1);
+  expect(said).toContain('etherloom bench: S2: it cannot');
+  expect(readdirSync(out).sort()).toEqual(['results.md', 's1.json', 's1.svg', 's13.json']);
+  expect(JSON.parse(readFileSync(join(out, 's1.json'), 'utf8')).ratios).toEqual({ c: 0.8 });
+  const page = readFileSync(join(out, 'results.md'), 'utf8');
+  expect(page).toContain('![S1](s1.svg)');
+  expect(page).toContain('- Etherloom / c: **0.8**');
+  expect(page).toContain('- not compared with: ovs-dpdk');
+});
