@@ -40,7 +40,8 @@ export function explainRunning({ readable, config, nowMs }: RunningSwitch, quest
   const explanation = explainIn({ ...known, learned }, question);
   const real = traceIn(world, question);
   if (sameOutcome(real, explanation.trace)) return explanation;
-  const text = 'the switch does otherwise than its configuration says: it was changed since, or is changing now';
+  const text =
+    'the switch does otherwise than its configuration says: what it has learned of neighbors or remotes decides, or it is changing now';
   return { ...explanation, trace: real, text, fix: null, alternatives: [] };
 }
 
@@ -76,8 +77,9 @@ function addressesOf(bytes: Uint8Array): string[] {
   return [0, 6].map((at) => formatMac(view.getUint16(at), view.getInt32(at + 2)));
 }
 
+/** Where it goes, not with which bytes: a remote that was learned is not in the configuration. */
 function sameOutcome(a: Trace, b: Trace): boolean {
   const outcome = ({ reason, outputs }: Trace) =>
-    JSON.stringify([reason?.name, outputs.map(({ port, hex }) => [port, hex])]);
+    JSON.stringify([reason?.name, [...new Set(outputs.map(({ port, tunnel }) => `${port} ${tunnel}`))]]);
   return outcome(a) === outcome(b);
 }

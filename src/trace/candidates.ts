@@ -7,7 +7,10 @@
 
 import type { BridgeType, PortConfig, ReservedMacPolicy } from '../config/types.ts';
 import { RESERVED_MASKS } from '../control/compile.ts';
+import { IPV6_BYTES } from '../wire/ipv6.ts';
+import { UDP_BYTES } from '../wire/udp.ts';
 import { countTags, FIRST_TAG, TAG_BYTES, TPID_C, TPID_S, tciVid, VID_MAX, VID_MIN } from '../wire/vlan.ts';
+import { VXLAN_BYTES } from '../wire/vxlan.ts';
 import {
   addEntry,
   allowStaticViolations,
@@ -30,6 +33,7 @@ import {
 } from './change.ts';
 import { routeChanges } from './route-changes.ts';
 import type { Situation } from './situation.ts';
+import { tunnelChanges } from './tunnel-changes.ts';
 import type { Trace, TracePort } from './types.ts';
 
 const ETHERNET_HEADER = 14;
@@ -51,11 +55,23 @@ interface Frame {
 /** Changes that remove what kept the frame from being delivered, or from `to` where that is said. */
 export function candidates(s: Situation, trace: Trace, to: string | null): Change[] {
   const port = portConfig(s, trace.tunnel ?? trace.port);
-  if (port === undefined || !s.config.bridges.some((bridge) => bridge.name === port.bridge)) return [];
-  const frame = frameOf(trace, port, bridgeConfig(s, port.bridge).type);
   const target = to === null ? undefined : portConfig(s, to);
+  if (port === undefined) return [];
+  if (trace.reason?.name.startsWith('VXLAN_')) return tunnelChanges(s, trace, target);
+  const bridge = s.config.bridges.find(({ name }) => name === port.bridge);
+  if (bridge === undefined) return ofNoBridge(s, trace, port, target);
+  const frame = frameOf(trace, port, bridge.type);
   const away = target !== undefined && target.bridge !== port.bridge ? moves(port, target, s, trace.vid) : [];
   return [...ofReason(s, trace, port, frame, target), ...away];
+}
+
+/** The port is an underlay, or was forgotten. */
+function ofNoBridge(s: Situation, trace: Trace, port: PortConfig, target: PortConfig | undefined): Change[] {
+  if (trace.reason?.name !== 'INGRESS_PORT_DOWN') return [];
+  const up = upChanges(s, port);
+  if (up.length > 0) return up;
+  const bridges = s.config.bridges.filter(({ name }) => target === undefined || name === target.bridge);
+  return bridges.map((bridge) => moveBridge(port, bridge, target === undefined ? 1 : (vidsOf(target)[0] ?? 1)));
 }
 
 function ofReason(
@@ -71,7 +87,7 @@ function ofReason(
     case 'PARSE_TOO_LONG':
       return longer(port, frame);
     case 'INGRESS_PORT_DOWN':
-      return [linkUp(port)];
+      return upChanges(s, port);
     case 'INGRESS_MIRROR_OUTPUT':
       return [endMirrors(s, port)];
     case 'INGRESS_PORT_STATE':
@@ -135,7 +151,7 @@ function hindranceChanges(s: Situation, trace: Trace, port: PortConfig, frame: F
     case 'LOOKUP_REFLECTION':
       return [hairpin(to)];
     case 'EGRESS_PORT_DOWN':
-      return [linkUp(to)];
+      return upChanges(s, to);
     case 'EGRESS_MIRROR_OUTPUT':
       return [endMirrors(s, to)];
     case 'EGRESS_PORT_STATE':
@@ -256,6 +272,14 @@ function longer(port: PortConfig, { bytes }: Frame): Change[] {
   return [setKey(port, 'mtu', mtu, `the MTU of ${port.name} were ${mtu} instead of ${port.mtu}`)];
 }
 
+/** Off by configuration, or by its link. */
+function upChanges({ down }: Situation, port: PortConfig): Change[] {
+  return [
+    ...(port.enabled ? [] : [setKey(port, 'enabled', true, `${port.name} were enabled`)]),
+    ...(down.includes(port.name) ? [linkUp(port)] : []),
+  ];
+}
+
 const forwarding = (port: PortConfig) => setKey(port, 'state', 'forwarding', `${port.name} were forwarding`);
 const hairpin = (port: PortConfig) => setKey(port, 'hairpin', true, `${port.name} sent back what came from it`);
 const acceptAll = (port: PortConfig) =>
@@ -275,12 +299,20 @@ function wantedVids({ config }: Situation, port: PortConfig, target: PortConfig 
   return [...new Set(wanted)].slice(0, FEW);
 }
 
-function frameOf({ frame }: Trace, port: PortConfig, type: BridgeType): Frame {
-  const bytes = Buffer.from(frame.hex, 'hex');
+function frameOf({ frame, tunnel }: Trace, port: PortConfig, type: BridgeType): Frame {
+  const outer = Buffer.from(frame.hex, 'hex');
+  const bytes = tunnel === null ? outer : innerOf(outer);
   const tpid = type === 'unaware' || port.mode === 'dot1q-tunnel' ? -1 : type === 's-vlan' ? TPID_S : TPID_C;
   const tagged = bytes.length >= FIRST_TAG + TAG_BYTES + 2 && bytes.readUInt16BE(FIRST_TAG) === tpid;
   const vid = tagged ? tciVid(bytes.readUInt16BE(FIRST_TAG + 2)) : 0;
   return { bytes, dst: macAt(bytes, 0), src: macAt(bytes, 6), tagVid: vid === 0 ? null : vid };
+}
+
+/** What the data plane took out of its tunnel: behind Ethernet, IP, UDP and VXLAN. */
+function innerOf(outer: Buffer): Buffer {
+  const packet = FIRST_TAG + 2 + (outer.readUInt16BE(FIRST_TAG) === TPID_C ? TAG_BYTES : 0);
+  const header = outer[packet] >>> 4 === 6 ? IPV6_BYTES : (outer[packet] & 0xf) * 4;
+  return outer.subarray(packet + header + UDP_BYTES + VXLAN_BYTES);
 }
 
 /** VID that a list of customer VLANs is asked for. */

@@ -202,7 +202,7 @@ export function moveBridge(port: PortConfig, bridge: BridgeConfig, vid: number |
     {
       path: `ports.${port.name}.bridge`,
       value: bridge.name,
-      condition: `${port.name} were on bridge ${bridge.name} instead of ${port.bridge}`,
+      condition: `${port.name} were on bridge ${bridge.name} instead of ${port.bridge ?? 'none'}`,
       cost: 2,
     },
   );

@@ -1,0 +1,184 @@
+/** What might be changed of VTEPs and tunnels when a frame is not taken out of its tunnel, or does not get into it. */
+
+import type { PortConfig, TunnelConfig, VniConfig, VtepConfig } from '../config/types.ts';
+import { dissectFrame } from '../wire/dissect.ts';
+import type { FrameFields } from '../wire/dissect-fields.ts';
+import { type Change, changePort } from './change.ts';
+import type { Situation } from './situation.ts';
+import type { Trace } from './types.ts';
+
+const MAX_MTU = 65_535;
+/** VLANs looked at where any would do. */
+const FEW = 8;
+
+/** `target` is where the frame should leave; `trace` ended with a VXLAN_* reason. */
+export function tunnelChanges(s: Situation, trace: Trace, target: PortConfig | undefined): Change[] {
+  const frame = dissected(trace.frame.hex);
+  const tunnels = s.config.ports.filter(({ tunnel }) => tunnel !== null);
+  const into = tunnels.filter(({ name }) => trace.outputs.length === 0 && sendsTo(trace, name));
+  const from = tunnels.filter(({ name }) => name === trace.tunnel);
+  switch (trace.reason?.name) {
+    case 'VXLAN_NOT_FOR_VTEP':
+      return vtepsAt(s, trace.port, frame).flatMap((vtep) => listenOn(vtep, frame));
+    case 'VXLAN_UNKNOWN_PEER':
+      return vtepsAt(s, trace.port, frame).flatMap((vtep) => allowed(vtep, frame));
+    case 'VXLAN_UNKNOWN_VNI': {
+      const names = vtepsAt(s, trace.port, frame).map(({ name }) => name);
+      const mine = tunnels.filter(({ tunnel }) => names.includes(tunnel!.vtep));
+      return mine.flatMap((port) => carryVni(port, frame, target));
+    }
+    case 'VXLAN_INNER_TAG':
+      return [...from, ...into].map((port) => set(port, 'innerTag', 'keep', `tunnel ${port.name} kept inner tags`));
+    case 'VXLAN_RESERVED_BITS':
+      return from.map((port) => set(port, 'reservedBits', 'ignore', `tunnel ${port.name} ignored reserved bits`));
+    case 'VXLAN_NESTED':
+      return vtepsOf(s, from).map((vtep) => vtepKey(vtep, 'nested', 'allow', `VTEP ${vtep.name} took VXLAN in VXLAN`));
+    case 'VXLAN_CHECKSUM':
+      return vtepsAt(s, trace.port, frame)
+        .filter(() => frame.outer?.udp?.checksum === 0)
+        .map((vtep) =>
+          vtepKey(vtep, 'udp6ZeroChecksum', true, `VTEP ${vtep.name} took UDP over IPv6 without a checksum`),
+        );
+    case 'VXLAN_MTU':
+      return vtepsOf(s, into).flatMap((vtep) => longerPath(vtep, trace));
+    case 'VXLAN_NO_REMOTE':
+      return into.flatMap((port) => floodTo(s, port));
+    default:
+      return [];
+  }
+}
+
+/** As VXLAN, whatever UDP port it is to. */
+function dissected(hex: string): FrameFields {
+  const bytes = Buffer.from(hex, 'hex');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const { outer } = dissectFrame(view, 0, bytes.length, bytes.length);
+  return dissectFrame(view, 0, bytes.length, bytes.length, 0, outer?.udp?.dst);
+}
+
+/** Whether egress gave the frame to this port. */
+function sendsTo({ stages }: Trace, name: string): boolean {
+  return stages.some(({ ports = [] }) => ports.some(({ port, sends }) => sends && port === name));
+}
+
+/** VTEPs behind an uplink that have the frame's destination address. */
+function vtepsAt({ config }: Situation, uplink: string, { outer }: FrameFields): VtepConfig[] {
+  return config.vteps.filter((vtep) => vtep.uplink === uplink && vtep.local === outer?.ip?.dst);
+}
+
+function vtepsOf({ config }: Situation, tunnels: readonly PortConfig[]): VtepConfig[] {
+  return config.vteps.filter(({ name }) => tunnels.some(({ tunnel }) => tunnel!.vtep === name));
+}
+
+function listenOn(vtep: VtepConfig, { outer }: FrameFields): Change[] {
+  const port = outer?.udp?.dst;
+  if (port === undefined || port === 0 || port === vtep.udpPort) return [];
+  return [vtepKey(vtep, 'udpPort', port, `VTEP ${vtep.name} listened on UDP port ${port} instead of ${vtep.udpPort}`)];
+}
+
+function allowed(vtep: VtepConfig, { outer }: FrameFields): Change[] {
+  const peer = outer?.ip?.src;
+  if (peer === undefined) return [];
+  const peers = [...vtep.peers, peer];
+  return [
+    changeVtep(
+      vtep,
+      { peers },
+      {
+        path: `vteps.${vtep.name}.peers`,
+        value: `[${peers.join(', ')}]`,
+        condition: `${peer} were among the peers of VTEP ${vtep.name}`,
+        cost: 1,
+      },
+    ),
+  ];
+}
+
+/** The VNI on a tunnel: another one for a whole port, one more for a port of many VLANs. */
+function carryVni(port: PortConfig, { vxlan }: FrameFields, target: PortConfig | undefined): Change[] {
+  const tunnel = port.tunnel!;
+  const vni = vxlan?.vni;
+  if (vni === undefined) return [];
+  const whole = tunnel.vnis.find(({ vid }) => vid === null);
+  if (whole !== undefined) {
+    const condition = `the VNI of tunnel ${port.name} were ${vni} instead of ${whole.vni}`;
+    return [withVnis(port, [{ vid: null, vni }], { path: 'vni', value: String(vni), condition })];
+  }
+  const taken = new Set(tunnel.vnis.map(({ vid }) => vid));
+  const wanted = target === undefined ? [] : target.members.map(({ vid }) => vid);
+  const vids = [...new Set([...wanted, ...tunnel.vnis.map(({ vid }) => vid!)])].slice(0, FEW);
+  return vids.map((vid) => {
+    const others = tunnel.vnis.filter((each) => each.vid !== vid);
+    const was = taken.has(vid) ? ` instead of ${tunnel.vnis.find((each) => each.vid === vid)!.vni}` : '';
+    const vnis = [...others, { vid, vni }].sort((a, b) => a.vid! - b.vid!);
+    const condition = `VLAN ${vid} were VNI ${vni}${was} on tunnel ${port.name}`;
+    return withVnis(port, vnis, { path: `vnis.${vid}`, value: String(vni), condition });
+  });
+}
+
+function withVnis(port: PortConfig, vnis: VniConfig[], words: Pick<Change, 'path' | 'value' | 'condition'>): Change {
+  const mapped = vnis.flatMap(({ vid }) => (vid === null ? [] : [{ vid, untagged: true }]));
+  const members = vnis.some(({ vid }) => vid === null) ? port.members : mapped;
+  return changePort(
+    port,
+    { tunnel: { ...port.tunnel!, vnis }, members },
+    {
+      ...words,
+      path: `ports.${port.name}.vxlan.${words.path}`,
+      cost: 1,
+    },
+  );
+}
+
+/** Remotes that the VTEP knows from elsewhere. */
+function floodTo({ config }: Situation, port: PortConfig): Change[] {
+  const tunnel = port.tunnel!;
+  const vtep = config.vteps.find(({ name }) => name === tunnel.vtep);
+  const others = config.ports.flatMap((each) => (each.tunnel?.vtep === tunnel.vtep ? each.tunnel.remotes : []));
+  const known = [...new Set([...(vtep?.peers ?? []), ...others])].filter((each) => !tunnel.remotes.includes(each));
+  return known.slice(0, FEW).map((remote) => {
+    const remotes = [...tunnel.remotes, remote];
+    return changePort(
+      port,
+      { tunnel: { ...tunnel, remotes, flood: 'head-end' } },
+      {
+        path: `ports.${port.name}.vxlan.remotes`,
+        value: `[${remotes.join(', ')}]`,
+        condition: `${remote} were among the remotes of tunnel ${port.name}`,
+        cost: 1,
+      },
+    );
+  });
+}
+
+function longerPath(vtep: VtepConfig, { frame }: Trace): Change[] {
+  const overhead = vtep.local.includes(':') ? 56 : 36;
+  const mtu = frame.length + overhead;
+  if (mtu <= vtep.mtu || mtu > MAX_MTU) return [];
+  return [vtepKey(vtep, 'mtu', mtu, `the MTU of VTEP ${vtep.name} were ${mtu} instead of ${vtep.mtu}`)];
+}
+
+function set<K extends keyof TunnelConfig>(
+  port: PortConfig,
+  key: K,
+  value: TunnelConfig[K] & string,
+  condition: string,
+): Change {
+  const path = `ports.${port.name}.vxlan.${key}`;
+  return changePort(port, { tunnel: { ...port.tunnel!, [key]: value } }, { path, value, condition, cost: 1 });
+}
+
+function vtepKey<K extends keyof VtepConfig>(
+  vtep: VtepConfig,
+  key: K,
+  value: VtepConfig[K] & (string | number | boolean),
+  condition: string,
+): Change {
+  const words = { path: `vteps.${vtep.name}.${key}`, value: String(value), condition, cost: 1 };
+  return changeVtep(vtep, { [key]: value } as Partial<VtepConfig>, words);
+}
+
+function changeVtep(vtep: VtepConfig, patch: Partial<VtepConfig>, words: Omit<Change, 'make'>): Change {
+  const change = (each: VtepConfig) => (each.name === vtep.name ? { ...each, ...patch } : each);
+  return { ...words, make: (s) => ({ ...s, config: { ...s.config, vteps: s.config.vteps.map(change) } }) };
+}
