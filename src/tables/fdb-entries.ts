@@ -141,7 +141,7 @@ export function settle(fdb: Fdb, nowMs: number): void {
  */
 export function setPortBridge(fdb: Fdb, port: number, bridge: number, nowMs: number): void {
   if (fdb.portBridge[port] === bridge) return;
-  sweepAll(fdb, nowMs);
+  if (fdb.portCount[port] !== 0) sweepAll(fdb, nowMs);
   fdb.portBridge[port] = bridge;
 }
 

@@ -1,12 +1,14 @@
-/** The long run: worlds of frames, then captures, from consecutive seeds, until the numbers or the time are up. */
+/** The long run: worlds of frames, captures, changes, from consecutive seeds, until the numbers or the time are up. */
 import { BLOCK, fuzzCaptures } from './captures.ts';
+import { fuzzChanges } from './changes.ts';
 import { fuzzWorld } from './frames.ts';
 
 export interface FuzzOptions {
   frames: number;
   captures: number;
+  changes: number;
   seed: number;
-  /** Stops after so many seconds, half of them for each part. */
+  /** Stops after so many seconds, a third of them for each part. */
   seconds: number;
   say: (line: string, done: boolean) => void;
 }
@@ -14,34 +16,40 @@ export interface FuzzOptions {
 /** Frames that go through one random switch. */
 export const WORLD_FRAMES = 20_000;
 
+/** Changes of one switch, one after the other. */
+export const CHAIN_STEPS = 50;
+const PARTS = ['frames', 'captures', 'changes'] as const;
+type Part = (typeof PARTS)[number];
+
 /** Returns null, or what went wrong and how to see it again. */
 export function fuzz(options: FuzzOptions): string | null {
   return (
     part(options, 'frames', options.frames, WORLD_FRAMES, fuzzWorld) ??
-    part(options, 'captures', options.captures, BLOCK, fuzzCaptures)
+    part(options, 'captures', options.captures, BLOCK, fuzzCaptures) ??
+    part(options, 'changes', options.changes, CHAIN_STEPS, fuzzChanges)
   );
 }
 
 function part(
   { seed, seconds, say }: FuzzOptions,
-  what: 'frames' | 'captures',
+  what: Part,
   total: number,
   chunk: number,
   run: (seed: number, count: number) => unknown,
 ): string | null {
   const started = performance.now();
-  const other = what === 'frames' ? 'captures' : 'frames';
+  const others = PARTS.filter((each) => each !== what).map((each) => ` --${each} 0`);
   let done = 0;
   while (done < total) {
     const elapsed = (performance.now() - started) / 1000;
-    if (elapsed > seconds / 2) break;
+    if (elapsed > seconds / PARTS.length) break;
     const count = Math.min(chunk, total - done);
-    // A world takes one seed, a capture one each.
-    const here = (seed + (what === 'frames' ? done / chunk : done)) | 0;
+    // A world or a chain of changes takes one seed, a capture one each.
+    const here = (seed + (what === 'captures' ? done : done / chunk)) | 0;
     try {
       run(here, count);
     } catch (error) {
-      const again = `npm run fuzz -- --seed ${here} --${what} ${count} --${other} 0`;
+      const again = `npm run fuzz -- --seed ${here} --${what} ${count}${others.join('')}`;
       return `${what}: ${error instanceof Error ? error.stack : error}\nagain with: ${again}`;
     }
     done += count;

@@ -31,10 +31,14 @@ describe('fuzz', () => {
   it('the long run counts, and stops by time', () => {
     const lines: string[] = [];
     const say = (line: string) => lines.push(line);
-    expect(fuzz({ frames: 300, captures: 700, seed: -5, seconds: 60, say })).toBe(null);
-    expect(lines).toEqual(['frames: 300 of 300', 'captures: 500 of 700', 'captures: 700 of 700']);
+    expect(fuzz({ frames: 300, captures: 700, changes: 3, seed: -5, seconds: 60, say })).toBe(null);
+    expect(lines).toEqual(['frames: 300 of 300', 'captures: 500 of 700', 'captures: 700 of 700', 'changes: 3 of 3']);
     lines.length = 0;
-    expect(fuzz({ frames: 300, captures: 10, seed: 1, seconds: 0, say })).toBe(null);
-    expect(lines).toEqual(['frames: 0 of 300, time is up', 'captures: 0 of 10, time is up']);
+    expect(fuzz({ frames: 300, captures: 10, changes: 9, seed: 1, seconds: 0, say })).toBe(null);
+    expect(lines).toEqual([
+      'frames: 0 of 300, time is up',
+      'captures: 0 of 10, time is up',
+      'changes: 0 of 9, time is up',
+    ]);
   });
 });
