@@ -77,7 +77,7 @@ test('an unknown name is one line with the valid ones, and nothing runs', async 
   const { status, out, err } = await run(['S1', 'S99'], {});
   expect(status).toBe(2);
   expect(out).toBe('');
-  expect(err).toBe('etherloom bench: no benchmark "S99"; there are S1\n, all');
+  expect(err).toBe('etherloom bench: no benchmark "S99"; there are S1, all\n');
 });
 
 test('a failure is one line and status 1', async () => {
