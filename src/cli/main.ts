@@ -135,6 +135,20 @@ export async function main(args: string[]): Promise<number> {
   });
 
   program
+    .command('import')
+    .description("another switch's words as a configuration")
+    .command('ios <file>')
+    .description('Cisco IOS snippets: VLANs, switch ports, SVIs, sub-interfaces, static routes; - reads stdin')
+    .addOption(
+      new Option('--adapter <kind>', 'what the ports are attached to').choices(['tap', 'memory']).default('tap'),
+    )
+    .addHelpText('after', '\nExample:\n  etherloom import ios switch.txt > switch.yaml\n')
+    .action(async (file: string, o) => {
+      const { importIos } = await import('./import-ios.ts');
+      status = await importIos(file, { adapter: o.adapter });
+    });
+
+  program
     .command('doctor')
     .description('ask a peer what it does, and say what does not work')
     .command('vxlan <peer>')

@@ -1,0 +1,157 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { importIos } from '../../../src/cli/import-ios.ts';
+import { readIos } from '../../../src/config/ios.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+
+const CHAPTER = `
+Switch> enable
+Switch# configure terminal
+hostname core1
+!
+vlan 10
+ name red
+vlan 20,30
+!
+interface GigabitEthernet0/1
+ description to the hosts
+ switchport mode access
+ switchport access vlan 10
+ no shutdown
+interface range Gi0/4 - 6
+ switchport mode access
+Switch(config)# interface gi0/2
+Switch(config-if)# switchport trunk encapsulation dot1q
+Switch(config-if)# switchport mode trunk
+Switch(config-if)# switchport trunk native vlan 99
+Switch(config-if)# switchport trunk allowed vlan 10,20
+ switchport trunk allowed vlan add 99
+ spanning-tree portfast
+interface GigabitEthernet0/3
+ no ip address
+ shutdown
+interface GigabitEthernet0/3.30
+ encapsulation dot1Q 30
+ ip address 10.0.30.1 255.255.255.0
+ ipv6 address 2001:DB8:30::1/64
+interface GigabitEthernet0/3.40
+ encapsulation dot1Q 40 native
+ ip address 10.0.40.1 255.255.255.128
+interface Vlan10
+ ip address 10.0.10.1 255.255.255.0
+ ip address 10.0.11.1 255.255.255.0 secondary
+ no shutdown
+interface Vlan20
+ ip address 10.0.20.1 255.255.255.0
+ shutdown
+ip routing
+ip route 0.0.0.0 0.0.0.0 10.0.10.254
+ip route 10.9.0.0 255.255.0.0 10.0.10.2
+ip route 10.9.0.0 255.255.0.0 10.0.10.3
+ip route 10.8.0.0 255.255.0.0 Null0
+ip route 10.7.0.0 255.0.255.0 10.0.10.2
+ipv6 route ::/0 2001:db8:30::2
+line vty 0 4
+ login
+end
+`;
+
+describe('IOS snippets', () => {
+  it('become a configuration, and what is not understood is listed', () => {
+    const { config, unread } = readIos(CHAPTER, 'memory');
+    expect(config).toEqual({
+      switch: { name: 'core1' },
+      vlans: { 10: { name: 'red' }, 20: {}, 30: {} },
+      ports: {
+        'Gi0-1': { adapter: 'memory', mode: 'access', vlan: 10 },
+        'Gi0-2': { adapter: 'memory', mode: 'trunk', native: 99, vlans: '10,20,99' },
+        'Gi0-3': { adapter: 'memory', enabled: false, mode: 'trunk', native: 40, vlans: '30,40' },
+      },
+      interfaces: {
+        'Gi0-3.30': { port: 'Gi0-3', vlan: 30, addresses: ['10.0.30.1/24', '2001:db8:30::1/64'] },
+        'Gi0-3.40': { port: 'Gi0-3', vlan: 40, addresses: ['10.0.40.1/25'] },
+        vlan10: { vlan: 10, addresses: ['10.0.10.1/24', '10.0.11.1/24'] },
+      },
+      routes: [
+        { to: '0.0.0.0/0', via: '10.0.10.254' },
+        { to: '10.9.0.0/16', via: ['10.0.10.2', '10.0.10.3'] },
+        { to: '10.8.0.0/16', type: 'blackhole' },
+        { to: '::/0', via: '2001:db8:30::2' },
+      ],
+    });
+    expect(unread.map(({ line, text }) => `${line} ${text}`)).toEqual([
+      '11 description to the hosts',
+      '15 interface range Gi0/4 - 6',
+      '16 switchport mode access',
+      '23 spanning-tree portfast',
+      '46 ip route 10.7.0.0 255.0.255.0 10.0.10.2',
+      '48 line vty 0 4',
+      '49 login',
+    ]);
+    const loaded = loadConfig(JSON.stringify(config), 'x');
+    expect(loaded.interfaces.map(({ name, vid }) => `${name} ${vid}`)).toEqual([
+      'Gi0-3.30 30',
+      'Gi0-3.40 40',
+      'vlan10 10',
+    ]);
+  });
+
+  it.each([
+    ['switchport trunk allowed vlan all', 'all'],
+    ['switchport trunk allowed vlan except 5-4094', '1-4'],
+    ['switchport trunk allowed vlan 1-10\nswitchport trunk allowed vlan remove 3-9', '1-2,10'],
+  ])('%s', (lines, vlans) => {
+    const { config, unread } = readIos(`interface Fa0/1\nswitchport mode trunk\n${lines}`, 'tap');
+    expect(config.ports).toEqual({ 'Fa0-1': { adapter: 'tap', device: 'fa0-1', mode: 'trunk', vlans } });
+    expect(unread).toEqual([]);
+  });
+
+  it('are never dropped in silence, whatever they are', () => {
+    for (const line of [
+      'switchport access vlan',
+      'vlan 10,x',
+      'ip address 1.2.3 255.0.0.0',
+      'interface Vlan',
+      'ip route',
+      '\u0007bell',
+      'x'.repeat(5000),
+    ]) {
+      expect(readIos(`interface Gi0/1\n${line}`, 'tap').unread.length).toBe(1);
+    }
+  });
+
+  const dirs: string[] = [];
+  async function run(text: string) {
+    const dir = mkdtempSync(join(tmpdir(), 'etherloom-ios-'));
+    dirs.push(dir);
+    const file = join(dir, 'ios.txt');
+    writeFileSync(file, text);
+    const io = { out: new PassThrough(), err: new PassThrough() };
+    const status = await importIos(file, { adapter: 'tap' }, io);
+    const said = [io.out, io.err].map((stream) => String(stream.read() ?? '').replaceAll(dir, ''));
+    rmSync(dir, { recursive: true });
+    return { status, out: said[0]!, err: said[1]! };
+  }
+
+  it('are printed as YAML with what was not read at its head', async () => {
+    const { status, out, err } = await run(
+      'interface Vlan10\n ip address 10.0.10.1 255.255.255.0\n ip helper-address 10.0.0.9\n',
+    );
+    expect(status).toBe(0);
+    expect(err).toBe('etherloom: /ios.txt:3: not imported: ip helper-address 10.0.0.9\n');
+    expect(out).toContain('# /ios.txt:3: not imported: ip helper-address 10.0.0.9\n');
+    expect(parse(out)).toEqual({ interfaces: { vlan10: { vlan: 10, addresses: ['10.0.10.1/24'] } } });
+  });
+
+  it('that contradict themselves are one line and status 2', async () => {
+    const { status, out, err } = await run('interface Vlan10\n ip address 10.0.10.0 255.255.255.0\n');
+    expect([status, out]).toEqual([2, '']);
+    expect(err).toMatch(
+      /^etherloom: \/ios.txt as imported:\d+: interfaces.vlan10.addresses\[0\]: 10.0.10.0\/24 is the network address of its subnet\n$/,
+    );
+  });
+});
