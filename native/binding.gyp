@@ -23,6 +23,7 @@
             'src/udp-send.c',
             'src/udp-socket.c',
             'src/uring.c',
+            'src/unfinished.c',
             'src/xdp-burst.c',
             'src/xdp-open.c',
           ],

@@ -23,6 +23,8 @@
 
 #define VNET_HDR_BYTES 10
 #define NEEDS_CSUM 1
+/* A flag of the gso column, not of virtio: see GSO_IN_TUNNEL in src/dataplane/offload/needs.ts. */
+#define IN_TUNNEL 0x80
 
 #define REPORT_ERRNO 0
 #define REPORT_FRAMES 1

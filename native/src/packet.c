@@ -17,6 +17,7 @@
  * Closing gives everything back: ring, promiscuous mode, membership of a fanout group.
  */
 #include "frames.h"
+#include "unfinished.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -311,7 +312,9 @@ napi_value packet_read_burst(napi_env env, napi_callback_info info) {
       }
       if (is_frame) {
         put_tag(at + ADDRESSES, slot);
-        incoming_row(&in, row++, length + tag, header, tag);
+        incoming_row(&in, row, length + tag, header, tag);
+        if (header[1] != 0 && is_in_tunnel(at, length + tag, le16(header + 6) + tag)) in.gso.at[row] |= IN_TUNNEL;
+        row++;
         bytes += length + tag;
       }
     } else if (queued) {

@@ -2,10 +2,9 @@
  * Moving frames between an XDP socket's memory and the arena, a burst per call: one copy each way.
  *
  * A program on an interface sees the frame and nothing beside it. Where the sender is another interface of this machine
- * (a veth pair), its checksum may be unfinished, and what says so is gone. Such a frame is known by its checksum: the
- * sender leaves the sum of the pseudo header there. A frame that has this value by chance, one in 65,536, is
- * correct as well if it was, since finishing it gives the same value.
+ * (a veth pair), its checksum may be unfinished, and what says so is gone: it is found out (unfinished.h).
  */
+#include "unfinished.h"
 #include "xdp.h"
 
 #include <errno.h>
@@ -13,60 +12,11 @@
 #include <sys/socket.h>
 
 #define ETHERNET_BYTES 14
-#define TAG_BYTES 4
 #define LONGEST 65800
 /* Most chunks of a frame: more than the kernel takes or gives. */
 #define MAX_CHUNKS 40
 /* Calls in a row that send nothing before the rest waits for the next burst. */
 #define IDLE_KICKS 3
-
-static inline uint32_t be16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
-
-static uint32_t sum_of(const uint8_t *at, size_t bytes) {
-  uint32_t sum = 0;
-  for (size_t i = 0; i + 1 < bytes; i += 2) sum += be16(at + i);
-  return sum;
-}
-
-static uint32_t fold(uint32_t sum) {
-  sum = (sum & 0xffff) + (sum >> 16);
-  return (sum & 0xffff) + (sum >> 16);
-}
-
-/* Where the checksum field is inside the upper header; 0: not one that a sender leaves unfinished. */
-static uint32_t checksum_field(uint32_t protocol) { return protocol == 6 ? 16 : protocol == 17 ? 6 : 0; }
-
-/* Writes a virtio-net header that says what the frame still needs: nothing, or its checksum. */
-static void find_unfinished(const uint8_t *frame, size_t length, uint8_t *header) {
-  memset(header, 0, VNET_HDR_BYTES);
-  size_t at = 12;
-  while (at + TAG_BYTES + 2 <= length && (be16(frame + at) == 0x8100 || be16(frame + at) == 0x88a8)) at += TAG_BYTES;
-  if (at + 2 + 40 > length) return; /* no room for an IP and an upper header */
-  const uint8_t *ip = frame + at + 2;
-  size_t left = length - at - 2;
-  uint32_t type = be16(frame + at), protocol, upper, bytes, pseudo;
-  if (type == 0x0800) {
-    upper = (uint32_t)(ip[0] & 15) * 4;
-    protocol = ip[9];
-    if (be16(ip + 6) & 0x3fff) return; /* a fragment */
-    if (be16(ip + 2) < upper) return;
-    bytes = be16(ip + 2) - upper;
-    pseudo = sum_of(ip + 12, 8);
-  } else if (type == 0x86dd) {
-    upper = 40;
-    protocol = ip[6];
-    bytes = be16(ip + 4);
-    pseudo = sum_of(ip + 8, 32);
-  } else {
-    return;
-  }
-  uint32_t field = checksum_field(protocol);
-  if (field == 0 || upper < 20 || upper + field + 2 > left || upper + bytes > left) return;
-  if (fold(pseudo + protocol + bytes) != be16(ip + upper + field)) return;
-  header[0] = NEEDS_CSUM;
-  put_le16(header + 6, (uint32_t)(at + 2) + upper);
-  put_le16(header + 8, field);
-}
 
 static void refill(Xdp *xdp, uint64_t address) {
   uint32_t producer = *xdp->fill.producer;
@@ -136,8 +86,10 @@ napi_value xdp_read_burst(napi_env env, napi_callback_info info) {
       continue;
     }
     uint8_t header[VNET_HDR_BYTES];
-    find_unfinished(to - length, length, header);
-    incoming_row(&in, row++, length, header, 0);
+    bool tunnel = find_unfinished(to - length, length, header);
+    incoming_row(&in, row, length, header, 0);
+    if (tunnel) in.gso.at[row] |= IN_TUNNEL;
+    row++;
     bytes += length;
   }
   if (*xdp->fill.flags & XDP_RING_NEED_WAKEUP) recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);

@@ -8,8 +8,7 @@
  */
 
 import { offloadNames } from '../adapters/offload-names.ts';
-import { ALL_OFFLOADS, OFFLOAD_TSO4, OFFLOAD_TSO6 } from '../dataplane/offload/needs.ts';
-import { LINKED_ADAPTERS } from './open-port.ts';
+import { ALL_OFFLOADS, OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6 } from '../dataplane/offload/needs.ts';
 
 /** One open port, as this report sees it. */
 export interface OffloadPort {
@@ -32,7 +31,7 @@ const GIVE_SUPER_FRAMES: readonly string[] = ['tap', 'vxlan-udp'];
 /** Why an interface does less than others can; null when nothing is amiss. */
 export function whyFewOffloads({ kind, declined, offloads }: OffloadPort): string | null {
   if (declined) return 'offloads: off';
-  return offloads === 0 && LINKED_ADAPTERS.includes(kind) ? 'the kernel offers none' : null;
+  return offloads === 0 && kind === 'tap' ? 'the kernel offers none' : null;
 }
 
 /** Whether segments that come in are put together. */
@@ -56,7 +55,9 @@ function othersOf(port: OffloadPort, ports: readonly OffloadPort[]): OffloadPort
   );
 }
 
-/** An existing interface's senders cannot be told to do without. */
+/** An existing interface's senders cannot be told to do without; where a program is attached the kernel cuts for them. */
 function handedOver({ kind, offloads }: OffloadPort): number {
-  return kind === 'af-packet' ? ALL_OFFLOADS : offloads;
+  if (kind === 'af-packet') return ALL_OFFLOADS;
+  if (kind === 'cap') return OFFLOAD_CSUM | TSO;
+  return kind === 'af-xdp' ? OFFLOAD_CSUM : offloads;
 }

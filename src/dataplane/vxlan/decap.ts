@@ -59,6 +59,7 @@ import { VXLAN_BYTES } from '../../wire/vxlan.ts';
 import { type Batch, RX_CSUM_VERIFIED, RX_DONE, RX_PUNTED, RX_TRUNCATED } from '../batch.ts';
 import { CONSUMED, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../counters.ts';
 import { type Dataplane, LIMIT_VTEPS } from '../dataplane.ts';
+import { GSO_IN_TUNNEL } from '../offload/needs.ts';
 import {
   DROP_NONE,
   INGRESS_PORT_DOWN,
@@ -340,7 +341,7 @@ function enterTunnel(b: Batch, i: number, inner: number, end: number, port: numb
   // What the sender left to be completed lies in the inner frame now, or was the outer header's.
   const start = (b.csum[i] & 0xffff) - outerBytes;
   if (b.csum[i] !== 0) b.csum[i] = start > 0 ? b.csum[i] - outerBytes : 0;
-  if (b.csum[i] === 0) b.gso[i] = 0;
+  b.gso[i] = b.csum[i] === 0 ? 0 : b.gso[i] & ~GSO_IN_TUNNEL;
   b.off[i] = inner;
   b.len[i] = end - inner;
   b.port[i] = port;

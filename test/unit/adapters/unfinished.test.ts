@@ -6,13 +6,14 @@ import { createBatch } from '../../../src/dataplane/batch.ts';
 import {
   csumOffset,
   csumStart,
+  GSO_IN_TUNNEL,
   GSO_NONE,
   GSO_TCPV4,
   GSO_TCPV6,
   gsoSize,
   gsoType,
 } from '../../../src/dataplane/offload/needs.ts';
-import { ethernetFrame, ipv4Packet, ipv6Packet, udpIpv4, udpIpv6 } from '../../../src/wire/build.ts';
+import { ethernetFrame, ipv4Packet, ipv6Packet, udpIpv4, udpIpv6, vxlanPayload } from '../../../src/wire/build.ts';
 import { foldSum, ipv4PseudoSum, ipv6PseudoSum } from '../../../src/wire/checksum.ts';
 import { guardedView, viewOf } from '../wire/bytes.ts';
 
@@ -62,6 +63,22 @@ describe('an unfinished checksum', () => {
     expect([gsoType(v4.gso), gsoSize(v4.gso)]).toEqual([GSO_TCPV4, MTU - 40]);
     const v6 = ask(ethernetFrame(HEAD, TYPE_V6, ipv6Packet(V6, TCP, tcp(5000, pseudo6(TCP, 5020)))));
     expect([gsoType(v6.gso), gsoSize(v6.gso)]).toEqual([GSO_TCPV6, MTU - 60]);
+  });
+
+  it('is found in a VXLAN tunnel, and known for one', () => {
+    const inner = (payload: number) =>
+      ethernetFrame(HEAD, TYPE_V4, ipv4Packet(V4, TCP, tcp(payload, pseudo4(TCP, payload + 20))));
+    for (const port of [4789, 8472]) {
+      const outer = (payload: number) => udpIpv4(V4, 50_000, port, vxlanPayload(5, inner(payload)), false);
+      const small = ask(ethernetFrame(HEAD, TYPE_V4, outer(100)));
+      expect([small.gso, csumStart(small.csum), csumOffset(small.csum)]).toEqual([1 | GSO_IN_TUNNEL, 34 + 16 + 34, 16]);
+      // The kernel leaves both open in a super-frame.
+      const open = withChecksum(outer(5000), 26, pseudo4(UDP, outer(5000).length - 20));
+      const large = ask(ethernetFrame(HEAD, TYPE_V4, open));
+      expect([gsoType(large.gso), gsoSize(large.gso)]).toEqual([GSO_TCPV4, MTU - 20 - 16 - 14 - 40]);
+    }
+    const other = udpIpv4(V4, 50_000, 4790, vxlanPayload(5, inner(100)), false);
+    expect(ask(ethernetFrame(HEAD, TYPE_V4, other)).gso).toBe(0);
   });
 
   it('is not seen in finished frames, fragments, other protocols, or what is cut short', () => {
