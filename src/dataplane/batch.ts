@@ -36,6 +36,8 @@ export interface Batch {
   learned: number;
   /** Frame that `forwardBatch` stopped behind because it is for control, and its PUNT_*; -1 for none. */
   punted: number;
+  /** Frames that came out of tunnels. */
+  decapped: number;
   puntKind: number;
   // -- set on receipt
   /** Arena slot that holds the frame, -1 when the memory is not the arena's to free. */
@@ -90,6 +92,7 @@ export function createBatch(capacity: number = BATCH_FRAMES): Batch {
     count: 0,
     learned: -1,
     punted: -1,
+    decapped: 0,
     puntKind: 0,
     slot: column(),
     off: column(),

@@ -6,19 +6,19 @@
  * dropped before its destination was looked up.
  */
 
-import { GENERATION_SHIFT, generationOf, keyHigh, probe, startSlot } from '../../tables/fdb.ts';
-import { learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb-learn.ts';
-import { VNI_FLAGS, VNI_LEARNS, VNI_WORDS } from '../../tables/vni-table.ts';
-import { type Batch, INDEX_MASK } from '../batch.ts';
+import { type Batch, type Egress, INDEX_MASK } from '../batch.ts';
 import { type Dataplane, LIMIT_VTEPS } from '../dataplane.ts';
-import { DROP_NONE, LOOKUP_REFLECTION } from '../reasons.ts';
 import { encap } from './encap.ts';
+import type { EncapLane } from './encap-lane.ts';
 import { flushUnderlay, type SenderOf } from './flush-underlay.ts';
+import { lanesOf } from './lanes.ts';
 
 /** Ports whose lists are under way, and how far. */
 const MAX_TUNNELS = 4096;
 const waiting = new Int32Array(MAX_TUNNELS);
 const sent = new Int32Array(MAX_TUNNELS);
+/** Behind every row of a batch. */
+const NO_ROW = INDEX_MASK + 1;
 
 /** Learns from rows [first, end), sends the lists of all tunnel ports and empties them, and flushes the underlay. */
 export function serveTunnels(dp: Dataplane, b: Batch, first: number, end: number, senderOf: SenderOf): void {
@@ -31,41 +31,76 @@ export function serveTunnels(dp: Dataplane, b: Batch, first: number, end: number
     waiting[tunnels] = p;
     sent[tunnels++] = 0;
   }
-  for (let i = first; i < end; i++) {
-    if (b.rxFlags[i] === 0 && tunnelOf[b.port[i]] >= 0) learnRemote(dp, b, i);
-    for (let t = 0; t < tunnels; t++) {
-      const port = waiting[t];
-      if (sent[t] === egress.count[port]) continue;
-      const word = egress.list[port * egress.stride + sent[t]];
-      if ((word & INDEX_MASK) !== i) continue;
-      sent[t]++;
-      encap(dp, b, word, port, senderOf);
+  const lanes = lanesOf(dp, b);
+  if (tunnels === 0) {
+    if (b.decapped !== 0) lanes.learn(first, end);
+    return;
+  }
+  if (b.decapped === 0) {
+    sendInOrder(dp, b, tunnels, lanes.encap, senderOf);
+  } else {
+    for (let i = first; i < end; i++) {
+      lanes.learn(i, i + 1);
+      for (let t = 0; t < tunnels; t++) {
+        const port = waiting[t];
+        if (sent[t] < egress.count[port] && rowOf(egress, port, sent[t]) === i) {
+          sendPart(dp, b, port, sent[t], sent[t] + 1, lanes.encap, senderOf);
+          sent[t]++;
+        }
+      }
     }
   }
   for (let t = 0; t < tunnels; t++) egress.count[waiting[t]] = 0;
   flushUnderlay(dp, senderOf);
 }
 
-/** (VNI, inner source) -> remote. */
-function learnRemote(dp: Dataplane, b: Batch, i: number): void {
-  const { fdb, vnis } = dp.vxlan;
-  const vni = b.vni[i];
-  const remote = b.remote[i];
-  const reason = b.reason[i];
-  if (remote < 0 || b.fid[i] === 0 || (reason !== DROP_NONE && reason < LOOKUP_REFLECTION)) return;
-  if ((vnis.words[vni * VNI_WORDS + VNI_FLAGS] & VNI_LEARNS) === 0) return;
-  const view = dp.arena.view;
-  const off = b.off[i];
-  const macHigh = view.getUint16(off + 6);
-  const low = view.getInt32(off + 8);
-  if ((macHigh | low) === 0) return;
-  const high = keyHigh(macHigh, vni);
-  const now = b.nowMs[i];
-  const start = startSlot(fdb, low, high);
-  const slot = probe(fdb, low, high, start);
-  if (slot >= 0 && fdb.rec[(slot << 2) + 3] === ((generationOf(fdb, remote, vni) << GENERATION_SHIFT) | remote)) {
-    if ((now - fdb.rec[(slot << 2) + 2]) >>> 0 >= REFRESH_MS) refreshSource(fdb, slot, remote, now);
-    return;
+function rowOf({ list, stride }: Egress, port: number, k: number): number {
+  return list[port * stride + k] & INDEX_MASK;
+}
+
+/** All lists, row by row: of the tunnel whose turn it is as many words as come before those of the others. */
+function sendInOrder(dp: Dataplane, b: Batch, tunnels: number, lane: EncapLane, senderOf: SenderOf): void {
+  const { egress } = dp;
+  for (;;) {
+    let next = -1;
+    let row = NO_ROW;
+    let limit = NO_ROW;
+    // Ports go up with `t`, and of one row the lower port comes first.
+    for (let t = 0; t < tunnels; t++) {
+      if (sent[t] === egress.count[waiting[t]]) continue;
+      const its = rowOf(egress, waiting[t], sent[t]);
+      if (its < row) {
+        limit = row;
+        row = its;
+        next = t;
+      } else if (its < limit) {
+        limit = its;
+      }
+    }
+    if (next < 0) return;
+    const port = waiting[next];
+    const from = sent[next];
+    let to = from + 1;
+    if (tunnels === 1) to = egress.count[port];
+    else while (to < egress.count[port] && rowOf(egress, port, to) < limit) to++;
+    sendPart(dp, b, port, from, to, lane, senderOf);
+    sent[next] = to;
   }
-  learnSource(fdb, slot, low, high, start, remote, now);
+}
+
+/** Words [from, to) of a list. */
+function sendPart(
+  dp: Dataplane,
+  b: Batch,
+  port: number,
+  from: number,
+  to: number,
+  lane: EncapLane,
+  senderOf: SenderOf,
+): void {
+  const { egress } = dp;
+  for (let k = from; k < to; k++) {
+    k = lane(port, k, to);
+    if (k < to) encap(dp, b, egress.list[port * egress.stride + k], port, senderOf);
+  }
 }
