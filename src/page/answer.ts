@@ -82,7 +82,7 @@ function verdict({ verdict: what, reason, outputs }: Trace): HTMLElement {
   const text =
     what === 'consumed'
       ? 'Consumed by the switch itself.'
-      : `Delivered to ${outputs.map(({ port }) => port).join(', ')}.`;
+      : `Delivered to ${outputs.map(({ port, tunnel }) => (tunnel === undefined ? port : `${port} (${tunnel})`)).join(', ')}.`;
   return el('p', { class: 'verdict' }, text);
 }
 

@@ -10,7 +10,8 @@ import { byId, el, replace } from './dom.ts';
 import { showEntries, showReasons, showSamples, tellEvent } from './feeds.ts';
 import { Rate, short } from './rates.ts';
 import { type PortRates, Topology } from './topology.ts';
-import type { Drop, Explanation, Found, Port, Sample, Trace, Vlan } from './types.ts';
+import { showTunnels } from './tunnels.ts';
+import type { Drop, Explanation, Found, Peer, Port, Sample, Trace, Vlan, Vtep } from './types.ts';
 
 const EVERY_MS = 1000;
 /** Thousands of VLANs on dozens of trunks are megabytes, and change seldom: every so many times. */
@@ -40,8 +41,10 @@ let vlansAge = 0;
 
 async function refresh(): Promise<void> {
   if (vlansAge++ % VLANS_EVERY === 0) vlans = (await get<{ vlans: Vlan[] }>('vlans')).vlans;
-  const [{ switch: name, ports }, { drops }, sampled] = await Promise.all([
+  const [{ switch: name, ports }, { vteps }, { peers }, { drops }, sampled] = await Promise.all([
     get<{ switch: string; ports: Port[] }>('ports'),
+    get<{ vteps: Vtep[] }>('vteps'),
+    get<{ peers: Peer[] }>('peers'),
     get<{ drops: Drop[] }>('drops'),
     get<{ samples: Sample[] }>('samples'),
   ]);
@@ -49,7 +52,8 @@ async function refresh(): Promise<void> {
   document.title = `${name} – Etherloom`;
   const now = performance.now();
   for (const each of ports) takeRates(each, now);
-  topology.update(ports, vlans, rates);
+  topology.update(ports, vlans, vteps, rates);
+  showTunnels(byId('tunnels'), vteps, peers, now);
   showOptions(ports.map((each) => each.name));
   showTotals(ports);
   showReasons(drops);

@@ -7,7 +7,7 @@
 
 import { replace, svg } from './dom.ts';
 import { type Rate, short, sparkline } from './rates.ts';
-import type { Port, Trace, Vlan } from './types.ts';
+import type { Port, Trace, Vlan, Vtep } from './types.ts';
 
 const LABELS = 126;
 const COLUMN = 118;
@@ -42,6 +42,7 @@ export class Topology {
   #blocks: readonly Block[] = [];
   #layer: SVGElement | undefined;
   #trace: Trace | null = null;
+  #vteps: readonly Vtep[] = [];
   readonly #numbers = new Map<string, { rate: SVGElement; spark: SVGElement; box: SVGElement; dot: SVGElement }>();
 
   /** `choose` is told which port was picked. */
@@ -50,8 +51,15 @@ export class Topology {
     this.#choose = choose;
   }
 
-  update(ports: readonly Port[], vlans: readonly Vlan[], rates: ReadonlyMap<string, PortRates>): void {
+  update(
+    ports: readonly Port[],
+    vlans: readonly Vlan[],
+    vteps: readonly Vtep[],
+    rates: ReadonlyMap<string, PortRates>,
+  ): void {
+    this.#vteps = vteps;
     const signature = JSON.stringify([
+      vteps.map(({ name, vnis }) => [name, vnis.map(({ port }) => port)]),
       ports.map(({ name, bridge, mode, device, adapter }) => [name, bridge, mode, device, adapter]),
       vlans.map(({ bridge, vid, name, tagged, untagged }) => [bridge, vid, name, tagged, untagged]),
     ]);
@@ -93,7 +101,7 @@ export class Topology {
     return svg(
       'g',
       {},
-      named && svg('text', { class: 'bridge', x: 0, y: top + 16 }, `bridge ${bridge}`),
+      named && svg('text', { class: 'bridge', x: 0, y: top + 16 }, bridge === '' ? 'underlay' : `bridge ${bridge}`),
       ...rows.map((vlan, row) => drawRow(vlan, row, top + FIRST_ROW + row * ROW, end)),
       ...ports.map((port, column) => this.#drawPort(port, block, column)),
       hidden > 0 && svg('text', { class: 'more', x: 0, y: below }, `and ${hidden} more VLANs`),
@@ -132,7 +140,7 @@ export class Topology {
       },
       svg('rect', { x: x - BOX.width / 2, y: top, width: BOX.width, height: BOX.height, rx: 8 }),
       svg('text', { class: 'name', x: x - BOX.width / 2 + 8, y: top + 18 }, clip(port.name, 12)),
-      svg('text', { class: 'device', x: x - BOX.width / 2 + 8, y: top + 33 }, clip(deviceOf(port), 16)),
+      svg('text', { class: 'device', x: x - BOX.width / 2 + 8, y: top + 33 }, clip(this.#deviceOf(port), 16)),
       dot,
       rate,
       spark,
@@ -152,6 +160,12 @@ export class Topology {
       ...on.map((how, row) => how !== '' && drawMark(how, row, x, block.top + FIRST_ROW + row * ROW)),
       box,
     );
+  }
+
+  #deviceOf({ name, adapter, device }: Port): string {
+    const vtep = this.#vteps.find(({ vnis }) => vnis.some(({ port }) => port === name));
+    if (vtep !== undefined) return `VXLAN ${vtep.name}`;
+    return device === '' ? adapter : device;
   }
 
   #tell(port: Port, rates: PortRates | undefined): void {
@@ -176,10 +190,12 @@ export class Topology {
     if (this.#layer === undefined) return;
     replace(this.#layer);
     const trace = this.#trace;
-    const block = this.#blocks.find((each) => each.ports.some((port) => port.name === trace?.port));
+    const entry = trace?.tunnel ?? trace?.port;
+    const block = this.#blocks.find((each) => each.ports.some((port) => port.name === entry));
     if (trace === null || block === undefined) return;
-    this.#numbers.get(trace.port)?.box.classList.add('comes');
-    const from = xOf(block.ports.findIndex((port) => port.name === trace.port));
+    const columnOf = (name: string) => block.ports.findIndex((port) => port.name === name);
+    for (const name of [trace.port, entry]) this.#numbers.get(name ?? '')?.box.classList.add('comes');
+    const from = xOf(columnOf(entry ?? ''));
     const stem = block.top + 8 + BOX.height;
     const row = block.rows.findIndex((vlan) => vlan.vid === trace.vid && (trace.vid !== null || wasClassified(trace)));
     if (row < 0) {
@@ -187,10 +203,12 @@ export class Topology {
       return;
     }
     const y = block.top + FIRST_ROW + row * ROW;
-    const ways = trace.outputs.map(({ port }) => {
-      this.#numbers.get(port)?.box.classList.add('leaves');
-      return xOf(block.ports.findIndex((each) => each.name === port));
-    });
+    const ways: number[] = [];
+    for (const name of new Set(trace.outputs.map(({ port, tunnel }) => tunnel ?? port))) {
+      this.#numbers.get(name)?.box.classList.add('leaves');
+      const column = columnOf(name);
+      if (column >= 0) ways.push(xOf(column));
+    }
     const into = `M${from} ${stem}V${y}`;
     replace(
       this.#layer,
@@ -234,6 +252,7 @@ function xOf(column: number): number {
 }
 
 function heightOf({ rows, hidden }: Omit<Block, 'top'>): number {
+  if (rows.length === 0) return BOX.height + 24;
   return FIRST_ROW + rows.length * ROW + (hidden > 0 ? 16 : 0);
 }
 
@@ -250,7 +269,7 @@ function blocksOf(ports: readonly Port[], vlans: readonly Vlan[]): Block[] {
             .slice(0, MAX_ROWS)
             .sort((a, b) => (a.vid ?? 0) - (b.vid ?? 0));
     const block = {
-      bridge: name ?? 'none',
+      bridge: name ?? '',
       ports: ports.filter((port) => port.bridge === name).slice(0, MAX_COLUMNS),
       rows: shown,
       hidden: mine.length - shown.length,
@@ -259,10 +278,6 @@ function blocksOf(ports: readonly Port[], vlans: readonly Vlan[]): Block[] {
     top += heightOf(block);
     return block;
   });
-}
-
-function deviceOf({ adapter, device }: Port): string {
-  return device === '' ? adapter : device;
 }
 
 function clip(text: string, length: number): string {

@@ -68,8 +68,27 @@ export interface Stage {
   ports?: { port: string; sends: boolean; text: string; reason: string | null }[];
 }
 
+export interface Vtep {
+  name: string;
+  uplink: string;
+  local: string;
+  udpPort: number;
+  vnis: { port: string; vid: number | null; vni: number; flood: string[] }[];
+}
+
+export interface Peer {
+  vtep: string;
+  address: string;
+  kind: 'peer' | 'group' | 'stranger';
+  resolved: boolean;
+  learned: number;
+  rxFrames: number;
+  txFrames: number;
+}
+
 export interface Trace {
   port: string;
+  tunnel: string | null;
   vid: number | null;
   frame: { text: string };
   stages: Stage[];

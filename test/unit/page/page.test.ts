@@ -4,6 +4,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { FdbFound } from '../../../src/api/fdb-search.ts';
 import type { SampleView } from '../../../src/api/sample-view.ts';
 import type { DropView, PortView, VlanView } from '../../../src/api/views.ts';
+import type { PeerView, VtepView } from '../../../src/control/vxlan-views.ts';
 import { Rate, short, sparkline } from '../../../src/page/rates.ts';
 import type * as Page from '../../../src/page/types.ts';
 import type { Explanation } from '../../../src/trace/explain.ts';
@@ -16,6 +17,8 @@ describe('the page reads what the switch answers', () => {
     expectTypeOf<FdbFound>().toExtend<Page.Found>();
     expectTypeOf<DropView>().toExtend<Page.Drop>();
     expectTypeOf<SampleView>().toExtend<Page.Sample>();
+    expectTypeOf<VtepView>().toExtend<Page.Vtep>();
+    expectTypeOf<PeerView>().toExtend<Page.Peer>();
     expectTypeOf<Trace>().toExtend<Page.Trace>();
     expectTypeOf<Explanation>().toExtend<Page.Explanation>();
   });
