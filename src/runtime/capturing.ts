@@ -17,7 +17,8 @@ export class Capturing {
   readonly #control: Control;
   readonly #frames: number;
   readonly #taps = new Map<number, Tap>();
-  readonly #sender = new WatchedSender(this);
+  /** By port number. */
+  readonly #senders: WatchedSender[] = [];
 
   /** `frames`: rows of the largest batch. */
   constructor(arena: Arena, control: Control, frames: number) {
@@ -67,26 +68,28 @@ export class Capturing {
     for (const tap of this.#taps.values()) tap.publish();
   }
 
-  /** The port's sender, watched. It is the same object each time: use it before asking for the next one. */
+  /** The port's sender, watched. */
   watched(port: number, sender: Sender): Sender {
-    this.#sender.port = port;
-    this.#sender.inner = sender;
-    return this.#sender;
+    const watched = this.#senders[port] ?? new WatchedSender(this, port);
+    this.#senders[port] = watched;
+    watched.inner = sender;
+    return watched;
   }
 }
 
 class WatchedSender implements Sender {
-  port = 0;
   inner: Sender | null = null;
   readonly #capturing: Capturing;
+  readonly #port: number;
 
-  constructor(capturing: Capturing) {
+  constructor(capturing: Capturing, port: number) {
     this.#capturing = capturing;
+    this.#port = port;
   }
 
   send(batch: Batch, list: Int32Array, start: number, count: number): number {
     const sent = this.inner!.send(batch, list, start, count);
-    if (sent > 0) this.#capturing.sent(batch, this.port, list, start, Math.min(sent, count));
+    if (sent > 0) this.#capturing.sent(batch, this.#port, list, start, Math.min(sent, count));
     return sent;
   }
 
