@@ -5,8 +5,10 @@
 import { type IncomingMessage, request } from 'node:http';
 
 const TIMEOUT_MS = 10_000;
+/** A change may have to open devices, and look names up. */
+const CHANGE_TIMEOUT_MS = 60_000;
 /** For the whole answer, also of one who sends a byte now and then. */
-const TOTAL_MS = 60_000;
+const TOTAL_MS = 120_000;
 /** A million FDB entries as JSON are about 100 MB. */
 const MAX_ANSWER_BYTES = 256 << 20;
 
@@ -51,9 +53,10 @@ export function askText(socketPath: string, { method = 'GET', path, query = {}, 
   const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const headers = sent === undefined ? {} : { 'content-type': 'application/json', 'content-length': sent.length };
   const options = { socketPath, method, path: `${path}${search === '' ? '' : `?${search}`}`, headers };
+  const timeout = method === 'GET' ? TIMEOUT_MS : CHANGE_TIMEOUT_MS;
   return new Promise((resolve, reject) => {
     const deadline = setTimeout(() => call.destroy(new Error(`no whole answer within ${TOTAL_MS / 1000} s`)), TOTAL_MS);
-    const call = request({ ...options, timeout: TIMEOUT_MS, agent: false }, (response) => {
+    const call = request({ ...options, timeout, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
@@ -68,7 +71,7 @@ export function askText(socketPath: string, { method = 'GET', path, query = {}, 
         else reject(refusalOf(text, response.statusCode ?? 500, socketPath));
       });
     });
-    call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
+    call.on('timeout', () => call.destroy(new Error(`no answer within ${timeout / 1000} s`)));
     call.on('close', () => clearTimeout(deadline));
     call.on('error', (error) => reject(unreachable(socketPath, error)));
     call.end(sent);

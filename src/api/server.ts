@@ -6,6 +6,7 @@
  */
 
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { z } from 'zod';
@@ -92,9 +93,16 @@ function register(app: FastifyInstance, route: Route, url: string): void {
         query: read(query, request.query, 'query', url),
         body: body === undefined ? undefined : given(body, request.body),
       };
-      const answer = await route.handle(input as Parameters<Route['handle']>[0], reply);
-      if (reply.sent) return reply;
-      return send(reply, route.mediaType ?? 'application/json', answer);
+      // The request is here, and its answer may take longer than a client may dawdle: a device that opens slowly.
+      const socket: Partial<Socket> = request.raw.socket; // of a test it is none
+      socket.setTimeout?.(0);
+      try {
+        const answer = await route.handle(input as Parameters<Route['handle']>[0], reply);
+        if (reply.sent) return reply;
+        return send(reply, route.mediaType ?? 'application/json', answer);
+      } finally {
+        if (!reply.sent) socket.setTimeout?.(PATIENCE_MS);
+      }
     },
   });
 }

@@ -36,7 +36,13 @@ export async function main(args: string[]): Promise<number> {
     .version(version)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'etherloom: ')) })
-    .showSuggestionAfterError();
+    .showSuggestionAfterError()
+    .addHelpText(
+      'after',
+      '\nExamples:\n  etherloom run -c switch.yaml            a switch\n  etherloom watch                         how it goes\n' +
+        '  etherloom plan -c new.yaml              what a change would do; apply does it\n' +
+        '  etherloom explain --port p1 --eth dst=02:00:00:00:00:02,vlan=20\n',
+    );
 
   program
     .command('run')

@@ -29,6 +29,7 @@ describe('completion', () => {
   it('and the man page name every command', () => {
     const commands = cli('--help')
       .split('Commands:')[1]!
+      .split('\n\n')[0]!
       .matchAll(/^ {2}([a-z-]+)/gm);
     const [fish, man] = [cli('completion', 'fish'), cli('man')];
     for (const [, name] of commands) {
