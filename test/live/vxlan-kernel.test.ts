@@ -3,11 +3,12 @@
  * checksums of either kind, floods by copies and by groups, entries instead of learning, MTUs.
  */
 
+import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLab, type Lab, liveObstacle } from './netns.ts';
 import { type Bench, createBench, type Raw, type SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
-import { cable, kernelVtep, reaches, site } from './vxlan-lab.ts';
+import { cable, kernelVtep, reaches, site, type Underlay } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle();
 if (obstacle !== null) console.warn(`skipped: VXLAN: ${obstacle}`);
@@ -42,6 +43,7 @@ describe.skipIf(obstacle !== null)('VXLAN beside the kernel', () => {
     { underlay: 'udp', v6: true },
     { underlay: 'port', v6: false },
     { underlay: 'port', v6: true },
+    ...(installedPackage('raw-socket') ? [{ underlay: 'raw-socket', v6: false } as const] : []),
   ] as const)(
     'carries ping, ND and TCP both ways: %o',
     async ({ underlay, v6 }) => {
@@ -118,6 +120,11 @@ describe.skipIf(obstacle !== null)('VXLAN beside the kernel', () => {
       const host = hosts[0]!;
       await reaches(host, '10.1.0.2');
       expect(await host.ping('10.1.0.2', { count: 2, size: 1472, dontFragment: true })).toBe(2);
+      // A cable that is pulled out and put back in stops nothing.
+      a.namespace.run('ip', 'link', 'set', a.device, 'down');
+      expect(await host.ping('10.1.0.2', { count: 1, timeoutMs: 200 })).toBe(0);
+      a.namespace.run('ip', 'link', 'set', a.device, 'up');
+      await reaches(host, '10.1.0.2');
       await transfer(b.namespace, '10.1.0.2', host, MIB);
       expect(await isBalanced(sw)).toBe(true);
     },
@@ -125,9 +132,19 @@ describe.skipIf(obstacle !== null)('VXLAN beside the kernel', () => {
   );
 });
 
-function second(underlay: 'udp' | 'port', address: string): Raw {
+function installedPackage(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    console.warn(`skipped: underlay ${name}: the package is not installed`);
+    return false;
+  }
+}
+
+function second(underlay: Underlay, address: string): Raw {
   const settings = { underlay, udpPort: 8472, mtu: 1600 };
-  return underlay === 'udp'
+  return underlay !== 'port'
     ? { ...settings, local: address }
     : { ...settings, local: `${address}/${address.includes(':') ? 64 : 24}`, uplink: 'up' };
 }

@@ -62,8 +62,10 @@ export interface Inside {
   mtu?: number;
 }
 
+export type Underlay = 'udp' | 'port' | 'raw-socket';
+
 export interface SiteOptions {
-  underlay?: 'udp' | 'port';
+  underlay?: Underlay;
   /** Settings of the VTEP `v0` beside its address. */
   vtep?: Raw;
   /** Tunnel ports by name. */
