@@ -13,6 +13,8 @@ import { DROP_NONE } from './reasons.ts';
 export const PUNT_UNDERLAY = 1;
 /** For an interface of a VLAN: packets for itself, next hops to be found, errors to be sent, questions heard. */
 export const PUNT_ROUTER = 2;
+/** A packet too long for the tunnel that it would enter: its sender is told. It is a drop as well. */
+export const PUNT_TOO_BIG = 3;
 /** Rows of a table of handlers: kinds are below this. */
 export const PUNT_KINDS = 8;
 

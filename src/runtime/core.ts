@@ -14,13 +14,14 @@ import { Control } from '../control/control.ts';
 import { type Action, apply, plan } from '../control/plan.ts';
 import { remoteCount, tunnelCount, vniCount } from '../control/room.ts';
 import { Router } from '../control/router.ts';
+import { TooBig } from '../control/too-big.ts';
 import { Underlay } from '../control/underlay.ts';
 import { welcome } from '../control/vxlan-remotes.ts';
 import { release } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import { createDataplane, type Dataplane, type DataplaneSize, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
-import { PUNT_KINDS, PUNT_ROUTER, PUNT_UNDERLAY } from '../dataplane/punt.ts';
+import { PUNT_KINDS, PUNT_ROUTER, PUNT_TOO_BIG, PUNT_UNDERLAY } from '../dataplane/punt.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
 import { decapBatch } from '../dataplane/vxlan/decap.ts';
 import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
@@ -60,6 +61,7 @@ export class SwitchCore {
   readonly control: Control;
   readonly router: Router;
   readonly underlay: Underlay;
+  readonly tooBig: TooBig;
   readonly batch: Batch;
   /** By port number. */
   readonly adapters: (Adapter | undefined)[] = [];
@@ -92,6 +94,8 @@ export class SwitchCore {
     this.punts[PUNT_ROUTER] = (batch, i) => this.router.packets.punted(this.dp.arena.bytes, batch, i);
     this.underlay = new Underlay(this.control, (port, frame) => this.emit(port, frame));
     this.punts[PUNT_UNDERLAY] = (batch, i) => this.underlay.punted(this.dp.arena.bytes, batch, i);
+    this.tooBig = new TooBig(this.dp, (port, frame) => this.inject(port, frame));
+    this.punts[PUNT_TOO_BIG] = (batch, i) => this.tooBig.punted(batch, i);
     this.capturing = new Capturing(this.dp.arena, this.control, this.batch.capacity);
     this.control.onPortsChanged = () => this.capturing.aim();
     const own = senderOf ?? ((port: number) => this.adapters[port] ?? null);

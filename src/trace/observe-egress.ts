@@ -11,7 +11,7 @@ import { whyNot } from '../dataplane/stages/egress.ts';
 import { tooLong } from '../dataplane/stages/frame-length.ts';
 import { TO_FLOOD, TO_LOCAL } from '../dataplane/stages/lookup.ts';
 import { hasBit } from '../tables/bitmap.ts';
-import { FLOOD_BROADCAST, FLOOD_MULTICAST } from '../tables/port-table.ts';
+import { FLOOD_BROADCAST, FLOOD_MULTICAST, PORT_VXLAN } from '../tables/port-table.ts';
 import type { Told, TracePort } from './types.ts';
 import { bridgeOf, portName, vlanOf, type World } from './world.ts';
 
@@ -62,7 +62,8 @@ function hindrance({ dp }: World, b: Batch, to: number): number {
     return whyNot(dp, fid, from, to);
   }
   if (b.to[0] < 0 && !hasBit(ports.flood, ports.width, TO_FLOOD - b.to[0], to)) return FLOODING_OFF;
-  return tooLong(dp, b, 0, to) ? R.EGRESS_TOO_LONG : R.DROP_NONE;
+  if (!tooLong(dp, b, 0, to)) return R.DROP_NONE;
+  return b.to[0] === to && (ports.flags[to] & PORT_VXLAN) !== 0 ? R.VXLAN_MTU : R.EGRESS_TOO_LONG;
 }
 
 function portTold(world: World, b: Batch, to: number, hindered: number): TracePort {
@@ -99,6 +100,7 @@ function hinderedText(world: World, b: Batch, to: number, reason: number): strin
     case R.EGRESS_ISOLATED:
       return `kept apart from ${portName(world, b.port[0])}`;
     case R.EGRESS_TOO_LONG:
+    case R.VXLAN_MTU:
       return `its MTU is ${world.dp.ports.mtu[to]}`;
     case R.EGRESS_VLAN: {
       const vid = vlanOf(world, b.fid[0])?.vid ?? null;

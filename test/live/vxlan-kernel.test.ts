@@ -5,7 +5,7 @@
 
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle } from './netns.ts';
+import { createLab, type Lab, liveObstacle, until } from './netns.ts';
 import { type Bench, createBench, type Raw, type SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
 import { cable, kernelVtep, reaches, site, type Underlay } from './vxlan-lab.ts';
@@ -107,7 +107,7 @@ describe.skipIf(obstacle !== null)('VXLAN beside the kernel', () => {
   );
 
   it.each(['udp', 'port'] as const)(
-    'carries 1,500 bytes where the underlay has room: %s',
+    'carries 1,500 bytes where the underlay has room, and tells hosts where it has not: %s',
     async (underlay) => {
       const [a, b] = cable(lab, { mtu: 1550 });
       const { sw, hosts } = await site(lab, bench, a, {
@@ -120,6 +120,15 @@ describe.skipIf(obstacle !== null)('VXLAN beside the kernel', () => {
       const host = hosts[0]!;
       await reaches(host, '10.1.0.2');
       expect(await host.ping('10.1.0.2', { count: 2, size: 1472, dontFragment: true })).toBe(2);
+      // A path that has become narrower: the kernel knows first, the host is told by ICMP.
+      if (underlay === 'udp') {
+        a.namespace.run('ip', 'route', 'add', `${b.address}/32`, 'dev', a.device, 'mtu', '1500');
+        await until(() => {
+          host.try('python3', '-c', PROBE, '10.1.0.2');
+          return /mtu 1450/.test(host.run('ip', 'route', 'get', '10.1.0.2'));
+        }, 'the host knows the MTU of the path');
+        expect(await host.ping('10.1.0.2', { count: 1, size: 1422, dontFragment: true })).toBe(1);
+      }
       // A cable that is pulled out and put back in stops nothing.
       a.namespace.run('ip', 'link', 'set', a.device, 'down');
       expect(await host.ping('10.1.0.2', { count: 1, timeoutMs: 200 })).toBe(0);
@@ -131,6 +140,17 @@ describe.skipIf(obstacle !== null)('VXLAN beside the kernel', () => {
     TIMEOUT_MS,
   );
 });
+
+/** Sends a datagram that fills 1,500 bytes, DF set. */
+const PROBE = `
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 2)
+try:
+    s.sendto(bytes(1472), (sys.argv[1], 9))
+except OSError:
+    pass
+`;
 
 function installedPackage(name: string): boolean {
   try {

@@ -8,9 +8,10 @@
 
 import { hasBit } from '../../tables/bitmap.ts';
 import { NO_PORT } from '../../tables/fdb.ts';
-import { PORT_MIRROR_OUTPUT, PORT_STATE_FORWARDS, PORT_UP } from '../../tables/port-table.ts';
+import { PORT_MIRROR_OUTPUT, PORT_STATE_FORWARDS, PORT_UP, PORT_VXLAN } from '../../tables/port-table.ts';
 import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
+import { PUNT_TOO_BIG, punt } from '../punt.ts';
 import {
   DROP_NONE,
   EGRESS_ISOLATED,
@@ -20,6 +21,7 @@ import {
   EGRESS_TOO_LONG,
   EGRESS_VLAN,
   LOOKUP_REFLECTION,
+  VXLAN_MTU,
 } from '../reasons.ts';
 import { flood } from './flood.ts';
 import { tooLong } from './frame-length.ts';
@@ -43,12 +45,19 @@ function unicast(dp: Dataplane, b: Batch, i: number, to: number): number {
   if (to === NO_PORT) return EGRESS_PORT_DOWN;
   const mayReach = hasBit(ports.reach, ports.width, from, to) && hasBit(vlans.member, vlans.width, fid, to);
   if (!mayReach) return whyNot(dp, fid, from, to);
-  if (tooLong(dp, b, i, to)) return EGRESS_TOO_LONG;
+  if (tooLong(dp, b, i, to)) return refuseTooLong(dp, b, i, to);
   if (!hasBit(vlans.untagged, vlans.width, fid, to)) shapeTagged(dp.arena.view, b, i, ports.pushTpid[from]);
   else if (b.tagLen[i] !== 0) shapeUntagged(dp.arena.view, b, i);
   egress.list[to * egress.stride + egress.count[to]++] = i;
   b.copies[i] = 1;
   return DROP_NONE;
+}
+
+/** A tunnel never fragments: who sent a packet that does not fit is told what would. */
+function refuseTooLong(dp: Dataplane, b: Batch, i: number, to: number): number {
+  if ((dp.ports.flags[to] & PORT_VXLAN) === 0) return EGRESS_TOO_LONG;
+  punt(b, i, PUNT_TOO_BIG);
+  return VXLAN_MTU;
 }
 
 /** The reason why `from` may not send to `to` in this VLAN. */

