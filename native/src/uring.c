@@ -153,6 +153,7 @@ void uring_run(Uring *ring, unsigned count, int32_t *results) {
     if (n > 0) submitted += (unsigned)n;
     done += take(ring, count, results);
     if (n >= 0 || errno == EINTR) continue;
+    if (left == 0) return; /* the ring itself is gone */
     /* Out of memory: what was not taken in is taken back, and counts as not done. */
     count = submitted;
     atomic_store_explicit(ring->request_tail, tail + submitted, memory_order_release);
