@@ -172,7 +172,7 @@ function packet(lab: Lab): Kind {
 
 function xdp(lab: Lab): Kind {
   return {
-    openings: 12,
+    openings: 8,
     refusesShort: true,
     queueFrames: 0,
     async open(arena, label, mtu) {
@@ -190,7 +190,7 @@ function xdp(lab: Lab): Kind {
 
 function cap(lab: Lab): Kind {
   return {
-    openings: 10,
+    openings: 5,
     refusesShort: true,
     queueFrames: 0,
     async open(arena, label, mtu) {

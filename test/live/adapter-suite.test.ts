@@ -39,6 +39,8 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
   const batch = createBatch();
   const words = Int32Array.from({ length: BATCH_FRAMES }, (_, i) => i);
   const opened: Adapter[] = [];
+  /** For the tests that leave nothing behind. */
+  let shared: Opened | undefined;
   let labels = 0;
 
   beforeAll(() => {
@@ -49,7 +51,18 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
     for (const adapter of opened.splice(0)) adapter.close();
     expect(slotsInUse(arena)).toBe(0);
   });
-  afterAll(() => lab?.close());
+  afterAll(() => {
+    shared?.adapter.close();
+    lab?.close();
+  });
+
+  async function openShared(): Promise<Opened> {
+    if (shared === undefined) {
+      shared = await open(9000);
+      opened.splice(opened.indexOf(shared.adapter), 1);
+    }
+    return shared;
+  }
 
   async function open(mtu = 1500, memory = arena): Promise<Opened> {
     const one = await kind.open(memory, `${name[0]}${name.at(-1)}${labels++}`, mtu);
@@ -120,7 +133,7 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
   }
 
   it('moves bursts of 1, a batch and one more, in order, both ways and in both shapes', async () => {
-    const one = await open();
+    const one = await openShared();
     for (const count of [1, 7, 8, 9, BATCH_FRAMES - 1, BATCH_FRAMES, BATCH_FRAMES + 1]) {
       const frames = Array.from({ length: count }, (_, n) => numbered(n, 60 + (n % 5)));
       for (const frame of frames) one.far.send(frame);
@@ -132,7 +145,7 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
   });
 
   it('takes no more than it was told to, and adds behind what the batch has', async () => {
-    const { adapter, far } = await open();
+    const { adapter, far } = await openShared();
     for (let n = 0; n < 9; n++) far.send(numbered(n));
     const first: Buffer[] = [];
     await until(() => first.push(...receive(adapter, 3).filter(isOurs)) >= 3, 'three frames arrive');
@@ -152,7 +165,7 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
   });
 
   it('moves 9,000-byte frames between small ones', async () => {
-    const one = await open(9000);
+    const one = await openShared();
     const frames = [60, 9014, 61, 1514, 9014, 2000, 62].map((length, n) => numbered(n, length));
     for (const frame of frames) one.far.send(frame);
     expect(await receiveOurs(one.adapter, frames.length)).toEqual(frames);
@@ -163,7 +176,7 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
   });
 
   it('sends what stands behind a frame that is too short to be one', async () => {
-    const one = await open();
+    const one = await openShared();
     const taken = send(one.adapter, [numbered(1), numbered(2, 13), numbered(3, 14), numbered(4)]);
     expect(taken).toBe(kind.refusesShort ? 3 : 4);
     if (kind.refusesShort) expect(one.adapter.lastError).not.toBe(0);
@@ -172,7 +185,7 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
   });
 
   it('lets frames wait while the arena has no slot, and loses none of them', async () => {
-    const one = await open();
+    const one = await openShared();
     // All slots are taken by someone else.
     const taken: number[] = [];
     if (name === 'memory') for (let n = 0; n < 5; n++) one.far.send(numbered(n)); // takes its slots at the door
@@ -204,8 +217,8 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
   });
 
   it('is full at some point when the far end does not read, and says so without an error', async () => {
-    const one = await open();
     if (kind.queueFrames === 0) return;
+    const one = await open();
     const frames = Array.from({ length: BATCH_FRAMES }, (_, n) => numbered(n));
     let taken = 0;
     let last = BATCH_FRAMES;
