@@ -6,6 +6,7 @@
  */
 import { AdapterReader, isEndpoint } from './adapters.ts';
 import { Bridges } from './bridges.ts';
+import { readClassification } from './classify.ts';
 import { ConfigError, type Path, type Source, show } from './error.ts';
 import { readFdbEntries } from './fdb-entries.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
@@ -29,6 +30,10 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   const vxlan = new Vxlan(config, source);
   const ports = [...readPorts(config, bridges, vxlan, source), ...socketPorts(vxlan.vteps)];
   const mirrors = readMirrors(config.mirrors, bridges, ports, source);
+  const asking = new Set(
+    ports.filter((port) => port.classify).map((port) => bridges.find(port.bridge ?? undefined, [])),
+  );
+  const classification = readClassification(config.classify, asking, source);
   const interfaces = readInterfaces(config, bridges, ports, source);
   const routes = readRoutes(config.routes, interfaces, source);
   const fdbEntries = readFdbEntries(config.fdb, bridges, ports, source);
@@ -40,6 +45,7 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     vteps: vxlan.vteps,
     vxlanEntries: vxlan.entries(config, ports),
     mirrors,
+    classification,
     interfaces,
     routes,
     hashSeed: config.switch.hashSeed ?? null,
@@ -111,13 +117,14 @@ function readPorts(config: RawConfig, bridges: Bridges, vxlan: Vxlan, source: So
     if (vlans.pvid !== null) bridge?.ensure(vlans.pvid);
     const translate = readTranslation(name, port, bridge?.type ?? 'unaware', vlans.members, source);
     const { mtu, enabled, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
-    const { isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
+    const { classify, isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
     return {
       name,
       bridge: bridge?.name ?? null,
       adapter,
       ...vlans,
       translate,
+      classify,
       mtu,
       enabled,
       state,
@@ -155,6 +162,7 @@ function socketPorts(vteps: readonly VtepConfig[]): PortConfig[] {
 
 const SOCKET_PORT: Omit<PortConfig, 'name' | 'adapter' | 'mtu'> = {
   bridge: null,
+  classify: false,
   mode: 'access',
   pvid: null,
   members: [],

@@ -97,6 +97,9 @@ const translateRule = map(
 );
 
 const commonShape = {
+  classify: boolean()
+    .default(false)
+    .describe('Untagged frames get their VLAN by the section "classify", and the PVID where that says nothing.'),
   translate: list(translateRule, 4094, 'translations')
     .optional()
     .describe('VLAN translation: tags of arriving frames are replaced, and put back on frames that leave.'),

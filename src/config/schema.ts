@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { ConfigError, type Place, type Source } from './error.ts';
-import { choice, integer, list, map, NAME_PATTERN, name, named, text, unknownKey } from './leaf.ts';
+import { choice, integer, list, map, NAME_PATTERN, name, named, text, unknownKey, vid } from './leaf.ts';
 import { bridgeSection, switchSection, vlans } from './schema-bridge.ts';
 import { mirrorSection } from './schema-mirror.ts';
 import { portSection } from './schema-port.ts';
@@ -41,6 +41,25 @@ export const configSchema = map(
     ports: named(NAME_PATTERN, portSection, 'ports', '{ p1: { adapter: tap, device: tap1 } }')
       .prefault({})
       .describe('Ports by name.'),
+    classify: map(
+      {
+        order: list(choice(['mac', 'subnet', 'protocol'], 'a way to classify'), 3, 'ways to classify')
+          .default(['mac', 'subnet', 'protocol'])
+          .describe('Which is asked first; one that is left out is not asked.'),
+        macs: named('', vid(), 'MAC addresses', "{ '02:00:00:00:00:01': 10 }")
+          .prefault({})
+          .describe('VLAN by source MAC, or by its first bits: 02:00:00:00:00:00/24.'),
+        subnets: named('', vid(), 'subnets', '{ 10.0.10.0/24: 10 }')
+          .prefault({})
+          .describe('VLAN by the subnet of the source address, IPv4 (ARP too) and IPv6.'),
+        protocols: named('', vid(), 'protocols', '{ ipv6: 10 }')
+          .prefault({})
+          .describe("VLAN by protocol: ipv4, arp, ipv6, pppoe, … or an EtherType such as '0x88b5'."),
+      },
+      'classification settings',
+    )
+      .optional()
+      .describe('VLANs of untagged frames by what they are, on ports with classify: true.'),
     interfaces: interfacesSection,
     routes: routesSection,
     fdb: list(fdbEntry, MAX_FDB_CONFIGURED, 'FDB entries').prefault([]).describe('FDB entries that are not learned.'),

@@ -59,6 +59,16 @@ export interface VlanMembership {
   untagged: boolean; // leaves without a tag
 }
 
+export type ClassifyKind = 'mac' | 'subnet' | 'protocol';
+
+/** The VLAN of untagged frames by what they are, on ports with `classify`. */
+export interface ClassificationConfig {
+  order: ClassifyKind[];
+  macs: { mac: string; bits: number; vid: number }[]; // 48 bits: this one
+  subnets: { prefix: string; vid: number }[];
+  protocols: { type: number; vid: number }[];
+}
+
 export interface TagConfig {
   tpid: number; // 0x8100 or 0x88a8
   vid: number;
@@ -85,6 +95,8 @@ export interface PortConfig {
   tunnelCvids: number[] | null;
   /** VLAN translation, undone on the way out. */
   translate: TranslateRule[];
+  /** Untagged frames get their VLAN by `SwitchConfig.classification`, and the PVID where that says nothing. */
+  classify: boolean;
   mtu: number; // bytes of payload after the Ethernet header and tags
   enabled: boolean; // off: down, whatever its link
   state: PortState;
@@ -254,6 +266,7 @@ export interface SwitchConfig {
   vteps: VtepConfig[];
   vxlanEntries: VxlanEntryConfig[];
   mirrors: MirrorConfig[];
+  classification: ClassificationConfig;
   interfaces: InterfaceConfig[];
   routes: RouteConfig[];
   /** Seed of the keyed hash; null = random at start. */

@@ -12,6 +12,7 @@ import {
   FLOOD_UNKNOWN_UNICAST,
   PORT_ACCEPT_TAGGED,
   PORT_ACCEPT_UNTAGGED,
+  PORT_CLASSIFIES,
   PORT_EXISTS,
   PORT_HUB,
   PORT_INGRESS_FILTERING,
@@ -62,6 +63,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     if (b.hub) flags |= PORT_HUB;
     if (b.fdb.staticViolation === 'drop') flags |= PORT_STATIC_VIOLATION_DROPS;
     if (s.translate.length > 0) flags |= PORT_TRANSLATES;
+    if (s.classify && !unaware) flags |= PORT_CLASSIFIES;
     const tunnel = s.mode === 'dot1q-tunnel' && !unaware;
     if (tunnel) flags |= PORT_TUNNEL;
     if (tunnel && s.tunnelCvids !== null) {

@@ -6,7 +6,7 @@
  * see the old or the new, never a mix. Operations are by name; numbers stay inside.
  */
 
-import type { FdbOverflow } from '../config/types.ts';
+import type { ClassificationConfig, FdbOverflow } from '../config/types.ts';
 import { FID_COUNTERS, PORT_COUNTERS } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { REASON_COUNT } from '../dataplane/reasons.ts';
@@ -15,6 +15,7 @@ import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE, resizeFdb, setFidAge } fr
 import { configuredCount, removeWhere, setPortBridge } from '../tables/fdb-entries.ts';
 import { flushFid, flushPort } from '../tables/fdb-flush.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
+import { compileClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
 import { compileMirrors, compileOutputVlans } from './compile-mirrors.ts';
 import { ANY, Forgetting } from './forget.ts';
@@ -58,6 +59,7 @@ export class Control {
   onPortsChanged: () => void = () => {};
   readonly forgetting: Forgetting;
   readonly vxlan = createVxlanModel();
+  classification: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
   /** Where there is none, interfaces and routes are refused. */
   router: RouterControl | null = null;
   private readonly tunnelRows: boolean[] = [];
@@ -249,6 +251,13 @@ export class Control {
     compilePort(this.dp, port);
     if (before.translate !== port.settings.translate) this.writeTranslation();
     this.layoutChanged();
+  }
+
+  /** VLANs of untagged frames by what they are, for all ports that ask for it. */
+  setClassification(config: ClassificationConfig): void {
+    this.classification = config;
+    compileClassification(this.dp.classify, config);
+    this.onTablesMoved();
   }
 
   /** Rules of all ports that have some. */

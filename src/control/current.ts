@@ -40,10 +40,23 @@ export function currentConfig(
   }
   const { interfaces, routes } = control.router?.configuration() ?? { interfaces: [], routes: [] };
   const fdbEntries = configuredEntries(control, interfaces);
+  const { classification } = control;
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
   const vxlanEntries = configuredVxlanEntries(control);
   const none = { hashSeed: null, controlSocket: null, api: null, state: null };
-  return { name, bridges, ports, fdbEntries, vteps, vxlanEntries, interfaces, routes, mirrors, ...none };
+  return {
+    name,
+    bridges,
+    ports,
+    fdbEntries,
+    vteps,
+    vxlanEntries,
+    classification,
+    interfaces,
+    routes,
+    mirrors,
+    ...none,
+  };
 }
 
 function vlansOf(bridge: Bridge) {

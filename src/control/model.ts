@@ -114,6 +114,7 @@ export const DEFAULT_PORT: PortSettings = {
   ingressFiltering: true,
   tunnelCvids: null,
   translate: [],
+  classify: false,
   mtu: 1500,
   enabled: true,
   state: 'forwarding',

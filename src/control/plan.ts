@@ -8,6 +8,7 @@
 
 import type {
   BridgeConfig,
+  ClassificationConfig,
   FdbEntryConfig,
   InterfaceConfig,
   MirrorConfig,
@@ -48,10 +49,13 @@ export type Action =
   | { do: 'add-entry'; entry: FdbEntryConfig }
   | { do: 'add-vxlan-entry'; entry: VxlanEntryConfig }
   | { do: 'add-mirror'; mirror: MirrorConfig }
+  | { do: 'set-classification'; classification: ClassificationConfig }
   | { do: 'remove-route'; route: RouteConfig }
   | { do: 'remove-interface'; interface: string }
   | { do: 'add-interface'; interface: InterfaceConfig }
   | { do: 'add-route'; route: RouteConfig };
+
+const NOTHING: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
 
 /** The actions that turn `from` (null: nothing) into `to`. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
@@ -129,6 +133,9 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   });
 
   actions.push(...routing.first);
+  if (!same(from?.classification ?? NOTHING, to.classification)) {
+    actions.push({ do: 'set-classification', classification: to.classification });
+  }
   for (const entry of old.entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'remove-entry', entry });
   for (const entry of old.vxlanEntries.values()) {
     if (!keepsVxlanEntry(entry)) actions.push({ do: 'remove-vxlan-entry', entry });
@@ -327,6 +334,9 @@ export function apply(control: Control, action: Action): void {
     case 'add-mirror':
       addMirror(control, action.mirror);
       return;
+    case 'set-classification':
+      control.setClassification(action.classification);
+      return;
     case 'remove-route':
       routerOf(control).removeRoute(action.route);
       return;
@@ -396,6 +406,10 @@ export function describe(action: Action): string {
     case 'remove-port':
     case 'set-port':
       return `${action.do} ${action.port}`;
+    case 'set-classification': {
+      const { macs, subnets, protocols } = action.classification;
+      return `set-classification (${macs.length} MACs, ${subnets.length} subnets, ${protocols.length} protocols)`;
+    }
     case 'remove-route':
     case 'add-route':
       return `${action.do} ${action.route.prefix} ${action.route.via.map((hop) => hop.address).join(' ') || action.route.kind}`;

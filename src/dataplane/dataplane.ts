@@ -5,6 +5,7 @@
  * belong to the forwarding thread.
  */
 
+import { type ClassifyTable, createClassifyTable } from '../tables/classify-table.ts';
 import { createFdb, type Fdb } from '../tables/fdb.ts';
 import { createMirrorTable, type MirrorTable } from '../tables/mirror-table.ts';
 import { createPortTable, MAX_PORTS, type PortTable } from '../tables/port-table.ts';
@@ -26,6 +27,7 @@ export interface DataplaneShared {
   readonly mirrors: MirrorTable;
   readonly router: RouterTable;
   readonly translate: TranslateTable;
+  readonly classify: ClassifyTable;
   readonly counters: Counters;
   readonly vxlan: VxlanTables;
   /** LIMIT_*. */
@@ -106,6 +108,7 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
     mirrors: createMirrorTable(s.ports),
     router: createRouterTable(s.fids, s.ports, s.interfaces),
     translate: createTranslateTable(s.ports),
+    classify: createClassifyTable(),
     counters: createCounters(s.ports, s.fids),
     vxlan: createVxlanTables(s.vxlan, s.ports, s.seed),
     limits: sharedInt32(8),

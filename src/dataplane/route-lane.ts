@@ -28,6 +28,7 @@ import { lookup4 } from '../tables/lpm.ts';
 import {
   PORT_ACCEPT_TAGGED,
   PORT_ACCEPT_UNTAGGED,
+  PORT_CLASSIFIES,
   PORT_HUB,
   PORT_LEARNING,
   PORT_MIRROR_OUTPUT,
@@ -53,7 +54,7 @@ const GROUP_BIT = 0x0100;
 const VID_MASK = 0xfff;
 const PRIORITY_MASK = 0xf000;
 const ORDINARY = PORT_UP | PORT_STATE_LEARNS | PORT_STATE_FORWARDS | PORT_LEARNING;
-const ORDINARY_MASK = ORDINARY | PORT_TUNNEL_CVIDS | PORT_HUB | PORT_MIRROR_OUTPUT | PORT_TRANSLATES;
+const ORDINARY_MASK = ORDINARY | PORT_TUNNEL_CVIDS | PORT_HUB | PORT_MIRROR_OUTPUT | PORT_TRANSLATES | PORT_CLASSIFIES;
 
 export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
   const { arena, ports, vlans, fdb, egress, counters, limits, router } = dp;

@@ -38,6 +38,7 @@ const KINDS: readonly string[] = ['static', 'sticky', 'local', 'external', 'blac
 /** The name that errors carry in place of a file's. */
 const FILE = 'config';
 const PATCH_KEYS = {
+  classify: true,
   acceptFrames: true,
   ingressFiltering: true,
   mtu: true,

@@ -18,8 +18,8 @@ let ready = false;
 
 /** The shared part of the data plane: not the arena, not the egress lists. */
 function tables(): DataplaneShared {
-  const { ports, vlans, fdb, mirrors, router, translate, counters, vxlan, limits, samples } = live!.core.dp;
-  return { ports, vlans, fdb, mirrors, router, translate, counters, vxlan, limits, samples };
+  const { ports, vlans, fdb, mirrors, router, translate, classify, counters, vxlan, limits, samples } = live!.core.dp;
+  return { ports, vlans, fdb, mirrors, router, translate, classify, counters, vxlan, limits, samples };
 }
 
 function stop(): void {

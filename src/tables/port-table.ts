@@ -37,6 +37,8 @@ export const PORT_VXLAN = 1 << 20;
 export const PORT_MIRROR_OUTPUT = 1 << 12;
 /** VLAN translation: see translate-table.ts. */
 export const PORT_TRANSLATES = 1 << 13;
+/** Untagged frames get their VLAN by what they are: see classify-table.ts. */
+export const PORT_CLASSIFIES = 1 << 14;
 
 /** Rows of `flood`. */
 export const FLOOD_UNKNOWN_UNICAST = 0;

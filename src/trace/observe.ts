@@ -7,11 +7,12 @@
 
 import type { Batch } from '../dataplane/batch.ts';
 import * as R from '../dataplane/reasons.ts';
+import { classifyBy } from '../dataplane/stages/classify-by.ts';
 import { tagBytes } from '../dataplane/stages/frame-length.ts';
 import { TO_FLOOD, TO_LOCAL } from '../dataplane/stages/lookup.ts';
 import { hasBit } from '../tables/bitmap.ts';
 import { STAT_EVICTED, STAT_LEARNED, STAT_MOVED, STAT_REFUSED, STAT_STATIC_VIOLATIONS } from '../tables/fdb.ts';
-import { PORT_HUB, PORT_INGRESS_FILTERING, PORT_LEARNING, PORT_TUNNEL } from '../tables/port-table.ts';
+import { PORT_CLASSIFIES, PORT_HUB, PORT_INGRESS_FILTERING, PORT_LEARNING, PORT_TUNNEL } from '../tables/port-table.ts';
 import { formatMac, isGroupMac, isZeroMac } from '../wire/ethernet.ts';
 import { tciText, tciVid } from '../wire/vlan.ts';
 import { observeEgress } from './observe-egress.ts';
@@ -64,7 +65,8 @@ function observeClassify(world: World, b: Batch) {
   const flags = ports.flags[p];
   const tagged = tciVid(b.tci[0]);
   const kind = tagged !== 0 ? 'tagged' : b.tagLen[0] !== 0 ? 'priority-tagged' : 'untagged';
-  const vid = tagged !== 0 ? tagged : ports.pvid[p];
+  const said = tagged === 0 && (flags & PORT_CLASSIFIES) !== 0 ? classifyBy(dp, b, 0) : -1;
+  const vid = tagged !== 0 ? tagged : said > 0 ? said : ports.pvid[p];
   return (reason: number): Told => {
     const port = world.directory.ports.find((each) => each.index === p);
     switch (reason) {
@@ -94,7 +96,9 @@ function observeClassify(world: World, b: Batch) {
         ? 'the one VLAN of an unaware bridge'
         : tagged !== 0
           ? 'from its tag'
-          : `the PVID of ${name}${(flags & PORT_TUNNEL) === 0 ? '' : ', pushed around what it carries'}`;
+          : said > 0
+            ? 'by what it is (classify)'
+            : `the PVID of ${name}${(flags & PORT_TUNNEL) === 0 ? '' : ', pushed around what it carries'}`;
     const where = `${vlanText(world, fid)}, ${from}`;
     if (reason === R.INGRESS_PORT_STATE) return { text: `${where}; ${name} is ${port?.state}` };
     if (reason === R.INGRESS_RESERVED_MAC) {

@@ -9,6 +9,7 @@ import { hasBit } from '../../tables/bitmap.ts';
 import {
   PORT_ACCEPT_TAGGED,
   PORT_ACCEPT_UNTAGGED,
+  PORT_CLASSIFIES,
   PORT_INGRESS_FILTERING,
   PORT_MIRROR_OUTPUT,
   PORT_STATE_LEARNS,
@@ -31,6 +32,7 @@ import {
   INGRESS_VID_RESERVED,
   INGRESS_VLAN,
 } from '../reasons.ts';
+import { classifyBy } from './classify-by.ts';
 
 /** The 16 reserved addresses 01-80-C2-00-00-0X: first two bytes, last four without the nibble. */
 const RESERVED_HIGH = 0x0180;
@@ -48,7 +50,8 @@ export function classify(dp: Dataplane, b: Batch, i: number): number {
   let vid = b.tci[i] & VID_MASK;
   if (vid === 0) {
     if ((flags & PORT_ACCEPT_UNTAGGED) === 0) return INGRESS_FRAME_TYPE;
-    vid = ports.pvid[port];
+    vid = (flags & PORT_CLASSIFIES) === 0 ? -1 : classifyBy(dp, b, i);
+    if (vid < 0) vid = ports.pvid[port];
     if (vid < 0) return INGRESS_NO_PVID;
   } else if (vid === VID_RESERVED) {
     return INGRESS_VID_RESERVED;
