@@ -1,6 +1,13 @@
 /** VTEPs, peers and the VXLAN FDB of a running switch: the names are the directory's. */
 
-import { peerViews, type VxlanNames, vtepViews, vxlanFdbViews } from '../control/vxlan-views.ts';
+import {
+  type PeerView,
+  peerViews,
+  type VtepView,
+  type VxlanNames,
+  vtepViews,
+  vxlanFdbViews,
+} from '../control/vxlan-views.ts';
 import type { ReadableSwitch } from './reader.ts';
 
 function namesOf({ directory }: ReadableSwitch): VxlanNames {
@@ -13,12 +20,20 @@ function namesOf({ directory }: ReadableSwitch): VxlanNames {
   };
 }
 
+export function vtepsOf(sw: ReadableSwitch): VtepView[] {
+  return vtepViews(sw.tables.vxlan, namesOf(sw));
+}
+
+export function peersOf(sw: ReadableSwitch): PeerView[] {
+  return peerViews(sw.tables.vxlan, namesOf(sw));
+}
+
 export function vtepsView(sw: ReadableSwitch): object {
-  return { vteps: vtepViews(sw.tables.vxlan, namesOf(sw)) };
+  return { vteps: vtepsOf(sw) };
 }
 
 export function peersView(sw: ReadableSwitch): object {
-  return { peers: peerViews(sw.tables.vxlan, namesOf(sw)) };
+  return { peers: peersOf(sw) };
 }
 
 export function vxlanFdbView(sw: ReadableSwitch, nowMs: number): object {

@@ -14,6 +14,8 @@ export interface Snapshot {
   version: string;
   ports: readonly PortSample[];
   vlans: readonly VlanSample[];
+  vnis: readonly VniSample[];
+  peers: readonly PeerSample[];
   /** Learned, moved, aged, … since the start. */
   fdbEvents: Readonly<Record<string, number>>;
   fdbCapacity: number;
@@ -44,11 +46,37 @@ export interface VlanSample {
   dropped: number;
 }
 
+export interface VniSample {
+  port: string;
+  vni: number;
+  learned: number;
+  rxFrames: number;
+  rxBytes: number;
+  txFrames: number;
+  txBytes: number;
+}
+
+export interface PeerSample {
+  vtep: string;
+  address: string;
+  resolved: boolean;
+  rxFrames: number;
+  rxBytes: number;
+  txFrames: number;
+  txBytes: number;
+  unknownVni: number;
+  refused: number;
+}
+
 const VLAN = ['bridge', 'vid'];
+const VNI = ['port', 'vni'];
+const PEER = ['vtep', 'peer'];
 
 export class Metrics {
   readonly #registry = new Registry();
   readonly #portCounters: [keyof PortSample, Counter][];
+  readonly #vniCounters: [keyof VniSample, Counter][];
+  readonly #peerCounters: [keyof PeerSample, Counter][];
   readonly #portUp = this.#gauge('etherloom_port_up', 'Whether frames pass the port.', ['port', 'bridge']);
   readonly #portLearned = this.#gauge('etherloom_port_fdb_entries', 'Addresses learned on the port.', ['port']);
   readonly #drops = this.#counter('etherloom_dropped_frames_total', 'Dropped frames, by port of arrival and reason.', [
@@ -58,6 +86,8 @@ export class Metrics {
   readonly #vlanRx = this.#counter('etherloom_vlan_received_frames_total', 'Frames received in the VLAN.', VLAN);
   readonly #vlanDropped = this.#counter('etherloom_vlan_dropped_frames_total', 'Frames dropped in the VLAN.', VLAN);
   readonly #vlanLearned = this.#gauge('etherloom_vlan_fdb_entries', 'Addresses learned in the VLAN.', VLAN);
+  readonly #vniLearned = this.#gauge('etherloom_vni_fdb_entries', 'Addresses learned behind peers.', VNI);
+  readonly #peerResolved = this.#gauge('etherloom_peer_resolved', 'Whether the next hop of a peer is known.', PEER);
   readonly #fdbEvents = this.#counter('etherloom_fdb_events_total', 'What happened to addresses.', ['event']);
   readonly #fdbCapacity = this.#gauge('etherloom_fdb_capacity_entries', 'Room of the forwarding database.', []);
   readonly #active = this.#counter('etherloom_forwarding_active_seconds_total', 'The forwarding thread at work.', []);
@@ -67,7 +97,25 @@ export class Metrics {
   readonly #info = this.#gauge('etherloom_info', 'The switch.', ['name', 'version']);
 
   constructor() {
-    const counter = (name: string, help: string) => this.#counter(`etherloom_port_${name}_total`, help, ['port']);
+    const counters = (what: string, labels: readonly string[]) => (name: string, help: string) =>
+      this.#counter(`etherloom_${what}_${name}_total`, help, labels);
+    const vni = counters('vni', VNI);
+    this.#vniCounters = [
+      ['rxFrames', vni('received_frames', 'Frames received in the VNI.')],
+      ['rxBytes', vni('received_bytes', 'Bytes of them, inside.')],
+      ['txFrames', vni('sent_frames', 'Frames sent in the VNI, a copy for each peer.')],
+      ['txBytes', vni('sent_bytes', 'Bytes of them, inside.')],
+    ];
+    const peer = counters('peer', PEER);
+    this.#peerCounters = [
+      ['rxFrames', peer('received_frames', 'Frames received from the peer.')],
+      ['rxBytes', peer('received_bytes', 'Bytes of them.')],
+      ['txFrames', peer('sent_frames', 'Frames sent to the peer or group.')],
+      ['txBytes', peer('sent_bytes', 'Bytes of them.')],
+      ['unknownVni', peer('unknown_vni_frames', 'Frames of a VNI that is not there.')],
+      ['refused', peer('refused_frames', 'Frames dropped after their VNI was known.')],
+    ];
+    const counter = counters('port', ['port']);
     this.#portCounters = [
       ['rxFrames', counter('received_frames', 'Frames received.')],
       ['rxBytes', counter('received_bytes', 'Bytes received, without FCS.')],
@@ -94,6 +142,8 @@ export class Metrics {
       this.#vlanDropped.inc(labels, dropped);
       this.#vlanLearned.set(labels, learned);
     }
+    for (const sample of snapshot.vnis) this.#vni(sample);
+    for (const sample of snapshot.peers) this.#peer(sample);
     for (const [event, n] of Object.entries(snapshot.fdbEvents)) this.#fdbEvents.inc({ event }, n);
     this.#fdbCapacity.set(snapshot.fdbCapacity);
     this.#active.inc(snapshot.load.activeSeconds);
@@ -111,6 +161,18 @@ export class Metrics {
     this.#portUp.set({ ...labels, bridge: port.bridge ?? '' }, port.up ? 1 : 0);
     this.#portLearned.set(labels, port.learned);
     for (const [reason, frames] of Object.entries(port.drops)) this.#drops.inc({ ...labels, reason }, frames);
+  }
+
+  #vni(sample: VniSample): void {
+    const labels = { port: sample.port, vni: String(sample.vni) };
+    for (const [key, counter] of this.#vniCounters) counter.inc(labels, sample[key] as number);
+    this.#vniLearned.set(labels, sample.learned);
+  }
+
+  #peer(sample: PeerSample): void {
+    const labels = { vtep: sample.vtep, peer: sample.address };
+    for (const [key, counter] of this.#peerCounters) counter.inc(labels, sample[key] as number);
+    this.#peerResolved.set(labels, sample.resolved ? 1 : 0);
   }
 
   #counter(name: string, help: string, labelNames: readonly (keyof Labels)[]): Counter {

@@ -5,7 +5,7 @@ import { integer, map, text } from '../../config/leaf.ts';
 import { type ConfigDocument, documentOf, loadDocument } from '../../config/load.ts';
 import { configSchema } from '../../config/schema.ts';
 import { MAX_TEXT } from '../../config/yaml-text.ts';
-import { describe } from '../../control/plan.ts';
+import { changed } from '../changed.ts';
 import { planView } from '../plan-view.ts';
 import { type Route, route } from '../route.ts';
 import { changeAnswer, doneAnswer, planAnswer } from '../schemas.ts';
@@ -39,10 +39,6 @@ const NAME = 'config';
 
 export function configRoutes(sw: ApiSwitch): Route[] {
   const name = () => sw.readable.directory.name;
-  const change = async (actions: ReturnType<ApiSwitch['rollback']>) => ({
-    switch: name(),
-    actions: (await actions).map(describe),
-  });
   return [
     {
       method: 'GET',
@@ -75,7 +71,7 @@ export function configRoutes(sw: ApiSwitch): Route[] {
       body: applyBody,
       bodyLimit: MAX_CONFIG_BYTES,
       answer: changeAnswer,
-      handle: ({ body }) => change(sw.apply(read(body), body.confirmSeconds ?? null)),
+      handle: ({ body }) => changed(sw, sw.apply(read(body), body.confirmSeconds ?? null)),
     }),
     {
       method: 'POST',
@@ -92,7 +88,7 @@ export function configRoutes(sw: ApiSwitch): Route[] {
       path: '/v1/rollback',
       summary: 'Takes the change back that waits to be confirmed',
       answer: changeAnswer,
-      handle: () => change(sw.rollback('it was asked for')),
+      handle: () => changed(sw, sw.rollback('it was asked for')),
     },
   ];
 }

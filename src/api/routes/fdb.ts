@@ -5,7 +5,7 @@ import { putEntry, removeEntry } from '../../config/edit.ts';
 import { boolean, map, vid } from '../../config/leaf.ts';
 import { type FdbEntryInput, fdbEntryShape } from '../../config/schema.ts';
 import { ControlError } from '../../control/model.ts';
-import { describe } from '../../control/plan.ts';
+import { changed } from '../changed.ts';
 import { Refusal } from '../refusal.ts';
 import { type Route, route } from '../route.ts';
 import { changeAnswer, doneAnswer } from '../schemas.ts';
@@ -41,8 +41,8 @@ export function fdbRoutes(sw: ApiSwitch): Route[] {
       summary: 'Adds a configured entry; a learned one makes way',
       body: addBody,
       answer: changeAnswer,
-      handle: async ({ body: { replace, ...entry } }) => {
-        const actions = await sw.edit((raw) => {
+      handle: ({ body: { replace, ...entry } }) => {
+        const adding = sw.edit((raw) => {
           const index = find(bridgeOf(sw, entry), entry.vlan ?? null, canonical(entry.mac));
           if (index >= 0 && replace !== true) {
             const { kind } = sw.document.config.fdbEntries[index];
@@ -50,7 +50,7 @@ export function fdbRoutes(sw: ApiSwitch): Route[] {
           }
           return putEntry(raw, entry, index);
         });
-        return { switch: name(), actions: actions.map(describe) };
+        return changed(sw, adding);
       },
     }),
     route({
@@ -66,8 +66,10 @@ export function fdbRoutes(sw: ApiSwitch): Route[] {
           await sw.make({ do: 'delete-entry', ...at });
           return { switch: name(), actions: [`remove-entry ${at.mac} vlan ${at.vid ?? '-'} dynamic`] };
         }
-        const actions = await sw.edit((raw) => removeEntry(raw, index));
-        return { switch: name(), actions: actions.map(describe) };
+        return changed(
+          sw,
+          sw.edit((raw) => removeEntry(raw, index)),
+        );
       },
     }),
     route({

@@ -7,6 +7,7 @@ import { fdbStats } from '../fdb-view.ts';
 import { type Route, route } from '../route.ts';
 import type { ApiSwitch } from '../switch.ts';
 import { portViews, vlanViews } from '../views.ts';
+import { peersOf, vtepsOf } from '../vxlan-view.ts';
 
 export function metricRoutes(sw: ApiSwitch): Route[] {
   let metrics: Metrics | undefined;
@@ -26,6 +27,9 @@ export function metricRoutes(sw: ApiSwitch): Route[] {
           version,
           ports: portViews(readable, sw.nowMs()).map((port) => ({ ...port, up: port.link === 'up' })),
           vlans: vlanViews(readable, sw.nowMs()),
+          vnis: vtepsOf(readable).flatMap(({ vnis }) => vnis),
+          // Strangers are as many as somebody makes them.
+          peers: peersOf(readable).filter(({ kind }) => kind !== 'stranger'),
           fdbEvents: fdbStats(fdb),
           fdbCapacity: capacityOf(fdb),
           load: sw.load(),

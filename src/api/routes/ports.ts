@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { patchPort, putPort, removePort } from '../../config/edit.ts';
 import { name } from '../../config/leaf.ts';
 import { portSection } from '../../config/schema-port.ts';
-import { describe } from '../../control/plan.ts';
+import { changed } from '../changed.ts';
 import { type Route, route } from '../route.ts';
 import { changeAnswer } from '../schemas.ts';
 import type { ApiSwitch } from '../switch.ts';
@@ -15,10 +15,7 @@ const patch = z
   .describe('Keys of a port as in PUT; null takes a key away. With another mode the VLANs of the port start anew.');
 
 export function portRoutes(sw: ApiSwitch): Route[] {
-  const edit = async (change: Parameters<ApiSwitch['edit']>[0]) => {
-    const actions = await sw.edit(change);
-    return { switch: sw.readable.directory.name, actions: actions.map(describe) };
-  };
+  const edit = (change: Parameters<ApiSwitch['edit']>[0]) => changed(sw, sw.edit(change));
   return [
     route({
       method: 'PUT',

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { putVlan, removeVlan } from '../../config/edit.ts';
 import { map } from '../../config/leaf.ts';
 import { vlanSettings } from '../../config/schema-bridge.ts';
-import { describe } from '../../control/plan.ts';
+import { changed } from '../changed.ts';
 import { type Route, route } from '../route.ts';
 import { changeAnswer } from '../schemas.ts';
 import type { ApiSwitch } from '../switch.ts';
@@ -14,10 +14,7 @@ const params = z.object({ vid: vidText });
 const query = map({ bridge: z.string().optional().describe('Default: the bridge of `switch:`.') }, 'filters');
 
 export function vlanRoutes(sw: ApiSwitch): Route[] {
-  const edit = async (change: Parameters<ApiSwitch['edit']>[0]) => {
-    const actions = await sw.edit(change);
-    return { switch: sw.readable.directory.name, actions: actions.map(describe) };
-  };
+  const edit = (change: Parameters<ApiSwitch['edit']>[0]) => changed(sw, sw.edit(change));
   return [
     route({
       method: 'PUT',
