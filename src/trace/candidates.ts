@@ -5,11 +5,11 @@
  * hindrance comes to light, that has candidates of its own.
  */
 
-import type { BridgeType, PortConfig, ReservedMacPolicy } from '../config/types.ts';
+import type { PortConfig, ReservedMacPolicy } from '../config/types.ts';
 import { RESERVED_MASKS } from '../control/compile.ts';
 import { IPV6_BYTES } from '../wire/ipv6.ts';
 import { UDP_BYTES } from '../wire/udp.ts';
-import { countTags, FIRST_TAG, TAG_BYTES, TPID_C, TPID_S, tciVid, VID_MAX, VID_MIN } from '../wire/vlan.ts';
+import { countTags, FIRST_TAG, TAG_BYTES, TPID_C, tciVid, VID_MAX, VID_MIN } from '../wire/vlan.ts';
 import { VXLAN_BYTES } from '../wire/vxlan.ts';
 import {
   addEntry,
@@ -60,7 +60,7 @@ export function candidates(s: Situation, trace: Trace, to: string | null): Chang
   if (trace.reason?.name.startsWith('VXLAN_')) return tunnelChanges(s, trace, target);
   const bridge = s.config.bridges.find(({ name }) => name === port.bridge);
   if (bridge === undefined) return ofNoBridge(s, trace, port, target);
-  const frame = frameOf(trace, port, bridge.type);
+  const frame = frameOf(trace);
   const away = target !== undefined && target.bridge !== port.bridge ? moves(port, target, s, trace.vid) : [];
   return [...ofReason(s, trace, port, frame, target), ...away];
 }
@@ -299,13 +299,10 @@ function wantedVids({ config }: Situation, port: PortConfig, target: PortConfig 
   return [...new Set(wanted)].slice(0, FEW);
 }
 
-function frameOf({ frame, tunnel }: Trace, port: PortConfig, type: BridgeType): Frame {
+function frameOf({ frame, tunnel, tagVid }: Trace): Frame {
   const outer = Buffer.from(frame.hex, 'hex');
   const bytes = tunnel === null ? outer : innerOf(outer);
-  const tpid = type === 'unaware' || port.mode === 'dot1q-tunnel' ? -1 : type === 's-vlan' ? TPID_S : TPID_C;
-  const tagged = bytes.length >= FIRST_TAG + TAG_BYTES + 2 && bytes.readUInt16BE(FIRST_TAG) === tpid;
-  const vid = tagged ? tciVid(bytes.readUInt16BE(FIRST_TAG + 2)) : 0;
-  return { bytes, dst: macAt(bytes, 0), src: macAt(bytes, 6), tagVid: vid === 0 ? null : vid };
+  return { bytes, dst: macAt(bytes, 0), src: macAt(bytes, 6), tagVid };
 }
 
 /** What the data plane took out of its tunnel: behind Ethernet, IP, UDP and VXLAN. */

@@ -8,7 +8,6 @@ import { RX_DONE, RX_PUNTED } from '../dataplane/batch.ts';
 import { LIMIT_VTEPS } from '../dataplane/dataplane.ts';
 import { DROP_NONE } from '../dataplane/reasons.ts';
 import { decapBatch } from '../dataplane/vxlan/decap.ts';
-import type { SenderOf } from '../dataplane/vxlan/flush-underlay.ts';
 import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
 import { findEntry } from '../tables/fdb-entries.ts';
 import { REMOTE_ADDRESS, REMOTE_FLAGS, REMOTE_IPV6, REMOTE_LIST, REMOTE_WORDS } from '../tables/remote-table.ts';
@@ -16,7 +15,7 @@ import { VIDS, VNI_SHIFTED, VNI_WORDS } from '../tables/vni-table.ts';
 import { formatMac, isGroupMac } from '../wire/ethernet.ts';
 import { formatIpv4 } from '../wire/ipv4.ts';
 import { ipv6Text } from '../wire/ipv6-text.ts';
-import { outputOf, reasonView } from './output.ts';
+import { keeper, reasonView } from './output.ts';
 import type { TraceOutput, TraceStage } from './types.ts';
 import { portName, type World } from './world.ts';
 
@@ -52,7 +51,7 @@ export function encapStage(world: World, b: Batch): { stage: TraceStage; outputs
     count.fill(0);
     count[port] = whole[port];
     const before = outputs.length;
-    serveTunnels(dp, b, 0, 1, capture(world, portName(world, port), outputs));
+    serveTunnels(dp, b, 0, 1, (underlay) => keeper(world, underlay, outputs, portName(world, port)));
     const copies = outputs.length - before;
     const sent = copies === 0 ? 'nothing leaves' : copies === 1 ? 'one outer frame' : `${copies} outer frames`;
     texts.push(`${portName(world, port)}: ${way}; ${sent}`);
@@ -61,20 +60,6 @@ export function encapStage(world: World, b: Batch): { stage: TraceStage; outputs
   for (const port of tunnels) count[port] = 0;
   const reason = b.reason[0] === DROP_NONE ? null : (reasonView(b.reason[0])?.name ?? null);
   return { stage: { stage: 'encap', text: texts.join('. '), reason }, outputs };
-}
-
-/** Senders that keep what they are given. */
-function capture(world: World, tunnel: string | null, outputs: TraceOutput[]): SenderOf {
-  return (port) => ({
-    lastError: 0,
-    send(batch, list, start, n) {
-      for (let k = start; k < start + n; k++) {
-        const output = outputOf(world, batch, list[k], portName(world, port) ?? String(port));
-        outputs.push(tunnel === null ? output : { ...output, tunnel });
-      }
-      return n;
-    },
-  });
 }
 
 function wayOf(world: World, b: Batch, port: number): string {

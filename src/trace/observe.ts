@@ -37,6 +37,7 @@ const ETHERNET_HEADER = 14;
 function observeParse({ dp, directory }: World, b: Batch) {
   const length = b.len[0];
   const p = b.port[0];
+  const came = tagsAt(dp.arena.bytes, b);
   return (reason: number): Told => {
     if (reason === R.PARSE_RUNT || reason === R.PARSE_TAG_TRUNCATED) return { text: `it has ${length} bytes` };
     if (reason === R.PARSE_TRUNCATED_CAPTURE) return { text: `only the first ${length} bytes of it are known` };
@@ -49,12 +50,18 @@ function observeParse({ dp, directory }: World, b: Batch) {
       const most = mtu + ETHERNET_HEADER + tags;
       return { text: `it has ${length} bytes; MTU ${mtu} allows ${most}${tags === 0 ? '' : ' with its tags'}` };
     }
-    if (b.tagLen[0] !== 0) return { text: `${addresses}, tagged: ${tciText(b.tci[0])}` };
+    const other = tagsAt(dp.arena.bytes, b) === came ? '' : ', after translation';
+    if (b.tagLen[0] !== 0) return { text: `${addresses}, tagged: ${tciText(b.tci[0])}${other}` };
     const carried = tagBytes(dp.arena.view, b.off[0], length) > 0;
     const port = directory.ports.find((each) => each.index === p);
     const why = dp.ports.tpid[p] < 0 ? `(${port?.mode ?? 'unaware'})` : '(another TPID)';
     return { text: `${addresses}, ${carried ? `its tag is payload here ${why}` : 'untagged'}` };
   };
+}
+
+/** Where tags are, if there are any. */
+function tagsAt(bytes: Uint8Array, b: Batch): string {
+  return bytes.subarray(b.off[0] + 12, b.off[0] + 20).join(' ');
 }
 
 function observeClassify(world: World, b: Batch) {

@@ -2,14 +2,29 @@
 
 import { type Batch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
 import { DROP_REASONS } from '../dataplane/reasons.ts';
+import type { Sender } from '../dataplane/transmit.ts';
+import { TranslatingSender } from '../runtime/translating.ts';
+import { PORT_TRANSLATES } from '../tables/port-table.ts';
 import { dissectFrame } from '../wire/dissect.ts';
 import { frameText } from '../wire/dissect-text.ts';
 import type { FrameView, ReasonView, TraceOutput } from './types.ts';
-import type { World } from './world.ts';
+import { portName, type World } from './world.ts';
 
-/** The frame that a word of an egress list stands for. */
-export function outputOf({ dp }: World, b: Batch, word: number, port: string): TraceOutput {
-  return { port, ...frameView(leaving(dp.arena.bytes, b, word)) };
+/** What sends for a port: it keeps what it is given, with the tags that the port's neighbors know. */
+export function keeper(world: World, port: number, outputs: TraceOutput[], tunnel: string | null = null): Sender {
+  const { dp } = world;
+  const name = portName(world, port) ?? String(port);
+  const sender: Sender = {
+    lastError: 0,
+    send(b, list, start, count) {
+      for (let k = start; k < start + count; k++) {
+        const output = { port: name, ...frameView(leaving(dp.arena.bytes, b, list[k])) };
+        outputs.push(tunnel === null ? output : { ...output, tunnel });
+      }
+      return count;
+    },
+  };
+  return (dp.ports.flags[port] & PORT_TRANSLATES) === 0 ? sender : new TranslatingSender(dp, port, sender);
 }
 
 function leaving(bytes: Uint8Array, b: Batch, word: number): Uint8Array {

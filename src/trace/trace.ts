@@ -8,10 +8,11 @@ import { type Batch, createBatch, RX_DONE, RX_TRUNCATED } from '../dataplane/bat
 import { DROP_NONE } from '../dataplane/reasons.ts';
 import { SLOW_STAGES } from '../dataplane/slow-lane.ts';
 import { account } from '../dataplane/stages/account.ts';
+import { tciVid } from '../wire/vlan.ts';
 import { TraceError } from './error.ts';
 import { OBSERVERS } from './observe.ts';
 import { decapStage, encapStage } from './observe-tunnel.ts';
-import { frameView, outputOf, reasonView } from './output.ts';
+import { frameView, keeper, reasonView } from './output.ts';
 import type { Trace, TraceOutput, TraceStage } from './types.ts';
 import { portName, portNamed, vlanOf, type World } from './world.ts';
 
@@ -58,6 +59,7 @@ export function trace(world: World, frame: TraceFrame): Trace {
     port: port.name,
     bridge: port.bridge,
     tunnel: decap !== null && b.vni[0] !== 0 ? portName(world, b.port[0]) : null,
+    tagVid: done ? null : tciVid(b.tci[0]) || null,
     frame: frameView(bytes, wireLength),
     stages,
     verdict: reason !== null ? 'dropped' : outputs.length === 0 ? 'consumed' : 'delivered',
@@ -89,9 +91,8 @@ function forward(world: World, b: Batch): TraceStage[] {
 function plainOutputs(world: World, b: Batch): TraceOutput[] {
   const { list, count, stride } = world.dp.egress;
   const outputs: TraceOutput[] = [];
-  for (const port of world.directory.ports) {
-    const start = port.index * stride;
-    for (let k = start; k < start + count[port.index]; k++) outputs.push(outputOf(world, b, list[k], port.name));
+  for (const { index } of world.directory.ports) {
+    if (count[index] > 0) keeper(world, index, outputs).send(b, list, index * stride, count[index]);
   }
   return outputs;
 }

@@ -8,6 +8,8 @@ export interface Trace {
   bridge: string | null;
   /** Tunnel port that it came out of; null where it came through none. */
   tunnel: string | null;
+  /** VID of what its port takes for a tag, translated; null without one, and for a priority tag. */
+  tagVid: number | null;
   frame: FrameView;
   stages: TraceStage[];
   verdict: 'delivered' | 'consumed' | 'dropped';

@@ -48,8 +48,8 @@ export interface EntryView {
   ageSeconds: number;
 }
 
-/** One frame at a time, of whatever size. */
-const ARENA: ArenaSize = { smallSlots: 2, largeSlots: 1 };
+/** One frame at a time, of whatever size, and a copy with other tags. */
+const ARENA: ArenaSize = { smallSlots: 2, largeSlots: 2 };
 
 /** The switch of a configuration, with every link up but those of `down`. Throws ControlError where it does not fit the tables. */
 export function worldOf(config: SwitchConfig, down: readonly string[] = []): World {

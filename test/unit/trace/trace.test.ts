@@ -78,6 +78,22 @@ describe('trace', () => {
     expect(gone.reason?.name).toBe('LOOKUP_REFLECTION');
   });
 
+  it('shows frames with the tags that a port with translation gives and takes', () => {
+    const config = `
+ports:
+  a: { adapter: memory, mode: access, vlan: 200 }
+  up: { adapter: memory, mode: trunk, vlans: 200, mtu: 3000, translate: [{ from: 100, to: 200 }] }
+`;
+    const world = worldOf(loadConfig(config, 'test'));
+    const inward = trace(world, { port: 'up', bytes: readFields('vlan=100') });
+    expect(stage(inward, 'parse')?.text).toContain('tagged: vlan 200, after translation');
+    expect(inward).toMatchObject({ vid: 200, tagVid: 200, outputs: [{ port: 'a' }] });
+    const outward = trace(world, { port: 'a', bytes: readFields('len=60') });
+    expect(outward.outputs[0].hex.slice(24, 32)).toBe('81000064');
+    const long = worldOf(loadConfig(config.replace('vlan: 200 }', 'vlan: 200, mtu: 3000 }'), 'test'));
+    expect(trace(long, { port: 'a', bytes: readFields('len=3000') }).outputs[0].hex.slice(24, 32)).toBe('81000064');
+  });
+
   it('takes a part of a frame for what it is', () => {
     const world = worldOf(loadConfig(SWITCH, 'test'));
     const found = trace(world, { port: 'a', bytes: readFields('len=60'), wireLength: 1500 });
