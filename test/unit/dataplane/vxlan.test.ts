@@ -1,7 +1,8 @@
 /** Tunnels: results do not depend on batches or on the memory around frames, and every fate has its reason. */
 
 import { describe, expect, it } from 'vitest';
-import { setVtep } from '../../../src/control/vxlan-control.ts';
+import { addEntry } from '../../../src/control/fdb-control.ts';
+import { setPathMtu, setVtep } from '../../../src/control/vxlan-control.ts';
 import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
 import { portLedger } from '../../../src/dataplane/counters.ts';
 import { writeIpv4Checksum, writeIpv4Fragment } from '../../../src/wire/ipv4.ts';
@@ -97,6 +98,64 @@ describe('a frame', () => {
     world.append('u6', frame);
     world.core.forward();
     expect(world.left.get('a')).toHaveLength(1);
+  });
+});
+
+describe('a packet that is too long for the tunnel', () => {
+  const long = (kind: number) => innerFrame(MACS[1]!, MACS[0]!, 0, kind, 1500 - 28 - (kind === 4 ? 20 : 0));
+  /** The bridge knows that the far host is behind the tunnel. */
+  const told = (size: number) => {
+    const world = tunnelWorld(size);
+    addEntry(world.core.control, { bridge: 'br0', vid: 10, mac: MACS[1]!, port: 'm', kind: 'static' });
+    return world;
+  };
+
+  it.each([
+    ['IPv4', 1, 0x0800, 34, [3, 4], 40],
+    ['IPv6', 4, 0x86dd, 54, [2, 0], 60],
+  ])('is dropped, and its sender is told, %s, before the next frame', (_, kind, type, icmp, code, mtuAt) => {
+    for (const size of [1, 3, 8]) {
+      const { core, left, append } = told(size);
+      for (let n = 0; n < 6; n++) {
+        append('b', n % 2 === 0 ? long(kind) : innerFrame(MACS[1]!, MACS[0]!, 0, 1));
+        if (core.batch.count === size) core.forward();
+      }
+      core.forward();
+      checkLedger(core);
+      expect(portLedger(core.dp.counters, core.control.port('b').index).drops).toEqual({ VXLAN_MTU: 3 });
+      expect(left.get('u4')).toHaveLength(3);
+      expect(left.get('b')).toHaveLength(3);
+      for (const hex of left.get('b')!) {
+        const answer = Buffer.from(hex, 'hex');
+        expect(answer.toString('hex', 0, 12)).toBe((MACS[0]! + MACS[1]!).replaceAll(':', ''));
+        expect(answer.readUInt16BE(12)).toBe(type);
+        expect([answer[icmp], answer[icmp + 1]]).toEqual(code);
+        expect(answer.readUInt16BE(mtuAt)).toBe(1450);
+      }
+    }
+  });
+
+  it('follows what the path is said to carry', () => {
+    const { core, left, append } = told(8);
+    const middling = innerFrame(MACS[1]!, MACS[0]!, 0, 1, 1360 - 28);
+    setPathMtu(core.control, 'v4', '192.0.2.50', 1400);
+    append('b', middling);
+    core.forward();
+    expect(Buffer.from(left.get('b')![0]!, 'hex').readUInt16BE(40)).toBe(1350);
+    setPathMtu(core.control, 'v4', '192.0.2.50', null);
+    append('b', middling);
+    core.forward();
+    expect(left.get('u4')).toHaveLength(1);
+  });
+
+  it('is answered a bounded number of times', () => {
+    const { core, left, append } = told(64);
+    for (let n = 0; n < 200; n++) {
+      append('b', long(1));
+      if (core.batch.count === 64) core.forward();
+    }
+    core.forward();
+    expect(left.get('b')).toHaveLength(50);
   });
 });
 

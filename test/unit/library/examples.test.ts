@@ -35,6 +35,18 @@ afterAll(() => rmSync(home, { recursive: true }));
 const run = (...args: string[]) => spawnSync(process.execPath, args, { cwd: home, encoding: 'utf8' });
 
 describe('docs/examples', () => {
+  it('tunnel.mjs carries a VLAN to the other switch', () => {
+    const { status, stdout, stderr } = run(join(examples, 'tunnel.mjs'));
+    expect(stderr).toBe('');
+    expect(stdout.split('\n')).toEqual([
+      'VLAN 20 of b: 60 bytes from 020000000001',
+      'b: 02:00:00:00:00:01 of VNI 10010 is behind 192.0.2.1',
+      'peers of a: 192.0.2.2, 1 frame sent',
+      '',
+    ]);
+    expect(status).toBe(0);
+  });
+
   it('two-hosts.test.mjs passes under node:test', () => {
     const { status, stdout } = run('--test', '--test-reporter=tap', join(examples, 'two-hosts.test.mjs'));
     expect(stdout).toMatch(/# pass 2\n# fail 0/);
