@@ -89,7 +89,7 @@ function answered(child: ChildProcess): Promise<void> {
 class Cap implements LinkedAdapter {
   readonly kind = 'cap';
   readonly device: string;
-  readonly mtu: number;
+  mtu: number;
   readonly fd = -1;
   readonly offloads = 0;
   readonly #child: ChildProcess;
@@ -139,6 +139,10 @@ class Cap implements LinkedAdapter {
 
   get gone(): boolean {
     return this.#gone;
+  }
+
+  setMtu(mtu: number): void {
+    this.mtu = mtu;
   }
 
   #arrived(chunk: Buffer): void {

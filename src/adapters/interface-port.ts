@@ -83,7 +83,7 @@ export function checkInterface(addon: NativeAddon, device: string, mtu: number):
 export class InterfacePort implements LinkedAdapter {
   readonly kind: string;
   readonly device: string;
-  readonly mtu: number;
+  mtu: number;
   readonly offloads: number;
   readonly detail: string | null;
   readonly #counters: InterfaceCounters = { queueFull: 0, framesTooLong: 0 };
@@ -126,6 +126,11 @@ export class InterfacePort implements LinkedAdapter {
   get counters(): InterfaceCounters {
     if (this.#fd >= 0) this.#counters.queueFull += this.#calls.missed(this.#fd);
     return { ...this.#counters };
+  }
+
+  /** The ring stays as it is: what is longer than its slots comes beside it, or in several. */
+  setMtu(mtu: number): void {
+    this.mtu = mtu;
   }
 
   receive(batch: Batch, port: number, max: number): number {

@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPacket } from '../../src/adapters/af-packet.ts';
-import { createArena, frameStart, release, takeFor } from '../../src/dataplane/arena.ts';
+import { openXdp } from '../../src/adapters/af-xdp.ts';
+import { createArena, frameStart, release, slotsInUse, takeFor } from '../../src/dataplane/arena.ts';
 import { createBatch } from '../../src/dataplane/batch.ts';
 import { ethernetFrame, udpIpv4 } from '../../src/wire/build.ts';
 import { ETHERTYPE_IPV4 } from '../../src/wire/ethernet.ts';
@@ -64,6 +65,33 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     expect(stderr).toMatch(
       /port b \(af-packet \S+\): the interface has an MTU of 1400, the port one of 1500; set mtu: 1400/,
     );
+  });
+
+  it('take longer frames when their MTU is changed while they are open', async () => {
+    const { hosts, devices, fars } = cabled(lab, 'l', 1, '28', { mtu: 9000, ipv6: false });
+    const arena = createArena({ smallSlots: 64, largeSlots: 8 });
+    const events = { link: () => {}, readable: () => {} };
+    const options = { device: devices[0]!, mtu: 1500 };
+    const socket = await hosts[0]!.frameSocket(fars[0]!);
+    const batch = createBatch();
+    const long = Buffer.concat([udpOfFlow(1), Buffer.alloc(9014 - udpOfFlow(1).length, 0x5a)]);
+    for (const open of [
+      () => openPacket({ ...options, offloads: 'auto', fanout: null }, { arena, events }),
+      () => openXdp({ ...options, queue: 0 }, { arena, events }),
+    ]) {
+      const port = await open();
+      port.setMtu(9000);
+      socket.send(long);
+      await until(() => {
+        batch.count = 0;
+        return port.receive(batch, 0, 1) === 1 && batch.len[0] === 9014;
+      }, 'the frame arrives');
+      expect(port.send(batch, Int32Array.of(0), 0, 1)).toBe(1);
+      expect(await socket.next((frame) => frame.length > 2000)).toEqual(long);
+      release(arena, batch.slot[0]!);
+      port.close();
+    }
+    expect(slotsInUse(arena)).toBe(0);
   });
 
   it('join with TAPs: super-frames pass whole both ways', async () => {
