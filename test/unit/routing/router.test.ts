@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ConfigInput, Switch } from '../../../src/index.ts';
-import { icmpIpv4, icmpv6Ipv6, udpIpv4, udpIpv6 } from '../../../src/wire/build.ts';
+import { ipv6Frame } from '../../../src/protocols/neighbor-send.ts';
+import { arpFrame, icmpIpv4, icmpv6Ipv6, udpIpv4, udpIpv6 } from '../../../src/wire/build.ts';
+import { parseMac } from '../../../src/wire/ethernet.ts';
 import { icmpChecksumOk, icmpCode, icmpMtu, icmpType } from '../../../src/wire/icmp.ts';
 import { icmpv6ChecksumOk, icmpv6Code, icmpv6Type, icmpv6Word } from '../../../src/wire/icmpv6.ts';
 import { ipv4ChecksumOk, ipv4Ttl, writeIpv4Checksum, writeIpv4Fragment } from '../../../src/wire/ipv4.ts';
-import { ipv6HopLimit } from '../../../src/wire/ipv6.ts';
+import { ipv6HopLimit, linkLocalAddress } from '../../../src/wire/ipv6.ts';
+import { routerSolicitation } from '../../../src/wire/nd.ts';
 import { viewOf } from '../wire/bytes.ts';
 import { checkLedger, describe as dissect, GW, Host, router } from './hosts.ts';
 
@@ -217,17 +220,48 @@ describe('the gateway itself', () => {
     sw.tick();
     const isRa = (f: Buffer) => f[20] === 58 && f[54] === 134;
     expect(a.all.filter(isRa).length).toBe(1);
+    const ask = () => {
+      const mac = parseMac(a.mac)!;
+      a.raw(ipv6Frame(mac, null, routerSolicitation(linkLocalAddress(mac.high, mac.low), mac)));
+    };
+    // Not more often than every three seconds.
+    ask();
+    expect(a.all.filter(isRa).length).toBe(1);
     clock.advance(4000);
-    a.raw(
-      Buffer.from(
-        '33330000000202000000000a86dd6000000000103afffe80000000000000000000fffe00000aff020000000000000000000000000002850000000000000001010200000000 0a'.replace(
-          / /g,
-          '',
-        ),
-        'hex',
+    ask();
+    expect(a.all.filter(isRa).length).toBe(2);
+    const damaged = Buffer.from(a.all.at(-1)!);
+    damaged[54] = 133;
+    a.raw(damaged);
+    expect(a.all.filter(isRa).length).toBe(2);
+  });
+});
+
+describe('proxy ARP', () => {
+  const arpFor = (target: string) =>
+    Buffer.from(
+      arpFrame(
+        { dst: 'ff:ff:ff:ff:ff:ff', src: '02:00:00:00:00:0a' },
+        {
+          operation: 1,
+          senderMac: '02:00:00:00:00:0a',
+          senderIp: '10.0.10.2',
+          targetMac: '00:00:00:00:00:00',
+          targetIp: target,
+        },
       ),
     );
-    expect(a.all.filter(isRa).length).toBe(1);
+  it('answers for addresses that are routed elsewhere, where told, and for no others', () => {
+    const { vlan10, vlan20 } = CONFIG.interfaces as Record<string, object>;
+    const { a } = world({
+      ...CONFIG,
+      interfaces: { vlan10: { ...vlan10, proxyArp: true }, vlan20: { ...vlan20 } } as never,
+    });
+    for (const target of ['10.0.20.2', '10.0.10.9', '172.16.0.1', '10.0.10.2']) a.raw(arpFor(target));
+    expect(a.all.map((f) => dissect(f).arp)).toMatchObject([{ op: 2, sha: GW, spa: '10.0.20.2' }]);
+    const plain = world();
+    plain.a.raw(arpFor('10.0.20.2'));
+    expect(plain.a.all).toEqual([]);
   });
 });
 
