@@ -61,7 +61,7 @@ export interface PortStatus {
   offloads: string;
   /** Why they are less than the device could do. */
   offloadsWhy: string | null;
-  /** What frames that leave here may need and the switch does in software: `csum tso4 tso6`, or `none`. */
+  /** What frames that leave here may need and the switch does in software: `csum tso4 tso6`; `gro` for what arrives; or `none`. */
   software: string;
   /** What the adapter lost before the switch had it or after: `queueFull`, `framesTooLong`, … */
   adapterCounters: Record<string, number>;

@@ -52,7 +52,9 @@ const portView: z.ZodType<PortView> = z.object({
   state: z.string(),
   offloads: z.string(),
   offloadsWhy: z.string().nullable(),
-  software: z.string().describe('Offloads that the switch does in software for frames that leave here.'),
+  software: z
+    .string()
+    .describe('Offloads that the switch does in software for frames that leave here; gro: for those that arrive.'),
   rxMissed: count.describe('Thrown away by the adapter before the switch had them.'),
   adapterCounters: byName,
   learned: count.describe('Addresses learned on this port.'),

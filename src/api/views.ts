@@ -34,7 +34,7 @@ export interface PortView extends PortCounters {
   state: string;
   offloads: string;
   offloadsWhy: string | null;
-  /** Offloads that the switch does in software for frames that leave here. */
+  /** Offloads that the switch does in software for frames that leave here; `gro` for those that arrive. */
   software: string;
   /** Frames that the adapter threw away before the switch had them, and other losses by name. */
   rxMissed: number;
