@@ -17,7 +17,7 @@ export function traceText(trace: Trace): string {
   const lines = [`${port}${bridge === null ? '' : ` (bridge ${bridge})`} receives  ${frame.text}`, ''];
   for (const stage of stages) lines.push(...stageLines(stage));
   lines.push('', verdictText(trace));
-  for (const output of outputs) lines.push(...outputLines(output));
+  for (const output of [...outputs, ...trace.mirrored]) lines.push(...outputLines(output));
   return `${lines.map(oneLine).join('\n')}\n`;
 }
 

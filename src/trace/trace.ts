@@ -8,6 +8,7 @@ import { type Batch, createBatch, RX_DONE, RX_TRUNCATED } from '../dataplane/bat
 import { DROP_NONE } from '../dataplane/reasons.ts';
 import { SLOW_STAGES } from '../dataplane/slow-lane.ts';
 import { account } from '../dataplane/stages/account.ts';
+import { Mirroring } from '../runtime/mirroring.ts';
 import { tciVid } from '../wire/vlan.ts';
 import { TraceError } from './error.ts';
 import { OBSERVERS } from './observe.ts';
@@ -46,9 +47,15 @@ export function trace(world: World, frame: TraceFrame): Trace {
   b.punted = -1;
   b.nowMs[0] = world.nowMs;
   dp.egress.count.fill(0);
+  const mirrored: TraceOutput[] = [];
+  const mirroring = dp.mirrors.inForce[0] === 0 ? null : new Mirroring(dp, (port) => keeper(world, port, mirrored));
+  mirroring?.received(b);
   const decap = decapStage(world, b);
+  if (decap !== null) mirroring?.decapsulated(b);
   const done = (b.rxFlags[0] & RX_DONE) !== 0;
   const stages = [...(decap === null ? [] : [decap]), ...(done ? [] : forward(world, b))];
+  mirroring?.sent(b);
+  if (mirrored.length > 0) stages.push(mirrorStage(mirrored));
   const encap = encapStage(world, b);
   if (encap !== null) stages.push(encap.stage);
   const outputs = [...plainOutputs(world, b), ...(encap?.outputs ?? [])];
@@ -66,6 +73,16 @@ export function trace(world: World, frame: TraceFrame): Trace {
     reason,
     vid: b.fid[0] === 0 ? null : (vlanOf(world, b.fid[0])?.vid ?? null),
     outputs,
+    mirrored,
+  };
+}
+
+function mirrorStage(copies: readonly TraceOutput[]): TraceStage {
+  const ports = copies.map(({ port }) => port).join(', ');
+  return {
+    stage: 'mirror',
+    text: copies.length === 1 ? `a copy out of ${ports}` : `copies out of ${ports}`,
+    reason: null,
   };
 }
 

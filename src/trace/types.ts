@@ -18,6 +18,8 @@ export interface Trace {
   /** VLAN that it was classified to; null before that, and on a VLAN-unaware bridge. */
   vid: number | null;
   outputs: TraceOutput[];
+  /** Copies that mirrors make of it. */
+  mirrored: TraceOutput[];
 }
 
 export interface FrameView {

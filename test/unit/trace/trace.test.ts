@@ -94,6 +94,21 @@ ports:
     expect(trace(long, { port: 'a', bytes: readFields('len=3000') }).outputs[0].hex.slice(24, 32)).toBe('81000064');
   });
 
+  it('shows the copies that mirrors make, beside what is delivered', () => {
+    const [ports, fdb] = SWITCH.split('fdb:');
+    const world = worldOf(
+      loadConfig(
+        `${ports}  m: { adapter: memory }\nfdb:${fdb}mirrors: [{ name: spy, selectSrc: [a], output: m }]\n`,
+        'test',
+      ),
+    );
+    const found = trace(world, { port: 'a', bytes: readFields('len=60') });
+    expect(stage(found, 'mirror')?.text).toBe('a copy out of m');
+    expect(found.mirrored).toMatchObject([{ port: 'm', hex: found.frame.hex }]);
+    expect(found.outputs.map(({ port }) => port)).toEqual(['b', 't']);
+    expect(trace(world, { port: 'c', bytes: readFields('len=60') }).mirrored).toEqual([]);
+  });
+
   it('takes a part of a frame for what it is', () => {
     const world = worldOf(loadConfig(SWITCH, 'test'));
     const found = trace(world, { port: 'a', bytes: readFields('len=60'), wireLength: 1500 });
