@@ -76,7 +76,7 @@ for (const part of ['src', 'test', 'package.json', 'vitest.config.ts']) {
 }
 for (const part of ['node_modules', 'dist']) symlinkSync(join(root, part), join(copy, part));
 const vitest = [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--project'];
-run('UDP underlays', [...vitest, 'unit', 'test/unit/adapters/vxlan-udp.test.ts']);
+run('UDP underlays', [...vitest, 'unit', 'test/unit/adapters/vxlan-udp']);
 if (process.getuid?.() === 0 && existsSync('/dev/net/tun')) {
   const tests = 'adapter (tap|af-packet|af-xdp) (moves|sends|survives|is closed|leaks)';
   run('adapters on their devices', [...vitest, 'live', 'test/live/adapter-suite.test.ts', '-t', tests]);
