@@ -10,10 +10,12 @@ import { VIDS } from '../tables/vni-table.ts';
 import { ControlError } from './model.ts';
 
 /** Throws ControlError when it does not. */
-export function requireRoom({ ports, vlans, vxlan }: DataplaneShared, to: SwitchConfig): void {
+export function requireRoom({ ports, vlans, vxlan, router }: DataplaneShared, to: SwitchConfig): void {
   const domains = to.bridges.reduce((sum, { type, vlans }) => sum + (type === 'unaware' ? 1 : vlans.length), 0);
   const tunnels = to.ports.filter(({ tunnelCvids }) => tunnelCvids !== null).length;
-  need('ports', to.ports.length, ports.capacity);
+  // An interface is a port, too.
+  need('ports', to.ports.length + to.interfaces.length, ports.capacity);
+  need('interfaces', to.interfaces.length, router.fid.length - 1);
   need('bridges', to.bridges.length, vlans.bridges);
   need('VLANs of all bridges', domains, vlans.capacity - 1);
   need('VTEPs', to.vteps.length, vxlan.vteps.capacity);

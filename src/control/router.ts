@@ -284,7 +284,7 @@ export class Router implements RouterControl {
       if (iface !== undefined) neighborUsed(iface.neighbors, address, nowMs);
     });
     for (const iface of this.interfaces.values()) {
-      if (iface.announce) {
+      if (iface.announce && reaches(this.dp, iface)) {
         iface.announce = false;
         this.packets.act(iface, startNeighbors(iface.neighbors, nowMs));
       }
@@ -293,6 +293,14 @@ export class Router implements RouterControl {
       if (advertisement !== null) this.packets.emit(iface, advertisement);
     }
   }
+}
+
+/** Ports of its VLAN that are up. */
+function reaches({ ports, vlans }: DataplaneShared, iface: Interface): boolean {
+  for (let w = 0; w < ports.width; w++) {
+    if ((ports.reach[iface.port * ports.width + w] & vlans.member[iface.fid * vlans.width + w]) !== 0) return true;
+  }
+  return false;
 }
 
 function localEntry(config: InterfaceConfig) {

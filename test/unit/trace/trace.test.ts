@@ -140,6 +140,32 @@ ports:
     expect(digest(tables)).toBe(before);
   });
 
+  it('tells from which interface to which a packet is routed, and why it is not', () => {
+    const text = JSON.stringify({
+      ports: {
+        a: { adapter: 'memory', mode: 'access', vlan: 10 },
+        b: { adapter: 'memory', mode: 'trunk', vlans: '20' },
+      },
+      interfaces: {
+        v10: { vlan: 10, mac: '02:00:00:00:00:fe', addresses: ['10.0.10.1/24'] },
+        v20: { vlan: 20, addresses: ['10.0.20.1/24'], neighbors: { '10.0.20.2': '02:00:00:00:00:0b' } },
+      },
+    });
+    const world = worldOf(loadConfig(text, 'test'));
+    const at = (fields: string) =>
+      ask(world, { port: 'a', bytes: readFields(`dst=02:00:00:00:00:fe,${fields}`), learned: [] });
+    const routed = at('ip=10.0.10.5-10.0.20.2,udp=1-2');
+    expect(stage(routed, 'route')?.text).toBe('10.0.20.2, come to v10: out of v20 to 02:00:00:00:00:0b');
+    expect(routed.outputs.map(({ port }) => port)).toEqual(['b']);
+    expect(routed.vid).toBe(20);
+    expect(at('ip=10.0.10.5-172.16.0.1,udp=1-2').reason?.name).toBe('ROUTE_NO_ROUTE');
+    const own = at('ip=10.0.10.5-10.0.20.1,udp=1-2');
+    expect([own.verdict, stage(own, 'route')?.text]).toEqual(['consumed', expect.stringContaining('for control')]);
+    // Hosts of one subnet in two VLANs: the question stays in its broadcast domain.
+    const arp = ask(world, { port: 'a', bytes: readFields('arp=10.0.10.5-10.0.10.9'), learned: [] });
+    expect(arp.outputs).toEqual([]);
+  });
+
   // The order of SLOW_STAGES, and everything else that a trace might do differently from a switch.
   it.each([1, 2, 3, 4, 5, 6])('is what the slow lane does, frame by frame (story %i)', (seed) => {
     const story = randomStory(seed, 400, seed * 15);
