@@ -51,7 +51,7 @@ function copyFrame(dp: Dataplane, b: Batch, mirror: number, word: number, copies
   const tagged = (type === TPID_C || type === TPID_S) && length >= ADDRESSES + TAG + 2;
   const tci = tagged ? view.getUint16(head + ADDRESSES + 2) : 0;
   const vid = mirrors.outputVid[mirror];
-  if ((tagged && (tci & VID_MASK) === vid) || b.fid[i] === mirrors.outputFid[mirror]) return;
+  if (tagged && (tci & VID_MASK) === vid) return;
   if (view.getUint16(head) === RESERVED_HIGH && (view.getInt32(head + 2) & ~0xf) === RESERVED_LOW) return;
   const slot = takeFor(arena, length);
   if (slot < 0) return;

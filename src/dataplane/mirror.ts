@@ -49,6 +49,8 @@ export function chooseReceived(dp: Dataplane, b: Batch, mirror: number, chosen: 
     if ((b.rxFlags[i] & (RX_GENERATED | RX_DONE)) !== 0) continue;
     if (!hasBit(mirrors.src, mirrors.width, mirror, b.port[i])) continue;
     if (mirrors.byVlan[mirror] !== 0 && !listsVlan(mirrors, mirror, receivedVid(dp, b, i))) continue;
+    // Nothing has classified it: the column still says what the row held before.
+    if (mirrors.outputFid[mirror] !== 0 && receivedFid(dp, b, i) === mirrors.outputFid[mirror]) continue;
     choose(dp, b, mirror, i, chosen);
   }
 }
@@ -69,6 +71,7 @@ export function chooseSent(
   for (let k = start; k < start + count; k++) {
     const i = list[k] & INDEX_MASK;
     if (mirrors.byVlan[mirror] !== 0 && !listsVlan(mirrors, mirror, b.vid[i] || outerVid(dp, b, i))) continue;
+    if (mirrors.outputFid[mirror] !== 0 && b.fid[i] === mirrors.outputFid[mirror]) continue;
     choose(dp, b, mirror, list[k], chosen);
   }
 }
@@ -94,6 +97,13 @@ function receivedVid(dp: Dataplane, b: Batch, i: number): number {
   if (pvid === 0) return outerVid(dp, b, i);
   const tagged = b.len[i] >= ETHERNET_HEADER + TAG && dp.arena.view.getUint16(b.off[i] + TYPE_AT) === ports.tpid[port];
   return (tagged && dp.arena.view.getUint16(b.off[i] + TYPE_AT + 2) & VID_MASK) || pvid;
+}
+
+/** The FID of that VLAN, 0 where its bridge has none. */
+function receivedFid(dp: Dataplane, b: Batch, i: number): number {
+  const { ports, vlans } = dp;
+  const vid = receivedVid(dp, b, i);
+  return vid < 0 ? 0 : vlans.fidOf[ports.vlanBase[b.port[i]] + vid];
 }
 
 /** VID of the first tag, 0 where there is none. */

@@ -189,6 +189,21 @@ describe('outputVlan', () => {
     expect(copies(sw)).toEqual([]);
   });
 
+  it('leaves alone untagged frames of the VLAN alone, whatever came before them', () => {
+    const sw = mirrored({ outputVlan: 99, selectSrc: ['p1', 'far'] }, ports);
+    for (const payload of [46, 50]) {
+      told(sw, 'far', frame({ payload }));
+      told(sw, 'p1', frame({ payload: 100 }));
+    }
+    expect(copies(sw).map((copy) => [vidsOf(copy), copy.length])).toEqual([
+      [[99], 64],
+      [[99], 118],
+      [[99], 68],
+      [[99], 118],
+    ]);
+    expect(sw.port('far').receive()).toHaveLength(2);
+  });
+
   it('sends more copies than are made at once', () => {
     const sw = mirrored({ outputVlan: 99, selectSrc: ['p1'] }, ports);
     sw.send(Array.from({ length: 100 }, (_, i) => ({ port: 'p1', frame: frame({ payload: 46 + i }) })));
