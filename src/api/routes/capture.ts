@@ -55,6 +55,12 @@ export function captureRoutes(sw: ApiSwitch): Route[] {
         try {
           const capture = await started(sw, spec, most);
           reply.hijack();
+          // For a client that went away meanwhile there is no `close` to come.
+          if (reply.raw.destroyed) {
+            running--;
+            capture.stop();
+            return;
+          }
           reply.raw.on('close', () => running--);
           stream(capture, reply.raw);
         } catch (error) {

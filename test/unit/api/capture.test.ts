@@ -72,6 +72,29 @@ describe('GET /v1/capture', () => {
     await until(() => sw.live.core.capturing.isIdle, 'the tap is gone');
   });
 
+  it('ends for clients that go away while a change holds it up', async () => {
+    let go = () => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const { capture } = sw.served;
+    let asked = 0;
+    sw.served.capture = async (...given) => {
+      asked++;
+      await held;
+      return capture.apply(sw.served, given);
+    };
+    const clients = [1, 2, 3, 4].map(() => request({ socketPath: socket, path: '/v1/capture' }).on('error', () => {}));
+    for (const client of clients) client.end();
+    await until(() => asked === clients.length, 'all of them are waited for');
+    for (const client of clients) client.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    go();
+    const stream = await openStream(socket, '/v1/capture');
+    stream.destroy();
+    await until(() => sw.live.core.capturing.isIdle, 'no tap is left');
+  });
+
   it('refuses what it does not understand, and captures nothing then', async () => {
     const refused = async (query: string) => {
       const { status, body } = await sw.get(`/v1/capture?${query}`);
