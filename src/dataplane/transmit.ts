@@ -20,6 +20,7 @@ import { SAMPLE_SHAPED, sampleDrop } from './samples.ts';
 
 /** What an adapter is to the data plane. */
 export interface Sender {
+  /** Returns how many left: those in front. It may change the order of the list to make that so. */
   send(batch: Batch, list: Int32Array, start: number, count: number): number;
   readonly lastError: number;
 }

@@ -20,7 +20,8 @@ export class TranslatingSender implements Sender {
   readonly #port: number;
   readonly #inner: Sender;
   readonly #copies = createBatch(AT_ONCE);
-  readonly #list = Int32Array.from({ length: AT_ONCE }, (_, i) => i);
+  readonly #list = new Int32Array(AT_ONCE);
+  readonly #words = new Int32Array(AT_ONCE);
 
   constructor(dp: Dataplane, port: number, inner: Sender) {
     this.#dp = dp;
@@ -39,10 +40,17 @@ export class TranslatingSender implements Sender {
       const taken = made === 0 ? 0 : this.#inner.send(this.#copies, this.#list, 0, made);
       for (let i = 0; i < made; i++) release(this.#dp.arena, this.#copies.slot[i]);
       this.lastError = this.#inner.lastError;
+      if (taken < made) this.#reorder(list, start + sent, made);
       sent += Math.max(0, taken);
       if (made === 0 || taken < made) break;
     }
     return sent;
+  }
+
+  /** The sender may have moved copies that were lost behind those that were not: so are the frames. */
+  #reorder(list: Int32Array, start: number, count: number): void {
+    for (let n = 0; n < count; n++) this.#words[n] = list[start + n];
+    for (let n = 0; n < count; n++) list[start + n] = this.#words[this.#list[n]];
   }
 
   /** Makes copies of list[start .. start+count); how many there was memory for. */
@@ -52,6 +60,7 @@ export class TranslatingSender implements Sender {
     const c = this.#copies;
     const row = translate.rowOf[this.#port];
     for (let n = 0; n < count; n++) {
+      this.#list[n] = n;
       const word = list[start + n];
       const i = word & INDEX_MASK;
       const head = word < SHAPE_ALT ? 0 : b.altHeadLen[i];

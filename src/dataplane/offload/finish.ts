@@ -6,7 +6,8 @@
  * full, so a super-frame may need several turns; nothing is allocated. One large slot of the arena holds the headers.
  *
  * To the ledger a super-frame is one frame, here as everywhere: it counts as sent when its last segment was, and as
- * lost when any of them was not. A frame whose columns contradict its bytes is refused (EINVAL), never sent broken.
+ * lost when any of them was not. A frame whose columns contradict its bytes is refused (EINVAL), never sent broken. Frames
+ * that were lost in front of others that were not are moved behind those in the list: it says who was lost.
  */
 
 import { type Arena, frameStart, LARGE_FRAME_BYTES, takeLarge } from '../arena.ts';
@@ -30,6 +31,10 @@ export interface Finish {
   readonly heads: number;
   readonly headsEnd: number;
   headAt: number;
+  /** The caller's list; where in it the frame is whose fate comes next; how far those reach that have left. */
+  words: Int32Array;
+  next: number;
+  left: number;
   /** Of the frame that is being sent some segment was lost. */
   broken: boolean;
   /** The sender takes no more. */
@@ -54,6 +59,9 @@ export function createFinish(arena: Arena): Finish {
     heads,
     headsEnd: pattern + LARGE_FRAME_BYTES,
     headAt: heads,
+    words: new Int32Array(0),
+    next: 0,
+    left: 0,
     broken: false,
     full: false,
     error: 0,
@@ -79,8 +87,10 @@ export function sendFinished(
   count: number,
   offloads: number,
 ): number {
-  let sent = 0;
   let refused = 0;
+  f.words = list;
+  f.next = start;
+  f.left = start;
   f.error = 0;
   f.full = false;
   f.broken = false;
@@ -89,17 +99,22 @@ export function sendFinished(
     const word = list[k];
     const gso = b.gso[word & INDEX_MASK];
     if (gso === 0 || (offloadsNeeded(gso) & ~offloads) === 0) {
-      if (f.out.count === f.out.capacity) sent += flush(f, sender);
+      if (f.out.count === f.out.capacity) flush(f, sender);
       if (!f.full) addWhole(f, b, word);
       continue;
     }
     beginCut(f.view, b, word, f.pattern, f.cut);
-    if (f.cut.segments === 0) refused++;
-    else sent += addSegments(f, sender, b, word & INDEX_MASK, leavesNoChecksum(gso, offloads));
+    if (f.cut.segments > 0) {
+      addSegments(f, sender, b, word & INDEX_MASK, leavesNoChecksum(gso, offloads));
+      continue;
+    }
+    flush(f, sender);
+    if (!f.full) f.next++;
+    refused++;
   }
-  sent += flush(f, sender);
+  flush(f, sender);
   if (refused > 0) f.error = EINVAL;
-  return sent;
+  return f.left - start;
 }
 
 /** A device's idea of a checksum inside a tunnel is its own: what leaves in one is complete. */
@@ -133,15 +148,14 @@ function addWhole(f: Finish, b: Batch, word: number): void {
   f.isLast[row] = 1;
 }
 
-/** Adds the segments of the frame that is being cut; returns how many frames left meanwhile. */
-function addSegments(f: Finish, sender: Sender, b: Batch, i: number, checksums: boolean): number {
+/** Adds the segments of the frame that is being cut. */
+function addSegments(f: Finish, sender: Sender, b: Batch, i: number, checksums: boolean): void {
   const { cut, out } = f;
   const room = headRoom(cut);
-  let sent = 0;
   for (let n = 0; n < cut.segments; n++) {
     if (out.count === out.capacity || f.headAt + room > f.headsEnd) {
-      sent += flush(f, sender);
-      if (f.full) return sent;
+      flush(f, sender);
+      if (f.full) return;
     }
     const row = out.count++;
     describe(f, b, i, row);
@@ -150,7 +164,6 @@ function addSegments(f: Finish, sender: Sender, b: Batch, i: number, checksums: 
     f.list[row] = row | SHAPE_ALT;
     f.isLast[row] = n === cut.segments - 1 ? 1 : 0;
   }
-  return sent;
 }
 
 function describe(f: Finish, b: Batch, i: number, row: number): void {
@@ -163,17 +176,17 @@ function describe(f: Finish, b: Batch, i: number, row: number): void {
   out.vid[row] = b.vid[i];
 }
 
-/** Sends what is there; returns how many frames have left with it. */
-function flush(f: Finish, sender: Sender): number {
+/** Sends what is there, and settles the fate of the frames that end in it. */
+function flush(f: Finish, sender: Sender): void {
   const { out, isLast } = f;
   const { count } = out;
-  if (count === 0) return 0;
+  if (count === 0) return;
   const taken = Math.min(count, Math.max(0, sender.send(out, f.list, 0, count)));
-  let frames = 0;
   for (let row = 0; row < count; row++) {
     if (row >= taken) f.broken = true;
     if (isLast[row] === 0) continue;
-    if (!f.broken) frames++;
+    if (!f.broken) countLeft(f);
+    f.next++;
     f.broken = false;
   }
   if (taken < count) {
@@ -181,5 +194,13 @@ function flush(f: Finish, sender: Sender): number {
     f.full = f.error === 0;
   }
   begin(f);
-  return frames;
+}
+
+/** The frame whose fate comes next has left: it changes places with the first that was lost. */
+function countLeft(f: Finish): void {
+  const { words, next, left } = f;
+  const word = words[next];
+  words[next] = words[left];
+  words[left] = word;
+  f.left = left + 1;
 }

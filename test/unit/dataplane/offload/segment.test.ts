@@ -249,6 +249,7 @@ describe('segmentation', () => {
       expect(sendFinished(world.finish, wire, world.batch, world.list, 0, 2, 0), JSON.stringify(change)).toBe(1);
       expect(wire.frames).toEqual(hexes(segments(PLAIN)));
       expect(world.finish.error).toBe(22);
+      expect([...world.list.subarray(0, 2)], 'the list says who was lost').toEqual([1, 0]);
     }
   });
 
