@@ -1,13 +1,20 @@
 /**
- * `npm run fuzz [-- --frames N --captures N --changes N --seed N --seconds N]`: random frames through random switches,
- * damaged captures through replay, changes of a switch under traffic. Everything follows from the seed; a failure says how to see it again. A share of it
+ * `npm run fuzz [-- --frames N --fabric N --captures N --changes N --seed N --seconds N]`: random frames through random switches,
+ * packets through one that routes, tunnels and mirrors, damaged captures through replay, changes of a switch under traffic. Everything follows from the seed; a failure says how to see it again. A share of it
  * runs with the unit tests.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { must, root } from './setup.mjs';
 
-const SPEC = { frames: 10_000_000, captures: 1_000_000, changes: 10_000, seed: undefined, seconds: 3600 };
+const SPEC = {
+  frames: 10_000_000,
+  fabric: 1_000_000,
+  captures: 1_000_000,
+  changes: 10_000,
+  seed: undefined,
+  seconds: 3600,
+};
 
 function numbers() {
   const options = Object.fromEntries(Object.keys(SPEC).map((name) => [name, { type: 'string' }]));

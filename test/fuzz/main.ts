@@ -1,14 +1,16 @@
-/** The long run: worlds of frames, captures, changes, from consecutive seeds, until the numbers or the time are up. */
+/** The long run: worlds of frames, fabrics, captures, changes, from consecutive seeds, until the numbers or the time are up. */
 import { BLOCK, fuzzCaptures } from './captures.ts';
 import { fuzzChanges } from './changes.ts';
+import { fuzzFabric } from './fabric.ts';
 import { fuzzWorld } from './frames.ts';
 
 export interface FuzzOptions {
   frames: number;
+  fabric: number;
   captures: number;
   changes: number;
   seed: number;
-  /** Stops after so many seconds, a third of them for each part. */
+  /** Stops after so many seconds, a quarter of them for each part. */
   seconds: number;
   say: (line: string, done: boolean) => void;
 }
@@ -16,15 +18,19 @@ export interface FuzzOptions {
 /** Frames that go through one random switch. */
 export const WORLD_FRAMES = 20_000;
 
+/** Frames that go through one fabric: each is looked at more closely. */
+export const FABRIC_FRAMES = 2000;
+
 /** Changes of one switch, one after the other. */
 export const CHAIN_STEPS = 50;
-const PARTS = ['frames', 'captures', 'changes'] as const;
+const PARTS = ['frames', 'fabric', 'captures', 'changes'] as const;
 type Part = (typeof PARTS)[number];
 
 /** Returns null, or what went wrong and how to see it again. */
 export function fuzz(options: FuzzOptions): string | null {
   return (
     part(options, 'frames', options.frames, WORLD_FRAMES, fuzzWorld) ??
+    part(options, 'fabric', options.fabric, FABRIC_FRAMES, fuzzFabric) ??
     part(options, 'captures', options.captures, BLOCK, fuzzCaptures) ??
     part(options, 'changes', options.changes, CHAIN_STEPS, fuzzChanges)
   );
