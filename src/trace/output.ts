@@ -6,6 +6,7 @@ import type { Sender } from '../dataplane/transmit.ts';
 import { TranslatingSender } from '../runtime/translating.ts';
 import { PORT_TRANSLATES } from '../tables/port-table.ts';
 import { dissectFrame } from '../wire/dissect.ts';
+import type { FrameFields } from '../wire/dissect-fields.ts';
 import { frameText } from '../wire/dissect-text.ts';
 import type { FrameView, ReasonView, TraceOutput } from './types.ts';
 import { portName, type World } from './world.ts';
@@ -18,7 +19,8 @@ export function keeper(world: World, port: number, outputs: TraceOutput[], tunne
     lastError: 0,
     send(b, list, start, count) {
       for (let k = start; k < start + count; k++) {
-        const output = { port: name, ...frameView(leaving(dp.arena.bytes, b, list[k])) };
+        const bytes = leaving(dp.arena.bytes, b, list[k]);
+        const output = { port: name, ...frameView(bytes, bytes.length, tunnel !== null) };
         outputs.push(tunnel === null ? output : { ...output, tunnel });
       }
       return count;
@@ -36,10 +38,19 @@ function leaving(bytes: Uint8Array, b: Batch, word: number): Uint8Array {
   return frame;
 }
 
-export function frameView(bytes: Uint8Array, wireLength: number = bytes.length): FrameView {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const text = frameText(dissectFrame(view, 0, bytes.length, wireLength));
+/** `outer`: what its UDP datagram carries is VXLAN, whatever the port. */
+export function frameView(bytes: Uint8Array, wireLength: number = bytes.length, outer: boolean = false): FrameView {
+  const text = frameText(outer ? dissectOuter(bytes) : dissect(bytes, wireLength));
   return { length: wireLength, text, hex: Buffer.from(bytes).toString('hex') };
+}
+
+export function dissectOuter(bytes: Uint8Array): FrameFields {
+  return dissect(bytes, bytes.length, dissect(bytes, bytes.length).outer?.udp?.dst);
+}
+
+function dissect(bytes: Uint8Array, wireLength: number, vxlanPort?: number): FrameFields {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return dissectFrame(view, 0, bytes.length, wireLength, 0, vxlanPort);
 }
 
 export function reasonView(number: number): ReasonView | null {

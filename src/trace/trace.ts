@@ -52,6 +52,7 @@ export function trace(world: World, frame: TraceFrame): Trace {
   mirroring?.received(b);
   const decap = decapStage(world, b);
   if (decap !== null) mirroring?.decapsulated(b);
+  const inner = b.port[0];
   const done = (b.rxFlags[0] & RX_DONE) !== 0;
   const stages = [...(decap === null ? [] : [decap]), ...(done ? [] : forward(world, b))];
   mirroring?.sent(b);
@@ -62,12 +63,13 @@ export function trace(world: World, frame: TraceFrame): Trace {
   dp.egress.count.fill(0);
   release(dp.arena, slot);
   const reason = reasonView(b.reason[0]);
+  const tunnel = decap !== null && b.vni[0] !== 0 ? portName(world, inner) : null;
   return {
     port: port.name,
     bridge: port.bridge,
-    tunnel: decap !== null && b.vni[0] !== 0 ? portName(world, b.port[0]) : null,
+    tunnel,
     tagVid: done ? null : tciVid(b.tci[0]) || null,
-    frame: frameView(bytes, wireLength),
+    frame: frameView(bytes, wireLength, tunnel !== null),
     stages,
     verdict: reason !== null ? 'dropped' : outputs.length === 0 ? 'consumed' : 'delivered',
     reason,

@@ -1,9 +1,9 @@
 /** What might be changed of VTEPs and tunnels when a frame is not taken out of its tunnel, or does not get into it. */
 
 import type { PortConfig, TunnelConfig, VniConfig, VtepConfig } from '../config/types.ts';
-import { dissectFrame } from '../wire/dissect.ts';
 import type { FrameFields } from '../wire/dissect-fields.ts';
 import { type Change, changePort } from './change.ts';
+import { dissectOuter } from './output.ts';
 import type { Situation } from './situation.ts';
 import type { Trace } from './types.ts';
 
@@ -13,7 +13,7 @@ const FEW = 8;
 
 /** `target` is where the frame should leave; `trace` ended with a VXLAN_* reason. */
 export function tunnelChanges(s: Situation, trace: Trace, target: PortConfig | undefined): Change[] {
-  const frame = dissected(trace.frame.hex);
+  const frame = dissectOuter(Buffer.from(trace.frame.hex, 'hex'));
   const tunnels = s.config.ports.filter(({ tunnel }) => tunnel !== null);
   const into = tunnels.filter(({ name }) => trace.outputs.length === 0 && sendsTo(trace, name));
   const from = tunnels.filter(({ name }) => name === trace.tunnel);
@@ -46,14 +46,6 @@ export function tunnelChanges(s: Situation, trace: Trace, target: PortConfig | u
     default:
       return [];
   }
-}
-
-/** As VXLAN, whatever UDP port it is to. */
-function dissected(hex: string): FrameFields {
-  const bytes = Buffer.from(hex, 'hex');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const { outer } = dissectFrame(view, 0, bytes.length, bytes.length);
-  return dissectFrame(view, 0, bytes.length, bytes.length, 0, outer?.udp?.dst);
 }
 
 /** Whether egress gave the frame to this port. */
