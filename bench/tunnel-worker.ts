@@ -104,6 +104,8 @@ setTunnel(control, 'vx', {
   flowLabel: 'flow',
   innerTag: 'strip',
   reservedBits: 'ignore',
+  suppress: false,
+  neighbors: [],
 });
 control.setLink('vx', true);
 

@@ -8,6 +8,7 @@ export const MAX_VNI = 16_777_215;
 const MAX_PEERS = 4000;
 const MAX_ROUTES = 1024;
 const MAX_ENTRIES = 16_384;
+const MAX_NEIGHBORS = 4096;
 
 const address = (what: string) => text('an IP address', 'valid is an IPv4 or IPv6 address').describe(what);
 const addresses = (what: string) =>
@@ -87,6 +88,15 @@ export const vtepSection = named(NAME_PATTERN, vtep, 'VTEPs', '{ v0: { local: 19
 
 const vni = () => integer(0, MAX_VNI, 'a VNI');
 
+const neighbor = map(
+  {
+    ip: address('Address of the host.'),
+    mac: mac().describe('Its MAC address.'),
+    vlan: vid().optional().describe('Its VLAN; not on an unaware bridge.'),
+  },
+  'neighbor settings',
+);
+
 /** `vxlan:` of a port. */
 export const tunnelSection = map(
   {
@@ -129,6 +139,12 @@ export const tunnelSection = map(
       .describe(
         'Reserved bits of the VXLAN header. strict: drop; ignore: count; a mask of the 64 bits: drop for those.',
       ),
+    suppress: boolean()
+      .default(false)
+      .describe('Answer ARP and ND for the neighbors behind the tunnel, instead of asking through it.'),
+    neighbors: list(neighbor, MAX_NEIGHBORS, 'neighbors')
+      .prefault([])
+      .describe('suppress: hosts behind the tunnel that are answered for, when the FDB has them there.'),
   },
   'tunnel settings',
 ).describe('vxlan: what the port is to a VTEP.');

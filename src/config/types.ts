@@ -174,6 +174,9 @@ export interface TunnelConfig {
   innerTag: 'strip' | 'keep';
   /** strict: drop a frame that has one set; ignore: count it. A mask of the 64 bits of the header: drop for those. */
   reservedBits: string;
+  /** Questions for these hosts are answered here. `vid` null on an unaware bridge. */
+  suppress: boolean;
+  neighbors: { vid: number | null; address: string; mac: string }[];
 }
 
 /** Where an address is behind a tunnel. */

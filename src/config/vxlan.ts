@@ -168,7 +168,19 @@ export class Vxlan {
       flowLabel: raw.flowLabel,
       innerTag: raw.innerTag,
       reservedBits: raw.reservedBits.toLowerCase(),
+      suppress: raw.suppress,
+      neighbors: raw.neighbors.map((each, n) => this.#neighbor([...path, 'neighbors', n], each, unaware)),
     };
+  }
+
+  #neighbor(path: Path, { ip, mac, vlan }: RawTunnel['neighbors'][number], unaware: boolean) {
+    const address = canonicalIp(ip);
+    if (address === null || !isHost(address)) throw this.#error([...path, 'ip'], `${show(ip)} is no address of a host`);
+    if (unaware !== (vlan === undefined)) {
+      const problem = unaware ? 'the bridge of this port is unaware: remove "vlan"' : 'is missing; valid are 1-4094';
+      throw this.#error([...path, 'vlan'], problem);
+    }
+    return { vid: vlan ?? null, address, mac: this.#hostMac([...path, 'mac'], mac) };
   }
 
   #vnis(path: Path, raw: RawTunnel, unaware: boolean): VniConfig[] {

@@ -21,6 +21,7 @@ import {
   PORT_STATE_FORWARDS,
   PORT_STATE_LEARNS,
   PORT_STATIC_VIOLATION_DROPS,
+  PORT_SUPPRESS,
   PORT_TRANSLATES,
   PORT_TUNNEL,
   PORT_TUNNEL_CVIDS,
@@ -84,6 +85,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   // A port of no bridge takes frames when VTEPs listen on it.
   else if (isUp(port) && dp.vxlan.vteps.firstOf[p] >= 0) flags |= PORT_UP;
   if (port.tunnel !== null) flags |= PORT_VXLAN;
+  else if (bridge?.suppresses === true) flags |= PORT_SUPPRESS;
   ports.tunnelRow[p] = Math.max(port.tunnelRow, 0);
   ports.mtu[p] = Math.min(s.mtu, port.tunnel?.mtu ?? s.mtu);
   fdb.portLimit[p] = s.fdbMaxEntries;

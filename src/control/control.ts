@@ -80,7 +80,13 @@ export class Control {
     let index = 0;
     while (taken.has(index)) index++;
     if (index >= this.dp.vlans.bridges) throw new ControlError(`no room for another bridge (${this.dp.vlans.bridges})`);
-    const bridge: Bridge = { index, name, settings: { ...DEFAULT_BRIDGE, ...settings }, vlans: new Map() };
+    const bridge: Bridge = {
+      index,
+      name,
+      settings: { ...DEFAULT_BRIDGE, ...settings },
+      vlans: new Map(),
+      suppresses: false,
+    };
     if (bridge.settings.type === 'unaware') this.makeVlan(bridge, UNAWARE_VID, name, true);
     this.bridges.set(name, bridge);
     this.writeBridge(bridge);
@@ -324,6 +330,7 @@ export class Control {
     if (bridge === null) clearPort(this.dp, port.index);
     else compilePort(this.dp, port);
     this.layoutChanged();
+    if (bridge !== null && port.tunnel !== null) this.settleSuppression(bridge);
   }
 
   private detach(port: Port): void {
@@ -337,8 +344,10 @@ export class Control {
       setBit(vlans.member, vlans.width, fid, port.index, false);
       setBit(vlans.untagged, vlans.width, fid, port.index, false);
     }
+    const left = port.bridge;
     port.bridge = null;
     setPortBridge(fdb, port.index, -1, this.nowMs());
+    if (left !== null && port.tunnel !== null) this.settleSuppression(left);
   }
 
   private takeTunnelRow(port: Port): void {
@@ -365,6 +374,15 @@ export class Control {
     const port = this.port(name);
     port.tunnel = tunnel;
     this.recompile(port);
+    if (port.bridge !== null) this.settleSuppression(port.bridge);
+  }
+
+  /** Whether ports of the bridge have to look at questions, which depends on its tunnels. */
+  private settleSuppression(bridge: Bridge): void {
+    const suppresses = this.portsOf(bridge).some(({ tunnel }) => tunnel?.suppresses === true);
+    if (bridge.suppresses === suppresses) return;
+    bridge.suppresses = suppresses;
+    for (const port of this.portsOf(bridge)) compilePort(this.dp, port);
   }
 
   /** Writes the port anew after something that its rows are made of has changed. */

@@ -18,6 +18,8 @@ export interface Bridge {
   settings: BridgeSettings;
   /** Name, own limit and FID per VID; an unaware bridge has the one VID 0. */
   readonly vlans: Map<number, Vlan>;
+  /** A tunnel of it answers for hosts. */
+  suppresses: boolean;
 }
 
 /** A bridge's configuration without its name and VLANs. */
@@ -55,6 +57,8 @@ export interface PortTunnel {
   vnis: ReadonlySet<number>;
   /** Bytes of inner frames after their Ethernet header that fit every path. */
   mtu: number;
+  /** It answers questions for hosts behind it. */
+  suppresses: boolean;
 }
 
 /** A port's configuration without name, bridge, adapter and member set. */

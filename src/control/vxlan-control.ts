@@ -400,7 +400,7 @@ function writeTunnel(control: Control, tunnel: Tunnel): void {
     setFidAge(control.dp.vxlan.fdb, row, settings.ageSeconds * 1000);
   }
   const vnis = new Set(segments.map(({ vni }) => vni));
-  control.setPortTunnel(port.name, { vnis, mtu: innerMtu(control, vtep) });
+  control.setPortTunnel(port.name, { vnis, mtu: innerMtu(control, vtep), suppresses: settings.suppress });
 }
 
 /** Words of the header in which a set bit drops the frame. All but the I flag and the VNI are reserved. */

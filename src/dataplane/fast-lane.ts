@@ -42,6 +42,7 @@ import {
   PORT_MIRROR_OUTPUT,
   PORT_STATE_FORWARDS,
   PORT_STATE_LEARNS,
+  PORT_SUPPRESS,
   PORT_TRANSLATES,
   PORT_TUNNEL_CVIDS,
   PORT_UP,
@@ -80,6 +81,7 @@ const BLACKHOLE = KIND_BLACKHOLE << KIND_SHIFT;
 
 // An imported constant is read and checked anew at every use, one of this file is an immediate: 2 ns a frame.
 const ACCEPT_TAGGED = PORT_ACCEPT_TAGGED;
+const SUPPRESS = PORT_SUPPRESS;
 const ACCEPT_UNTAGGED = PORT_ACCEPT_UNTAGGED;
 const KIND = KIND_MASK;
 const PORT = PORT_MASK;
@@ -153,6 +155,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
       const from = portOf[i];
       const flags = flagsOf[from];
       if ((flags & ORDINARY_MASK) !== ORDINARY) return i;
+      const asksFirst = flags & SUPPRESS;
       const tpid = tpids[from];
       const tagRoom = tpid === TPID_C || tpid === TPID_S ? TAG : 0;
       const base = vlanBase[from];
@@ -297,7 +300,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
           let to = UNKNOWN;
           if ((dstHigh & GROUP_BIT_HIGH) !== 0) {
             // The VLAN's interface may have to hear it.
-            if (ifaceOf[fid] !== 0) break;
+            if (ifaceOf[fid] !== 0 || asksFirst !== 0) break;
             to = dstHigh >>> 16 === 0xffff && dstLow === -1 ? BROADCAST : MULTICAST;
           } else {
             at = dstSlot << 2;

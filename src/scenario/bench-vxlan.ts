@@ -37,6 +37,7 @@ export class VxlanBench {
   readonly #underlay: UnderlaySpec;
   readonly #anyPeer: boolean;
   readonly #specs = new Map<string, VxlanSpec>();
+  readonly #neighbors = new Map<string, TunnelConfig['neighbors']>();
 
   constructor(control: Control, underlay: UnderlaySpec, anyPeer: boolean) {
     this.#control = control;
@@ -104,7 +105,28 @@ export class VxlanBench {
     for (const address of targets(after)) floods.add(address);
     if (patch.floodRemotes === undefined) for (const address of spec.floodRemotes) floods.add(address);
     this.#specs.set(port, after);
-    setTunnel(this.#control, port, { ...tunnelOf(tunnel.vtep.name, after), remotes: [...floods] });
+    const { neighbors } = tunnel.settings;
+    setTunnel(this.#control, port, { ...tunnelOf(tunnel.vtep.name, after), remotes: [...floods], neighbors });
+  }
+
+  /** `neigh_add`, and with `mac` null `neigh_del`: a neighbor of the bridge is one of each of its tunnels. */
+  setNeighbor(bridge: string, vid: number | null, address: string, mac: string | null): void {
+    const aware = this.#control.bridge(bridge).settings.type !== 'unaware';
+    const key = aware ? vid : null;
+    const others = (this.#neighbors.get(bridge) ?? []).filter((each) => each.vid !== key || each.address !== address);
+    if (mac === null && others.length === (this.#neighbors.get(bridge) ?? []).length) {
+      throw new ControlError(`bridge ${bridge} has no neighbor ${address}`);
+    }
+    this.#neighbors.set(bridge, mac === null ? others : [...others, { vid: key, address, mac }]);
+    this.settleNeighbors();
+  }
+
+  /** Every tunnel knows the neighbors of the bridge that it is in. */
+  settleNeighbors(): void {
+    for (const { port, settings } of [...this.#control.vxlan.tunnels.values()]) {
+      const neighbors = this.#neighbors.get(port.bridge?.name ?? '') ?? [];
+      setTunnel(this.#control, port.name, { ...settings, neighbors });
+    }
   }
 
   add(port: string, mac: string, remote: string, kind: 'static' | 'external'): void {
@@ -178,6 +200,8 @@ function tunnelOf(vtep: string, spec: VxlanSpec): TunnelConfig {
     // Linux and Open vSwitch leave to the VLANs of the port what is in the inner frame.
     innerTag: 'keep',
     reservedBits: spec.reservedBits,
+    suppress: spec.suppress,
+    neighbors: [],
   };
   return { ...tunnel, remotes: floodTargets(tunnel) };
 }

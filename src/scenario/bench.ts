@@ -118,12 +118,12 @@ export class Bench {
     const { control, dp } = this.core;
     const { index } = control.addPort(name, null, settingsOf(this.ports.get(name)!));
     if (dp.counters.port[index * PORT_COUNTERS + RX_FRAMES] !== 0) this.#rowsReused = true;
-    const { vxlan } = this.ports.get(name)!;
+    const { vxlan, suppress } = this.ports.get(name)!;
     if (vxlan === null) {
       this.#adopt(name);
       return;
     }
-    this.vxlan?.addTunnel(name, vxlan);
+    this.vxlan?.addTunnel(name, { ...vxlan, suppress });
     control.setLink(name, true);
   }
 
@@ -157,6 +157,7 @@ export class Bench {
     const spec = this.ports.get(name)!;
     if (!control.ports.has(name)) this.addPort(name);
     control.movePort(name, bridgeName);
+    this.vxlan?.settleNeighbors();
     control.setPort(name, settingsOf(spec));
     const bridge = this.bridges.get(bridgeName)!;
     if (bridge.type === 'unaware') return;

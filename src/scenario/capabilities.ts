@@ -39,6 +39,7 @@ export const CAPABILITIES: Readonly<Record<string, string>> = {
   underlay_vlan: 'the underlay may be a VLAN of its port',
   ipv6_underlay: 'outer packets over IPv6, with UDP checksums',
   'vxlan.strict_reserved': 'a set reserved bit of the VXLAN header can drop the frame',
+  neigh_suppress: 'ARP and ND are answered for hosts that are known to be behind a tunnel',
   'vxlan.ttl_inherit': 'the outer TTL can be that of the inner packet',
   jumbo: 'frames of more than 1,500 bytes of payload',
   mirror: 'copies of what ports receive and send, by port and VLAN, out of a port or into a VLAN',

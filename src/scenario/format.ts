@@ -70,6 +70,8 @@ export interface PortFlags {
   splitHorizonGroup: number;
   state: PortState;
   mtu: number;
+  /** ARP and ND are answered for hosts behind it: VXLAN ports only. */
+  suppress: boolean;
 }
 
 export interface PortSpec extends PortFlags {
@@ -101,6 +103,8 @@ export interface VxlanSpec {
   group: string | null;
   ageSeconds: number;
   reservedBits: string;
+  /** Flag of the port: `neigh_suppress`. */
+  suppress: boolean;
 }
 
 export interface UnderlaySpec {

@@ -25,6 +25,7 @@ export function operate(bench: Bench, { op, args }: Operation): void {
     case 'set_port':
       if (control.port(text('port')).bridge === null) throw new ControlError(`port ${text('port')} is in no bridge`);
       control.setPort(text('port'), portFlags((args.flags ?? {}) as Partial<PortFlags>));
+      setSuppression(bench, text('port'), (args.flags ?? {}) as Partial<PortFlags>);
       return;
     case 'vlan_add':
       addVlan(bench, args);
@@ -60,6 +61,13 @@ export function operate(bench: Bench, { op, args }: Operation): void {
     case 'port_delete':
       bench.removePort(text('port'));
       return;
+    case 'neigh_add':
+    case 'neigh_del': {
+      if (bench.vxlan === null) throw new ControlError('there is no VXLAN port to answer for a neighbor');
+      const mac = op === 'neigh_add' ? text('mac') : null;
+      bench.vxlan.setNeighbor(text('bridge'), (args.vlan as number | undefined) ?? null, text('ip'), mac);
+      return;
+    }
     case 'vxlan_fdb_add':
     case 'vxlan_fdb_append':
     case 'vxlan_fdb_del':
@@ -209,6 +217,12 @@ function flushFdb(bench: Bench, args: Record<string, unknown>): void {
 }
 
 // ---- VXLAN
+
+function setSuppression(bench: Bench, port: string, { suppress }: Partial<PortFlags>): void {
+  if (suppress === undefined || (!suppress && bench.ports.get(port)?.vxlan === null)) return;
+  if (bench.vxlan === null) throw new ControlError(`port ${port} is no VXLAN port`);
+  bench.vxlan.set(port, { suppress });
+}
 
 function changeVxlan(bench: Bench, op: string, args: Record<string, unknown>): void {
   const { vxlan } = bench;

@@ -48,7 +48,6 @@ const ABSENT: Readonly<Record<string, string>> = {
   arp_termination: 'arp_termination',
   locked: 'port.locked',
   mab: 'port.mab',
-  neigh_suppress: 'neigh_suppress',
   backup_port: 'port.backup',
 };
 
@@ -172,6 +171,7 @@ function readPort(at: Value, bridges: readonly BridgeSpec[], strict: boolean, la
   const bridgeName = at.at('bridge').missing ? null : at.at('bridge').oneOf(names, 'a bridge');
   const bridge = bridges.find((b) => b.name === bridgeName);
   const flags = readPortFlags(at, PORT_KEYS, lacks);
+  if (kind === 'link' && flags.suppress === true) lacks.add('neigh_suppress of a link');
   return {
     name: at.at('name').text(),
     bridge: bridgeName,
@@ -194,6 +194,7 @@ const DEFAULT_FLAGS: PortFlags = {
   splitHorizonGroup: 0,
   state: 'forwarding',
   mtu: LINK_MTU,
+  suppress: false,
 };
 
 /** The flags that are written down; `others` are keys that somebody else reads. */
@@ -210,6 +211,7 @@ export function readPortFlags(at: Value, others: ReadonlySet<string>, lacks: Set
     else if (key === 'isolated') flags.isolated = value.flag();
     else if (key === 'split_horizon_group') flags.splitHorizonGroup = value.whole(0, 0x7fff_ffff);
     else if (key === 'stp_state') flags.state = STATES[value.oneOf(STATE_NAMES, 'a port state')];
+    else if (key === 'neigh_suppress') flags.suppress = value.flag();
     else if (key === 'mtu') flags.mtu = value.whole(68, 65_535);
     else noteAbsent('port', value, key, lacks);
   }

@@ -49,6 +49,7 @@ export function readVxlan(at: Value, strict: boolean, lacks: Set<string>): Vxlan
     group: null,
     ageSeconds: 300,
     reservedBits: strict ? 'strict' : 'ignore',
+    suppress: false,
   };
   return { ...spec, ...readVxlanSettings(at, new Set(['vni', 'local', 'dstport']), lacks) };
 }

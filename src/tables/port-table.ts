@@ -32,6 +32,8 @@ export const PORT_STATIC_VIOLATION_DROPS = 1 << 10;
 export const PORT_TUNNEL = 1 << 11;
 /** A tunnel: its MTU is that of the way out; what comes out of it is as long as its sender made it. */
 export const PORT_VXLAN = 1 << 20;
+/** A tunnel of its bridge answers for hosts behind it: questions to a VLAN are looked at before they are flooded. */
+export const PORT_SUPPRESS = 1 << 21;
 
 /** Copies of a mirror leave by it, and nothing else: what arrives on it is dropped. */
 export const PORT_MIRROR_OUTPUT = 1 << 12;

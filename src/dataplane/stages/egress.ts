@@ -28,11 +28,12 @@ import { tooLong } from './frame-length.ts';
 import { hear } from './hear.ts';
 import { TO_FLOOD, TO_LOCAL } from './lookup.ts';
 import { shapeTagged, shapeUntagged } from './shape.ts';
+import { suppress } from './suppress.ts';
 
 export function egress(dp: Dataplane, b: Batch, i: number): number {
   const to = b.to[i];
   if (to >= 0) return unicast(dp, b, i, to);
-  if (to === TO_LOCAL) return DROP_NONE;
+  if (to === TO_LOCAL || suppress(dp, b, i)) return DROP_NONE;
   const reason = flood(dp, b, i, TO_FLOOD - to);
   return dp.router.ifaceOf[b.fid[i]] === 0 ? reason : hear(dp, b, i, reason);
 }

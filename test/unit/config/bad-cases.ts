@@ -410,6 +410,16 @@ export const VXLAN: BadCase[] = [
   ofTunnel('vni: 1, flood: multicast, group: 239.1.1.1, remotes: [192.0.2.2]', 'remotes', 'floods go to the group'),
   ofTunnel('vni: 1, remotes: [192.0.2.1]', 'remotes[0]', 'is the VTEP itself'),
   ofTunnel('vni: 1, reservedBits: drop', 'reservedBits', 'valid are ignore, strict, or 0x'),
+  ofTunnel(
+    'vni: 1, neighbors: [{ ip: 10.0.0.1, mac: "02:00:00:00:00:01" }]',
+    'neighbors[0].vlan',
+    'is missing; valid are 1-4094',
+  ),
+  ofTunnel(
+    'vni: 1, neighbors: [{ ip: 10.0.0, mac: "02:00:00:00:00:01", vlan: 10 }]',
+    'neighbors[0].ip',
+    'is no address',
+  ),
   ofTunnel('vni: 1, learning: true', 'learning', 'is not a way of learning'),
   bad(
     'vteps: { v0: { local: 192.0.2.1 } }\nports:\n  t: { adapter: vxlan, mode: trunk, vlans: "10,20", vxlan: { vtep: v0, vni: 7 } }\n',

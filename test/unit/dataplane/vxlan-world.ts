@@ -60,6 +60,8 @@ export const TUNNEL: TunnelConfig = {
   flowLabel: 'flow',
   innerTag: 'strip',
   reservedBits: 'ignore',
+  suppress: false,
+  neighbors: [],
 };
 
 const V6: VtepConfig = {

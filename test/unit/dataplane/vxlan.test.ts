@@ -2,9 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { addEntry } from '../../../src/control/fdb-control.ts';
-import { setPathMtu, setVtep } from '../../../src/control/vxlan-control.ts';
+import { setPathMtu, setTunnel, setVtep } from '../../../src/control/vxlan-control.ts';
 import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
 import { portLedger } from '../../../src/dataplane/counters.ts';
+import { arpFrame } from '../../../src/wire/build.ts';
 import { writeIpv4Checksum, writeIpv4Fragment } from '../../../src/wire/ipv4.ts';
 import {
   broken,
@@ -19,6 +20,7 @@ import {
   tunnelWorld,
 } from './vxlan-world.ts';
 
+const ZERO = '00:00:00:00:00:00';
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 const STRANGER = '02:00:00:00:00:99';
 
@@ -156,6 +158,50 @@ describe('a packet that is too long for the tunnel', () => {
     }
     core.forward();
     expect(left.get('b')).toHaveLength(50);
+  });
+});
+
+describe('a question for a host behind the tunnel', () => {
+  const asks = (spa: string, tpa: string, src = MACS[0]!) =>
+    arpFrame({ dst: BROADCAST, src }, { operation: 1, senderMac: src, senderIp: spa, targetMac: ZERO, targetIp: tpa });
+  const suppressing = (size: number) => {
+    const world = tunnelWorld(size);
+    const { control } = world.core;
+    const neighbors = [{ vid: 10, address: '10.0.0.2', mac: MACS[1]! }];
+    setTunnel(control, 'm', { ...control.vxlan.tunnels.get('m')!.settings, suppress: true, neighbors });
+    addEntry(control, { bridge: 'br0', vid: 10, mac: MACS[1]!, port: 'm', kind: 'static' });
+    return world;
+  };
+
+  it.each([1, 2, 8])('is answered and not sent into it, by %i', (size) => {
+    const { core, left, append } = suppressing(size);
+    for (let n = 0; n < 4; n++) {
+      append('b', n % 2 === 0 ? asks('10.0.0.1', '10.0.0.2') : asks('10.0.0.1', '10.0.0.3'));
+      if (core.batch.count === size) core.forward();
+    }
+    core.forward();
+    checkLedger(core);
+    // What is not known goes to the trunk and both remotes; what is known comes back.
+    expect(left.get('a')).toHaveLength(2);
+    expect(left.get('u4')).toHaveLength(4);
+    expect(left.get('b')).toHaveLength(2);
+    const answer = Buffer.from(left.get('b')![0]!, 'hex');
+    expect(answer.toString('hex', 0, 12)).toBe((MACS[0]! + MACS[1]!).replaceAll(':', ''));
+    expect(answer.readUInt16BE(20)).toBe(2);
+    expect([...answer.subarray(28, 32)]).toEqual([10, 0, 0, 2]);
+  });
+
+  it.each([
+    ['a probe', asks('0.0.0.0', '10.0.0.2')],
+    ['gratuitous ARP', asks('10.0.0.2', '10.0.0.2')],
+    ['the host itself', asks('10.0.0.1', '10.0.0.2', MACS[1]!)],
+  ])('passes when it is %s', (_, frame) => {
+    const { core, left, append } = suppressing(4);
+    append('b', frame);
+    core.forward();
+    checkLedger(core);
+    expect(left.get('b')).toEqual([]);
+    expect(left.get('u4')).toHaveLength(2);
   });
 });
 

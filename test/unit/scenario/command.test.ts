@@ -218,7 +218,7 @@ describe('features that this switch lacks', () => {
     [config('set_port: {port: p1, locked: true}'), 'port.locked'],
     [config('set_bridge: {bridge: br0, vlan_filtering: true}'), 'set_bridge.vlan_filtering'],
     [config("mdb_add: {bridge: br0, port: p1, group: '239.1.1.1'}"), 'mdb'],
-    [config("neigh_add: {bridge: br0, ip: '10.0.0.1', mac: '02:00:00:00:00:01'}"), 'neigh_suppress'],
+    [port('neigh_suppress: true'), 'neigh_suppress of a link'],
     [TEXT.replace('steps:\n', 'steps:\n- check_mdb: {bridge: br0}\n'), 'mcast_snooping'],
     [TEXT.replace('steps:\n', 'steps:\n- check_counter: {port: p1, collisions: 0}\n'), 'counter collisions'],
     [TEXT.replace('times: 1}\n  why', 'times: 1, reassemble: true}\n  why'), 'underlay_fragmentation'],
