@@ -18,6 +18,6 @@ export function addPort(
 ): Promise<number> {
   return answering(io, () => {
     const { name, port } = parsePortSpec(spec);
-    return changed({ method: 'PUT', path: pathOf(name), body: port }, options);
+    return changed({ method: 'PUT', path: pathOf(name), query: { replace: 'false' }, body: port }, options);
   });
 }

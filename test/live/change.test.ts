@@ -126,6 +126,10 @@ describe.skipIf(obstacle !== null)('a running switch', () => {
 
     expect(cli('port', 'add', `p3=tap:${devices[2]},access=10`).status).toBe(0);
     expect(exists(devices[2])).toBe(true);
+    expect(cli('port', 'add', `p3=tap:${devices[2]},access=20`)).toMatchObject({
+      status: 1,
+      stderr: 'etherloom: there is a port p3 already; change it, or delete it first\n',
+    });
     // It is the same device after every change.
     const index = () => readFileSync(`/sys/class/net/${devices[2]}/ifindex`, 'utf8');
     const before = index();

@@ -2,14 +2,24 @@
 
 import { z } from 'zod';
 import { patchPort, putPort, removePort } from '../../config/edit.ts';
-import { name } from '../../config/leaf.ts';
+import { map, name } from '../../config/leaf.ts';
 import { portSection } from '../../config/schema-port.ts';
+import { ControlError } from '../../control/model.ts';
 import { changed } from '../changed.ts';
 import { type Route, route } from '../route.ts';
 import { changeAnswer } from '../schemas.ts';
 import type { ApiSwitch } from '../switch.ts';
 
 const params = z.object({ port: name('a port name') });
+const putQuery = map(
+  {
+    replace: z
+      .enum(['true', 'false'])
+      .optional()
+      .describe('Replace a port of this name. Default: true; false refuses.'),
+  },
+  'filters',
+);
 const patch = z
   .record(z.string(), z.unknown(), { error: () => 'is not a map of port settings' })
   .describe('Keys of a port as in PUT; null takes a key away. With another mode the VLANs of the port start anew.');
@@ -22,9 +32,16 @@ export function portRoutes(sw: ApiSwitch): Route[] {
       path: '/v1/ports/:port',
       summary: 'Adds a port, or makes it what the body says',
       params,
+      query: putQuery,
       body: portSection,
       answer: changeAnswer,
-      handle: ({ params, body }) => edit((raw) => putPort(raw, params.port, body)),
+      handle: ({ params, query, body }) =>
+        edit((raw) => {
+          if (query.replace === 'false' && Object.hasOwn(raw.ports ?? {}, params.port)) {
+            throw new ControlError(`there is a port ${params.port} already; change it, or delete it first`);
+          }
+          return putPort(raw, params.port, body);
+        }),
     }),
     route({
       method: 'PATCH',

@@ -216,11 +216,20 @@ describe('parts', () => {
       body: { error: 'there is no port p9' },
     });
     expect((await ask('PUT', '/v1/ports/m', { adapter: 'memory' })).status).toBe(200);
+    const [onlyNew, other] = ['/v1/ports/m?replace=false', { adapter: 'memory', mtu: 9000 }];
+    expect(await ask('PUT', onlyNew, other)).toMatchObject({
+      status: 409,
+      body: { error: 'there is a port m already; change it, or delete it first' },
+    });
+    expect(await ask('PUT', '/v1/ports/m?replace=no', other)).toMatchObject({ status: 400 });
+    expect(served.document.config.ports.find(({ name }) => name === 'm')).toMatchObject({ mtu: 1500 });
     expect(await ask('PUT', '/v1/ports/m', { adapter: 'memory', speed: 9 })).toMatchObject({
       status: 400,
       body: { error: expect.stringMatching(/^body\.speed: the key is not known/) },
     });
     expect((await ask('DELETE', '/v1/ports/m')).body.actions).toContain('remove-port m');
+    expect((await ask('PUT', onlyNew, { adapter: 'memory' })).status).toBe(200);
+    await ask('DELETE', '/v1/ports/m');
     for (const name of ['constructor', '__proto__', 'a%20b', '%00']) {
       expect((await ask('PUT', `/v1/ports/${name}`, { adapter: 'memory' })).status, name).toBe(400);
     }
