@@ -4,7 +4,7 @@
 
 import { isListening } from '../api/claim-socket.ts';
 import { AskError } from '../api/control-client.ts';
-import { defaultSocketPath, switchNames } from '../api/socket-path.ts';
+import { defaultSocketPath, socketDirectory, switchNames } from '../api/socket-path.ts';
 import { ConfigError, oneLine } from '../config/error.ts';
 import { UsageError } from './run-config.ts';
 
@@ -47,7 +47,8 @@ export async function socketOf({ socket, name }: SwitchOptions): Promise<string>
   const names: string[] = [];
   for (const each of switchNames()) if (await isListening(defaultSocketPath(each))) names.push(each);
   if (names.length > 1) throw new AskError(`there are several switches; say --name, one of ${names.join(', ')}`, true);
-  return defaultSocketPath(names[0] ?? 'loom0');
+  if (names[0] === undefined) throw new AskError(`no switch is running: none listens in ${socketDirectory()}`);
+  return defaultSocketPath(names[0]);
 }
 
 export function pretty(body: unknown): string {

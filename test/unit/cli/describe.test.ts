@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { TOPICS } from '../../../src/api/topics.ts';
 import type { PortView } from '../../../src/api/views.ts';
 import { type Look, Watcher } from '../../../src/cli/watch-model.ts';
 import { short, sparkline, watchLines } from '../../../src/cli/watch-view.ts';
@@ -38,6 +39,11 @@ describe('completion', () => {
       expect(man).toContain(`\\fB${name!.replaceAll('-', '\\-')}`);
     }
     expect(man).not.toMatch(/undefined|\[object/);
+  });
+
+  it('and the help of show names every topic', () => {
+    const help = cli('show', '--help').replace(/\s+/g, ' ');
+    expect(help).toContain(`tables of a running switch: ${TOPICS.join(', ')} `);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Texts for people: tables, VLAN lists, event lines, and the refusals of `run` and `show` that open nothing. */
 
 import { Writable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { TOPICS } from '../../../src/api/topics.ts';
 import { run } from '../../../src/cli/run.ts';
 import { configLine, eventLine, violationsLine } from '../../../src/cli/run-report.ts';
@@ -120,5 +120,17 @@ describe('show', () => {
 
   it('says when no switch is there', async () => {
     expect(await attempt('ports')).toEqual([1, 'etherloom: no switch is running at /nonexistent/x.sock\n', '']);
+    vi.stubEnv('XDG_RUNTIME_DIR', '/nonexistent');
+    vi.spyOn(process, 'getuid').mockReturnValue(4711);
+    try {
+      expect(await attempt('ports', { socket: undefined })).toEqual([
+        1,
+        'etherloom: no switch is running: none listens in /nonexistent/etherloom\n',
+        '',
+      ]);
+    } finally {
+      vi.restoreAllMocks();
+      vi.unstubAllEnvs();
+    }
   });
 });
