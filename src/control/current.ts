@@ -32,11 +32,11 @@ export function currentConfig(
     vlans: vlansOf(bridge),
   }));
   const vteps = [...control.vxlan.vteps.values()].map((vtep) => ({ name: vtep.name, ...vtep.settings }));
-  const uplinks = new Set(vteps.map(({ uplink }) => uplink));
   const ports: PortConfig[] = [];
   for (const port of control.ports.values()) {
     if (control.router?.hasInterface(port.name)) continue;
-    if (port.bridge !== null || uplinks.has(port.name)) ports.push(portConfig(control, port, adapterOf(port.name)));
+    // In no bridge it is an uplink, also in the middle of a plan that has not come to its VTEP.
+    ports.push(portConfig(control, port, adapterOf(port.name)));
   }
   const { interfaces, routes } = control.router?.configuration() ?? { interfaces: [], routes: [] };
   const fdbEntries = configuredEntries(control, interfaces);
