@@ -38,6 +38,11 @@ const PLACES = ['10.0.10.2', '10.0.10.3', '10.0.20.2', '10.0.20.3', '10.9.9.9', 
 const PLACES_6 = ['2001:db8:10::2', '2001:db8:20::2', '2001:db8:10::1', '2001:db8:9::9', 'fe80::2', 'ff02::1'];
 
 export function fabricConfig(random: Prng): SwitchConfig {
+  return loadConfig(JSON.stringify(fabricRaw(random)), 'fabric.json');
+}
+
+/** A configuration of everything at once, as a user would write it. */
+export function fabricRaw(random: Prng): Record<string, unknown> {
   const vtep = () => ({
     underlay: 'port',
     mac: VTEP_MAC,
@@ -62,7 +67,7 @@ export function fabricConfig(random: Prng): SwitchConfig {
     { selectSrc: ['h', 'm', 'x'], selectDst: ['m', 'x'], selectVlan: '20' },
   ]);
   const output = pick<Record<string, unknown>>(random, [{ output: 'o' }, { outputVlan: 99 }]);
-  const raw = {
+  return {
     switch: {
       name: 'b0',
       hashSeed: random.next(),
@@ -141,7 +146,6 @@ export function fabricConfig(random: Prng): SwitchConfig {
     ],
     mirrors: chance(random, 60) ? [{ name: 'w', ...output, ...selection }] : [],
   };
-  return loadConfig(JSON.stringify(raw), 'fabric.json');
 }
 
 export function randomArrivals(random: Prng, count: number, from: number): Arrival[] {

@@ -333,7 +333,8 @@ function writeOuter(
     let sum = words[r + REMOTE_SUM] + 0x4500 + tos + total + ident + fragment + (ttl << 8) + PROTO_UDP;
     sum = (sum & 0xffff) + (sum >>> 16);
     sum = (sum & 0xffff) + (sum >>> 16);
-    view.setInt32(ip, ((0x4500 | tos) << 16) | total);
+    // A super-frame can be longer than the field: whoever cuts it writes the length.
+    view.setInt32(ip, ((0x4500 | tos) << 16) | (total & 0xffff));
     view.setInt32(ip + 4, (ident << 16) | fragment);
     view.setInt32(ip + 8, (((ttl << 8) | PROTO_UDP) << 16) | (~sum & 0xffff));
     view.setInt32(ip + 12, words[r + REMOTE_SOURCE]);

@@ -5,7 +5,8 @@ import { addEntry } from '../../../src/control/fdb-control.ts';
 import { setPathMtu, setTunnel, setVtep } from '../../../src/control/vxlan-control.ts';
 import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
 import { portLedger } from '../../../src/dataplane/counters.ts';
-import { arpFrame } from '../../../src/wire/build.ts';
+import { csumWord, GSO_TCPV4, gsoWord } from '../../../src/dataplane/offload/needs.ts';
+import { arpFrame, ethernetFrame, ipv4Packet } from '../../../src/wire/build.ts';
 import { writeIpv4Checksum, writeIpv4Fragment } from '../../../src/wire/ipv4.ts';
 import {
   broken,
@@ -23,6 +24,7 @@ import {
 const ZERO = '00:00:00:00:00:00';
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 const STRANGER = '02:00:00:00:00:99';
+const TCP_HEAD = [0, 80, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 1, 0, 0, 0, 0];
 
 describe('tunnels', () => {
   it('give the same for every batch size and whatever lies around the frames', () => {
@@ -101,6 +103,19 @@ describe('a frame', () => {
     world.core.forward();
     expect(world.left.get('a')).toHaveLength(1);
   });
+});
+
+it('a super-frame as long as can be leaves its own bits alone', () => {
+  const payload = new Uint8Array(65_535 - 28 - 20).fill(1);
+  const packet = ipv4Packet({ src: '10.0.0.1', dst: '10.0.0.2' }, 6, Uint8Array.of(...TCP_HEAD, ...payload));
+  const { core, left, append } = tunnelWorld(1);
+  append('b', ethernetFrame({ dst: MACS[1]!, src: MACS[0]! }, 0x0800, packet));
+  core.batch.gso[0] = gsoWord(GSO_TCPV4, 1000);
+  core.batch.csum[0] = csumWord(34, 16);
+  core.forward();
+  const outer = Buffer.from(left.get('u4')![0]!, 'hex');
+  expect(outer.length).toBe(14 + packet.length + 50);
+  expect(outer.readUInt16BE(14)).toBe(0x4500);
 });
 
 describe('a packet that is too long for the tunnel', () => {
