@@ -12,7 +12,7 @@ type RawIssue = { readonly code?: string | undefined; readonly input?: unknown; 
 type Complaint = { error: (issue: RawIssue) => string };
 
 /** `what` completes "… is not …", `valid` says what to write instead. */
-function complain(what: string, valid: string): Complaint {
+export function complain(what: string, valid: string): Complaint {
   return {
     error: ({ input }) => {
       if (input === undefined) return `is missing; ${valid}`;
@@ -70,7 +70,9 @@ export function pvid() {
 
 /** The shape only; `expandVlans` reads the text and knows the element that is wrong. */
 export function vlanSet() {
-  const item = z.union([z.int(), z.string().meta({ pattern: VLAN_SET_PATTERN })]);
+  // A number too large for an integer is a complaint of its own, and not of the union.
+  const integers = z.int(complain('a VLAN set', VALID_VLAN_SET));
+  const item = z.union([integers, z.string().meta({ pattern: VLAN_SET_PATTERN })]);
   return z.union([item, z.array(item)], {
     error: ({ input }: RawIssue) => {
       const isItem = (value: unknown) => typeof value === 'string' || Number.isSafeInteger(value);

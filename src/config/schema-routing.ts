@@ -1,6 +1,19 @@
 /** Schema of `interfaces:` and `routes:`: the way between VLANs. What holds between keys is checked in routing.ts. */
 import { z } from 'zod';
-import { boolean, choice, integer, list, map, matching, NAME_PATTERN, name, named, text, vid } from './leaf.ts';
+import {
+  boolean,
+  choice,
+  complain,
+  integer,
+  list,
+  map,
+  matching,
+  NAME_PATTERN,
+  name,
+  named,
+  text,
+  vid,
+} from './leaf.ts';
 
 export const MAX_ROUTES = 16_384; // within the token budget of a file; more is a control plane's work
 export const MAX_NEIGHBORS = 4096;
@@ -49,7 +62,10 @@ const route = map(
   {
     to: text('a prefix', 'valid is a form such as 10.1.0.0/16 or ::/0').describe('Prefix of the destinations.'),
     via: z
-      .union([address(), list(address(), 64, 'next hops')])
+      .union(
+        [address(), list(address(), 64, 'next hops')],
+        complain('a next hop', 'valid is an IPv4 or IPv6 address, or a list of them'),
+      )
       .optional()
       .describe('Next hop, or several of equal cost: a flow stays with one of them.'),
     interface: name('an interface name')

@@ -1,6 +1,19 @@
 /** Schema of `vteps:`, of `vxlan:` on a port, and of `vxlanFdb:`. What holds between them is checked in vxlan.ts. */
 import { z } from 'zod';
-import { boolean, choice, integer, list, map, matching, NAME_PATTERN, name, named, text, vid } from './leaf.ts';
+import {
+  boolean,
+  choice,
+  complain,
+  integer,
+  list,
+  map,
+  matching,
+  NAME_PATTERN,
+  name,
+  named,
+  text,
+  vid,
+} from './leaf.ts';
 import { MAX_FDB_ENTRIES } from './schema-bridge.ts';
 import { VLAN_SET_PATTERN } from './vlan-range.ts';
 
@@ -21,9 +34,7 @@ const mac = () =>
   );
 const orInherit = (least: number, most: number, what: string) => {
   const valid = `valid are ${least}-${most}, inherit`;
-  return z.union([integer(least, most, what, valid), z.literal('inherit')], {
-    error: ({ input }) => `${JSON.stringify(input)} is not ${what}; ${valid}`,
-  });
+  return z.union([integer(least, most, what, valid), z.literal('inherit')], complain(what, valid));
 };
 
 const route = map(

@@ -85,12 +85,11 @@ export class Vxlan {
   #uplink(name: string, raw: RawVtep, config: RawConfig): string {
     const path: Path = ['vteps', name, 'uplink'];
     if (raw.uplink === undefined) throw this.#error(path, 'is missing; valid is the name of a port for outer frames');
-    const port = config.ports[raw.uplink];
     const names = Object.keys(config.ports);
-    if (port === undefined) {
+    if (!names.includes(raw.uplink)) {
       throw this.#error(path, `there is no port ${show(raw.uplink)}${didYouMean(raw.uplink, names)}`);
     }
-    if (port.adapter === 'vxlan') throw this.#error(path, `port ${raw.uplink} is a tunnel itself`);
+    if (config.ports[raw.uplink].adapter === 'vxlan') throw this.#error(path, `port ${raw.uplink} is a tunnel itself`);
     return raw.uplink;
   }
 
@@ -103,7 +102,7 @@ export class Vxlan {
     if (Object.keys(raw.neighbors).length !== 0) {
       throw this.#error([...path, 'neighbors'], 'the kernel knows the neighbors of sockets; remove them');
     }
-    if (config.ports[name] !== undefined) {
+    if (Object.hasOwn(config.ports, name)) {
       throw this.#error(path, `${show(name)} is the name of a port; the VTEP's socket is a port of that name`);
     }
   }
