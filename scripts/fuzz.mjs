@@ -1,7 +1,8 @@
 /**
- * `npm run fuzz [-- --frames N --fabric N --captures N --changes N --seed N --seconds N]`: random frames through random switches,
- * packets through one that routes, tunnels and mirrors, damaged captures through replay, changes of a switch under traffic. Everything follows from the seed; a failure says how to see it again. A share of it
- * runs with the unit tests.
+ * `npm run fuzz [-- --frames N --fabric N --captures N --changes N --datagrams N --seed N --seconds N]`: random frames through
+ * random switches, packets through one that routes, tunnels and mirrors, damaged captures through replay, changes of a
+ * switch under traffic, forged datagrams for a VTEP. Everything follows from the seed; a failure says how to see it again.
+ * A share of it runs with the unit tests.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ const SPEC = {
   fabric: 1_000_000,
   captures: 1_000_000,
   changes: 10_000,
+  datagrams: 1_000_000,
   seed: undefined,
   seconds: 3600,
 };

@@ -1,6 +1,7 @@
-/** The long run: worlds of frames, fabrics, captures, changes, from consecutive seeds, until the numbers or the time are up. */
+/** The long run: worlds of frames, fabrics, captures, changes, forged datagrams, from consecutive seeds, until the numbers or the time are up. */
 import { BLOCK, fuzzCaptures } from './captures.ts';
 import { fuzzChanges } from './changes.ts';
+import { fuzzDatagrams } from './datagrams.ts';
 import { fuzzFabric } from './fabric.ts';
 import { fuzzWorld } from './frames.ts';
 
@@ -9,8 +10,9 @@ export interface FuzzOptions {
   fabric: number;
   captures: number;
   changes: number;
+  datagrams: number;
   seed: number;
-  /** Stops after so many seconds, a quarter of them for each part. */
+  /** Stops after so many seconds, an equal share of them for each part. */
   seconds: number;
   say: (line: string, done: boolean) => void;
 }
@@ -23,7 +25,7 @@ export const FABRIC_FRAMES = 2000;
 
 /** Changes of one switch, one after the other. */
 export const CHAIN_STEPS = 50;
-const PARTS = ['frames', 'fabric', 'captures', 'changes'] as const;
+const PARTS = ['frames', 'fabric', 'captures', 'changes', 'datagrams'] as const;
 type Part = (typeof PARTS)[number];
 
 /** Returns null, or what went wrong and how to see it again. */
@@ -32,7 +34,8 @@ export function fuzz(options: FuzzOptions): string | null {
     part(options, 'frames', options.frames, WORLD_FRAMES, fuzzWorld) ??
     part(options, 'fabric', options.fabric, FABRIC_FRAMES, fuzzFabric) ??
     part(options, 'captures', options.captures, BLOCK, fuzzCaptures) ??
-    part(options, 'changes', options.changes, CHAIN_STEPS, fuzzChanges)
+    part(options, 'changes', options.changes, CHAIN_STEPS, fuzzChanges) ??
+    part(options, 'datagrams', options.datagrams, WORLD_FRAMES, fuzzDatagrams)
   );
 }
 

@@ -58,21 +58,27 @@ describe('fuzz', () => {
   it('the long run counts, and stops by time', () => {
     const lines: string[] = [];
     const say = (line: string) => lines.push(line);
-    expect(fuzz({ frames: 300, fabric: 100, captures: 700, changes: 3, seed: -5, seconds: 60, say })).toBe(null);
+    expect(
+      fuzz({ frames: 300, fabric: 100, captures: 700, changes: 3, datagrams: 500, seed: -5, seconds: 60, say }),
+    ).toBe(null);
     expect(lines).toEqual([
       'frames: 300 of 300',
       'fabric: 100 of 100',
       'captures: 500 of 700',
       'captures: 700 of 700',
       'changes: 3 of 3',
+      'datagrams: 500 of 500',
     ]);
     lines.length = 0;
-    expect(fuzz({ frames: 300, fabric: 1, captures: 10, changes: 9, seed: 1, seconds: 0, say })).toBe(null);
+    expect(fuzz({ frames: 300, fabric: 1, captures: 10, changes: 9, datagrams: 1, seed: 1, seconds: 0, say })).toBe(
+      null,
+    );
     expect(lines).toEqual([
       'frames: 0 of 300, time is up',
       'fabric: 0 of 1, time is up',
       'captures: 0 of 10, time is up',
       'changes: 0 of 9, time is up',
+      'datagrams: 0 of 1, time is up',
     ]);
   });
 });
