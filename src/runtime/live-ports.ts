@@ -197,10 +197,18 @@ export class LivePorts {
       const wanted = new Set([...remotes.values()].filter((r) => r.isGroup && r.uses !== 0).map((r) => r.address));
       for (const address of port.groups) {
         if (wanted.has(address)) continue;
-        socket.leave({ address, ...where });
         port.groups.delete(address);
+        this.#leave(socket, { address, ...where });
       }
       for (const address of wanted) if (!port.groups.has(address)) this.#join(port, socket, { address, ...where });
+    }
+  }
+
+  #leave(socket: VxlanUdpAdapter, group: VxlanGroup): void {
+    try {
+      socket.leave(group);
+    } catch {
+      // Its interface is gone, and with it the membership.
     }
   }
 

@@ -1,5 +1,7 @@
 /** Devices that go away and come back: the port goes down and up, the switch stays. */
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
 import { type Bench, createBench } from './switch-process.ts';
@@ -73,5 +75,34 @@ describe.skipIf(obstacle !== null)('a TAP', () => {
     await until(() => sw.log().match(/interface deleted/g)?.length === 3, 'all are gone', 5000);
     expect([...(await sw.ports()).values()].map((port) => port.link)).toEqual(['down', 'down', 'down']);
     expect(await sw.stop()).toBe(0);
+  });
+});
+
+describe.skipIf(obstacle !== null)('the interface of multicast groups', () => {
+  it('that is deleted ends no switch when its groups are left', async () => {
+    const lab = createLab();
+    const bench = createBench();
+    try {
+      const host = lab.namespace('g');
+      host.run('ip', 'link', 'add', 'g0', 'type', 'veth', 'peer', 'name', 'g1');
+      host.run('ip', 'addr', 'add', '192.0.2.1/24', 'dev', 'g0');
+      for (const device of ['g0', 'g1']) host.run('ip', 'link', 'set', device, 'up');
+      const config = (group: string) => ({
+        ports: { t: { adapter: 'vxlan', vlan: 10, vxlan: { vtep: 'v', vni: 9, flood: 'multicast', group } } },
+        vteps: { v: { local: '192.0.2.1', interface: 'g0' } },
+      });
+      const sw = await bench.start(config('239.1.1.1'), [], host);
+      host.run('ip', 'link', 'del', 'g0');
+      const next = join(bench.dir, 'next.json');
+      const { ports } = config('239.1.1.2');
+      const said = bench.cli('show', 'config', '--json', '--socket', sw.socket).stdout;
+      writeFileSync(next, JSON.stringify({ ...JSON.parse(said).config, ports }));
+      expect(bench.cli('apply', '-c', next, '--socket', sw.socket)).toMatchObject({ status: 0 });
+      await until(() => sw.log().includes('group 239.1.1.2 cannot be joined'), 'it goes on, and says what it lacks');
+      expect(await sw.stop()).toBe(0);
+    } finally {
+      await bench.close();
+      lab.close();
+    }
   });
 });
