@@ -38,7 +38,11 @@ export async function traceLive(options: LiveOptions, io: AskIo = TERMINAL): Pro
     const query = { dir: 'in', snaplen: String(MAX_FRAME_BYTES), count: String(count) };
     const filter = { ...(live === '' ? {} : { filter: live }), ...(port === undefined ? {} : { port }) };
     const stream = await openStream(socket, '/v1/capture', { ...query, ...filter });
-    const stop = () => void stream.destroy();
+    let stopped = false;
+    const stop = () => {
+      stopped = true;
+      stream.destroy();
+    };
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
     const blocks = new CaptureBlocks();
@@ -50,19 +54,21 @@ export async function traceLive(options: LiveOptions, io: AskIo = TERMINAL): Pro
           const frame = shown(frames);
           const found = await traceOf(socket, frame, frames.buffer.slice(frames.offset, frames.offset + frames.capLen));
           const text = json ? `${JSON.stringify({ comment: frame.comment, ...found })}\n` : textOf(frame, found);
-          if (!(await new Promise<boolean>((done) => io.out.write(text, (error) => done(!error))))) stream.destroy();
+          if (!(await new Promise<boolean>((done) => io.out.write(text, (error) => done(!error))))) stop();
           traced++;
         }
       }
     } catch (error) {
-      if (!stream.destroyed) throw error;
+      if (!stopped && (error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
     } finally {
       process.removeListener('SIGINT', stop);
       process.removeListener('SIGTERM', stop);
       stream.destroy();
     }
     if (blocks.lost > 0) say(`${blocks.lost} frames came faster than they could be traced and are lost`);
-    return traced >= count || stream.destroyed ? OK : FAILED;
+    if (stopped || traced >= count) return OK;
+    say('the switch ended the capture');
+    return FAILED;
   } catch (error) {
     if (!(error instanceof AskError || error instanceof TraceError)) throw error;
     say(error.message);

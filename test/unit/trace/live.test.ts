@@ -79,4 +79,20 @@ describe('trace --live', () => {
     expect(err).toMatch(why);
     expect(err.split('\n').length).toBe(2);
   });
+
+  it('ends with the switch, and says so', async () => {
+    const own = join(dir, 'own.sock');
+    const app = await openApi(own, 'sw', allRoutes(sw.served, [traceRoutes]));
+    const [out, err] = [new PassThrough(), new PassThrough()];
+    const timer = setInterval(() => sw.send(0, Buffer.from(readFields('len=60'))), 20);
+    const ended = traceLive({ live: '', json: false, socket: own, count: 10_000 }, { out, err });
+    await new Promise((resolve) => out.once('data', resolve));
+    await closeApi(app);
+    clearInterval(timer);
+    expect(await ended).toBe(1);
+    // In the middle of a trace it is the trace that gets no answer.
+    expect(String(err.read())).toMatch(
+      /^etherloom: (the switch ended the capture|no switch is running.*|.*own\.sock.*)\n$/,
+    );
+  });
 });
