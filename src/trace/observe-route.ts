@@ -5,8 +5,10 @@
 import type { Batch } from '../dataplane/batch.ts';
 import { DROP_NONE } from '../dataplane/reasons.ts';
 import { TO_LOCAL } from '../dataplane/stages/lookup.ts';
+import { lookup4, lookup6 } from '../tables/lpm.ts';
+import { ADJ_FORWARD, ADJ_GROUP, ADJ_RESOLVE } from '../tables/router-table.ts';
 import { formatMac } from '../wire/ethernet.ts';
-import { ipv4Text } from '../wire/ipv4.ts';
+import { ipv4Dst, ipv4Text } from '../wire/ipv4.ts';
 import { ipv6Text } from '../wire/ipv6-text.ts';
 import type { Told } from './types.ts';
 import { portName, type World } from './world.ts';
@@ -26,9 +28,20 @@ export function observeRoute({ dp, ...world }: World, b: Batch) {
     const what = to === null ? `to ${name}` : `${to}, come to ${name}`;
     if (reason !== DROP_NONE) return { text: what };
     if (dp.router.port[dp.router.ifaceOf[b.fid[0]]] !== b.port[0]) {
-      return { text: `${what}: for control (its own address, or a next hop that is not known yet)` };
+      if (to === null) return { text: `${what}: for control` };
+      const { adj, lpm4, lpm6, vrf } = dp.router;
+      const row =
+        version === 0x86dd
+          ? lookup6(lpm6, vrf[from], view, packet + 24)
+          : lookup4(lpm4, vrf[from], ipv4Dst(view, packet));
+      return { text: `${what}: for control, ${whyPunted(adj.kind[row])}` };
     }
     const out = portName({ dp, ...world }, b.port[0]);
     return { text: `${what}: out of ${out} to ${formatMac(b.dstHigh[0], b.dstLow[0])}` };
   };
+}
+
+function whyPunted(kind: number): string {
+  if (kind === ADJ_RESOLVE || kind === ADJ_GROUP) return 'which asks for the MAC of the next hop first';
+  return kind === ADJ_FORWARD ? 'which cuts it up' : 'to an address of the switch';
 }

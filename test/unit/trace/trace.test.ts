@@ -160,7 +160,11 @@ ports:
     expect(routed.vid).toBe(20);
     expect(at('ip=10.0.10.5-172.16.0.1,udp=1-2').reason?.name).toBe('ROUTE_NO_ROUTE');
     const own = at('ip=10.0.10.5-10.0.20.1,udp=1-2');
-    expect([own.verdict, stage(own, 'route')?.text]).toEqual(['consumed', expect.stringContaining('for control')]);
+    const forControl = '10.0.20.1, come to v10: for control, to an address of the switch';
+    expect([own.verdict, stage(own, 'route')?.text]).toEqual(['consumed', forControl]);
+    const unknown = stage(at('ip=10.0.10.5-10.0.20.9,udp=1-2'), 'route')?.text;
+    expect(unknown).toBe('10.0.20.9, come to v10: for control, which asks for the MAC of the next hop first');
+    expect(stage(at('arp=10.0.10.5-10.0.10.1'), 'route')?.text).toBe('to v10: for control');
     // Hosts of one subnet in two VLANs: the question stays in its broadcast domain.
     const arp = ask(world, { port: 'a', bytes: readFields('arp=10.0.10.5-10.0.10.9'), learned: [] });
     expect(arp.outputs).toEqual([]);
