@@ -61,15 +61,17 @@ export function fdbRoutes(sw: ApiSwitch): Route[] {
       answer: changeAnswer,
       handle: async ({ query: { mac, vlan, bridge } }) => {
         const at = { bridge: bridge ?? sw.document.config.bridges[0].name, vid: vlan ?? null, mac: canonical(mac) };
-        const index = find(at.bridge, at.vid, at.mac);
-        if (index < 0) {
+        if (find(at.bridge, at.vid, at.mac) < 0) {
           await sw.make({ do: 'delete-entry', ...at });
           return { switch: name(), actions: [`remove-entry ${at.mac} vlan ${at.vid ?? '-'} dynamic`] };
         }
-        return changed(
-          sw,
-          sw.edit((raw) => removeEntry(raw, index)),
-        );
+        // Others may have changed something until it is our turn.
+        const removing = sw.edit((raw) => {
+          const index = find(at.bridge, at.vid, at.mac);
+          if (index < 0) throw new ControlError(`${at.mac} has no configured entry any more`);
+          return removeEntry(raw, index);
+        });
+        return changed(sw, removing);
       },
     }),
     route({

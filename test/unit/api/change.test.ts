@@ -291,6 +291,14 @@ describe('parts', () => {
     expect((await ask('DELETE', '/v1/fdb?mac=02:00:00:00:00:01&vlan=10')).status).toBe(200);
     expect((await ask('DELETE', '/v1/fdb?mac=02:00:00:00:00:01&vlan=10')).status).toBe(409);
     expect(await macs()).toEqual([]);
+    // Removed once, however many ask at the same time, and nothing else with it.
+    for (const end of ['0b', '0c'])
+      await ask('POST', '/v1/fdb', { mac: `02:00:00:00:00:${end}`, vlan: 10, port: 'p1' });
+    const url = '/v1/fdb?mac=02:00:00:00:00:0b&vlan=10';
+    const answers = await Promise.all([ask('DELETE', url), ask('DELETE', url)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
+    expect(await macs()).toEqual([['0c', 'static']]);
+    await ask('DELETE', '/v1/fdb?mac=02:00:00:00:00:0c&vlan=10');
     send(0, frame(2, 1));
     await until(() => peers[1]!.got.length === 2, 'learned again');
     expect((await ask('POST', '/v1/fdb/flush', { port: 'p1', vlan: 10 })).status).toBe(200);
