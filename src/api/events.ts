@@ -2,6 +2,8 @@
  * What happens to a running switch, as whoever listens is told.
  */
 
+import { EVENT_NAMES as TABLE_EVENTS } from '../tables/fdb-events.ts';
+
 /** What ports have to tell. */
 export type PortEvent =
   | { event: 'link'; port: string; up: boolean; reason: string }
@@ -17,6 +19,18 @@ export interface FdbEvent {
   port: string;
   /** Port before a move, or that holds the configured entry. */
   oldPort: string | null;
+}
+
+/** The same of the VXLAN FDB: behind which remote the address is. Its port is a tunnel port of the VTEP. */
+export interface VxlanEvent {
+  event: `vxlan-${FdbEvent['event']}`;
+  vtep: string;
+  port: string;
+  vni: number;
+  mac: string;
+  remote: string;
+  /** Remote before a move, or of the configured entry. */
+  oldRemote: string | null;
 }
 
 /** A frame was dropped and sampled: in a storm not each of them. */
@@ -42,6 +56,7 @@ export type ConfigEvent =
 export type SwitchEvent =
   | PortEvent
   | FdbEvent
+  | VxlanEvent
   | DropEvent
   | ConfigEvent
   /** FDB events that came faster than they could be told. */
@@ -58,6 +73,12 @@ export const EVENT_NAMES = Object.keys({
   evicted: 0,
   refused: 0,
   'static-violation': 0,
+  'vxlan-learned': 0,
+  'vxlan-moved': 0,
+  'vxlan-aged': 0,
+  'vxlan-evicted': 0,
+  'vxlan-refused': 0,
+  'vxlan-static-violation': 0,
   drop: 0,
   applied: 0,
   confirmed: 0,
@@ -65,3 +86,9 @@ export const EVENT_NAMES = Object.keys({
   'rollback-failed': 0,
   lost: 0,
 } satisfies Record<EventName, 0>) as EventName[];
+
+/** What a table calls by number. */
+export function fdbEventName(kind: number): FdbEvent['event'] {
+  const text = TABLE_EVENTS[kind];
+  return text === 'staticViolation' ? 'static-violation' : (text as FdbEvent['event']);
+}

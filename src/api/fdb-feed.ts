@@ -1,15 +1,16 @@
 /**
  * What happens to the FDB, read from the ring that the forwarding thread writes, which never waits for us: ten times a
  * second while somebody listens, else once a second for the sake of static violations, which are always told. Sampled
- * drops are told along.
+ * drops and the VXLAN FDB are told along.
  */
 
-import { drainEvents, EVENT_NAMES, type FdbEvent as RawEvent } from '../tables/fdb-events.ts';
+import { drainEvents, type FdbEvent as RawEvent } from '../tables/fdb-events.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { DropFeed } from './drop-feed.ts';
 import type { EventHub } from './event-hub.ts';
-import type { FdbEvent, SwitchEvent } from './events.ts';
+import { type FdbEvent, fdbEventName, type SwitchEvent } from './events.ts';
 import type { ReadableSwitch } from './reader.ts';
+import { vxlanNews } from './vxlan-view.ts';
 
 const LISTENED_MS = 100;
 const IDLE_MS = 1000;
@@ -69,7 +70,9 @@ export class FdbFeed {
       if (event.event === 'static-violation') this.#note(event);
       if (this.#hub.listened) events.push(event);
     });
-    if (lost > 0) events.push({ event: 'lost', count: lost });
+    const tunnels = vxlanNews(readable);
+    if (this.#hub.listened) events.push(...tunnels.events);
+    if (lost + tunnels.lost > 0) events.push({ event: 'lost', count: lost + tunnels.lost });
     this.#hub.tell(...events, ...this.#drops.look(readable, this.#hub.listened));
     const now = performance.now();
     if (this.#violations === null || now - this.#toldAt < IDLE_MS) return;
@@ -92,9 +95,8 @@ function namesOf({ directory }: ReadableSwitch): (raw: RawEvent) => FdbEvent | n
     const vlan = vlans.get(fid);
     const name = ports.get(port);
     if (vlan === undefined || name === undefined) return null;
-    const text = EVENT_NAMES[kind];
     return {
-      event: text === 'staticViolation' ? 'static-violation' : (text as FdbEvent['event']),
+      event: fdbEventName(kind),
       bridge: vlan.bridge,
       vid: vlan.vid,
       mac: formatMac(macHigh, macLow),

@@ -1,4 +1,4 @@
-/** VTEPs, peers and the VXLAN FDB of a running switch: the names are the directory's. */
+/** VTEPs, peers, the VXLAN FDB and its events of a running switch: the names are the directory's. */
 
 import {
   type PeerView,
@@ -6,8 +6,12 @@ import {
   type VtepView,
   type VxlanNames,
   vtepViews,
+  vxlanEventNames,
   vxlanFdbViews,
 } from '../control/vxlan-views.ts';
+import { drainEvents } from '../tables/fdb-events.ts';
+import { formatMac } from '../wire/ethernet.ts';
+import { fdbEventName, type VxlanEvent } from './events.ts';
 import type { ReadableSwitch } from './reader.ts';
 
 function namesOf({ directory }: ReadableSwitch): VxlanNames {
@@ -38,4 +42,19 @@ export function peersView(sw: ReadableSwitch): object {
 
 export function vxlanFdbView(sw: ReadableSwitch, nowMs: number): object {
   return { entries: vxlanFdbViews(sw.tables.vxlan, namesOf(sw), nowMs) };
+}
+
+/** What happened to the VXLAN FDB since the last call, and how many events were lost. */
+export function vxlanNews(sw: ReadableSwitch): { events: VxlanEvent[]; lost: number } {
+  const events: VxlanEvent[] = [];
+  let names: ReturnType<typeof vxlanEventNames> | undefined;
+  const lost = drainEvents(sw.tables.vxlan.fdb.events, (raw) => {
+    names ??= vxlanEventNames(sw.tables.vxlan, namesOf(sw));
+    const place = names(raw);
+    if (place === null) return;
+    const { vtep, port, vni, remote, oldRemote } = place;
+    const mac = formatMac(raw.macHigh, raw.macLow);
+    events.push({ event: `vxlan-${fdbEventName(raw.kind)}`, vtep, port, vni, mac, remote, oldRemote });
+  });
+  return { events, lost };
 }

@@ -3,7 +3,7 @@
  */
 
 import { AskError } from '../api/control-client.ts';
-import type { SwitchEvent } from '../api/events.ts';
+import type { FdbEvent, SwitchEvent, VxlanEvent } from '../api/events.ts';
 import { oneLine } from '../config/error.ts';
 import { type AskIo, answering, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
 import { openEvents } from './event-stream.ts';
@@ -61,11 +61,9 @@ export function lineOf(event: SwitchEvent): string {
     case 'lost':
       return `${event.count} events came faster than they could be told`;
     default:
-      return fdbLine(event);
+      return 'remote' in event ? vxlanLine(event) : fdbLine(event);
   }
 }
-
-type FdbEvent = Extract<SwitchEvent, { mac: string }>;
 
 const WORDS: Record<FdbEvent['event'], string> = {
   learned: 'learned',
@@ -81,4 +79,11 @@ function fdbLine({ event, mac, vid, port, oldPort }: FdbEvent): string {
   const from = oldPort === null ? '' : event === 'moved' ? ` from ${oldPort}` : `, configured on ${oldPort}`;
   const on = event === 'moved' ? `${from} to ${port}` : ` on ${port}${from}`;
   return `${mac}${where}${on}: ${WORDS[event]}`;
+}
+
+function vxlanLine({ event, mac, vni, port, remote, oldRemote }: VxlanEvent): string {
+  const kind = event.slice('vxlan-'.length) as FdbEvent['event'];
+  const from = oldRemote === null ? '' : kind === 'moved' ? ` from ${oldRemote}` : `, configured behind ${oldRemote}`;
+  const behind = kind === 'moved' ? `${from} to ${remote}` : ` behind ${remote}${from}`;
+  return `${mac} VNI ${vni} on ${port}${behind}: ${WORDS[kind]}`;
 }

@@ -6,6 +6,7 @@
 import type { VtepConfig } from '../config/types.ts';
 import type { FdbKindName } from '../tables/fdb.ts';
 import { listEntries } from '../tables/fdb-entries.ts';
+import type { FdbEvent } from '../tables/fdb-events.ts';
 import {
   PEER_COUNTERS,
   PEER_REFUSED,
@@ -227,6 +228,27 @@ export function vxlanFdbViews(tables: VxlanTables, names: VxlanNames, nowMs: num
     });
   }
   return views.sort((a, b) => compare(a.port, b.port) || a.vni - b.vni || compare(a.mac, b.mac));
+}
+
+/** Tunnel, VNI and remotes of an event of the VXLAN FDB; null for what names something that is gone. */
+export function vxlanEventNames(
+  tables: VxlanTables,
+  names: VxlanNames,
+): (event: FdbEvent) => { vtep: string; port: string; vni: number; remote: string; oldRemote: string | null } | null {
+  const { remotes } = tables;
+  const nameOf = new Map(names.vteps.map(({ row, config }) => [row, config.name]));
+  const owners = new Map(vniRows(tables, names).map((each) => [each.row, each]));
+  const host = (row: number): string | null => {
+    const flags = row < 0 || row >= remotes.capacity ? 0 : remotes.words[row * REMOTE_WORDS + REMOTE_FLAGS];
+    return (flags & (REMOTE_EXISTS | REMOTE_LIST)) === REMOTE_EXISTS ? addressOf(remotes, row) : null;
+  };
+  return ({ fid, port: row, oldPort }) => {
+    const owner = owners.get(fid);
+    const vtep = owner === undefined ? undefined : nameOf.get(owner.vtep);
+    const remote = host(row);
+    if (owner === undefined || vtep === undefined || remote === null) return null;
+    return { vtep, port: owner.port, vni: owner.vni, remote, oldRemote: host(oldPort) };
+  };
 }
 
 function remotesOf(remotes: RemoteTable, row: number): string[] {

@@ -101,6 +101,13 @@ function textOf({ event, ...fields }: Happening): string {
   const { mac, port, oldPort, vid, bridge: _bridge, ...rest } = fields;
   const vlan = vid === null || vid === undefined ? '' : ` in VLAN ${vid}`;
   switch (event) {
+    case 'vxlan-learned':
+    case 'vxlan-moved':
+    case 'vxlan-aged':
+    case 'vxlan-evicted':
+    case 'vxlan-refused':
+    case 'vxlan-static-violation':
+      return `${mac} in VNI ${rest.vni} on ${port}: ${rest.oldRemote === null ? '' : `${rest.oldRemote} ▸ `}${rest.remote}`;
     case 'learned':
       return `${mac}${vlan} on ${port}`;
     case 'moved':
