@@ -9,6 +9,7 @@ import type { ConfigDocument } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { FlushScope } from '../control/fdb-control.ts';
 import type { Action } from '../control/plan.ts';
+import type { VxlanFlushScope } from '../control/vxlan-fdb.ts';
 import type { EventHub } from './event-hub.ts';
 import type { ReadableSwitch } from './reader.ts';
 
@@ -17,6 +18,8 @@ export type TableChange =
   | { do: 'flush'; what: FlushScope }
   /** An entry that configuration does not have: a learned one. */
   | { do: 'delete-entry'; bridge: string; vid: number | null; mac: string }
+  | { do: 'flush-vxlan'; what: VxlanFlushScope }
+  | { do: 'delete-vxlan-entry'; port: string; vni: number; mac: string }
   | { do: 'reset-counters' };
 
 /** A capture under way: what it has, and its end. */

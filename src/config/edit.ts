@@ -1,10 +1,12 @@
 /**
- * Edits of a configuration as it is written: one port, one VLAN, one FDB entry. Each returns a new document and leaves
- * the old one alone. What comes out is checked like any other configuration afterwards; only what an edit itself
+ * Edits of a configuration as it is written: one port, one VLAN, one entry, one peer. Each returns a new document and
+ * leaves the old one alone. What comes out is checked like any other configuration afterwards; only what an edit itself
  * cannot do throws, as `EditError`.
  */
+import { canonicalIp } from './ip.ts';
 import type { ConfigInput, FdbEntryInput } from './schema.ts';
 import type { PortInput } from './schema-port.ts';
+import type { VxlanFdbInput } from './schema-vxlan.ts';
 import { compressVlans, expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
 
 /** The document has nothing to edit there, or the edit would take away what another part needs. */
@@ -33,13 +35,14 @@ export function patchPort(raw: ConfigInput, name: string, patch: Record<string, 
   return putPort(raw, name, port as PortInput);
 }
 
-/** Takes the port away, and the FDB entries on it. */
+/** Takes the port away, and the entries on it. */
 export function removePort(raw: ConfigInput, name: string): ConfigInput {
   portOf(raw, name);
   return {
     ...raw,
     ports: withoutKey(raw.ports, name),
     fdb: (raw.fdb ?? []).filter((entry) => entry.port !== name),
+    ...(raw.vxlanFdb === undefined ? {} : { vxlanFdb: raw.vxlanFdb.filter((entry) => entry.port !== name) }),
   };
 }
 
@@ -124,14 +127,59 @@ function isDefault(raw: ConfigInput, bridge: string | null): boolean {
 
 /** Appends the entry; `index` is that of the one it replaces. */
 export function putEntry(raw: ConfigInput, entry: FdbEntryInput, index = -1): ConfigInput {
-  const fdb = [...(raw.fdb ?? [])];
-  if (index < 0) fdb.push(entry);
-  else fdb[index] = entry;
-  return { ...raw, fdb };
+  return { ...raw, fdb: withItem(raw.fdb, entry, index) };
 }
 
 export function removeEntry(raw: ConfigInput, index: number): ConfigInput {
-  return { ...raw, fdb: (raw.fdb ?? []).filter((_, i) => i !== index) };
+  return { ...raw, fdb: withoutItem(raw.fdb, index) };
+}
+
+/** Appends the entry of the VXLAN FDB; `index` is that of the one it replaces. */
+export function putVxlanEntry(raw: ConfigInput, entry: VxlanFdbInput, index = -1): ConfigInput {
+  return { ...raw, vxlanFdb: withItem(raw.vxlanFdb, entry, index) };
+}
+
+export function removeVxlanEntry(raw: ConfigInput, index: number): ConfigInput {
+  return { ...raw, vxlanFdb: withoutItem(raw.vxlanFdb, index) };
+}
+
+/** Appends the address to the peers of the VTEP. */
+export function putPeer(raw: ConfigInput, vtep: string, address: string): ConfigInput {
+  const peers = peersOf(raw, vtep);
+  if (peers.some((peer) => isSame(peer, address))) throw new EditError(`${address} is a peer of VTEP ${vtep} already`);
+  return withPeers(raw, vtep, [...peers, address]);
+}
+
+export function removePeer(raw: ConfigInput, vtep: string, address: string): ConfigInput {
+  const peers = peersOf(raw, vtep);
+  const rest = peers.filter((peer) => !isSame(peer, address));
+  if (rest.length === peers.length) throw new EditError(`${address} is not among the peers of VTEP ${vtep}`);
+  return withPeers(raw, vtep, rest);
+}
+
+/** Of two ways to write an address. */
+function isSame(a: string, b: string): boolean {
+  return a === b || (canonicalIp(a) ?? a) === canonicalIp(b);
+}
+
+function peersOf(raw: ConfigInput, vtep: string): readonly string[] {
+  if (!Object.hasOwn(raw.vteps ?? {}, vtep)) throw new EditError(`there is no VTEP ${vtep}`);
+  return raw.vteps![vtep]!.peers ?? [];
+}
+
+function withPeers(raw: ConfigInput, vtep: string, peers: string[]): ConfigInput {
+  return { ...raw, vteps: withKey(raw.vteps, vtep, { ...raw.vteps![vtep]!, peers }) };
+}
+
+function withItem<T>(list: readonly T[] | undefined, item: NoInfer<T>, index: number): T[] {
+  const copy = [...(list ?? [])];
+  if (index < 0) copy.push(item);
+  else copy[index] = item;
+  return copy;
+}
+
+function withoutItem<T>(list: readonly T[] | undefined, index: number): T[] {
+  return (list ?? []).filter((_, i) => i !== index);
 }
 
 /** Maps without a prototype: names are the user's. */

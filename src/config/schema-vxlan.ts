@@ -23,7 +23,7 @@ const MAX_ROUTES = 1024;
 const MAX_ENTRIES = 16_384;
 const MAX_NEIGHBORS = 4096;
 
-const address = (what: string) => text('an IP address', 'valid is an IPv4 or IPv6 address').describe(what);
+export const address = (what: string) => text('an IP address', 'valid is an IPv4 or IPv6 address').describe(what);
 const addresses = (what: string) =>
   list(text('an IP address', 'valid is an IPv4 or IPv6 address'), MAX_PEERS, 'addresses').describe(what);
 const mac = () =>
@@ -97,7 +97,7 @@ export const vtepSection = named(NAME_PATTERN, vtep, 'VTEPs', '{ v0: { local: 19
   .prefault({})
   .describe('VXLAN tunnel endpoints by name.');
 
-const vni = () => integer(0, MAX_VNI, 'a VNI');
+export const vni = () => integer(0, MAX_VNI, 'a VNI');
 
 const neighbor = map(
   {
@@ -160,19 +160,18 @@ export const tunnelSection = map(
   'tunnel settings',
 ).describe('vxlan: what the port is to a VTEP.');
 
-const entry = map(
-  {
-    port: name('a port name').describe('Tunnel port.'),
-    vni: vni().optional().describe('VNI; needed where the port has several.'),
-    mac: mac().describe('Address of the host, or of a group.'),
-    remote: address('Remote that it is behind.').optional(),
-    remotes: addresses('Remotes of a group address.').optional(),
-    kind: choice(['static', 'external', 'blackhole'], 'a kind of entry')
-      .default('static')
-      .describe('static: never moves; external: told by a control plane, moves with traffic; blackhole: dropped.'),
-  },
-  'entry settings',
-);
+export const vxlanEntryShape = {
+  port: name('a port name').describe('Tunnel port.'),
+  vni: vni().optional().describe('VNI; needed where the port has several.'),
+  mac: mac().describe('Address of the host, or of a group.'),
+  remote: address('Remote that it is behind.').optional(),
+  remotes: addresses('Remotes of a group address.').optional(),
+  kind: choice(['static', 'external', 'blackhole'], 'a kind of entry')
+    .default('static')
+    .describe('static: never moves; external: told by a control plane, moves with traffic; blackhole: dropped.'),
+};
+
+const entry = map(vxlanEntryShape, 'entry settings');
 
 export const vxlanFdbSection = list(entry, MAX_ENTRIES, 'VXLAN FDB entries')
   .prefault([])
@@ -182,3 +181,4 @@ export type RawVteps = z.output<typeof vtepSection>;
 export type RawVtep = z.output<typeof vtep>;
 export type RawTunnel = z.output<typeof tunnelSection>;
 export type RawVxlanEntry = z.output<typeof entry>;
+export type VxlanFdbInput = z.input<typeof entry>;

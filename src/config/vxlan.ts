@@ -63,7 +63,7 @@ export class Vxlan {
       vlan: raw.vlan ?? null,
       udpPort: raw.udpPort,
       mtu: raw.mtu,
-      peers: raw.peers.map((peer, n) => this.#remote([...path, 'peers', n], peer, local.address)),
+      peers: [...new Set(raw.peers.map((peer, n) => this.#remote([...path, 'peers', n], peer, local.address)))],
       anyPeer: raw.allow === 'any',
       nested: raw.nested,
       udp6ZeroChecksum: raw.udp6ZeroChecksum,

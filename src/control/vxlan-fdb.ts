@@ -43,6 +43,14 @@ export interface VxlanEventView {
   oldRemote: string | null;
 }
 
+/** What is forgotten is all of these together; `peer` goes with `vtep` alone. */
+export interface VxlanFlushScope {
+  vtep?: string;
+  port?: string;
+  vni?: number;
+  peer?: string;
+}
+
 function macOf(text: string): { high: number; low: number } {
   const mac = parseMac(text);
   if (mac === null) throw new ControlError(`${text} is not a MAC address`);
@@ -128,10 +136,7 @@ export function deleteVxlanEntry(
 }
 
 /** Forgets what was learned: behind a peer, in a VNI, of a tunnel port, of a VTEP, or all. */
-export function flushVxlan(
-  control: Control,
-  what: { vtep?: string; port?: string; vni?: number; peer?: string },
-): void {
+export function flushVxlan(control: Control, what: VxlanFlushScope): void {
   const { fdb } = control.dp.vxlan;
   const now = control.nowMs();
   if (what.peer !== undefined) {
@@ -144,6 +149,7 @@ export function flushVxlan(
   }
   if (what.port !== undefined) tunnelNamed(control, what.port);
   if (what.vtep !== undefined) vtepNamed(control, what.vtep);
+  let found = false;
   for (const owner of control.vxlan.segmentByRow) {
     if (owner === undefined) continue;
     const { tunnel, segment } = owner;
@@ -151,7 +157,9 @@ export function flushVxlan(
     if (what.port !== undefined && tunnel.port.name !== what.port) continue;
     if (what.vni !== undefined && segment.vni !== what.vni) continue;
     flushFid(fdb, segment.row, now);
+    found = true;
   }
+  if (!found && what.vni !== undefined) throw new ControlError(`no tunnel has VNI ${what.vni}`);
 }
 
 /** Every entry that counts now, by port, VNI and address; flood lists are not among them. */

@@ -20,6 +20,7 @@ import {
   flushVxlan,
   type VxlanEntryView,
   type VxlanEventView,
+  type VxlanFlushScope,
   vxlanEntries,
   vxlanEvents,
 } from '../control/vxlan-fdb.ts';
@@ -91,7 +92,7 @@ export class Vxlan {
   }
 
   /** Forgets what was learned: behind a peer, in a VNI, of a port, of a VTEP, or all. */
-  flush(what: { vtep?: string; port?: string; vni?: number; peer?: string } = {}): void {
+  flush(what: VxlanFlushScope = {}): void {
     flushVxlan(this.#control, what);
   }
 

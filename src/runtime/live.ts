@@ -12,6 +12,7 @@ import type { PortConfig, SwitchConfig } from '../config/types.ts';
 import { currentConfig } from '../control/current.ts';
 import { deleteEntry, flush } from '../control/fdb-control.ts';
 import { ControlError } from '../control/model.ts';
+import { deleteVxlanEntry, flushVxlan } from '../control/vxlan-fdb.ts';
 import { resetCounters } from '../dataplane/counters.ts';
 import { monotonicMs, wallUs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
@@ -103,6 +104,10 @@ export class LiveSwitch {
         return flush(control, change.what);
       case 'delete-entry':
         return deleteEntry(control, change.bridge, change.vid, change.mac);
+      case 'flush-vxlan':
+        return flushVxlan(control, change.what);
+      case 'delete-vxlan-entry':
+        return deleteVxlanEntry(control, change.port, change.vni, change.mac);
       case 'relearn':
         return relearnRows(this.core, change.rows);
       case 'reset-counters':

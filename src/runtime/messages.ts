@@ -10,6 +10,7 @@ import type { TapSpec } from '../capture/tap.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import type { FlushScope } from '../control/fdb-control.ts';
 import type { Action } from '../control/plan.ts';
+import type { VxlanFlushScope } from '../control/vxlan-fdb.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import type { Numbers } from './directory-of.ts';
 
@@ -37,6 +38,8 @@ export type Change =
   | { do: 'flush'; what: FlushScope }
   /** An entry that configuration does not have: a learned one. */
   | { do: 'delete-entry'; bridge: string; vid: number | null; mac: string }
+  | { do: 'flush-vxlan'; what: VxlanFlushScope }
+  | { do: 'delete-vxlan-entry'; port: string; vni: number; mac: string }
   | { do: 'reset-counters' }
   /** Addresses that were known before the start, oldest first: RELEARN_WORDS each (relearn.ts), in shared memory. */
   | { do: 'relearn'; rows: Int32Array }

@@ -15,6 +15,7 @@ import { readRoutes } from './read.ts';
 import { searchRoutes } from './search.ts';
 import { switchRoutes } from './switch.ts';
 import { vlanRoutes } from './vlans.ts';
+import { vxlanRoutes } from './vxlan.ts';
 
 const GROUPS = [
   switchRoutes,
@@ -24,6 +25,7 @@ const GROUPS = [
   portRoutes,
   vlanRoutes,
   fdbRoutes,
+  vxlanRoutes,
   eventRoutes,
   captureRoutes,
   metricRoutes,

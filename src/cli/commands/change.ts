@@ -4,8 +4,8 @@
 
 import { type Command, Option } from 'commander';
 import { collect, duration, wholeNumber } from '../arguments.ts';
-import type { ChangeOptions } from '../change.ts';
-import { type Finish, onSwitch } from './on-switch.ts';
+import { addVxlanCommands } from './change-vxlan.ts';
+import { type Finish, onSwitch, send } from './on-switch.ts';
 
 const KINDS = ['static', 'sticky', 'local', 'external', 'blackhole'];
 
@@ -36,6 +36,7 @@ export function addChangeCommands(program: Command, finish: Finish): void {
     .action(async (o) => finish(await send({ method: 'POST', path: '/v1/rollback' }, o)));
 
   addFdb(program.command('fdb').description('entries of the forwarding database'), finish);
+  addVxlanCommands(program, finish);
   addVlan(program.command('vlan').description('VLANs of the running switch'), finish);
   addPort(program.command('port').description('ports of the running switch'), finish);
 
@@ -131,13 +132,4 @@ function addPort(port: Command, finish: Finish): void {
 
 function bridgeQuery({ bridge }: { bridge?: string }): Record<string, string> {
   return bridge === undefined ? {} : { bridge };
-}
-
-async function send(
-  question: Parameters<typeof import('../change.ts').change>[0],
-  options: ChangeOptions,
-  done?: string,
-): Promise<number> {
-  const { change } = await import('../change.ts');
-  return change(question, options, done);
 }

@@ -1,6 +1,7 @@
 /** What every command to a running switch takes. */
 
 import type { Command } from 'commander';
+import type { ChangeOptions } from '../change.ts';
 
 /** Takes the exit status of a command. */
 export type Finish = (status: number) => void;
@@ -11,4 +12,14 @@ export function toSwitch(command: Command): Command {
 
 export function onSwitch(command: Command): Command {
   return toSwitch(command.option('--json', 'JSON instead of text'));
+}
+
+/** Sends a change. */
+export async function send(
+  question: Parameters<typeof import('../change.ts').change>[0],
+  options: ChangeOptions,
+  done?: string,
+): Promise<number> {
+  const { change } = await import('../change.ts');
+  return change(question, options, done);
 }

@@ -23,6 +23,8 @@ describe('completion', () => {
     expect(ask('re')).toEqual(['replay']);
     expect(ask('fdb', '')).toEqual(['add', 'del', 'flush', '--help']);
     expect(ask('fdb', 'add', 'x', '--kind', 's')).toEqual(['static', 'sticky']);
+    expect(ask('vxlan-fdb', '')).toEqual(['add', 'del', 'flush', '--help']);
+    expect(ask('peer', 'd')).toEqual(['del']);
     expect(ask('show', 'le')).toEqual(['ledger']);
     expect(ask('apply', '--conf')).toEqual(['--config', '--confirm']);
   });
