@@ -106,6 +106,9 @@ setTunnel(control, 'vx', {
   reservedBits: 'ignore',
   suppress: false,
   neighbors: [],
+  maxNeighbors: 4096,
+  vlanMaxNeighbors: 1024,
+  neighborAgeSeconds: 300,
 });
 control.setLink('vx', true);
 

@@ -22,6 +22,7 @@ const MAX_PEERS = 4000;
 const MAX_ROUTES = 1024;
 const MAX_ENTRIES = 16_384;
 const MAX_NEIGHBORS = 4096;
+const MAX_LEARNED_NEIGHBORS = 65_536;
 
 export const address = (what: string) => text('an IP address', 'valid is an IPv4 or IPv6 address').describe(what);
 const addresses = (what: string) =>
@@ -156,6 +157,15 @@ export const tunnelSection = map(
     neighbors: list(neighbor, MAX_NEIGHBORS, 'neighbors')
       .prefault([])
       .describe('suppress: hosts behind the tunnel that are answered for, when the FDB has them there.'),
+    maxNeighbors: integer(0, MAX_LEARNED_NEIGHBORS, 'a number of neighbors')
+      .default(4096)
+      .describe('suppress: neighbors learned behind the tunnel; 0: none are.'),
+    vlanMaxNeighbors: integer(0, MAX_LEARNED_NEIGHBORS, 'a number of neighbors')
+      .default(1024)
+      .describe('suppress: neighbors learned in one VLAN.'),
+    neighborAgeSeconds: integer(10, 1_000_000, 'a number of seconds')
+      .default(300)
+      .describe('suppress: seconds after which a learned neighbor that says nothing is forgotten.'),
   },
   'tunnel settings',
 ).describe('vxlan: what the port is to a VTEP.');

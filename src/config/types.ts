@@ -177,6 +177,10 @@ export interface TunnelConfig {
   /** Questions for these hosts are answered here. `vid` null on an unaware bridge. */
   suppress: boolean;
   neighbors: { vid: number | null; address: string; mac: string }[];
+  /** Learned neighbors: of the tunnel in all, of one VLAN, and after how long without a word they are forgotten. */
+  maxNeighbors: number;
+  vlanMaxNeighbors: number;
+  neighborAgeSeconds: number;
 }
 
 /** Where an address is behind a tunnel. */

@@ -169,6 +169,9 @@ export class Vxlan {
       reservedBits: raw.reservedBits.toLowerCase(),
       suppress: raw.suppress,
       neighbors: raw.neighbors.map((each, n) => this.#neighbor([...path, 'neighbors', n], each, unaware)),
+      maxNeighbors: raw.maxNeighbors,
+      vlanMaxNeighbors: raw.vlanMaxNeighbors,
+      neighborAgeSeconds: raw.neighborAgeSeconds,
     };
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { ReservedMacPolicy } from '../config/types.ts';
-import { type DataplaneShared, LIMIT_MIN_MTU, LIMIT_TUNNEL_MTU } from '../dataplane/dataplane.ts';
+import { type DataplaneShared, LIMIT_MIN_MTU, LIMIT_TOLD, LIMIT_TUNNEL_MTU } from '../dataplane/dataplane.ts';
 import { clearRow, setBit } from '../tables/bitmap.ts';
 import {
   FLOOD_BROADCAST,
@@ -22,6 +22,7 @@ import {
   PORT_STATE_LEARNS,
   PORT_STATIC_VIOLATION_DROPS,
   PORT_SUPPRESS,
+  PORT_TOLD,
   PORT_TRANSLATES,
   PORT_TUNNEL,
   PORT_TUNNEL_CVIDS,
@@ -84,7 +85,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   }
   // A port of no bridge takes frames when VTEPs listen on it.
   else if (isUp(port) && dp.vxlan.vteps.firstOf[p] >= 0) flags |= PORT_UP;
-  if (port.tunnel !== null) flags |= PORT_VXLAN;
+  if (port.tunnel !== null) flags |= port.tunnel.suppresses ? PORT_VXLAN | PORT_TOLD : PORT_VXLAN;
   else if (bridge?.suppresses === true) flags |= PORT_SUPPRESS;
   ports.tunnelRow[p] = Math.max(port.tunnelRow, 0);
   ports.mtu[p] = Math.min(s.mtu, port.tunnel?.mtu ?? s.mtu);
@@ -97,7 +98,7 @@ function writeCustomerVids(words: Int32Array, row: number, vids: readonly number
   for (const vid of vids) setBit(words, TUNNEL_ROW_WORDS, row, vid, true);
 }
 
-/** Writes whom every port may send to, and the smallest MTU. */
+/** Writes whom every port may send to, the smallest MTU, and how many tunnels answer for hosts. */
 export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
   const { ports, limits } = dp;
   const list = [...all];
@@ -109,6 +110,7 @@ export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
   }
   limits[LIMIT_MIN_MTU] = minMtu;
   limits[LIMIT_TUNNEL_MTU] = tunnelMtu;
+  limits[LIMIT_TOLD] = list.filter(({ tunnel }) => tunnel?.suppresses === true).length;
   // Ports that can receive at all, as one row per bridge; then each port's row is that row, minus a few.
   const width = ports.width;
   const receivers = new Map<number, Int32Array>();

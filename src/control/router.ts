@@ -10,7 +10,7 @@
 import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind } from '../config/types.ts';
 import { type DataplaneShared, LIMIT_INTERFACES } from '../dataplane/dataplane.ts';
 import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '../protocols/neighbor.ts';
-import { createNeighbors } from '../protocols/neighbor-state.ts';
+import { createNeighbors, ownOf } from '../protocols/neighbor-state.ts';
 import { hasBit, setBit } from '../tables/bitmap.ts';
 import { createRib, findPrefix, growVrfs, putPrefix, type Rib, removePrefix } from '../tables/lpm-update.ts';
 import {
@@ -274,6 +274,13 @@ export class Router implements RouterControl {
     const bytes = addressBytes(address)!;
     removePrefix(this.ribOf(bytes), iface.vrf, bytes, bytes.length * 8);
     this.rows.release(row);
+  }
+
+  /** Whether the interface of the VLAN has the address. */
+  hasAddress(fid: number, address: string): boolean {
+    const iface = this.byRow[this.dp.router.ifaceOf[fid]];
+    const bytes = iface === undefined ? null : addressBytes(address);
+    return iface !== undefined && bytes !== null && ownOf(iface.neighbors, bytes) !== undefined;
   }
 
   /** Repeats, ages, announces; call about once a second. */

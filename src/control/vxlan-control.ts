@@ -49,6 +49,7 @@ import { addressText } from '../wire/address.ts';
 import { type Mac, parseMac } from '../wire/ethernet.ts';
 import type { Control } from './control.ts';
 import { ControlError, type Port } from './model.ts';
+import { TunnelNeighbors } from './tunnel-neighbors.ts';
 import type { Remote, Segment, Tunnel, Vtep, VtepSettings } from './vxlan-model.ts';
 import {
   appendTo,
@@ -294,8 +295,9 @@ export function setTunnel(control: Control, portName: string, settings: TunnelCo
   if (before !== undefined && before.vtep !== vtep)
     throw new ControlError(`port ${portName} is a tunnel of another VTEP`);
   refuseVnis(control, vtep, port, settings);
-  const tunnel = before ?? { port, vtep, settings, segments: [] };
+  const tunnel = before ?? { port, vtep, settings, segments: [], neighbors: new TunnelNeighbors() };
   tunnel.settings = settings;
+  tunnel.neighbors.setLimits(settings);
   if (before === undefined) {
     control.dp.vxlan.vnis.tunnelOf[port.index] = takeTunnelRow(control.dp, port.name);
     control.vxlan.tunnels.set(portName, tunnel);

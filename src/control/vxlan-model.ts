@@ -6,6 +6,7 @@
 import type { TunnelConfig, VtepConfig } from '../config/types.ts';
 import type { Mac } from '../wire/ethernet.ts';
 import type { Port } from './model.ts';
+import type { TunnelNeighbors } from './tunnel-neighbors.ts';
 
 export type VtepSettings = Omit<VtepConfig, 'name'>;
 
@@ -54,6 +55,7 @@ export interface Tunnel {
   readonly vtep: Vtep;
   settings: TunnelConfig;
   segments: Segment[];
+  readonly neighbors: TunnelNeighbors;
 }
 
 export interface VxlanModel {

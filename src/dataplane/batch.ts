@@ -24,6 +24,8 @@ export const RX_DONE = 1 << 2;
 export const RX_PUNTED = 1 << 3;
 /** The switch made the frame itself: it is generated, not received, and teaches nobody. */
 export const RX_GENERATED = 1 << 4;
+/** Out of a tunnel: it may say who has an address, and control hears of it beside what becomes of it. */
+export const RX_TOLD = 1 << 5;
 
 /** In an egress list: the frame leaves in its other shape. */
 export const SHAPE_ALT = 1 << 16;

@@ -56,6 +56,8 @@ export const LIMIT_VTEPS = 2;
 export const LIMIT_TUNNEL_MTU = 3;
 /** Interfaces of the router: without any no frame is looked at for them. */
 export const LIMIT_INTERFACES = 4;
+/** Tunnels that answer for hosts: without any no frame is looked at for what hosts say. */
+export const LIMIT_TOLD = 5;
 
 export interface DataplaneSize {
   ports: number;

@@ -15,8 +15,10 @@ export const PUNT_UNDERLAY = 1;
 export const PUNT_ROUTER = 2;
 /** A packet too long for the tunnel that it would enter: its sender is told. It is a drop as well. */
 export const PUNT_TOO_BIG = 3;
-/** A question to a VLAN that a tunnel is to be spared. */
+/** A question to a VLAN that a tunnel is to be spared, or what a host tells it of itself. */
 export const PUNT_SUPPRESS = 4;
+/** Nothing but what every frame with RX_TOLD is for: control hears it. */
+export const PUNT_TOLD = 5;
 /** Rows of a table of handlers: kinds are below this. */
 export const PUNT_KINDS = 8;
 

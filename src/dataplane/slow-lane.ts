@@ -7,9 +7,9 @@
  * together.
  */
 
-import { type Batch, RX_DONE, RX_PUNTED } from './batch.ts';
+import { type Batch, RX_DONE, RX_PUNTED, RX_TOLD } from './batch.ts';
 import type { Dataplane } from './dataplane.ts';
-import { PUNT_UNDERLAY, punt } from './punt.ts';
+import { PUNT_TOLD, PUNT_UNDERLAY, punt } from './punt.ts';
 import { account } from './stages/account.ts';
 import { classify } from './stages/classify.ts';
 import { egress } from './stages/egress.ts';
@@ -35,6 +35,7 @@ export function slowLane(dp: Dataplane, b: Batch, i: number): void {
     route(dp, b, i) || // the next VLAN, where the destination is its interface
     egress(dp, b, i); // out of one port, or flooded
   account(dp, b, i, length);
+  if ((rxFlags & RX_TOLD) !== 0 && b.punted < 0) punt(b, i, PUNT_TOLD);
 }
 
 export interface SlowStage {

@@ -24,6 +24,7 @@ import {
   vxlanEntries,
   vxlanEvents,
 } from '../control/vxlan-fdb.ts';
+import { type TunnelNeighborView, tellNeighbor, tunnelNeighbors, untellNeighbor } from '../control/vxlan-neighbors.ts';
 import { type PeerView, peerViews, type VtepView, vtepViews, vxlanNames } from '../control/vxlan-views.ts';
 
 export interface VxlanEntryInput {
@@ -34,6 +35,16 @@ export interface VxlanEntryInput {
   /** None for a blackhole, several for a group address. */
   remotes?: readonly string[];
   kind?: 'static' | 'external' | 'blackhole';
+}
+
+export interface TunnelNeighborInput {
+  port: string;
+  /** Needed on a bridge with VLANs. */
+  vid?: number | null;
+  address: string;
+  mac: string;
+  /** What is said of an IPv6 neighbor in answers. */
+  isRouter?: boolean;
 }
 
 export class Vxlan {
@@ -79,6 +90,20 @@ export class Vxlan {
 
   removeEntry({ port, vni, mac }: { port: string; vni?: number; mac: string }): void {
     deleteVxlanEntry(this.#control, port, segmentOf(tunnelNamed(this.#control, port), vni).vni, mac);
+  }
+
+  /** Neighbors that hosts are answered for with `suppress`: told and learned, of one port or of all. */
+  neighbors(port?: string): TunnelNeighborView[] {
+    return tunnelNeighbors(this.#control, port);
+  }
+
+  /** Tells of a neighbor behind the tunnel, of kind `external`: it does not age. */
+  addNeighbor({ port, vid = null, address, mac, isRouter = false }: TunnelNeighborInput): void {
+    tellNeighbor(this.#control, { port, vid, address }, mac, isRouter);
+  }
+
+  removeNeighbor({ port, vid = null, address }: { port: string; vid?: number | null; address: string }): void {
+    untellNeighbor(this.#control, { port, vid, address });
   }
 
   /** One more remote that floods go to. */

@@ -33,11 +33,14 @@ import {
 } from '../wire/ethernet.ts';
 import {
   icmpv6Type,
+  NA_OVERRIDE,
+  NA_ROUTER,
   ND_BYTES,
   ND_NEIGHBOR_ADVERTISEMENT,
   ND_NEIGHBOR_SOLICITATION,
   ND_OPTION_SOURCE_MAC,
   ND_OPTION_TARGET_MAC,
+  naFlags,
   ndFindMac,
   ndTargetAt,
 } from '../wire/icmpv6.ts';
@@ -104,36 +107,45 @@ export function suppressionAnswer(
 export interface AddressClaim {
   readonly address: string;
   readonly mac: Mac;
+  /** Null: that was not said (a solicitation). */
+  readonly isRouter: boolean | null;
 }
 
-/** Which host says in the untagged frame [off, end) that it has which address; null when none does. */
+/**
+ * Which host says in the untagged frame [off, end) that it has which address; null when none does. An advertisement that
+ * overrides nothing counts for nothing: of an anycast address several hosts say so (RFC 4861 7.2.5).
+ */
 export function addressClaim(view: DataView, off: number, end: number): AddressClaim | null {
   if (!ethernetFits(off, end)) return null;
   const at = off + ETHERNET_BYTES;
   switch (etherType(view, off)) {
     case ETHERTYPE_ARP: {
-      if (!arpFits(view, at, end) || arpOperation(view, at) > ARP_REPLY || arpSenderIp(view, at) === 0) return null;
-      return claim(formatIpv4(arpSenderIp(view, at)), arpSenderHigh(view, at), arpSenderLow(view, at));
+      if (!arpFits(view, at, end) || arpSenderIp(view, at) === 0) return null;
+      if (arpOperation(view, at) !== ARP_REQUEST && arpOperation(view, at) !== ARP_REPLY) return null;
+      return claim(formatIpv4(arpSenderIp(view, at)), arpSenderHigh(view, at), arpSenderLow(view, at), false);
     }
     case ETHERTYPE_IPV6: {
       const nd = at + IPV6_BYTES;
       const told = ndBytes(view, at, end, ND_NEIGHBOR_ADVERTISEMENT);
       if (told !== 0) {
+        const flags = naFlags(view, nd);
         const mac = ndFindMac(view, nd, nd + told, ND_OPTION_TARGET_MAC);
-        return mac < 0 ? null : claim(ipv6Text(view, ndTargetAt(nd)), macHigh(view, mac), macLow(view, mac));
+        if (mac < 0 || (flags & NA_OVERRIDE) === 0) return null;
+        const isRouter = (flags & NA_ROUTER) !== 0;
+        return claim(ipv6Text(view, ndTargetAt(nd)), macHigh(view, mac), macLow(view, mac), isRouter);
       }
       const asked = ndBytes(view, at, end, ND_NEIGHBOR_SOLICITATION);
       if (asked === 0 || isIpv6Unspecified(view, ipv6SrcAt(at))) return null;
       const mac = ndFindMac(view, nd, nd + asked, ND_OPTION_SOURCE_MAC);
-      return mac < 0 ? null : claim(ipv6Text(view, ipv6SrcAt(at)), macHigh(view, mac), macLow(view, mac));
+      return mac < 0 ? null : claim(ipv6Text(view, ipv6SrcAt(at)), macHigh(view, mac), macLow(view, mac), null);
     }
     default:
       return null;
   }
 }
 
-function claim(address: string, high: number, low: number): AddressClaim | null {
-  return isGroupMac(high) || isZeroMac(high, low) ? null : { address, mac: { high, low } };
+function claim(address: string, high: number, low: number, isRouter: boolean | null): AddressClaim | null {
+  return isGroupMac(high) || isZeroMac(high, low) ? null : { address, mac: { high, low }, isRouter };
 }
 
 /** Bytes of the valid neighbor discovery message of this type in the packet at `ip`, else 0. */

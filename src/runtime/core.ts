@@ -19,7 +19,7 @@ import { TooBig } from '../control/too-big.ts';
 import { Underlay } from '../control/underlay.ts';
 import { welcome } from '../control/vxlan-remotes.ts';
 import { release } from '../dataplane/arena.ts';
-import { type Batch, createBatch } from '../dataplane/batch.ts';
+import { type Batch, createBatch, RX_TOLD } from '../dataplane/batch.ts';
 import { createDataplane, type Dataplane, type DataplaneSize, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
 import { PUNT_KINDS, PUNT_ROUTER, PUNT_SUPPRESS, PUNT_TOO_BIG, PUNT_UNDERLAY } from '../dataplane/punt.ts';
@@ -62,6 +62,7 @@ export class SwitchCore {
   readonly control: Control;
   readonly router: Router;
   readonly underlay: Underlay;
+  readonly suppression: Suppression;
   readonly tooBig: TooBig;
   readonly batch: Batch;
   /** By port number. */
@@ -95,8 +96,12 @@ export class SwitchCore {
     this.punts[PUNT_ROUTER] = (batch, i) => this.router.packets.punted(this.dp.arena.bytes, batch, i);
     this.underlay = new Underlay(this.control, (port, frame) => this.emit(port, frame));
     this.punts[PUNT_UNDERLAY] = (batch, i) => this.underlay.punted(this.dp.arena.bytes, batch, i);
-    const suppression = new Suppression(this.control, (port, frame) => this.inject(port, frame));
-    this.punts[PUNT_SUPPRESS] = (batch, i) => suppression.punted(this.dp.arena.bytes, batch, i);
+    this.suppression = new Suppression({
+      control: this.control,
+      inject: (port, frame) => this.inject(port, frame),
+      isOwn: (fid, address) => this.router.hasAddress(fid, address),
+    });
+    this.punts[PUNT_SUPPRESS] = (batch, i) => this.suppression.punted(this.dp.arena.bytes, batch, i);
     this.tooBig = new TooBig(this.dp, (port, frame) => this.inject(port, frame));
     this.punts[PUNT_TOO_BIG] = (batch, i) => this.tooBig.punted(batch, i);
     this.capturing = new Capturing(this.dp.arena, this.control, this.batch.capacity);
@@ -227,8 +232,10 @@ export class SwitchCore {
   }
 
   private punted(batch: Batch): void {
-    this.cause = { batch, row: batch.punted };
-    this.punts[batch.puntKind]?.(batch, batch.punted);
+    const row = batch.punted;
+    this.cause = { batch, row };
+    if ((batch.rxFlags[row] & RX_TOLD) !== 0) this.suppression.heard(this.dp.arena.bytes, batch, row);
+    this.punts[batch.puntKind]?.(batch, row);
     this.cause = null;
   }
 
@@ -245,10 +252,11 @@ export class SwitchCore {
     serveTunnels(this.dp, batch, first, end, this.senderOf);
   }
 
-  /** What the router and the hosts of underlays do by themselves: call about once a second, between turns. */
+  /** What the router and the hosts of underlays do by themselves, and the ageing of neighbors: call about once a second, between turns. */
   protocolTick(nowMs: number): void {
     this.router.tick(nowMs);
     this.underlay.tick(nowMs);
+    this.suppression.tick(nowMs);
   }
 
   /** Ageing, and what the router does by itself: call about once a second, and until it returns true. */

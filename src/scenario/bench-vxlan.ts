@@ -202,6 +202,10 @@ function tunnelOf(vtep: string, spec: VxlanSpec): TunnelConfig {
     reservedBits: spec.reservedBits,
     suppress: spec.suppress,
     neighbors: [],
+    // Neither Linux nor Open vSwitch learns them from what hosts say.
+    maxNeighbors: 0,
+    vlanMaxNeighbors: 0,
+    neighborAgeSeconds: 300,
   };
   return { ...tunnel, remotes: floodTargets(tunnel) };
 }

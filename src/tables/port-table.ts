@@ -34,6 +34,8 @@ export const PORT_TUNNEL = 1 << 11;
 export const PORT_VXLAN = 1 << 20;
 /** A tunnel of its bridge answers for hosts behind it: questions to a VLAN are looked at before they are flooded. */
 export const PORT_SUPPRESS = 1 << 21;
+/** That tunnel: control hears what hosts behind it say of their addresses. */
+export const PORT_TOLD = 1 << 22;
 
 /** Copies of a mirror leave by it, and nothing else: what arrives on it is dropped. */
 export const PORT_MIRROR_OUTPUT = 1 << 12;

@@ -1,6 +1,7 @@
 /**
- * Suppress: questions of hosts to a VLAN that a tunnel is to be spared (ARP requests, neighbor solicitations). Control
- * gets them instead of the VLAN: it answers in place of the host, or sends the question on.
+ * Suppress: questions of hosts to a VLAN that a tunnel is to be spared (ARP requests, neighbor solicitations), and what
+ * hosts tell it of themselves (ARP replies, advertisements). Control gets them instead of the VLAN: it answers in place
+ * of the host, or sends the frame on.
  */
 
 import { PORT_SUPPRESS } from '../../tables/port-table.ts';
@@ -14,26 +15,35 @@ const TYPE_ARP = 0x0806;
 const TYPE_IPV6 = 0x86dd;
 const ARP_OPERATION = 6;
 const ARP_REQUEST = 1;
+const ARP_REPLY = 2;
 const ARP_BYTES = 28;
 const IPV6_HEADER = 40;
 const IPV6_NEXT = 6;
 const NEXT_ICMPV6 = 58;
 const NEIGHBOR_SOLICITATION = 135;
+const NEIGHBOR_ADVERTISEMENT = 136;
 
-/** Whether the frame is such a question and control has it now. */
+/** Whether the frame is such a one and control has it now. */
 export function suppress(dp: Dataplane, b: Batch, i: number): boolean {
   if ((dp.ports.flags[b.port[i]] & PORT_SUPPRESS) === 0 || (b.rxFlags[i] & RX_GENERATED) !== 0) return false;
   if ((b.dstHigh[i] & GROUP_BIT) === 0) return false;
-  const view = dp.arena.view;
   const packet = b.off[i] + ETHERNET_HEADER + b.tagLen[i];
-  const bytes = b.off[i] + b.len[i] - packet;
+  if (!isAboutNeighbors(dp.arena.view, packet, b.off[i] + b.len[i])) return false;
+  punt(b, i, PUNT_SUPPRESS);
+  return true;
+}
+
+/** Whether the packet, whose EtherType lies in front of it, asks for or tells a MAC address. */
+export function isAboutNeighbors(view: DataView, packet: number, end: number): boolean {
   const type = view.getUint16(packet - 2);
-  const isQuestion =
-    (type === TYPE_ARP && bytes >= ARP_BYTES && view.getUint16(packet + ARP_OPERATION) === ARP_REQUEST) ||
-    (type === TYPE_IPV6 &&
-      bytes > IPV6_HEADER &&
-      view.getUint8(packet + IPV6_NEXT) === NEXT_ICMPV6 &&
-      view.getUint8(packet + IPV6_HEADER) === NEIGHBOR_SOLICITATION);
-  if (isQuestion) punt(b, i, PUNT_SUPPRESS);
-  return isQuestion;
+  if (type === TYPE_ARP) {
+    if (end - packet < ARP_BYTES) return false;
+    const operation = view.getUint16(packet + ARP_OPERATION);
+    return operation === ARP_REQUEST || operation === ARP_REPLY;
+  }
+  if (type !== TYPE_IPV6 || end - packet <= IPV6_HEADER || view.getUint8(packet + IPV6_NEXT) !== NEXT_ICMPV6) {
+    return false;
+  }
+  const kind = view.getUint8(packet + IPV6_HEADER);
+  return kind === NEIGHBOR_SOLICITATION || kind === NEIGHBOR_ADVERTISEMENT;
 }

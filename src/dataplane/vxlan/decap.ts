@@ -58,7 +58,7 @@ import { isTagType } from '../../wire/vlan.ts';
 import { VXLAN_BYTES } from '../../wire/vxlan.ts';
 import { type Batch, RX_CSUM_VERIFIED, RX_DONE, RX_PUNTED, RX_TRUNCATED } from '../batch.ts';
 import { CONSUMED, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from '../counters.ts';
-import { type Dataplane, LIMIT_VTEPS } from '../dataplane.ts';
+import { type Dataplane, LIMIT_TOLD, LIMIT_VTEPS } from '../dataplane.ts';
 import { GSO_IN_TUNNEL } from '../offload/needs.ts';
 import {
   DROP_NONE,
@@ -84,6 +84,7 @@ import {
 import { sampleDrop } from '../samples.ts';
 import { takeOuterEcn } from './ecn.ts';
 import { lanesOf } from './lanes.ts';
+import { markTold } from './told.ts';
 
 const ETHERNET_HEADER = 14;
 const TAG = 4;
@@ -114,6 +115,7 @@ export function decapBatch(dp: Dataplane, b: Batch): void {
     i = stop;
     if (i < n && firstOf[b.port[i]] >= 0) decapSlowly(dp, b, i);
   }
+  if (dp.limits[LIMIT_TOLD] !== 0 && b.decapped !== 0) markTold(dp, b);
 }
 
 /** The same for any frame: what the lane is held against. */

@@ -420,6 +420,9 @@ export const VXLAN: BadCase[] = [
     'neighbors[0].ip',
     'is no address',
   ),
+  ofTunnel('vni: 1, maxNeighbors: 65537', 'maxNeighbors', 'is not a number of neighbors'),
+  ofTunnel('vni: 1, vlanMaxNeighbors: -1', 'vlanMaxNeighbors', 'is not a number of neighbors'),
+  ofTunnel('vni: 1, neighborAgeSeconds: 9', 'neighborAgeSeconds', 'is not a number of seconds'),
   ofTunnel('vni: 1, learning: true', 'learning', 'is not a way of learning'),
   bad(
     'vteps: { v0: { local: 192.0.2.1 } }\nports:\n  t: { adapter: vxlan, mode: trunk, vlans: "10,20", vxlan: { vtep: v0, vni: 7 } }\n',

@@ -62,6 +62,9 @@ export const TUNNEL: TunnelConfig = {
   reservedBits: 'ignore',
   suppress: false,
   neighbors: [],
+  maxNeighbors: 4096,
+  vlanMaxNeighbors: 1024,
+  neighborAgeSeconds: 300,
 };
 
 const V6: VtepConfig = {
