@@ -63,15 +63,17 @@ describe.skipIf(obstacle !== null)('doctor vxlan', () => {
     const [a, b] = cable(lab);
     a.namespace.run('ip', 'addr', 'add', '192.0.2.3/24', 'dev', a.device);
     kernelVtep(b, { vni: 5, address: '10.9.0.2/24', port: 8472 });
-    const [closed, nobody, silent, open] = await Promise.all([
+    const [closed, nobody, silent, open, away] = await Promise.all([
       ask(a, b.address, '--vni', '5'),
       ask(a, '192.0.2.99', '--vni', '5', '--port', '4790'),
       ask(a, b.address, '--vni', '6', '--port', '8472', '--target', '10.9.0.2', '--wait', '100'),
       ask(a, b.address, '--vni', '5', '--port', '8472', '--local', '192.0.2.3'),
+      ask(a, '203.0.113.1', '--vni', '5', '--port', '4791'),
     ]);
     expect(closed.status).toBe(1);
     expect(closed.report.findings[0]?.text).toMatch(/4789 is closed: 192.0.2.2 refused it by ICMP; .*8472/);
     expect(nobody.report.findings[0]?.text).toMatch(/192.0.2.99 cannot be reached: EHOSTUNREACH/);
+    expect(away.report.findings.map((f) => f.text)).toEqual(['this host has no route to 203.0.113.1']);
     expect(silent.status).toBe(1);
     expect(silent.report.findings[0]?.text).toMatch(/VNI 6 is not there/);
     expect(open.status).toBe(0);

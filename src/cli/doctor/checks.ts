@@ -61,7 +61,7 @@ export class Doctor {
 
   async examine(): Promise<Report> {
     const { local, peer, port, vni, target } = this.#ends;
-    const answer = await this.#askPort();
+    const answer = this.#port.pathMtu(peer) === 0 ? null : await this.#askPort(); // without a route nothing leaves
     const report: Report = {
       peer,
       local,
