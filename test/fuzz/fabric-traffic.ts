@@ -255,8 +255,10 @@ function overV4(random: Prng): Uint8Array {
   }
   const ip = { src, dst: '192.0.2.17', tos: pick(random, [0, 0, 1, 2, 3]) };
   if (chance(random, 5)) {
-    // Somebody on the way says that a datagram was too long.
-    const about = ipv4Packet({ src: '192.0.2.17', dst: src }, 17, Uint8Array.of(0xc0, 1, 0x12, 0xb5, 0, 8, 0, 0));
+    // Somebody on the way says that a datagram was too long. To a configured peer: one that is welcomed by a later frame of
+    // the batch is known from the batch's beginning on, since decapsulation runs ahead of control.
+    const far = pick(random, ['192.0.2.34', '192.0.2.50']);
+    const about = ipv4Packet({ src: '192.0.2.17', dst: far }, 17, Uint8Array.of(0xc0, 1, 0x12, 0xb5, 0, 8, 0, 0));
     const packet = icmpIpv4(ip, pick(random, [3, 8]), 4, 0, pick(random, [0, 60, 700, 1400]), about);
     return ethernetFrame(head, 0x0800, packet);
   }
@@ -273,7 +275,11 @@ function overV6(random: Prng): Uint8Array {
   const head = { dst: VTEP_MAC, src: pick(random, PEER_MACS), tags: chance(random, 95) ? [{ vid: 42 }] : [] };
   const ip = { src: pick(random, ['fd00::34', 'fd00::50', 'fd00::99']), dst: 'fd00::17', tos: pick(random, [0, 0, 3]) };
   if (chance(random, 8)) {
-    const about = ipv6Packet({ src: 'fd00::17', dst: ip.src }, 17, Uint8Array.of(0xc0, 1, 0x12, 0xb5, 0, 8, 0, 0));
+    const about = ipv6Packet(
+      { src: 'fd00::17', dst: pick(random, ['fd00::34', 'fd00::50']) },
+      17,
+      Uint8Array.of(0xc0, 1, 0x12, 0xb5, 0, 8, 0, 0),
+    );
     const type = pick(random, [2, 128, 135, 136]);
     return ethernetFrame(head, 0x86dd, icmpv6Ipv6({ ...ip, ttl: 255 }, type, 0, pick(random, [0, 900, 1400]), about));
   }

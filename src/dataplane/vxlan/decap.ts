@@ -10,7 +10,8 @@
  * the tunnel port has received it: what is dropped after that is a drop of the tunnel port.
  *
  * Nothing here depends on what an earlier frame taught: the whole batch can be done at once. Learning follows in the
- * order of the frames, with what leaves (tunnels.ts).
+ * order of the frames, with what leaves (tunnels.ts). Where any peer is welcome, the row of a new one is there before its
+ * frame's turn: an ICMP error about it earlier in the batch finds it already.
  */
 
 import { PORT_UP } from '../../tables/port-table.ts';
