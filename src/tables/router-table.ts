@@ -32,7 +32,9 @@ export const MAX_VRFS = 256;
 /** Kinds of what may be punted per port: each has a meter of its own. */
 export const METER_ROUTER = 0;
 export const METER_NEIGHBOR = 1;
-const METERS = 2;
+/** What suppression looks at: beyond it frames pass unheard and unanswered. */
+export const METER_SUPPRESS = 2;
+const METERS = 3;
 /** Punts per second and port, and at once: what control does in a few per cent of a core. */
 const METER_PER_MS = 1;
 const METER_BURST = 256;

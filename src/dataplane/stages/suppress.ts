@@ -5,6 +5,7 @@
  */
 
 import { PORT_SUPPRESS } from '../../tables/port-table.ts';
+import { METER_SUPPRESS, takeMeter } from '../../tables/router-table.ts';
 import { type Batch, RX_GENERATED } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 import { PUNT_SUPPRESS, punt } from '../punt.ts';
@@ -29,6 +30,7 @@ export function suppress(dp: Dataplane, b: Batch, i: number): boolean {
   if ((b.dstHigh[i] & GROUP_BIT) === 0) return false;
   const packet = b.off[i] + ETHERNET_HEADER + b.tagLen[i];
   if (!isAboutNeighbors(dp.arena.view, packet, b.off[i] + b.len[i])) return false;
+  if (!takeMeter(dp.router, b.port[i], METER_SUPPRESS, b.nowMs[i])) return false;
   punt(b, i, PUNT_SUPPRESS);
   return true;
 }

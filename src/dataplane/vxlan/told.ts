@@ -5,6 +5,7 @@
  */
 
 import { PORT_TOLD } from '../../tables/port-table.ts';
+import { METER_SUPPRESS, takeMeter } from '../../tables/router-table.ts';
 import { isTagType } from '../../wire/vlan.ts';
 import { type Batch, RX_DONE, RX_TOLD } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
@@ -21,6 +22,7 @@ export function markTold(dp: Dataplane, b: Batch): void {
     const end = b.off[i] + b.len[i];
     let packet = b.off[i] + ETHERNET_HEADER;
     if (isTagType(view.getUint16(packet - 2)) && packet + TAG <= end) packet += TAG;
-    if (isAboutNeighbors(view, packet, end)) b.rxFlags[i] |= RX_TOLD;
+    if (!isAboutNeighbors(view, packet, end)) continue;
+    if (takeMeter(dp.router, b.port[i], METER_SUPPRESS, b.nowMs[i])) b.rxFlags[i] |= RX_TOLD;
   }
 }

@@ -246,6 +246,29 @@ describe('a neighbor behind the tunnel', () => {
     expect(world.vxlan.neighbors()).toEqual([]);
   });
 
+  it.each([1, 7, 64])('costs a bounded number of looks: others pass unheard, by %i', (size) => {
+    const world = suppressing({ maxNeighbors: 1000, vlanMaxNeighbors: 1000 }, size);
+    const flood = (port: string, frame: Uint8Array) => {
+      for (let n = 0; n < 400; n++) {
+        world.append(port, frame);
+        if (world.core.batch.count === size) world.core.forward();
+      }
+      world.core.forward();
+      checkLedger(world.core);
+    };
+    flood('u4', outerV4(1000, announces(THERE, '10.0.0.3')));
+    expect(world.left.get('b')).toHaveLength(400);
+    world.there(announces(OTHER, '10.0.0.4'));
+    expect(world.vxlan.neighbors()).toMatchObject([{ address: '10.0.0.3' }]);
+    world.left.get('b')!.length = 0;
+    flood('b', question);
+    expect(world.left.get('b')).toHaveLength(256);
+    expect(world.left.get('u4')).toHaveLength((400 - 256) * 2);
+    world.now += 10;
+    world.there(announces(OTHER, '10.0.0.4'));
+    expect(world.ask(says(HERE, '10.0.0.1', REQUEST, '10.0.0.4'))).toMatchObject({ arp: { sha: OTHER } });
+  });
+
   it('may be told: it does not age, comes before what is learned, and needs the FDB as well', () => {
     const world = suppressing();
     const { vxlan } = world;
