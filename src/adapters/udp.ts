@@ -19,7 +19,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { type Arena, frameStart, takeFor } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
-import type { Adapter, AdapterContext, AdapterEvents } from './adapter.ts';
+import type { Adapter, AdapterContext } from './adapter.ts';
+import { DatagramQueue } from './datagram-queue.ts';
 import { frameCopy } from './frame-copy.ts';
 
 export interface UdpOptions {
@@ -138,13 +139,8 @@ class Udp implements UdpAdapter {
   readonly counters: UdpCounters = { queueFull: 0, foreign: 0, tooLong: 0, errors: 0 };
   readonly #socket: Socket;
   readonly #arena: Arena;
-  readonly #events: AdapterEvents;
-  /** A ring: `#waiting` frames from `#head` on. */
-  readonly #queue: (Buffer | undefined)[];
-  #head = 0;
-  #waiting = 0;
+  readonly #queue: DatagramQueue<Buffer>;
   #sendsUnderWay = 0;
-  #told = false;
   #closed = false;
   #remote: Endpoint;
 
@@ -153,8 +149,7 @@ class Udp implements UdpAdapter {
     this.#socket = socket;
     this.#remote = remote;
     this.#arena = context.arena;
-    this.#events = context.events;
-    this.#queue = new Array(options.queueFrames ?? QUEUE_FRAMES).fill(undefined);
+    this.#queue = new DatagramQueue(options.queueFrames ?? QUEUE_FRAMES, context.events);
     this.local = { host: bound.address, port: bound.port };
     this.device = endpointText(this.local);
     this.mtu = options.mtu;
@@ -174,34 +169,19 @@ class Udp implements UdpAdapter {
   #arrived(frame: Buffer, from: RemoteInfo): void {
     if (from.port !== this.#remote.port || withoutZone(from.address) !== this.#remote.host) {
       this.counters.foreign++;
-    } else if (this.#waiting === this.#queue.length) {
+    } else if (!this.#queue.push(frame)) {
       this.counters.queueFull++;
-    } else {
-      this.#queue[(this.#head + this.#waiting++) % this.#queue.length] = frame;
-      this.#tell();
     }
-  }
-
-  /** Once per turn of the event loop, for all datagrams that came in it. */
-  #tell(): void {
-    if (this.#told) return;
-    this.#told = true;
-    setImmediate(() => {
-      this.#told = false;
-      if (!this.#closed && this.#waiting > 0) this.#events.readable();
-    });
   }
 
   receive(batch: Batch, port: number, max: number): number {
     const begin = batch.count;
-    const end = Math.min(begin + max, batch.capacity, begin + this.#waiting);
+    const end = Math.min(begin + max, batch.capacity, begin + this.#queue.length);
     for (let i = begin; i < end; i++) {
-      const frame = this.#queue[this.#head]!;
+      const frame = this.#queue.first();
       const slot = takeFor(this.#arena, frame.length);
       if (slot < 0) break; // waits for a slot
-      this.#queue[this.#head] = undefined;
-      this.#head = (this.#head + 1) % this.#queue.length;
-      this.#waiting--;
+      this.#queue.shift();
       const off = frameStart(this.#arena, slot);
       this.#arena.bytes.set(frame, off);
       batch.slot[i] = slot;
@@ -213,7 +193,7 @@ class Udp implements UdpAdapter {
       batch.csum[i] = 0;
       batch.count = i + 1;
     }
-    if (this.#waiting > 0) this.#tell();
+    if (this.#queue.length > 0) this.#queue.tell();
     return batch.count - begin;
   }
 
@@ -241,8 +221,7 @@ class Udp implements UdpAdapter {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#queue.fill(undefined);
-    this.#waiting = 0;
+    this.#queue.clear();
     this.#socket.close();
   }
 }

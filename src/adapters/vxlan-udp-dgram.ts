@@ -15,7 +15,8 @@ import { type Arena, frameStart, takeFor } from '../dataplane/arena.ts';
 import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
 import { addressBytes } from '../wire/address.ts';
 import { ETHERNET_BYTES } from '../wire/ethernet.ts';
-import type { AdapterContext, AdapterEvents } from './adapter.ts';
+import type { AdapterContext } from './adapter.ts';
+import { DatagramQueue } from './datagram-queue.ts';
 import { frameCopy } from './frame-copy.ts';
 import { OUTER_IPV4_BYTES, OUTER_IPV6_BYTES, type OuterEnds, readOuter, writeOuter } from './outer-headers.ts';
 import { endpointText } from './udp.ts';
@@ -113,24 +114,19 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
   readonly #receiver: Socket;
   readonly #senders: Sender[];
   readonly #arena: Arena;
-  readonly #events: AdapterEvents;
   readonly #options: VxlanUdpOptions;
   readonly #local: Uint8Array;
   readonly #v4: boolean;
   readonly #groups = new Map<string, Socket>();
-  /** A ring: `#waiting` datagrams from `#head` on. */
-  readonly #queue: (Waiting | undefined)[] = new Array(QUEUE_FRAMES).fill(undefined);
-  #head = 0;
-  #waiting = 0;
+  readonly #queue: DatagramQueue<Waiting>;
   #sendsUnderWay = 0;
-  #told = false;
   #closed = false;
 
   constructor(receiver: Socket, senders: Sender[], options: VxlanUdpOptions, context: AdapterContext) {
     this.#receiver = receiver;
     this.#senders = senders;
     this.#arena = context.arena;
-    this.#events = context.events;
+    this.#queue = new DatagramQueue(QUEUE_FRAMES, context.events);
     this.#options = options;
     this.#local = addressBytes(options.local)!;
     this.#v4 = this.#local.length === 4;
@@ -185,36 +181,19 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
   #arrived(datagram: Buffer, from: RemoteInfo, dst: Uint8Array): void {
     const src = addressBytes(from.address.split('%')[0]);
     if (src === null) return;
-    if (this.#waiting === this.#queue.length) {
-      this.counters.kernelDrops++;
-      return;
-    }
     const ends = { src, dst, srcPort: from.port, dstPort: this.port };
-    this.#queue[(this.#head + this.#waiting++) % this.#queue.length] = { datagram, ends };
-    this.#tell();
-  }
-
-  /** Once per turn of the event loop, for all datagrams that came in it. */
-  #tell(): void {
-    if (this.#told) return;
-    this.#told = true;
-    setImmediate(() => {
-      this.#told = false;
-      if (!this.#closed && this.#waiting > 0) this.#events.readable();
-    });
+    if (!this.#queue.push({ datagram, ends })) this.counters.kernelDrops++;
   }
 
   receive(batch: Batch, port: number, max: number): number {
     const begin = batch.count;
-    const end = Math.min(begin + max, batch.capacity, begin + this.#waiting);
+    const end = Math.min(begin + max, batch.capacity, begin + this.#queue.length);
     const headers = this.#v4 ? OUTER_IPV4_BYTES : OUTER_IPV6_BYTES;
     for (let i = begin; i < end; i++) {
-      const { datagram, ends } = this.#queue[this.#head]!;
+      const { datagram, ends } = this.#queue.first();
       const slot = takeFor(this.#arena, headers + datagram.length);
       if (slot < 0) break; // waits for a slot
-      this.#queue[this.#head] = undefined;
-      this.#head = (this.#head + 1) % this.#queue.length;
-      this.#waiting--;
+      this.#queue.shift();
       const off = frameStart(this.#arena, slot);
       writeOuter(this.#arena.view, off, ends, datagram.length);
       this.#arena.bytes.set(datagram, off + headers);
@@ -227,7 +206,7 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
       batch.csum[i] = 0;
       batch.count = i + 1;
     }
-    if (this.#waiting > 0) this.#tell();
+    if (this.#queue.length > 0) this.#queue.tell();
     return batch.count - begin;
   }
 
@@ -289,8 +268,7 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#queue.fill(undefined);
-    this.#waiting = 0;
+    this.#queue.clear();
     for (const { socket } of this.#senders) socket.close();
     for (const socket of this.#groups.values()) socket.close();
     this.#receiver.close();
