@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod';
-import type { Action } from '../control/plan.ts';
+import type { Action } from '../control/action.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import { FDB_KIND_NAMES } from '../tables/fdb.ts';
 import type { FdbEntry } from './fdb-view.ts';

@@ -6,8 +6,10 @@
  */
 
 import type { PortConfig, SwitchConfig } from '../config/types.ts';
+import type { Action } from './action.ts';
+import { apply } from './apply.ts';
 import type { Control } from './control.ts';
-import { type Action, apply, plan } from './plan.ts';
+import { plan } from './plan.ts';
 
 /** What goes along with a port's place in the tables: its adapter. Also told while a plan is taken back. */
 export interface PortFollower {

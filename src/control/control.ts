@@ -6,18 +6,20 @@
  * see the old or the new, never a mix. Operations are by name; numbers stay inside.
  */
 
-import type { ClassificationConfig, FdbOverflow } from '../config/types.ts';
-import { FID_COUNTERS, PORT_COUNTERS } from '../dataplane/counters.ts';
+import type { ClassificationConfig } from '../config/types.ts';
+import { PORT_COUNTERS } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { REASON_COUNT } from '../dataplane/reasons.ts';
 import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
-import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE, resizeFdb, setFidAge } from '../tables/fdb.ts';
-import { configuredCount, removeWhere, setPortBridge } from '../tables/fdb-entries.ts';
-import { flushFid, flushPort } from '../tables/fdb-flush.ts';
-import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
+import { resizeFdb, setFidAge } from '../tables/fdb.ts';
+import { setPortBridge } from '../tables/fdb-entries.ts';
+import { flushPort } from '../tables/fdb-flush.ts';
+import { TUNNEL_ROW_WORDS } from '../tables/port-table.ts';
 import { compileClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
-import { compileMirrors, compileOutputVlans } from './compile-mirrors.ts';
+import { compileMirrors } from './compile-mirrors.ts';
+import { CustomerRows } from './customer-rows.ts';
+import { checkVid, Domains, UNAWARE_VID } from './domains.ts';
 import { ANY, Forgetting } from './forget.ts';
 import {
   type Bridge,
@@ -26,6 +28,7 @@ import {
   DEFAULT_BRIDGE,
   DEFAULT_PORT,
   type Mirror,
+  OVERFLOWS,
   type Port,
   type PortSettings,
   type PortTunnel,
@@ -33,11 +36,7 @@ import {
   type Vlan,
 } from './model.ts';
 import { compileTranslation } from './translate-control.ts';
-import { createVxlanModel } from './vxlan-model.ts';
-
-const OVERFLOWS: Record<FdbOverflow, number> = { fair: OVERFLOW_FAIR, lru: OVERFLOW_LRU, refuse: OVERFLOW_REFUSE };
-/** The one VLAN of an unaware bridge. */
-export const UNAWARE_VID = 0;
+import { createVxlanModel, requireNoVtep } from './vxlan-model.ts';
 
 export interface ControlOptions {
   /** The switch's clock, in milliseconds; only differences count. */
@@ -52,7 +51,7 @@ export class Control {
   readonly mirrors = new Map<string, Mirror>();
   /** Names by number, for reading tables back. */
   readonly portByIndex: (Port | undefined)[] = [];
-  readonly vlanByFid: ({ bridge: Bridge; vlan: Vlan } | undefined)[] = [];
+  readonly vlanByFid: Domains['byFid'];
   /** Told when tables have been moved to new memory. */
   onTablesMoved: () => void = () => {};
   /** Told when a port has come, gone, or changed. */
@@ -62,14 +61,16 @@ export class Control {
   classification: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
   /** Where there is none, interfaces and routes are refused. */
   router: RouterControl | null = null;
-  private readonly tunnelRows: boolean[] = [];
-  /** No FID below is free. */
-  private firstFid = 1;
+  private readonly customerRows: CustomerRows;
+  private readonly domains: Domains;
 
   constructor(dp: DataplaneShared, options: ControlOptions) {
     this.dp = dp;
     this.forgetting = new Forgetting(dp.fdb);
     this.nowMs = options.nowMs;
+    this.domains = new Domains(this);
+    this.customerRows = new CustomerRows(dp.ports.tunnelCvids.length / TUNNEL_ROW_WORDS);
+    this.vlanByFid = this.domains.byFid;
   }
 
   // ---- bridges
@@ -87,7 +88,7 @@ export class Control {
       vlans: new Map(),
       suppresses: false,
     };
-    if (bridge.settings.type === 'unaware') this.makeVlan(bridge, UNAWARE_VID, name, true);
+    if (bridge.settings.type === 'unaware') this.domains.make(bridge, UNAWARE_VID, name, true);
     this.bridges.set(name, bridge);
     this.writeBridge(bridge);
     return bridge;
@@ -100,8 +101,8 @@ export class Control {
       if (this.portsOf(bridge).length !== 0) throw new ControlError(`bridge ${name} has ports: its type cannot change`);
       const aware = patch.type !== 'unaware';
       if (!aware || bridge.settings.type === 'unaware')
-        for (const vlan of [...bridge.vlans.values()]) this.dropVlan(bridge, vlan);
-      if (!aware) this.makeVlan(bridge, UNAWARE_VID, name, true);
+        for (const vlan of [...bridge.vlans.values()]) this.domains.drop(bridge, vlan);
+      if (!aware) this.domains.make(bridge, UNAWARE_VID, name, true);
     }
     bridge.settings = { ...bridge.settings, ...patch };
     this.writeBridge(bridge);
@@ -111,7 +112,7 @@ export class Control {
   removeBridge(name: string): void {
     const bridge = this.bridge(name);
     if (this.portsOf(bridge).length !== 0) throw new ControlError(`bridge ${name} still has ports`);
-    for (const vlan of [...bridge.vlans.values()]) this.dropVlan(bridge, vlan);
+    for (const vlan of [...bridge.vlans.values()]) this.domains.drop(bridge, vlan);
     this.dp.fdb.bridgeLimit[bridge.index] = 0;
     this.bridges.delete(name);
   }
@@ -144,8 +145,8 @@ export class Control {
 
   addVlan(bridgeName: string, vid: number, name = `vlan${vid}`, fdbMaxEntries = 0): Vlan {
     const bridge = this.bridge(bridgeName);
-    this.checkVid(bridge, vid);
-    const vlan = bridge.vlans.get(vid) ?? this.makeVlan(bridge, vid, name, true);
+    checkVid(bridge, vid);
+    const vlan = bridge.vlans.get(vid) ?? this.domains.make(bridge, vid, name, true);
     vlan.name = name;
     vlan.configured = true;
     vlan.fdbMaxEntries = fdbMaxEntries;
@@ -164,49 +165,7 @@ export class Control {
       // A PVID needs no membership.
       if (port.settings.pvid === vid) this.setPvid(port.name, null);
     }
-    this.dropVlan(bridge, vlan);
-  }
-
-  private checkVid(bridge: Bridge, vid: number): void {
-    if (bridge.settings.type === 'unaware') throw new ControlError(`bridge ${bridge.name} is VLAN-unaware`);
-    if (!Number.isInteger(vid) || vid < 1 || vid > 4094) throw new ControlError(`${vid} is not a VLAN ID (1-4094)`);
-  }
-
-  private makeVlan(bridge: Bridge, vid: number, name: string, configured: boolean): Vlan {
-    const { vlans, fdb } = this.dp;
-    // The FID may be one whose entries wait to be taken out.
-    this.forgetting.now();
-    // All below are taken: thousands of VLANs are added one after the other.
-    let fid = this.firstFid;
-    while (this.vlanByFid[fid] !== undefined) fid++;
-    this.firstFid = fid;
-    if (fid >= vlans.capacity) throw new ControlError(`no room for another VLAN (${vlans.capacity - 1} in all)`);
-    const vlan: Vlan = { vid, fid, name, fdbMaxEntries: 0, configured };
-    bridge.vlans.set(vid, vlan);
-    this.vlanByFid[fid] = { bridge, vlan };
-    vlans.vid[fid] = vid;
-    vlans.bridge[fid] = bridge.index;
-    setFidAge(fdb, fid, bridge.settings.fdb.ageSeconds * 1000);
-    vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid] = fid;
-    compileOutputVlans(this);
-    return vlan;
-  }
-
-  private dropVlan(bridge: Bridge, vlan: Vlan): void {
-    const { vlans, fdb, counters } = this.dp;
-    vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vlan.vid] = 0;
-    flushFid(fdb, vlan.fid, this.nowMs());
-    this.forgetting.forget(vlan.fid, ANY);
-    fdb.fidLimit[vlan.fid] = 0;
-    // The row will be another VLAN's: what it counted goes to "no VLAN", so that the sums stay true.
-    for (let c = 0; c < FID_COUNTERS; c++) counters.fid[c] += counters.fid[vlan.fid * FID_COUNTERS + c];
-    for (let r = 0; r < REASON_COUNT; r++) counters.fidDrops[r] += counters.fidDrops[vlan.fid * REASON_COUNT + r];
-    counters.fid.fill(0, vlan.fid * FID_COUNTERS, (vlan.fid + 1) * FID_COUNTERS);
-    counters.fidDrops.fill(0, vlan.fid * REASON_COUNT, (vlan.fid + 1) * REASON_COUNT);
-    bridge.vlans.delete(vlan.vid);
-    this.vlanByFid[vlan.fid] = undefined;
-    this.firstFid = Math.min(this.firstFid, vlan.fid);
-    compileOutputVlans(this);
+    this.domains.drop(bridge, vlan);
   }
 
   // ---- ports
@@ -230,7 +189,7 @@ export class Control {
       tunnelRow: -1,
       tunnel: null,
     };
-    this.takeTunnelRow(port);
+    this.customerRows.settle(port);
     this.ports.set(name, port);
     this.portByIndex[index] = port;
     this.dp.counters.port.fill(0, index * PORT_COUNTERS, (index + 1) * PORT_COUNTERS);
@@ -246,14 +205,14 @@ export class Control {
     const before = port.settings;
     port.settings = { ...before, ...patch };
     try {
-      this.takeTunnelRow(port);
+      this.customerRows.settle(port);
     } catch (error) {
       port.settings = before;
       throw error;
     }
     // 802.1D-2004 §7.9.2: a port that stops learning forgets what it learned. So does one that is turned off.
     const stops = port.settings.state === 'discarding' && before.state !== 'discarding';
-    if (stops || (before.enabled && !port.settings.enabled)) this.flushPortEntries(port);
+    if (stops || (before.enabled && !port.settings.enabled)) flushPort(this.dp.fdb, port.index, this.nowMs());
     compilePort(this.dp, port);
     if (before.translate !== port.settings.translate) this.writeTranslation();
     this.layoutChanged();
@@ -274,9 +233,9 @@ export class Control {
   removePort(name: string): void {
     const port = this.port(name);
     if (port.tunnel !== null) throw new ControlError(`port ${name} is a tunnel`);
-    requireNoVtep(this, name);
+    requireNoVtep(this.vxlan, name);
     this.detach(port);
-    if (port.tunnelRow >= 0) this.tunnelRows[port.tunnelRow] = false;
+    this.customerRows.release(port);
     clearPort(this.dp, port.index);
     this.ports.delete(name);
     this.portByIndex[port.index] = undefined;
@@ -299,7 +258,7 @@ export class Control {
     if (port.up === up) return;
     port.up = up;
     if (up) this.router?.linkUp(port.index);
-    else this.flushPortEntries(port);
+    else flushPort(this.dp.fdb, port.index, this.nowMs());
     compilePort(this.dp, port);
     this.layoutChanged();
     if (port.bridge === null) this.vxlan.onUplink(name, up);
@@ -335,7 +294,7 @@ export class Control {
 
   private detach(port: Port): void {
     const { fdb, vlans } = this.dp;
-    this.flushPortEntries(port);
+    flushPort(this.dp.fdb, port.index, this.nowMs());
     this.forgetting.forget(ANY, port.index);
     for (const vid of [...port.members.keys()]) this.leave(port, vid);
     if (port.bridge !== null && port.settings.pvid !== null) this.setPvid(port.name, null);
@@ -348,20 +307,6 @@ export class Control {
     port.bridge = null;
     setPortBridge(fdb, port.index, -1, this.nowMs());
     if (left !== null && port.tunnel !== null) this.settleSuppression(left);
-  }
-
-  private takeTunnelRow(port: Port): void {
-    if (port.settings.tunnelCvids === null) {
-      if (port.tunnelRow >= 0) this.tunnelRows[port.tunnelRow] = false;
-      port.tunnelRow = -1;
-    }
-    if (port.settings.tunnelCvids === null || port.tunnelRow >= 0) return;
-    let row = 0;
-    while (this.tunnelRows[row]) row++;
-    const rows = this.dp.ports.tunnelCvids.length >> 7;
-    if (row >= rows) throw new ControlError(`no room for another tunnel port with a list of customer VLANs (${rows})`);
-    this.tunnelRows[row] = true;
-    port.tunnelRow = row;
   }
 
   /** Carries out many changes with one pass over the FDB instead of one for each; see forget.ts. */
@@ -391,22 +336,6 @@ export class Control {
     compileReach(this.dp, this.ports.values());
   }
 
-  /** Takes out what is known behind a remote, learned and configured: its row will be another's. */
-  forgetRemote(row: number): void {
-    const { fdb } = this.dp.vxlan;
-    if (fdb.portCount[row] !== 0 || configuredCount(fdb) !== 0) removeWhere(fdb, (_, port) => port === row);
-  }
-
-  /** The same of a VNI, whose row will be another's. */
-  forgetSegment(row: number): void {
-    const { fdb } = this.dp.vxlan;
-    if (fdb.fidCount[row] !== 0 || configuredCount(fdb) !== 0) removeWhere(fdb, (fid) => fid === row);
-  }
-
-  private flushPortEntries(port: Port): void {
-    flushPort(this.dp.fdb, port.index, this.nowMs());
-  }
-
   // ---- member sets
 
   /** Makes the port a member of the VLAN (made where it does not exist), leaving untagged or tagged. */
@@ -414,9 +343,9 @@ export class Control {
     const port = this.port(portName);
     const bridge = port.bridge;
     if (bridge === null) throw new ControlError(`port ${portName} is in no bridge`);
-    this.checkVid(bridge, vid);
+    checkVid(bridge, vid);
     this.forgetting.now();
-    const vlan = bridge.vlans.get(vid) ?? this.makeVlan(bridge, vid, `vlan${vid}`, false);
+    const vlan = bridge.vlans.get(vid) ?? this.domains.make(bridge, vid, `vlan${vid}`, false);
     const { vlans } = this.dp;
     setBit(vlans.untagged, vlans.width, vlan.fid, port.index, untagged);
     setBit(vlans.member, vlans.width, vlan.fid, port.index, true);
@@ -453,7 +382,7 @@ export class Control {
     const { vlans } = this.dp;
     if (vlan.configured || !rowIsEmpty(vlans.member, vlans.width, vlan.fid)) return;
     if (this.portsOf(bridge).some((p) => p.settings.pvid === vlan.vid)) return;
-    this.dropVlan(bridge, vlan);
+    this.domains.drop(bridge, vlan);
   }
 
   /** The VID for untagged frames of the port, null drops them. The port need not be a member. */
@@ -462,8 +391,8 @@ export class Control {
     const bridge = port.bridge;
     if (bridge === null) throw new ControlError(`port ${portName} is in no bridge`);
     if (pvid !== null) {
-      this.checkVid(bridge, pvid);
-      if (!bridge.vlans.has(pvid)) this.makeVlan(bridge, pvid, `vlan${pvid}`, false);
+      checkVid(bridge, pvid);
+      if (!bridge.vlans.has(pvid)) this.domains.make(bridge, pvid, `vlan${pvid}`, false);
     }
     const before = port.settings.pvid === null ? undefined : bridge.vlans.get(port.settings.pvid);
     port.settings = { ...port.settings, pvid };
@@ -478,12 +407,5 @@ export class Control {
     const vlan = bridge.vlans.get(vid ?? UNAWARE_VID);
     if (vlan === undefined) throw new ControlError(`bridge ${bridge.name} has no VLAN ${vid}`);
     return vlan.fid;
-  }
-}
-
-/** Throws ControlError when VTEPs sit on the port: it cannot go. */
-export function requireNoVtep({ vxlan }: Control, port: string): void {
-  for (const { name, settings } of vxlan.vteps.values()) {
-    if (settings.uplink === port) throw new ControlError(`port ${port} is the uplink of VTEP ${name}`);
   }
 }

@@ -25,7 +25,7 @@ import { drainEvents, EVENT_NAMES } from '../tables/fdb-events.ts';
 import { flushFid, flushPort } from '../tables/fdb-flush.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
 import type { Control } from './control.ts';
-import { UNAWARE_VID } from './control.ts';
+import { UNAWARE_VID } from './domains.ts';
 import { ControlError } from './model.ts';
 
 const KINDS: Record<FdbEntryKind, number> = {

@@ -68,3 +68,13 @@ export class Forgetting {
     removeWhere(this.fdb, (fid, port) => everywhere[port] === 1 || rows.get(fid)?.[port] === 1);
   }
 }
+
+/** Takes out what is known behind a remote, learned and configured: its row will be another's. */
+export function forgetRemote(fdb: Fdb, row: number): void {
+  if (fdb.portCount[row] !== 0 || configuredCount(fdb) !== 0) removeWhere(fdb, (_, port) => port === row);
+}
+
+/** The same of a VNI, whose row will be another's. */
+export function forgetSegment(fdb: Fdb, row: number): void {
+  if (fdb.fidCount[row] !== 0 || configuredCount(fdb) !== 0) removeWhere(fdb, (fid) => fid === row);
+}

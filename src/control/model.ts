@@ -6,11 +6,13 @@
 import type {
   BridgeConfig,
   FdbConfig,
+  FdbOverflow,
   InterfaceConfig,
   MirrorConfig,
   PortConfig,
   RouteConfig,
 } from '../config/types.ts';
+import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE } from '../tables/fdb.ts';
 
 export interface Bridge {
   readonly index: number;
@@ -63,6 +65,16 @@ export interface PortTunnel {
 
 /** A port's configuration without name, bridge, adapter and member set. */
 export type PortSettings = Omit<PortConfig, 'name' | 'bridge' | 'adapter' | 'members' | 'tunnel'>;
+
+export function portSettings(port: PortConfig): PortSettings {
+  const { name: _name, bridge: _bridge, adapter: _adapter, members: _members, tunnel: _tunnel, ...settings } = port;
+  return settings;
+}
+
+export function bridgeSettings(bridge: BridgeConfig): BridgeSettings {
+  const { name: _name, vlans: _vlans, ...settings } = bridge;
+  return settings;
+}
 
 /** A mirror's configuration, and its row in the table. */
 export interface Mirror {
@@ -130,4 +142,10 @@ export const DEFAULT_PORT: PortSettings = {
   splitHorizonGroup: 0,
   hairpin: false,
   fdbMaxEntries: 0,
+};
+
+export const OVERFLOWS: Record<FdbOverflow, number> = {
+  fair: OVERFLOW_FAIR,
+  lru: OVERFLOW_LRU,
+  refuse: OVERFLOW_REFUSE,
 };

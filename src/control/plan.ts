@@ -1,5 +1,5 @@
 /**
- * Plan and apply: the difference between two configurations as named actions, then their execution.
+ * Plan: the difference between two configurations as named actions (action.ts); their execution is apply.ts.
  *
  * The plan is pure: two configurations in, a list out, in an order in which every step is possible (what goes,
  * then what changes, then what comes). Opening and closing adapters is the runtime's part; here a port is its
@@ -10,50 +10,14 @@ import type {
   BridgeConfig,
   ClassificationConfig,
   FdbEntryConfig,
-  InterfaceConfig,
   MirrorConfig,
   PortConfig,
   RouteConfig,
   SwitchConfig,
-  TunnelConfig,
-  VlanConfig,
-  VtepConfig,
   VxlanEntryConfig,
 } from '../config/types.ts';
-import type { Control } from './control.ts';
-import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
-import { addMirror, removeMirror } from './mirror-control.ts';
-import { type BridgeSettings, ControlError, type PortSettings, type RouterControl } from './model.ts';
-import { addVtep, removeTunnel, removeVtep, setTunnel, setVtep } from './vxlan-control.ts';
-import { addVxlanEntry, deleteVxlanEntry, vxlanEntries } from './vxlan-fdb.ts';
-
-export type Action =
-  | { do: 'remove-mirror'; mirror: string }
-  | { do: 'remove-vxlan-entry'; entry: VxlanEntryConfig }
-  | { do: 'remove-vtep'; vtep: string }
-  | { do: 'remove-entry'; entry: FdbEntryConfig }
-  | { do: 'remove-port'; port: string }
-  | { do: 'remove-vlan'; bridge: string; vid: number }
-  | { do: 'remove-bridge'; bridge: string }
-  | { do: 'add-bridge'; bridge: string; settings: BridgeSettings }
-  | { do: 'set-bridge'; bridge: string; settings: BridgeSettings }
-  | { do: 'add-vlan'; bridge: string; vlan: VlanConfig }
-  | { do: 'add-port'; port: PortConfig }
-  | { do: 'set-port'; port: string; settings: PortSettings }
-  | { do: 'remove-member'; port: string; vid: number }
-  | { do: 'set-member'; port: string; vid: number; untagged: boolean }
-  | { do: 'set-pvid'; port: string; pvid: number | null }
-  | { do: 'add-vtep'; vtep: VtepConfig }
-  | { do: 'set-vtep'; vtep: VtepConfig }
-  | { do: 'set-tunnel'; port: string; tunnel: TunnelConfig }
-  | { do: 'add-entry'; entry: FdbEntryConfig }
-  | { do: 'add-vxlan-entry'; entry: VxlanEntryConfig }
-  | { do: 'add-mirror'; mirror: MirrorConfig }
-  | { do: 'set-classification'; classification: ClassificationConfig }
-  | { do: 'remove-route'; route: RouteConfig }
-  | { do: 'remove-interface'; interface: string }
-  | { do: 'add-interface'; interface: InterfaceConfig }
-  | { do: 'add-route'; route: RouteConfig };
+import type { Action } from './action.ts';
+import { bridgeSettings, portSettings } from './model.ts';
 
 const NOTHING: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
 
@@ -253,183 +217,6 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, vi
   if (after.tunnel !== null && !same(before.tunnel, after.tunnel)) {
     actions.push({ do: 'set-tunnel', port, tunnel: after.tunnel });
   }
-}
-
-/** Carries out one action. Throws ControlError when the tables have no room for it. */
-export function apply(control: Control, action: Action): void {
-  switch (action.do) {
-    case 'remove-mirror':
-      removeMirror(control, action.mirror);
-      return;
-    case 'remove-entry':
-      removeConfigured(control, action.entry);
-      return;
-    case 'remove-vxlan-entry':
-      removeVxlanEntry(control, action.entry);
-      return;
-    case 'remove-vtep':
-      removeVtep(control, action.vtep);
-      return;
-    case 'add-vtep':
-      addVtep(control, action.vtep);
-      return;
-    case 'set-vtep': {
-      const { name, ...settings } = action.vtep;
-      setVtep(control, name, settings);
-      return;
-    }
-    case 'set-tunnel':
-      setTunnel(control, action.port, action.tunnel);
-      return;
-    case 'add-vxlan-entry':
-      addVxlanEntry(control, action.entry, true);
-      return;
-    case 'remove-port':
-      if (control.vxlan.tunnels.has(action.port)) removeTunnel(control, action.port);
-      control.removePort(action.port);
-      return;
-    case 'remove-vlan':
-      // One that nobody listed went with its last port.
-      if (control.bridge(action.bridge).vlans.has(action.vid)) control.removeVlan(action.bridge, action.vid);
-      return;
-    case 'remove-bridge':
-      control.removeBridge(action.bridge);
-      return;
-    case 'add-bridge':
-      control.addBridge(action.bridge, action.settings);
-      return;
-    case 'set-bridge':
-      control.setBridge(action.bridge, action.settings);
-      return;
-    case 'add-vlan':
-      control.addVlan(action.bridge, action.vlan.vid, action.vlan.name, action.vlan.fdbMaxEntries);
-      return;
-    case 'add-port': {
-      const { port } = action;
-      control.addPort(port.name, port.bridge, portSettings(port));
-      try {
-        for (const { vid, untagged } of port.members) control.setMember(port.name, vid, untagged);
-        if (port.tunnel !== null) setTunnel(control, port.name, port.tunnel);
-      } catch (error) {
-        control.removePort(port.name);
-        throw error;
-      }
-      return;
-    }
-    case 'set-port':
-      control.setPort(action.port, action.settings);
-      return;
-    case 'remove-member':
-      control.removeMember(action.port, action.vid);
-      return;
-    case 'set-member':
-      control.setMember(action.port, action.vid, action.untagged);
-      return;
-    case 'set-pvid':
-      control.setPvid(action.port, action.pvid);
-      return;
-    case 'add-entry':
-      addEntry(control, action.entry, true);
-      return;
-    case 'add-mirror':
-      addMirror(control, action.mirror);
-      return;
-    case 'set-classification':
-      control.setClassification(action.classification);
-      return;
-    case 'remove-route':
-      routerOf(control).removeRoute(action.route);
-      return;
-    case 'remove-interface':
-      routerOf(control).removeInterface(action.interface);
-      return;
-    case 'add-interface':
-      routerOf(control).addInterface(action.interface);
-      return;
-    case 'add-route':
-      routerOf(control).addRoute(action.route);
-      return;
-  }
-}
-
-function routerOf(control: Control): RouterControl {
-  if (control.router === null) throw new ControlError('this switch has no router');
-  return control.router;
-}
-
-/** Takes out a configured entry. An external one may be gone: it moves with the traffic and ages then. */
-function removeConfigured(control: Control, { bridge, vid, mac }: FdbEntryConfig): void {
-  const kind = entryKind(control, bridge, vid, mac);
-  if (kind !== null && kind !== 'dynamic') deleteEntry(control, bridge, vid, mac);
-}
-
-/** Takes out a configured entry; one that moved with the traffic is gone. */
-function removeVxlanEntry(control: Control, { port, vni, mac }: VxlanEntryConfig): void {
-  const there = vxlanEntries(control, port).find((each) => each.vni === vni && each.mac === mac);
-  if (there !== undefined && there.kind !== 'dynamic') deleteVxlanEntry(control, port, vni, mac);
-}
-
-/** One line for people. */
-export function describe(action: Action): string {
-  switch (action.do) {
-    case 'add-port':
-      return action.port.bridge === null
-        ? `add-port ${action.port.name} (underlay)`
-        : `add-port ${action.port.name} (${action.port.mode}, bridge ${action.port.bridge})`;
-    case 'add-vtep':
-    case 'set-vtep':
-      return `${action.do} ${action.vtep.name} (${action.vtep.local} on ${action.vtep.uplink})`;
-    case 'remove-vtep':
-      return `remove-vtep ${action.vtep}`;
-    case 'set-tunnel':
-      return `set-tunnel ${action.port}`;
-    case 'add-vxlan-entry':
-    case 'remove-vxlan-entry':
-      return `${action.do} ${action.entry.mac} vni ${action.entry.vni} ${action.entry.kind}`;
-    case 'remove-entry':
-    case 'add-entry':
-      return `${action.do} ${action.entry.mac} vlan ${action.entry.vid ?? '-'} ${action.entry.kind}`;
-    case 'add-vlan':
-      return `add-vlan ${action.bridge} ${action.vlan.vid} (${action.vlan.name})`;
-    case 'remove-vlan':
-      return `remove-vlan ${action.bridge} ${action.vid}`;
-    case 'set-member':
-      return `set-member ${action.port} vlan ${action.vid} ${action.untagged ? 'untagged' : 'tagged'}`;
-    case 'remove-member':
-      return `remove-member ${action.port} vlan ${action.vid}`;
-    case 'set-pvid':
-      return `set-pvid ${action.port} ${action.pvid ?? 'none'}`;
-    case 'add-mirror':
-      return `add-mirror ${action.mirror.name} to ${action.mirror.output ?? `vlan ${action.mirror.outputVlan}`}`;
-    case 'remove-mirror':
-      return `remove-mirror ${action.mirror}`;
-    case 'remove-port':
-    case 'set-port':
-      return `${action.do} ${action.port}`;
-    case 'set-classification': {
-      const { macs, subnets, protocols } = action.classification;
-      return `set-classification (${macs.length} MACs, ${subnets.length} subnets, ${protocols.length} protocols)`;
-    }
-    case 'remove-route':
-    case 'add-route':
-      return `${action.do} ${action.route.prefix} ${action.route.via.map((hop) => hop.address).join(' ') || action.route.kind}`;
-    case 'remove-interface':
-      return `${action.do} ${action.interface}`;
-    case 'add-interface':
-      return `${action.do} ${action.interface.name} (${action.interface.addresses.join(', ') || 'no address'})`;
-    default:
-      return `${action.do} ${action.bridge}`;
-  }
-}
-
-export function portSettings(port: PortConfig): PortSettings {
-  const { name: _name, bridge: _bridge, adapter: _adapter, members: _members, tunnel: _tunnel, ...settings } = port;
-  return settings;
-}
-
-function bridgeSettings(bridge: BridgeConfig): BridgeSettings {
-  const { name: _name, vlans: _vlans, ...settings } = bridge;
-  return settings;
 }
 
 function byName<T extends { name: string }>(items: readonly T[]): Map<string, T> {

@@ -22,7 +22,7 @@ import { addressText, sameBytes } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import type { Control } from './control.ts';
 import { answerEcho, readPathMtu } from './underlay-icmp.ts';
-import { setNextHop, setPathMtu } from './vxlan-control.ts';
+import { setNextHop, setPathMtu } from './vtep-control.ts';
 import type { Remote, Vtep } from './vxlan-model.ts';
 import { bytesOf, nextHop } from './vxlan-remotes.ts';
 

@@ -15,8 +15,9 @@ import { addressText } from '../wire/address.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
 import type { Control } from './control.ts';
 import { ControlError } from './model.ts';
-import { addFlood, removeFlood, segmentOf, tunnelNamed, vtepNamed } from './vxlan-control.ts';
+import { addFlood, removeFlood } from './tunnel-control.ts';
 import type { Remote, RemoteList, Segment, Tunnel } from './vxlan-model.ts';
+import { segmentOf, tunnelNamed, vtepNamed } from './vxlan-names.ts';
 import { addToList, bytesOf, makeList, releaseNamed, takeFromList, takeRemote, useRemote } from './vxlan-remotes.ts';
 
 const KINDS = { static: KIND_STATIC, external: KIND_EXTERNAL, blackhole: KIND_BLACKHOLE } as const;

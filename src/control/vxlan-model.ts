@@ -5,7 +5,7 @@
 
 import type { TunnelConfig, VtepConfig } from '../config/types.ts';
 import type { Mac } from '../wire/ethernet.ts';
-import type { Port } from './model.ts';
+import { ControlError, type Port } from './model.ts';
 import type { TunnelNeighbors } from './tunnel-neighbors.ts';
 
 export type VtepSettings = Omit<VtepConfig, 'name'>;
@@ -84,4 +84,11 @@ export function createVxlanModel(): VxlanModel {
     onUnderlayChanged: () => {},
     onUplink: () => {},
   };
+}
+
+/** Throws ControlError when VTEPs sit on the port: it cannot go. */
+export function requireNoVtep({ vteps }: VxlanModel, port: string): void {
+  for (const { name, settings } of vteps.values()) {
+    if (settings.uplink === port) throw new ControlError(`port ${port} is the uplink of VTEP ${name}`);
+  }
 }

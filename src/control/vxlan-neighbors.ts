@@ -8,8 +8,8 @@ import { formatMac, isGroupMac, isZeroMac, parseMac } from '../wire/ethernet.ts'
 import type { Control } from './control.ts';
 import { ControlError } from './model.ts';
 import { MAX_TOLD_NEIGHBORS } from './tunnel-neighbors.ts';
-import { tunnelNamed } from './vxlan-control.ts';
 import type { Tunnel } from './vxlan-model.ts';
+import { tunnelNamed } from './vxlan-names.ts';
 import { bytesOf } from './vxlan-remotes.ts';
 
 export interface NeighborPlace {

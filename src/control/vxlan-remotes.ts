@@ -32,6 +32,7 @@ import { ADDRESS_WORDS } from '../tables/vtep-table.ts';
 import { addressBytes, addressText, sharePrefix } from '../wire/address.ts';
 import type { Mac } from '../wire/ethernet.ts';
 import type { Control } from './control.ts';
+import { forgetRemote } from './forget.ts';
 import { ControlError } from './model.ts';
 import type { Remote, RemoteList, Vtep } from './vxlan-model.ts';
 
@@ -124,7 +125,7 @@ export function releaseRemote(control: Control, remote: Remote): void {
 }
 
 export function dropRemote(control: Control, remote: Remote): void {
-  control.forgetRemote(remote.row);
+  forgetRemote(control.dp.vxlan.fdb, remote.row);
   removeRemote(control.dp.vxlan.remotes, remote.row);
   remote.vtep.remotes.delete(remote.address);
   control.vxlan.remoteByRow[remote.row] = undefined;
@@ -213,6 +214,15 @@ export function innerMtu(control: Control, vtep: Vtep): number {
   }
   const overhead = bytesOf(vtep.settings.local).length === 4 ? IPV4_OVERHEAD : IPV6_OVERHEAD;
   return longest - overhead - ETHERNET_HEADER;
+}
+
+/** What a tunnel's frames may be long depends on all remotes of its VTEP. */
+export function settleMtu(control: Control, vtep: Vtep): void {
+  const mtu = innerMtu(control, vtep);
+  for (const { vtep: its, port } of control.vxlan.tunnels.values()) {
+    if (its !== vtep || port.tunnel === null || port.tunnel.mtu === mtu) continue;
+    control.setPortTunnel(port.name, { ...port.tunnel, mtu });
+  }
 }
 
 // ---- lists

@@ -13,12 +13,13 @@ import { EventEmitter } from 'node:events';
 import { MemoryAdapter } from '../adapters/memory.ts';
 import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
 import type { PortConfig } from '../config/types.ts';
+import { describe } from '../control/action.ts';
 import { applyWhole } from '../control/change.ts';
-import { requireNoVtep } from '../control/control.ts';
 import { currentConfig } from '../control/current.ts';
 import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
-import { ControlError, isUp } from '../control/model.ts';
-import { describe, plan, portSettings } from '../control/plan.ts';
+import { ControlError, isUp, portSettings } from '../control/model.ts';
+import { plan } from '../control/plan.ts';
+import { requireNoVtep } from '../control/vxlan-model.ts';
 import { type PortCounters, portCounters } from '../dataplane/counters.ts';
 import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
 import { needsSweep } from '../tables/fdb-sweep.ts';
@@ -158,7 +159,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
   /** Removes a port with everything learned and configured on it. Its counters go with it. */
   removePort(name: string): void {
     this.#mayRestructure();
-    requireNoVtep(this.#core.control, name);
+    requireNoVtep(this.#core.control.vxlan, name);
     this.#remove(this.port(name));
     this.#core.control.removePort(name);
   }

@@ -5,15 +5,8 @@
 
 import type { Control } from '../control/control.ts';
 import { ControlError } from '../control/model.ts';
-import {
-  addFlood,
-  allowPeer,
-  denyPeer,
-  removeFlood,
-  segmentOf,
-  setPathMtu,
-  tunnelNamed,
-} from '../control/vxlan-control.ts';
+import { addFlood, removeFlood } from '../control/tunnel-control.ts';
+import { allowPeer, denyPeer, setPathMtu } from '../control/vtep-control.ts';
 import {
   addVxlanEntry,
   deleteVxlanEntry,
@@ -24,6 +17,7 @@ import {
   vxlanEntries,
   vxlanEvents,
 } from '../control/vxlan-fdb.ts';
+import { segmentOf, tunnelNamed } from '../control/vxlan-names.ts';
 import { type TunnelNeighborView, tellNeighbor, tunnelNeighbors, untellNeighbor } from '../control/vxlan-neighbors.ts';
 import { type PeerView, peerViews, type VtepView, vtepViews, vxlanNames } from '../control/vxlan-views.ts';
 

@@ -10,8 +10,10 @@
 
 import type { Adapter } from '../adapters/adapter.ts';
 import type { SwitchConfig } from '../config/types.ts';
+import type { Action } from '../control/action.ts';
+import { apply } from '../control/apply.ts';
 import { Control } from '../control/control.ts';
-import { type Action, apply, plan } from '../control/plan.ts';
+import { plan } from '../control/plan.ts';
 import { remoteCount, tunnelCount, vniCount } from '../control/room.ts';
 import { Router } from '../control/router.ts';
 import { Suppression } from '../control/suppression.ts';

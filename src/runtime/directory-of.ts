@@ -6,7 +6,7 @@
 import type { Directory, DirectoryPort, DirectoryVlan } from '../api/directory.ts';
 import type { BridgeConfig, InterfaceConfig, PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
-import { UNAWARE_VID } from '../control/control.ts';
+import { UNAWARE_VID } from '../control/domains.ts';
 import { VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
 
 /** By name. Small, however many VLANs there are: it is copied from thread to thread. */

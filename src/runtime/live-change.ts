@@ -9,9 +9,10 @@
  */
 
 import type { PortConfig, SwitchConfig } from '../config/types.ts';
+import type { Action } from '../control/action.ts';
 import { applyWhole } from '../control/change.ts';
 import { ControlError } from '../control/model.ts';
-import { type Action, same } from '../control/plan.ts';
+import { same } from '../control/plan.ts';
 import type { SwitchCore } from './core.ts';
 import { LivePort } from './live-port.ts';
 import type { LivePorts } from './live-ports.ts';

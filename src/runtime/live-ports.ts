@@ -7,7 +7,7 @@
 import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
 import { isVxlanSocket, type VxlanGroup, type VxlanUdpAdapter } from '../adapters/vxlan-udp-contract.ts';
 import type { PortEvent } from '../api/events.ts';
-import { setPathMtu } from '../control/vxlan-control.ts';
+import { setPathMtu } from '../control/vtep-control.ts';
 import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
 import { PORT_UP } from '../tables/port-table.ts';

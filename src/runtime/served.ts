@@ -13,7 +13,7 @@ import { createRing } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
-import type { Action } from '../control/plan.ts';
+import type { Action } from '../control/action.ts';
 import { compileFilter } from '../filter/compile.ts';
 import { vniOf } from '../tables/vni-table.ts';
 import { monotonicMs } from './clock.ts';

@@ -9,17 +9,8 @@
 import type { TunnelConfig, VtepConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { ControlError } from '../control/model.ts';
-import {
-  addFlood,
-  addVtep,
-  floodTargets,
-  removeFlood,
-  removeTunnel,
-  segmentOf,
-  setTunnel,
-  setVtep,
-  tunnelNamed,
-} from '../control/vxlan-control.ts';
+import { addFlood, floodTargets, removeFlood, removeTunnel, setTunnel } from '../control/tunnel-control.ts';
+import { addVtep, setVtep } from '../control/vtep-control.ts';
 import {
   addVxlanEntry,
   appendVxlanEntry,
@@ -28,6 +19,7 @@ import {
   type VxlanEntryView,
   vxlanEntries,
 } from '../control/vxlan-fdb.ts';
+import { segmentOf, tunnelNamed } from '../control/vxlan-names.ts';
 import type { UnderlaySpec, VxlanSpec } from './format.ts';
 
 const ROOM = { maxEntries: 4096, peerMaxEntries: 0, overflow: 'fair' as const };

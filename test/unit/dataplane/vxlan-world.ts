@@ -6,7 +6,8 @@
 import { MemoryAdapter } from '../../../src/adapters/memory.ts';
 import type { TunnelConfig, VtepConfig } from '../../../src/config/types.ts';
 import { fdbEntries } from '../../../src/control/fdb-control.ts';
-import { addVtep, setTunnel } from '../../../src/control/vxlan-control.ts';
+import { setTunnel } from '../../../src/control/tunnel-control.ts';
+import { addVtep } from '../../../src/control/vtep-control.ts';
 import { addVxlanEntry, vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
 import { slotsInUse } from '../../../src/dataplane/arena.ts';
 import {

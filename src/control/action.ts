@@ -1,0 +1,98 @@
+/**
+ * Actions: what a plan is made of. Plain data, so that a plan can be shown to people and sent to another thread.
+ */
+
+import type {
+  ClassificationConfig,
+  FdbEntryConfig,
+  InterfaceConfig,
+  MirrorConfig,
+  PortConfig,
+  RouteConfig,
+  TunnelConfig,
+  VlanConfig,
+  VtepConfig,
+  VxlanEntryConfig,
+} from '../config/types.ts';
+import type { BridgeSettings, PortSettings } from './model.ts';
+
+export type Action =
+  | { do: 'remove-mirror'; mirror: string }
+  | { do: 'remove-vxlan-entry'; entry: VxlanEntryConfig }
+  | { do: 'remove-vtep'; vtep: string }
+  | { do: 'remove-entry'; entry: FdbEntryConfig }
+  | { do: 'remove-port'; port: string }
+  | { do: 'remove-vlan'; bridge: string; vid: number }
+  | { do: 'remove-bridge'; bridge: string }
+  | { do: 'add-bridge'; bridge: string; settings: BridgeSettings }
+  | { do: 'set-bridge'; bridge: string; settings: BridgeSettings }
+  | { do: 'add-vlan'; bridge: string; vlan: VlanConfig }
+  | { do: 'add-port'; port: PortConfig }
+  | { do: 'set-port'; port: string; settings: PortSettings }
+  | { do: 'remove-member'; port: string; vid: number }
+  | { do: 'set-member'; port: string; vid: number; untagged: boolean }
+  | { do: 'set-pvid'; port: string; pvid: number | null }
+  | { do: 'add-vtep'; vtep: VtepConfig }
+  | { do: 'set-vtep'; vtep: VtepConfig }
+  | { do: 'set-tunnel'; port: string; tunnel: TunnelConfig }
+  | { do: 'add-entry'; entry: FdbEntryConfig }
+  | { do: 'add-vxlan-entry'; entry: VxlanEntryConfig }
+  | { do: 'add-mirror'; mirror: MirrorConfig }
+  | { do: 'set-classification'; classification: ClassificationConfig }
+  | { do: 'remove-route'; route: RouteConfig }
+  | { do: 'remove-interface'; interface: string }
+  | { do: 'add-interface'; interface: InterfaceConfig }
+  | { do: 'add-route'; route: RouteConfig };
+
+/** One line for people. */
+export function describe(action: Action): string {
+  switch (action.do) {
+    case 'add-port':
+      return action.port.bridge === null
+        ? `add-port ${action.port.name} (underlay)`
+        : `add-port ${action.port.name} (${action.port.mode}, bridge ${action.port.bridge})`;
+    case 'add-vtep':
+    case 'set-vtep':
+      return `${action.do} ${action.vtep.name} (${action.vtep.local} on ${action.vtep.uplink})`;
+    case 'remove-vtep':
+      return `remove-vtep ${action.vtep}`;
+    case 'set-tunnel':
+      return `set-tunnel ${action.port}`;
+    case 'add-vxlan-entry':
+    case 'remove-vxlan-entry':
+      return `${action.do} ${action.entry.mac} vni ${action.entry.vni} ${action.entry.kind}`;
+    case 'remove-entry':
+    case 'add-entry':
+      return `${action.do} ${action.entry.mac} vlan ${action.entry.vid ?? '-'} ${action.entry.kind}`;
+    case 'add-vlan':
+      return `add-vlan ${action.bridge} ${action.vlan.vid} (${action.vlan.name})`;
+    case 'remove-vlan':
+      return `remove-vlan ${action.bridge} ${action.vid}`;
+    case 'set-member':
+      return `set-member ${action.port} vlan ${action.vid} ${action.untagged ? 'untagged' : 'tagged'}`;
+    case 'remove-member':
+      return `remove-member ${action.port} vlan ${action.vid}`;
+    case 'set-pvid':
+      return `set-pvid ${action.port} ${action.pvid ?? 'none'}`;
+    case 'add-mirror':
+      return `add-mirror ${action.mirror.name} to ${action.mirror.output ?? `vlan ${action.mirror.outputVlan}`}`;
+    case 'remove-mirror':
+      return `remove-mirror ${action.mirror}`;
+    case 'remove-port':
+    case 'set-port':
+      return `${action.do} ${action.port}`;
+    case 'set-classification': {
+      const { macs, subnets, protocols } = action.classification;
+      return `set-classification (${macs.length} MACs, ${subnets.length} subnets, ${protocols.length} protocols)`;
+    }
+    case 'remove-route':
+    case 'add-route':
+      return `${action.do} ${action.route.prefix} ${action.route.via.map((hop) => hop.address).join(' ') || action.route.kind}`;
+    case 'remove-interface':
+      return `${action.do} ${action.interface}`;
+    case 'add-interface':
+      return `${action.do} ${action.interface.name} (${action.interface.addresses.join(', ') || 'no address'})`;
+    default:
+      return `${action.do} ${action.bridge}`;
+  }
+}

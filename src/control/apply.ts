@@ -1,0 +1,127 @@
+/**
+ * Apply: one action of a plan carried out on the tables.
+ */
+
+import type { FdbEntryConfig, VxlanEntryConfig } from '../config/types.ts';
+import type { Action } from './action.ts';
+import type { Control } from './control.ts';
+import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
+import { addMirror, removeMirror } from './mirror-control.ts';
+import { ControlError, portSettings, type RouterControl } from './model.ts';
+import { removeTunnel, setTunnel } from './tunnel-control.ts';
+import { addVtep, removeVtep, setVtep } from './vtep-control.ts';
+import { addVxlanEntry, deleteVxlanEntry, vxlanEntries } from './vxlan-fdb.ts';
+
+/** Carries out one action. Throws ControlError when the tables have no room for it. */
+export function apply(control: Control, action: Action): void {
+  switch (action.do) {
+    case 'remove-mirror':
+      removeMirror(control, action.mirror);
+      return;
+    case 'remove-entry':
+      removeConfigured(control, action.entry);
+      return;
+    case 'remove-vxlan-entry':
+      removeVxlanEntry(control, action.entry);
+      return;
+    case 'remove-vtep':
+      removeVtep(control, action.vtep);
+      return;
+    case 'add-vtep':
+      addVtep(control, action.vtep);
+      return;
+    case 'set-vtep': {
+      const { name, ...settings } = action.vtep;
+      setVtep(control, name, settings);
+      return;
+    }
+    case 'set-tunnel':
+      setTunnel(control, action.port, action.tunnel);
+      return;
+    case 'add-vxlan-entry':
+      addVxlanEntry(control, action.entry, true);
+      return;
+    case 'remove-port':
+      if (control.vxlan.tunnels.has(action.port)) removeTunnel(control, action.port);
+      control.removePort(action.port);
+      return;
+    case 'remove-vlan':
+      // One that nobody listed went with its last port.
+      if (control.bridge(action.bridge).vlans.has(action.vid)) control.removeVlan(action.bridge, action.vid);
+      return;
+    case 'remove-bridge':
+      control.removeBridge(action.bridge);
+      return;
+    case 'add-bridge':
+      control.addBridge(action.bridge, action.settings);
+      return;
+    case 'set-bridge':
+      control.setBridge(action.bridge, action.settings);
+      return;
+    case 'add-vlan':
+      control.addVlan(action.bridge, action.vlan.vid, action.vlan.name, action.vlan.fdbMaxEntries);
+      return;
+    case 'add-port': {
+      const { port } = action;
+      control.addPort(port.name, port.bridge, portSettings(port));
+      try {
+        for (const { vid, untagged } of port.members) control.setMember(port.name, vid, untagged);
+        if (port.tunnel !== null) setTunnel(control, port.name, port.tunnel);
+      } catch (error) {
+        control.removePort(port.name);
+        throw error;
+      }
+      return;
+    }
+    case 'set-port':
+      control.setPort(action.port, action.settings);
+      return;
+    case 'remove-member':
+      control.removeMember(action.port, action.vid);
+      return;
+    case 'set-member':
+      control.setMember(action.port, action.vid, action.untagged);
+      return;
+    case 'set-pvid':
+      control.setPvid(action.port, action.pvid);
+      return;
+    case 'add-entry':
+      addEntry(control, action.entry, true);
+      return;
+    case 'add-mirror':
+      addMirror(control, action.mirror);
+      return;
+    case 'set-classification':
+      control.setClassification(action.classification);
+      return;
+    case 'remove-route':
+      routerOf(control).removeRoute(action.route);
+      return;
+    case 'remove-interface':
+      routerOf(control).removeInterface(action.interface);
+      return;
+    case 'add-interface':
+      routerOf(control).addInterface(action.interface);
+      return;
+    case 'add-route':
+      routerOf(control).addRoute(action.route);
+      return;
+  }
+}
+
+function routerOf(control: Control): RouterControl {
+  if (control.router === null) throw new ControlError('this switch has no router');
+  return control.router;
+}
+
+/** Takes out a configured entry. An external one may be gone: it moves with the traffic and ages then. */
+function removeConfigured(control: Control, { bridge, vid, mac }: FdbEntryConfig): void {
+  const kind = entryKind(control, bridge, vid, mac);
+  if (kind !== null && kind !== 'dynamic') deleteEntry(control, bridge, vid, mac);
+}
+
+/** Takes out a configured entry; one that moved with the traffic is gone. */
+function removeVxlanEntry(control: Control, { port, vni, mac }: VxlanEntryConfig): void {
+  const there = vxlanEntries(control, port).find((each) => each.vni === vni && each.mac === mac);
+  if (there !== undefined && there.kind !== 'dynamic') deleteVxlanEntry(control, port, vni, mac);
+}

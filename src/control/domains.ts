@@ -1,0 +1,78 @@
+/**
+ * Broadcast domains: which row of the VLAN table, by number its FID, is which VLAN of a bridge.
+ */
+
+import { FID_COUNTERS } from '../dataplane/counters.ts';
+import { REASON_COUNT } from '../dataplane/reasons.ts';
+import { setFidAge } from '../tables/fdb.ts';
+import { flushFid } from '../tables/fdb-flush.ts';
+import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
+import { compileOutputVlans, type Mirrored } from './compile-mirrors.ts';
+import { ANY, type Forgetting } from './forget.ts';
+import { type Bridge, ControlError, type Vlan } from './model.ts';
+
+/** The one VLAN of an unaware bridge. */
+export const UNAWARE_VID = 0;
+
+/** The part of control that domains are made of. */
+export interface Divided extends Mirrored {
+  readonly forgetting: Forgetting;
+}
+
+export class Domains {
+  readonly byFid: ({ bridge: Bridge; vlan: Vlan } | undefined)[] = [];
+  private readonly control: Divided;
+  /** No FID below is free. */
+  private firstFid = 1;
+
+  constructor(control: Divided) {
+    this.control = control;
+  }
+
+  /** Gives the VLAN a row. */
+  make(bridge: Bridge, vid: number, name: string, configured: boolean): Vlan {
+    const { dp, forgetting } = this.control;
+    const { vlans, fdb } = dp;
+    // The FID may be one whose entries wait to be taken out.
+    forgetting.now();
+    // All below are taken: thousands of VLANs are added one after the other.
+    let fid = this.firstFid;
+    while (this.byFid[fid] !== undefined) fid++;
+    this.firstFid = fid;
+    if (fid >= vlans.capacity) throw new ControlError(`no room for another VLAN (${vlans.capacity - 1} in all)`);
+    const vlan: Vlan = { vid, fid, name, fdbMaxEntries: 0, configured };
+    bridge.vlans.set(vid, vlan);
+    this.byFid[fid] = { bridge, vlan };
+    vlans.vid[fid] = vid;
+    vlans.bridge[fid] = bridge.index;
+    setFidAge(fdb, fid, bridge.settings.fdb.ageSeconds * 1000);
+    vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid] = fid;
+    compileOutputVlans(this.control);
+    return vlan;
+  }
+
+  /** Takes the VLAN's row away, with all that was known in it. */
+  drop(bridge: Bridge, vlan: Vlan): void {
+    const { dp, forgetting, nowMs } = this.control;
+    const { vlans, fdb, counters } = dp;
+    vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vlan.vid] = 0;
+    flushFid(fdb, vlan.fid, nowMs());
+    forgetting.forget(vlan.fid, ANY);
+    fdb.fidLimit[vlan.fid] = 0;
+    // The row will be another VLAN's: what it counted goes to "no VLAN", so that the sums stay true.
+    for (let c = 0; c < FID_COUNTERS; c++) counters.fid[c] += counters.fid[vlan.fid * FID_COUNTERS + c];
+    for (let r = 0; r < REASON_COUNT; r++) counters.fidDrops[r] += counters.fidDrops[vlan.fid * REASON_COUNT + r];
+    counters.fid.fill(0, vlan.fid * FID_COUNTERS, (vlan.fid + 1) * FID_COUNTERS);
+    counters.fidDrops.fill(0, vlan.fid * REASON_COUNT, (vlan.fid + 1) * REASON_COUNT);
+    bridge.vlans.delete(vlan.vid);
+    this.byFid[vlan.fid] = undefined;
+    this.firstFid = Math.min(this.firstFid, vlan.fid);
+    compileOutputVlans(this.control);
+  }
+}
+
+/** Throws ControlError when the bridge can have no such VLAN. */
+export function checkVid(bridge: Bridge, vid: number): void {
+  if (bridge.settings.type === 'unaware') throw new ControlError(`bridge ${bridge.name} is VLAN-unaware`);
+  if (!Number.isInteger(vid) || vid < 1 || vid > 4094) throw new ControlError(`${vid} is not a VLAN ID (1-4094)`);
+}
