@@ -15,6 +15,7 @@ NAPI_MODULE_INIT() {
       {"tapWriteBurst", tap_write_burst},
       {"packetOpen", packet_open},
       {"packetClose", packet_close},
+      {"packetGroup", packet_group},
       {"packetState", packet_state},
       {"packetMissed", packet_missed},
       {"packetReadBurst", packet_read_burst},

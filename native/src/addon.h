@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 7
+#define ADDON_API 8
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -79,6 +79,7 @@ napi_value tap_state(napi_env env, napi_callback_info info);
 /* -- packet.c */
 napi_value packet_open(napi_env env, napi_callback_info info);
 napi_value packet_close(napi_env env, napi_callback_info info);
+napi_value packet_group(napi_env env, napi_callback_info info);
 napi_value packet_state(napi_env env, napi_callback_info info);
 napi_value packet_missed(napi_env env, napi_callback_info info);
 napi_value packet_read_burst(napi_env env, napi_callback_info info);

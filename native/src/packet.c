@@ -43,6 +43,13 @@
 /* Less than a large slot of the arena holds, more than 64 KB of IP packet in an Ethernet frame with two tags. */
 #define LONGEST 65800
 #define ADDRESSES 12
+/* Groups of `packetOpen`: none, and one that nobody has yet. */
+#define NO_GROUP -1
+#define NEW_GROUP -2
+/* Linux 5.16; older kernels hand what is sent to the members of a group, where it is thrown away. */
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 /* Looks at a slot that is being written while the one behind it is ready, before the burst ends. */
 #define PATIENCE 2000
 
@@ -55,6 +62,7 @@ typedef struct {
   uint32_t head;
   int index;
   int plain_fd;
+  int group;
 } Packet;
 
 static void unmap(void *state) {
@@ -113,6 +121,20 @@ static int make_ring(int fd, Packet *packet, uint32_t frame_bytes, uint32_t slot
   return 0;
 }
 
+/* By flow: both directions of one come to the same member. Returns 0 or an errno. */
+static int join_group(int fd, Packet *packet, int group) {
+  bool is_new = group == NEW_GROUP;
+  int id = is_new ? 0 : group;
+  int kind = PACKET_FANOUT_HASH | (is_new ? PACKET_FANOUT_FLAG_UNIQUEID : 0);
+  int error = set(fd, PACKET_FANOUT, id | (kind | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16);
+  if (error == EINVAL) error = set(fd, PACKET_FANOUT, id | kind << 16);
+  if (error) return error;
+  socklen_t length = sizeof id;
+  if (is_new && getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &id, &length) < 0) return errno;
+  packet->group = id & 0xffff;
+  return 0;
+}
+
 /* Protocol 0: it sends, and receives nothing. */
 static int open_plain(Packet *packet) {
   struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = packet->index};
@@ -127,6 +149,7 @@ static int set_up(int fd, const char name[IFNAMSIZ], Packet *packet, uint32_t fr
                   const char **step) {
   int error;
   *step = "ioctl(SIOCGIFHWADDR)";
+  packet->group = NO_GROUP;
   packet->index = ethernet_index(name);
   if (packet->index < 0) return -packet->index;
   *step = "setsockopt(PACKET_VNET_HDR)";
@@ -150,14 +173,14 @@ static int set_up(int fd, const char name[IFNAMSIZ], Packet *packet, uint32_t fr
   *step = "setsockopt(PACKET_ADD_MEMBERSHIP)";
   if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0) return errno;
   *step = "setsockopt(PACKET_FANOUT)";
-  if (group >= 0 && (error = set(fd, PACKET_FANOUT, group | PACKET_FANOUT_HASH << 16))) return error;
+  if (group != NO_GROUP && (error = join_group(fd, packet, group))) return error;
   *step = "socket(AF_PACKET)";
   return open_plain(packet);
 }
 
 /*
  * packetOpen(name, frameBytes, slots, group) -> fd. Frames of up to frameBytes go through the ring; `group` is that of
- * the sockets that share the frames of an interface by flow, or -1.
+ * the sockets that share the frames of an interface by flow; -1: none, -2: one that nobody has yet.
  */
 napi_value packet_open(napi_env env, napi_callback_info info) {
   napi_value argv[4];
@@ -165,7 +188,7 @@ napi_value packet_open(napi_env env, napi_callback_info info) {
   int64_t frame_bytes, slots, group;
   if (!args_read(env, info, 4, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
       !arg_int(env, argv[1], "frameBytes", 64, BLOCK_BYTES / 2, &frame_bytes) ||
-      !arg_int(env, argv[2], "slots", 2, MAX_SLOTS, &slots) || !arg_int(env, argv[3], "group", -1, 65535, &group))
+      !arg_int(env, argv[2], "slots", 2, MAX_SLOTS, &slots) || !arg_int(env, argv[3], "group", NEW_GROUP, 65535, &group))
     return NULL;
   /* Protocol 0: nothing is received before the socket is bound to its interface. */
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -189,6 +212,15 @@ napi_value packet_open(napi_env env, napi_callback_info info) {
 napi_value packet_close(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   return args_read(env, info, 1, argv) ? owned_close(env, argv[0], OWNED_PACKET) : NULL;
+}
+
+/* packetGroup(fd) -> the number of its group, -1 without one */
+napi_value packet_group(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  int fd = -1;
+  Packet *packet;
+  if (!args_read(env, info, 1, argv) || !(packet = arg_state(env, argv[0], OWNED_PACKET, &fd))) return NULL;
+  return make_int(env, packet->group);
 }
 
 /* packetState(fd) -> 3 up without carrier, 2 up, 1 down, 0 gone: deleted, or moved to another network namespace */
@@ -239,6 +271,12 @@ static struct tpacket2_hdr *next_slot(const Packet *packet) {
 static void give_back(Packet *packet, struct tpacket2_hdr *slot) {
   __atomic_store_n(&slot->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
   packet->head = after(packet, packet->head);
+}
+
+/* What the host or we ourselves sent: members of a group get to see it where the kernel does not hold it back. */
+static bool is_outgoing(const struct tpacket2_hdr *slot) {
+  const uint8_t *behind = (const uint8_t *)slot + TPACKET_ALIGN(sizeof *slot);
+  return ((const struct sockaddr_ll *)behind)->sll_pkttype == PACKET_OUTGOING;
 }
 
 static uint32_t put_tag(uint8_t *at, const struct tpacket2_hdr *slot) {
@@ -293,6 +331,12 @@ napi_value packet_read_burst(napi_env env, napi_callback_info info) {
     uint32_t tag = slot->tp_status & TP_STATUS_VLAN_VALID ? TAG_BYTES : 0;
     uint32_t length = slot->tp_len;
     bool queued = (slot->tp_status & TP_STATUS_COPY) != 0;
+    if (is_outgoing(slot)) {
+      uint8_t unread[VNET_HDR_BYTES];
+      if (queued) read_queued(fd, NULL, length, 0, unread);
+      give_back(packet, slot);
+      continue;
+    }
     bool is_frame = length >= ADDRESSES && length + tag <= LONGEST && (queued || slot->tp_snaplen == length);
     if (is_frame && length + tag > in.capacity) {
       longer = (int32_t)(length + tag);

@@ -22,6 +22,8 @@ export interface AdapterEvents {
   unreachable?(address: string, code: string): void;
 }
 
+export type QueueOptions = Readonly<Record<string, string | number | boolean>>;
+
 export interface Adapter {
   readonly kind: string;
   /** What it is attached to, for people: `tap1`, `127.0.0.1:5001`. */
@@ -32,6 +34,11 @@ export interface Adapter {
   readonly mtu: number;
   /** Pollable descriptor, or -1 when the adapter calls `events.readable`. */
   readonly fd: number;
+  /**
+   * What another thread opens the device with, beside the port's own options, to have one more queue of it: flows are
+   * shared out among the queues. None: the device has this one.
+   */
+  readonly queueOptions?: QueueOptions | null;
   /**
    * OFFLOAD_* that frames which are sent may need. What they need beyond that the runtime does in software before
    * (runtime/offloading-adapter.ts); frames that are received may need anything.

@@ -13,7 +13,7 @@
 import { release as kernelRelease } from 'node:os';
 import { type AdapterContext, OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from './adapter.ts';
 import { checkInterface, type InterfaceCalls, InterfacePort } from './interface-port.ts';
-import { native } from './native.ts';
+import { FANOUT_NEW, FANOUT_NONE, native } from './native.ts';
 
 export interface PacketOptions {
   device: string;
@@ -21,8 +21,8 @@ export interface PacketOptions {
   mtu: number;
   /** `off`: the switch counts this port as one that takes no offloads. */
   offloads: 'auto' | 'off';
-  /** Group of packet sockets that share the frames of the interface by flow; null: all frames come here. */
-  fanout: number | null;
+  /** Group of packet sockets that share the frames of the interface by flow; `new`: one that others can join; null: all frames come here. */
+  fanout: number | 'new' | null;
 }
 
 const FRAME_OVERHEAD = 14 + 8;
@@ -38,7 +38,9 @@ export function openPacket(options: PacketOptions, context: AdapterContext): Int
   checkInterface(addon, device, mtu);
   const frameBytes = (mtu > RING_MTU ? 1500 : mtu) + FRAME_OVERHEAD;
   const slots = Math.max(MIN_SLOTS, Math.min(MAX_SLOTS, Math.floor(RING_BYTES / frameBytes)));
-  const fd = addon.packetOpen(device, frameBytes, slots, options.fanout ?? -1);
+  const wanted = options.fanout === 'new' ? FANOUT_NEW : (options.fanout ?? FANOUT_NONE);
+  const fd = addon.packetOpen(device, frameBytes, slots, wanted);
+  const fanout = addon.packetGroup(fd);
   const calls: InterfaceCalls = {
     close: addon.packetClose,
     state: addon.packetState,
@@ -47,7 +49,13 @@ export function openPacket(options: PacketOptions, context: AdapterContext): Int
     writeBurst: addon.packetWriteBurst,
   };
   const offloads = options.offloads === 'off' ? 0 : offloadsOfKernel();
-  return new InterfacePort(fd, calls, { kind: 'af-packet', device, mtu, offloads, detail: null }, context);
+  const queueOptions = fanout === FANOUT_NONE ? null : { fanout };
+  return new InterfacePort(
+    fd,
+    calls,
+    { kind: 'af-packet', device, mtu, offloads, detail: null, queueOptions },
+    context,
+  );
 }
 
 /** UDP super-frames (VIRTIO_NET_HDR_GSO_UDP_L4) are known since Linux 6.2. */

@@ -10,11 +10,15 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 7;
+const API = 8;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
 export const TAP_MUST_EXIST = 1 << 2;
+
+/** Groups of `packetOpen`, beside 0 to 65,535: none, and one that nobody has yet. */
+export const FANOUT_NONE = -1;
+export const FANOUT_NEW = -2;
 
 /** Answers of the state calls. */
 export const LINK_DELETED = 0;
@@ -121,10 +125,12 @@ export interface NativeAddon {
     together: boolean,
     report: Int32Array,
   ): number;
-  /** A packet socket on an interface: frames of up to `frameBytes` come through a ring of `slots`; group -1: no fanout. */
+  /** A packet socket on an interface: frames of up to `frameBytes` come through a ring of `slots`; group: FANOUT_*. */
   packetOpen(name: string, frameBytes: number, slots: number, group: number): number;
   /** Whether it was open. */
   packetClose(fd: number): boolean;
+  /** The number of its fanout group, -1 without one. */
+  packetGroup(fd: number): number;
   /** LINK_*. */
   packetState(fd: number): number;
   /** Frames that found the ring full since it was last asked. */

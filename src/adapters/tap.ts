@@ -30,6 +30,7 @@ import {
   OFFLOAD_TSO4,
   OFFLOAD_TSO6,
   OFFLOAD_USO,
+  type QueueOptions,
 } from './adapter.ts';
 import { unwatchLink, watchLink } from './link-watch.ts';
 import {
@@ -37,6 +38,7 @@ import {
   LINK_UP,
   type NativeAddon,
   native,
+  type OpenedTap,
   REPORT_ERRNO,
   REPORT_FRAMES,
   REPORT_WORDS,
@@ -54,6 +56,8 @@ export interface TapOptions {
   offloads: 'auto' | 'on' | 'off';
   /** More than 1 opens the device for several queues. One adapter is one queue: each worker opens its own. */
   queues: number;
+  /** A device that somebody made for one queue is taken so (default false). */
+  orOneQueue?: boolean;
   /** The device stays when the switch ends. One that was made by someone else stays as its maker wanted. */
   persistent: boolean;
   /** Refuse to make the device (default false). */
@@ -96,7 +100,7 @@ export function openTap(options: TapOptions, context: AdapterContext): TapAdapte
     (options.offloads === 'off' ? 0 : TAP_VNET_HDR) |
     (options.queues > 1 ? TAP_MULTI_QUEUE : 0) |
     (options.mustExist ? TAP_MUST_EXIST : 0);
-  const { fd, name, created } = addon.tapOpen(options.device, flags);
+  const { fd, name, created, multiQueue } = attach(addon, options, flags);
   try {
     if (options.persistent) addon.tapSetPersist(fd, true);
     const available = options.offloads === 'off' ? 0 : bestOffloads(addon, fd);
@@ -107,10 +111,19 @@ export function openTap(options: TapOptions, context: AdapterContext): TapAdapte
       });
     }
     configureInterface(addon, name, options.mtu, created);
-    return new Tap(addon, fd, name, created, options, available, context);
+    return new Tap(addon, fd, name, { created, multiQueue, options, offloads: available }, context);
   } catch (error) {
     addon.tapClose(fd);
     throw error;
+  }
+}
+
+function attach(addon: NativeAddon, { device, orOneQueue }: TapOptions, flags: number): OpenedTap {
+  try {
+    return addon.tapOpen(device, flags);
+  } catch (error) {
+    if (orOneQueue !== true || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+    return addon.tapOpen(device, flags & ~TAP_MULTI_QUEUE);
   }
 }
 
@@ -133,11 +146,21 @@ function configureInterface(addon: NativeAddon, name: string, mtu: number, creat
   }
 }
 
+interface Opened {
+  readonly created: boolean;
+  readonly multiQueue: boolean;
+  readonly options: TapOptions;
+  readonly offloads: number;
+}
+
+const QUEUE_OPTIONS = { queues: 2 };
+
 class Tap implements TapAdapter {
   readonly kind = 'tap';
   readonly device: string;
   mtu: number;
   readonly created: boolean;
+  readonly queueOptions: QueueOptions | null;
   readonly offloads: number;
   readonly #addon: NativeAddon;
   readonly #arena: Arena;
@@ -152,20 +175,14 @@ class Tap implements TapAdapter {
   #lastError = 0;
   #framesTooLong = 0;
 
-  constructor(
-    addon: NativeAddon,
-    fd: number,
-    device: string,
-    created: boolean,
-    options: TapOptions,
-    offloads: number,
-    context: AdapterContext,
-  ) {
+  constructor(addon: NativeAddon, fd: number, device: string, opened: Opened, context: AdapterContext) {
+    const { created, multiQueue, options, offloads } = opened;
     this.#addon = addon;
     this.#fd = fd;
     this.device = device;
     this.mtu = options.mtu;
     this.created = created;
+    this.queueOptions = multiQueue ? QUEUE_OPTIONS : null;
     this.offloads = offloads;
     this.#vnetHdr = options.offloads !== 'off';
     this.#arena = context.arena;

@@ -6,6 +6,7 @@
  */
 
 import { Command, CommanderError, Option } from 'commander';
+import { MAX_WORKERS } from '../config/types.ts';
 import { collect, listenAddress, PAGE_ADDRESS, wholeNumber } from './arguments.ts';
 import { addCaptureCommand } from './commands/capture.ts';
 import { addChangeCommands } from './commands/change.ts';
@@ -50,6 +51,11 @@ export async function main(args: string[]): Promise<number> {
     .option('-c, --config <file>', 'configuration, YAML or JSON')
     .option('--port <spec>', 'NAME=ADAPTER:DEVICE,KEY=VALUE… instead of a file; repeat for each port', collect, [])
     .option('--name <name>', 'name of the switch, where --port describes it')
+    .option(
+      '--workers <n>',
+      'threads that forward, before switch.workers of the file; 1 without either',
+      wholeNumber(1, MAX_WORKERS),
+    )
     .addOption(
       new Option('--log <format>', 'text for people, or json: a structured line an event')
         .choices(['text', 'json'])
@@ -63,7 +69,7 @@ export async function main(args: string[]): Promise<number> {
     .action(async (o) => {
       const { run } = await import('./run.ts');
       const ui = o.ui === true ? listenAddress(PAGE_ADDRESS) : o.ui;
-      status = await run({ config: o.config, ports: o.port, name: o.name, log: o.log, ui });
+      status = await run({ config: o.config, ports: o.port, name: o.name, workers: o.workers, log: o.log, ui });
     });
 
   program

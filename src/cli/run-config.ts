@@ -14,6 +14,8 @@ export interface ConfigOptions {
   ports: readonly string[];
   /** Name of the switch that `ports` describes. */
   name?: string | undefined;
+  /** Before what the file says. */
+  workers?: number | undefined;
 }
 
 export class UsageError extends Error {
@@ -21,7 +23,7 @@ export class UsageError extends Error {
 }
 
 /** Throws ConfigError and UsageError. */
-export function readRunConfig({ config: file, ports, name }: ConfigOptions): ConfigDocument {
+export function readRunConfig({ config: file, ports, name, workers }: ConfigOptions): ConfigDocument {
   if (file === undefined && ports.length === 0)
     throw new UsageError('run needs -c FILE or --port NAME=ADAPTER:DEVICE…');
   if (file !== undefined && ports.length > 0) throw new UsageError('run takes -c or --port, not both');
@@ -31,10 +33,15 @@ export function readRunConfig({ config: file, ports, name }: ConfigOptions): Con
   if (name !== undefined && !new RegExp(NAME_PATTERN).test(name)) {
     throw new UsageError(`--name: ${JSON.stringify(name)} is not a name; ${VALID_NAME}`);
   }
-  const document = file === undefined ? portSpecsDocument(ports, name) : readConfigFile(file);
+  const written = file === undefined ? portSpecsDocument(ports, name) : readConfigFile(file);
+  const document = workers === undefined ? written : withWorkers(written, workers);
   const problem = unsuited(document.config.ports);
   if (problem !== null) throw new UsageError(`${file ?? '--port'}: ${problem}`);
   return document;
+}
+
+function withWorkers({ raw, config, source }: ConfigDocument, workers: number): ConfigDocument {
+  return { raw: { ...raw, switch: { ...raw.switch, workers } }, config: { ...config, workers }, source };
 }
 
 export function readConfigFile(file: string): ConfigDocument {

@@ -48,6 +48,7 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     classification,
     interfaces,
     routes,
+    workers: config.switch.workers,
     hashSeed: config.switch.hashSeed ?? null,
     controlSocket: config.switch.controlSocket ?? null,
     api: config.api ?? null,

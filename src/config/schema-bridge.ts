@@ -1,6 +1,7 @@
 /** Schema of `switch:`, `vlans:` and `bridges:`: what is set once per bridge, and once per process. */
 import type { z } from 'zod';
 import { boolean, choice, integer, map, name, named, text, VALID_NAME } from './leaf.ts';
+import { MAX_WORKERS } from './types.ts';
 import { VLAN_SET_PATTERN } from './vlan-range.ts';
 
 export const MAX_FDB_ENTRIES = 1_048_576;
@@ -64,6 +65,9 @@ export const switchSection = map(
   {
     name: name('a name').default('loom0').describe('Name of the switch and of its default bridge.'),
     ...bridgeShape,
+    workers: integer(1, MAX_WORKERS, 'a number of workers')
+      .default(1)
+      .describe('Threads that forward, each with a queue of its own of every port that has queues.'),
     hashSeed: integer(0, 4_294_967_295, 'a seed')
       .optional()
       .describe('Seed of the keyed hash of the tables. Default: random at start.'),

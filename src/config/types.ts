@@ -265,6 +265,8 @@ export interface StateConfig {
   fdb: boolean; // learned addresses as well
 }
 
+export const MAX_WORKERS = 16;
+
 export interface SwitchConfig {
   name: string;
   bridges: BridgeConfig[]; // [0] is the default bridge, made of `switch:` and `vlans:`
@@ -276,6 +278,8 @@ export interface SwitchConfig {
   classification: ClassificationConfig;
   interfaces: InterfaceConfig[];
   routes: RouteConfig[];
+  /** Threads that forward. */
+  workers: number;
   /** Seed of the keyed hash; null = random at start. */
   hashSeed: number | null;
   /** Path of the control socket; null = default for the name. */

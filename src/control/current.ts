@@ -43,7 +43,7 @@ export function currentConfig(
   const { classification } = control;
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
   const vxlanEntries = configuredVxlanEntries(control);
-  const none = { hashSeed: null, controlSocket: null, api: null, state: null };
+  const none = { workers: 1, hashSeed: null, controlSocket: null, api: null, state: null };
   return {
     name,
     bridges,

@@ -84,7 +84,7 @@ export class LivePorts {
     const context: AdapterContext = { arena: this.#core.dp.arena, events };
     port.busy = true;
     try {
-      const adapter = await openPort(port.config, context, mustExist);
+      const adapter = await openPort(port.config, context, { mustExist });
       port.adapter = adapter;
       port.events = events;
       // An interface tells its link by an event; a datagram socket has none to lose.

@@ -35,17 +35,26 @@ export function deviceText({ kind, options }: AdapterConfig): string {
   return device === undefined ? kind : `${kind} ${device}`;
 }
 
-/** `mustExist`: attach to a device, never make one. Rejects with the system's error. */
-export async function openPort(port: PortConfig, context: AdapterContext, mustExist = false): Promise<Adapter> {
+export interface OpenManner {
+  /** Attach to a device, never make one. */
+  mustExist?: boolean;
+  /** Threads that want a queue each. */
+  workers?: number;
+}
+
+/** Rejects with the system's error. */
+export async function openPort(port: PortConfig, context: AdapterContext, manner: OpenManner = {}): Promise<Adapter> {
   const { kind, options } = port.adapter;
   const { mtu } = port;
+  const { mustExist = false, workers = 1 } = manner;
   if (kind === 'tap') {
     return openTap(
       {
         device: String(options.device),
         mtu,
         offloads: options.offloads as 'auto' | 'on' | 'off',
-        queues: Number(options.queues),
+        queues: Math.max(Number(options.queues), workers),
+        orOneQueue: options.queues === 1,
         persistent: options.persistent === true,
         mustExist,
       },
@@ -58,7 +67,7 @@ export async function openPort(port: PortConfig, context: AdapterContext, mustEx
         device: String(options.device),
         mtu,
         offloads: options.offloads as 'auto' | 'off',
-        fanout: options.fanout === undefined ? null : Number(options.fanout),
+        fanout: options.fanout !== undefined ? Number(options.fanout) : workers > 1 ? 'new' : null,
       },
       context,
     );

@@ -185,7 +185,14 @@ export class Standing {
 }
 
 /** Keys that are read at the start and never again. */
-const START_ONLY = { name: 'switch', hashSeed: 'switch', controlSocket: 'switch', api: null, state: null } as const;
+const START_ONLY = {
+  name: 'switch',
+  workers: 'switch',
+  hashSeed: 'switch',
+  controlSocket: 'switch',
+  api: null,
+  state: null,
+} as const;
 
 function refuseStartOnly(now: SwitchConfig, { config, source }: ConfigDocument): void {
   for (const [key, section] of Object.entries(START_ONLY) as [keyof typeof START_ONLY, string | null][]) {

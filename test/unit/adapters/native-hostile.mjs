@@ -146,7 +146,7 @@ const count = () => pick([0, 1, 8, 63, 64, 65, 2 ** 31 - 1, -1]);
 const flag = () => pick([true, false]);
 const report = () => pick([new Int32Array(3), new Int32Array(3), new Int32Array(1), odd]);
 
-const group = () => pick([-2, -1, 0, 7, 65_535, 65_536]);
+const group = () => pick([-3, -2, -1, 0, 7, 65_535, 65_536]);
 const [capacity, maxBytes] = [() => pick([63, 64, 1920, 2 ** 30]), () => pick([0, 1, 1e5])];
 const incoming = [bytes, column, column, column, column, count, count, capacity, maxBytes];
 const outgoing = [bytes, column, count, count, ...new Array(8).fill(column)];
@@ -180,6 +180,7 @@ const shapes = {
     group,
   ],
   packetClose: [closing(packetFd)],
+  packetGroup: [packetFd],
   packetState: [packetFd],
   packetMissed: [packetFd],
   packetReadBurst: [packetFd, ...incoming, report],

@@ -128,6 +128,8 @@ export const SECTIONS: BadCase[] = [
   bad('switch: { hub: yes }\n', 1, 'switch.hub', '"yes" is not a boolean; valid are true, false'),
   bad('switch: { hub: 1 }\n', 1, 'switch.hub', '1 is not a boolean'),
   bad('switch: { reservedMac: all }\n', 1, 'switch.reservedMac', 'valid are c-vlan, s-vlan, tpmr, transparent'),
+  bad('switch: { workers: 0 }\n', 1, 'switch.workers', 'valid are 1-16'),
+  bad('switch: { workers: 17 }\n', 1, 'switch.workers', 'valid are 1-16'),
   bad('switch: { hashSeed: -1 }\n', 1, 'switch.hashSeed', 'valid are 0-4294967295'),
   bad(`switch: { controlSocket: /${'a'.repeat(103)} }\n`, 1, 'switch.controlSocket', '1 to 102 bytes'),
   bad('switch: { controlSocket: "" }\n', 1, 'switch.controlSocket', '"" is not a socket path'),
