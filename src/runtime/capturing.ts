@@ -7,23 +7,25 @@
 
 import type { Ring } from '../capture/ring.ts';
 import { Tap, type TapSpec } from '../capture/tap.ts';
-import type { Control } from '../control/control.ts';
 import type { Arena } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
+import type { Dataplane } from '../dataplane/dataplane.ts';
 import type { Sender } from '../dataplane/transmit.ts';
 
 export class Capturing {
+  /** Ports by name, as they are now. */
+  names: (name: string) => number | undefined = () => undefined;
   readonly #arena: Arena;
-  readonly #control: Control;
+  readonly #dp: Dataplane;
   readonly #frames: number;
   readonly #taps = new Map<number, Tap>();
   /** By port number. */
   readonly #senders: WatchedSender[] = [];
 
   /** `frames`: rows of the largest batch. */
-  constructor(arena: Arena, control: Control, frames: number) {
-    this.#arena = arena;
-    this.#control = control;
+  constructor(dp: Dataplane, frames: number) {
+    this.#arena = dp.arena;
+    this.#dp = dp;
     this.#frames = frames;
   }
 
@@ -43,8 +45,7 @@ export class Capturing {
 
   /** Ports have come or gone. */
   aim(): void {
-    const { ports, dp } = this.#control;
-    for (const tap of this.#taps.values()) tap.aim((name) => ports.get(name)?.index, dp.ports.capacity);
+    for (const tap of this.#taps.values()) tap.aim(this.names, this.#dp.ports.capacity);
   }
 
   received(b: Batch): void {

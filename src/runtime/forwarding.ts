@@ -1,0 +1,154 @@
+/**
+ * Frames on one thread: data plane and adapters. A turn is: receive into the batch, forward, flush every port.
+ *
+ * A frame for control ends a turn early: what came before it leaves, `punted` acts, and the turn goes on behind it. The
+ * switch's own thread has control to act (core.ts); other threads that forward hand such frames to it.
+ */
+
+import type { Adapter } from '../adapters/adapter.ts';
+import { release } from '../dataplane/arena.ts';
+import { type Batch, createBatch } from '../dataplane/batch.ts';
+import { type Dataplane, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
+import { forwardBatch } from '../dataplane/pipeline.ts';
+import { type Sender, transmit } from '../dataplane/transmit.ts';
+import { decapBatch } from '../dataplane/vxlan/decap.ts';
+import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
+import { sharedInt32 } from '../tables/shared.ts';
+import { Capturing } from './capturing.ts';
+import { Mirroring } from './mirroring.ts';
+import { TranslatingSender } from './translating.ts';
+
+export interface ForwardingOptions {
+  /** Milliseconds; only differences count. */
+  nowMs: () => number;
+  /** Microseconds since the epoch, for captures; nowMs * 1000 when left out. */
+  timeUs?: () => number;
+  /** What sends for a port; its adapter when left out. */
+  senderOf?: (port: number) => Sender | null;
+}
+
+/** Time spent in the data plane alone. */
+export interface Stopwatch {
+  forwardMs: number;
+}
+
+export abstract class Forwarding {
+  readonly dp: Dataplane;
+  readonly batch: Batch;
+  /** By port number. */
+  readonly adapters: (Adapter | undefined)[] = [];
+  /** Odd while a batch is being counted: who reads counters on another thread sees whole batches by it. */
+  readonly epoch = sharedInt32(1);
+  readonly senderOf: (port: number) => Sender | null;
+  /** Who captures. */
+  readonly capturing: Capturing;
+  protected readonly nowMs: () => number;
+  protected readonly timeUs: () => number;
+  protected readonly mirroring: Mirroring;
+  private readonly translators: (TranslatingSender | undefined)[] = [];
+  /** A turn is under way: injected frames wait for it. */
+  protected inTurn = false;
+
+  constructor(dp: Dataplane, options: ForwardingOptions) {
+    const { nowMs, timeUs, senderOf } = options;
+    this.dp = dp;
+    this.nowMs = nowMs;
+    this.timeUs = timeUs ?? (() => nowMs() * 1000);
+    this.batch = createBatch(dp.egress.capacity);
+    this.capturing = new Capturing(dp, this.batch.capacity);
+    const own = senderOf ?? ((port: number) => this.adapters[port] ?? null);
+    this.senderOf = (port) => {
+      const plain = own(port);
+      if (plain === null) return null;
+      // Captures show what is on the wire: tags as the port's neighbor knows them.
+      const sender = this.capturing.isIdle ? plain : this.capturing.watched(port, plain);
+      return dp.translate.rowOf[port] === 0 ? sender : this.translating(port, sender);
+    };
+    this.mirroring = new Mirroring(dp, (port) => this.senderOf(port));
+  }
+
+  /** What control does about row `batch.punted`. */
+  protected abstract punted(batch: Batch): void;
+
+  /** Behind every run of frames, when what they caused has left. */
+  protected settle(): void {}
+
+  /** A turn begins; nobody changes tables from here to `leave`. */
+  protected enter(): void {
+    Atomics.add(this.epoch, 0, 1);
+    this.inTurn = true;
+  }
+
+  protected leave(): void {
+    this.inTurn = false;
+    if (!this.capturing.isIdle) this.capturing.publish();
+    Atomics.add(this.epoch, 0, 1);
+  }
+
+  /** Receives at most `max` frames of one port and forwards them; returns how many there were. */
+  poll(port: number, max: number = this.batch.capacity): number {
+    const adapter = this.adapters[port];
+    if (adapter === undefined) return 0;
+    const b = this.batch;
+    b.count = 0;
+    const received = adapter.receive(b, port, Math.min(max, b.capacity));
+    if (received === 0) return 0;
+    const now = this.nowMs() | 0;
+    const time = this.timeUs();
+    for (let i = 0; i < received; i++) {
+      b.nowMs[i] = now;
+      b.timeUs[i] = time;
+    }
+    this.forward();
+    return received;
+  }
+
+  /** Forwards what is in the batch, flushes every port and frees the slots. */
+  forward(stopwatch: Stopwatch | null = null): void {
+    const b = this.batch;
+    this.enter();
+    const capturing = this.capturing.isIdle ? null : this.capturing;
+    capturing?.received(b);
+    if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.received(b);
+    decapBatch(this.dp, b);
+    if (this.dp.limits[LIMIT_VTEPS] !== 0) {
+      capturing?.decapsulated(b);
+      if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.decapsulated(b);
+    }
+    for (let next = 0; next < b.count; ) {
+      const first = next;
+      const started = stopwatch === null ? 0 : performance.now();
+      next = forwardBatch(this.dp, b, next);
+      if (stopwatch !== null) stopwatch.forwardMs += performance.now() - started;
+      this.flush(b, first, next);
+      capturing?.settled(b, first, next);
+      if (b.punted >= 0) this.punted(b);
+      this.settle();
+    }
+    this.leave();
+    for (let i = 0; i < b.count; i++) release(this.dp.arena, b.slot[i]);
+    b.count = 0;
+  }
+
+  /** What sends for a port with VLAN translation. */
+  private translating(port: number, sender: Sender): Sender {
+    const known = this.translators[port];
+    if (known?.inner === sender) return known;
+    const made = new TranslatingSender(this.dp, port, sender);
+    this.translators[port] = made;
+    return made;
+  }
+
+  /** Sends what the lists hold of rows [first, end): devices first, then tunnels, which write in front of frames. */
+  protected flush(batch: Batch, first: number, end: number): void {
+    const { list, stride, count } = this.dp.egress;
+    if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.sent(batch);
+    const { tunnelOf } = this.dp.vxlan.vnis;
+    for (let p = 0; p < count.length; p++) {
+      if (count[p] === 0) continue;
+      if (tunnelOf[p] < 0) transmit(this.dp, batch, p, this.senderOf(p));
+      else if (!this.capturing.isIdle) this.capturing.sent(batch, p, list, p * stride, count[p]);
+    }
+    serveTunnels(this.dp, batch, first, end, this.senderOf);
+  }
+}
