@@ -65,10 +65,14 @@ export class Contender {
 /** The checkout: this file is out/bench/bench/contender.js in it. */
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Compiles the C twin into `folder`; null where there is no C compiler. */
-export function compileTwin(folder: string): string | null {
-  const program = join(folder, 'twin');
-  const sources = ['main.c', 'switch.c', 'fdb.c'].map((name) => join(root, 'bench', 'c', name));
+/** What a C twin is made of. */
+export const TWIN: readonly string[] = ['main.c', 'switch.c', 'fdb.c'];
+export const TUNNEL_TWIN: readonly string[] = ['tunnel-main.c', 'tunnel.c', 'switch.c', 'fdb.c'];
+
+/** Compiles a C twin into `folder`; null where there is no C compiler. */
+export function compileTwin(folder: string, parts: readonly string[] = TWIN): string | null {
+  const program = join(folder, parts[0].slice(0, -2));
+  const sources = parts.map((name) => join(root, 'bench', 'c', name));
   const { error, status, stderr } = spawnSync('cc', ['-O2', '-o', program, ...sources], { encoding: 'utf8' });
   if (error !== undefined) return null;
   if (status !== 0) throw new Error(`bench: cc failed: ${stderr.split('\n')[0]}`);

@@ -15,7 +15,7 @@ import type { Batch } from '../src/dataplane/batch.ts';
 import type { Sender } from '../src/dataplane/transmit.ts';
 import { SwitchCore } from '../src/runtime/core.ts';
 import { parseMac } from '../src/wire/ethernet.ts';
-import { BATCH, FRAME_BYTES } from './world.ts';
+import { BATCH, Fnv, FRAME_BYTES } from './world.ts';
 
 const HEADROOM = 128;
 const STRIDE = 33 * 64;
@@ -42,11 +42,12 @@ let nowMs = 1_000_000;
 class Sink implements Sender {
   readonly lastError = 0;
   frames = 0;
-  watching: ((batch: Batch, word: number) => void) | null = null;
+  port = 0;
+  watching: ((batch: Batch, word: number, port: number) => void) | null = null;
 
   send(batch: Batch, list: Int32Array, start: number, count: number): number {
     this.frames += count;
-    if (this.watching !== null) for (let k = start; k < start + count; k++) this.watching(batch, list[k]);
+    if (this.watching !== null) for (let k = start; k < start + count; k++) this.watching(batch, list[k], this.port);
     return count;
   }
 }
@@ -54,7 +55,10 @@ class Sink implements Sender {
 const sink = new Sink();
 const core = new SwitchCore({
   nowMs: () => nowMs,
-  senderOf: () => sink,
+  senderOf: (port) => {
+    sink.port = port;
+    return sink;
+  },
   ports: 64,
   seed: SEED,
   smallSlots: FRAMES + 64,
@@ -268,10 +272,24 @@ function destinationAt(off: number): number {
   return destinations[Math.floor(off / STRIDE)];
 }
 
+/** Digest of what leaves, as the C twin has it: batch by batch, port by port. */
+function digest(): string {
+  const hash = new Fnv();
+  sink.watching = (b, word, port) => {
+    const i = word & 0xffff;
+    hash.copy(port === uplink ? PORTS : access.indexOf(port), b.len[i], bytes, b.off[i]);
+  };
+  at = 0;
+  for (let k = 0; k < FRAMES; k += BATCH) forwardNext();
+  sink.watching = null;
+  return String(hash.value());
+}
+
 batch.slot.fill(-1);
 teach();
 lay();
 process.stdout.write('ready\n');
 for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${line === 'check' ? check() : round(Number(line))}\n`);
+  const answer = line === 'check' ? check : line === 'digest' ? digest : () => round(Number(line));
+  process.stdout.write(`${answer()}\n`);
 }

@@ -11,8 +11,11 @@ import {
   PEER_COUNTERS,
   PEER_RX_BYTES,
   PEER_RX_FRAMES,
+  REMOTE_ADDRESS,
   REMOTE_ALLOWED,
   REMOTE_FLAGS,
+  REMOTE_LIST,
+  REMOTE_VTEP,
   REMOTE_WORDS,
 } from '../../tables/remote-table.ts';
 import {
@@ -47,12 +50,18 @@ const PEER_ROW = PEER_COUNTERS;
 const RX_PEER_FRAMES = PEER_RX_FRAMES;
 const RX_PEER_BYTES = PEER_RX_BYTES;
 const ALLOWED = REMOTE_ALLOWED;
+/** A list has no address. */
+const PEER_MASK = REMOTE_ALLOWED | REMOTE_LIST;
+const ADDRESS = REMOTE_ADDRESS;
+const VTEP = REMOTE_VTEP;
+/** Rows of remotes met lately, by the last bits of their addresses: a guess, which the row itself confirms. */
+const RECENT = 63;
 const FLAGS = REMOTE_FLAGS;
 
 export function createDecapLane(dp: Dataplane, b: Batch): DecapLane {
   const { arena, counters, vxlan, ports } = dp;
   const { vteps, vnis, remotes } = vxlan;
-  const { words, counters: peers } = remotes;
+  const met = { recent: new Int32Array(RECENT + 1) };
 
   /** Frames of a VNI that have arrived. */
   const countVni = (vni: number, frames: number, bytes: number): void => {
@@ -72,6 +81,8 @@ export function createDecapLane(dp: Dataplane, b: Batch): DecapLane {
 
   return (first) => {
     const view = arena.view;
+    const { words, counters: peers } = remotes;
+    const { recent } = met;
     const { off: offs, len: lens, port: portOf, rxFlags, gso, csum, remote: remoteOf, vni: vniOf } = b;
     const n = b.count;
     let i = first | 0;
@@ -84,8 +95,6 @@ export function createDecapLane(dp: Dataplane, b: Batch): DecapLane {
     const macLow = vteps.macLow[vtep];
     const local = vteps.address[vtep * ADDRESS_WORDS];
     const udpPort = vteps.udpPort[vtep];
-    let source = 0;
-    let peer = -1;
     let segment = 0;
     let vni = 0;
     let port = 0;
@@ -115,12 +124,15 @@ export function createDecapLane(dp: Dataplane, b: Batch): DecapLane {
       if (view.getUint16(off + 36) !== udpPort || view.getInt32(off + 38) !== ((len - 34) | 0) << 16) break;
       const segmentWord = view.getInt32(off + 46);
       if (view.getInt32(off + 42) !== I_FLAG || (segmentWord & 0xff) !== 0) break;
-      if (from !== source || peer < 0) {
-        source = from;
+      let peer = recent[from & RECENT];
+      let r = Math.imul(peer, REMOTE_ROW);
+      if (words[(r + ADDRESS) | 0] !== from || words[(r + VTEP) | 0] !== vtep) {
         peer = findRemote(remotes, vtep, from, 0, 0, 0);
-        if (peer >= 0 && (words[Math.imul(peer, REMOTE_ROW) + FLAGS] & ALLOWED) === 0) peer = -1;
         if (peer < 0) break;
+        recent[from & RECENT] = peer;
+        r = Math.imul(peer, REMOTE_ROW);
       }
+      if ((words[(r + FLAGS) | 0] & PEER_MASK) !== ALLOWED) break;
       if (segmentWord !== segment || vni === 0) {
         if (vniFrames !== 0) countVni(vni, vniFrames, vniBytes);
         vniFrames = 0;
@@ -149,8 +161,8 @@ export function createDecapLane(dp: Dataplane, b: Batch): DecapLane {
       vniFrames = (vniFrames + 1) | 0;
       vniBytes = (vniBytes + innerBytes) | 0;
       const p = Math.imul(peer, PEER_ROW);
-      peers[p + RX_PEER_FRAMES]++;
-      peers[p + RX_PEER_BYTES] += innerBytes;
+      peers[(p + RX_PEER_FRAMES) | 0] += 1;
+      peers[(p + RX_PEER_BYTES) | 0] += innerBytes;
       rxFlags[i] = 0;
       portOf[i] = port;
       remoteOf[i] = peer;

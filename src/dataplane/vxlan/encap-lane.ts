@@ -94,36 +94,46 @@ const SUM = REMOTE_SUM;
 const MAX_IP = REMOTE_MAX_IP;
 const UPLINK = REMOTE_PORT;
 const VTEP = REMOTE_VTEP;
+const SETTINGS = VNI_FLAGS;
+const SHIFTED = VNI_SHIFTED;
+const TOS = VNI_TOS;
+const TTL = VNI_TTL;
+const SPORT = VNI_SPORT;
+const SPORTS = VNI_SPORTS;
+const SENT_FRAMES = PEER_TX_FRAMES;
+const SENT_BYTES = PEER_TX_BYTES;
+const ALL_VIDS = VIDS;
 
 export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
   const { arena, egress, counters, vxlan, underlay } = dp;
   const { fdb, vnis, remotes, vteps } = vxlan;
-  const { words, counters: peers } = remotes;
-  const { words: settings, counters: vniCounters, rowOf, tunnelOf } = vnis;
-  const { udpPort } = vteps;
   const [s0, s1, s2, s3] = fdb.seed;
   const u = underlay.batch;
-  const out = underlay.list;
-  const places = new Int32Array(CHUNK);
+  const asking = { places: new Int32Array(CHUNK) };
 
   /** Frames of a VNI that have left. */
   const countSent = (port: number, vni: number, frames: number, bytes: number): void => {
     const row = port * PORT_COUNTERS;
     counters.port[row + TX_FRAMES] += frames;
     counters.port[row + TX_BYTES] += bytes;
-    vniCounters[vni * VNI_COUNTERS + VNI_TX_FRAMES] += frames;
-    vniCounters[vni * VNI_COUNTERS + VNI_TX_BYTES] += bytes;
+    vnis.counters[vni * VNI_COUNTERS + VNI_TX_FRAMES] += frames;
+    vnis.counters[vni * VNI_COUNTERS + VNI_TX_BYTES] += bytes;
   };
 
   return (port, from, to) => {
     const view = arena.view;
     const { rec, slots, shift, portGeneration, fidGeneration, fidAgeMs } = fdb;
+    const { words, counters: peers } = remotes;
+    const { words: settings, rowOf, tunnelOf } = vnis;
+    const { udpPort } = vteps;
+    const { places } = asking;
+    const { list: out } = underlay;
     const { list, stride } = egress;
     const { off: offs, len: lens, vid: vids, copies, gso, nowMs, timeUs, slot: slotOf } = b;
     const { slot: uSlot, off: uOff, len: uLen, port: uPort, nowMs: uNow, timeUs: uTime, gso: uGso, csum: uCsum } = u;
     const blocks = slots >>> shift;
     const room = u.capacity;
-    const base = Math.imul(tunnelOf[port], VIDS);
+    const base = Math.imul(tunnelOf[port], ALL_VIDS);
     const at = Math.imul(port, stride);
     let row = u.count;
     let k = from | 0;
@@ -139,7 +149,8 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
     let sum0 = 0;
     for (; k < to; k = (k + 1) | 0) {
       if (k === asked) {
-        asked = Math.min(to, (k + CHUNK) | 0);
+        asked = (k + CHUNK) | 0;
+        if (asked > to) asked = to;
         let askedVid = -1;
         let seed = 0;
         for (let j = k; j < asked; j = (j + 1) | 0) {
@@ -156,7 +167,7 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
           h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
           const slot = ((Math.imul(h >>> 12, blocks) >>> 20) << shift) | ((h & 0xfff) >>> (BLOCK - shift));
           places[(j - k) | 0] = slot;
-          sum0 ^= rec[(slot << 2) + 1];
+          sum0 ^= rec[((slot << 2) + 1) | 0];
         }
         first = k;
       }
@@ -171,8 +182,8 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
         bytes = 0;
         vid = vids[i];
         vni = rowOf[(base + vid) | 0];
-        flags = settings[(Math.imul(vni, VNI_ROW) + VNI_FLAGS) | 0];
-        shifted = settings[(Math.imul(vni, VNI_ROW) + VNI_SHIFTED) | 0];
+        flags = settings[(Math.imul(vni, VNI_ROW) + SETTINGS) | 0];
+        shifted = settings[(Math.imul(vni, VNI_ROW) + SHIFTED) | 0];
       }
       if (vni === 0 || (flags & SIMPLE_MASK) !== SIMPLE) break;
       const off = offs[i];
@@ -185,25 +196,25 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
       let slot = places[(k - first) | 0];
       const key = (dstHigh << 16) | vni;
       let entry = slot << 2;
-      let found = rec[entry + 1];
+      let found = rec[(entry + 1) | 0];
       while (found !== key || rec[entry] !== dstLow) {
         if (found === 0) break;
         slot = (slot + 1) | 0;
         if (slot === slots) slot = 0;
         entry = slot << 2;
-        found = rec[entry + 1];
+        found = rec[(entry + 1) | 0];
       }
       if (found === 0) break;
-      const target = rec[entry + 3];
+      const target = rec[(entry + 3) | 0];
       const remote = target & PORT;
       if ((target & KIND) === 0) {
         const current = target >>> GENERATION === ((portGeneration[remote] + fidGeneration[vni]) & 0xffff);
-        if (!current || ((nowMs[i] - rec[entry + 2]) | 0) > fidAgeMs[vni]) break;
+        if (!current || ((nowMs[i] - rec[(entry + 2) | 0]) | 0) > fidAgeMs[vni]) break;
       }
       if (remote === NOWHERE) break;
       const r = Math.imul(remote, REMOTE_ROW);
-      if ((words[r + FLAGS] & PLAIN_MASK) !== PLAIN || words[r + TAG_WORD] !== 0) break;
-      if (((len + OVERHEAD) | 0) > words[r + MAX_IP]) break;
+      if ((words[(r + FLAGS) | 0] & PLAIN_MASK) !== PLAIN || words[(r + TAG_WORD) | 0] !== 0) break;
+      if (((len + OVERHEAD) | 0) > words[(r + MAX_IP) | 0]) break;
 
       // Its flow: inner-flow.ts says the same in words.
       const innerTos = (typeWord >>> 0) & 0xff;
@@ -225,24 +236,24 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
       const v = Math.imul(vni, VNI_ROW);
       const ecn = innerTos & 3;
       const tos =
-        ((flags & TOS_INHERIT) !== 0 ? innerTos & 0xfc : settings[v + VNI_TOS] & 0xfc) | (ecn === 3 ? 2 : ecn);
-      const ttl = (flags & TTL_INHERIT) !== 0 ? ttlWord >>> 8 : settings[v + VNI_TTL];
+        ((flags & TOS_INHERIT) !== 0 ? innerTos & 0xfc : settings[(v + TOS) | 0] & 0xfc) | (ecn === 3 ? 2 : ecn);
+      const ttl = (flags & TTL_INHERIT) !== 0 ? ttlWord >>> 8 : settings[(v + TTL) | 0];
       const total = (len + OVERHEAD) | 0;
-      let sum = (words[r + SUM] + 0x8500 + tos + total + (ttl << 8) + UDP) | 0;
+      let sum = (words[(r + SUM) | 0] + 0x8500 + tos + total + (ttl << 8) + UDP) | 0;
       sum = (sum & 0xffff) + (sum >>> 16);
       sum = (sum & 0xffff) + (sum >>> 16);
-      const sport = (settings[v + VNI_SPORT] + (Math.imul(h >>> 16, settings[v + VNI_SPORTS]) >>> 16)) | 0;
+      const sport = (settings[(v + SPORT) | 0] + (Math.imul(h >>> 16, settings[(v + SPORTS) | 0]) >>> 16)) | 0;
       const start = (off - OUTER_BYTES) | 0;
-      view.setInt32(start, words[r + MACS]);
-      view.setInt32(start + 4, words[r + MACS + 1]);
-      view.setInt32(start + 8, words[r + MACS + 2]);
+      view.setInt32(start, words[(r + MACS) | 0]);
+      view.setInt32(start + 4, words[(r + MACS + 1) | 0]);
+      view.setInt32(start + 8, words[(r + MACS + 2) | 0]);
       view.setInt32(start + 12, 0x0800_4500 | tos);
       view.setInt32(start + 16, total << 16);
       view.setInt32(start + 20, 0x4000_0000 | (ttl << 8) | UDP);
       view.setUint16(start + 24, ~sum & 0xffff);
-      view.setInt32(start + 26, words[r + SOURCE]);
-      view.setInt32(start + 30, words[r + ADDRESS]);
-      view.setInt32(start + 34, (sport << 16) | udpPort[words[r + VTEP]]);
+      view.setInt32(start + 26, words[(r + SOURCE) | 0]);
+      view.setInt32(start + 30, words[(r + ADDRESS) | 0]);
+      view.setInt32(start + 34, (sport << 16) | udpPort[words[(r + VTEP) | 0]]);
       view.setInt32(start + 38, ((len + 16) | 0) << 16);
       view.setInt32(start + 42, I_FLAG);
       view.setInt32(start + 46, shifted);
@@ -250,7 +261,7 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
       uSlot[row] = slotOf[i];
       uOff[row] = start;
       uLen[row] = (len + OUTER_BYTES) | 0;
-      uPort[row] = words[r + UPLINK];
+      uPort[row] = words[(r + UPLINK) | 0];
       uNow[row] = nowMs[i];
       uTime[row] = timeUs[i];
       uGso[row] = 0;
@@ -258,8 +269,8 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
       out[row] = row;
       row = (row + 1) | 0;
       const p = Math.imul(remote, PEER_ROW);
-      peers[p + PEER_TX_FRAMES]++;
-      peers[p + PEER_TX_BYTES] += len;
+      peers[(p + SENT_FRAMES) | 0] += 1;
+      peers[(p + SENT_BYTES) | 0] += len;
       frames = (frames + 1) | 0;
       bytes = (bytes + len) | 0;
     }

@@ -30,12 +30,13 @@ const FLAGS = VNI_FLAGS;
 export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
   const { arena, vxlan } = dp;
   const { fdb, vnis } = vxlan;
-  const { words, tunnelOf } = vnis;
   const [s0, s1, s2, s3] = fdb.seed;
-  const places = new Int32Array(CHUNK);
+  const asking = { places: new Int32Array(CHUNK) };
 
   return (first, end) => {
     const view = arena.view;
+    const { words, tunnelOf } = vnis;
+    const { places } = asking;
     const { slots, shift, rec, portGeneration, fidGeneration } = fdb;
     const { off: offs, port: portOf, rxFlags, remote: remoteOf, vni: vniOf, reason: reasons, fid: fids, nowMs } = b;
     const blocks = slots >>> shift;
@@ -46,7 +47,8 @@ export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
       if (i === asked) {
         // Only asked for, so that the misses of many frames overlap: encap-lane.ts.
         begin = i;
-        asked = Math.min(end, (i + CHUNK) | 0);
+        asked = (i + CHUNK) | 0;
+        if (asked > end) asked = end;
         for (let j = i; j < asked; j = (j + 1) | 0) {
           if (rxFlags[j] !== 0 || tunnelOf[portOf[j]] < 0) continue;
           const off = offs[j];
@@ -59,7 +61,7 @@ export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
           h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
           const slot = ((Math.imul(h >>> 12, blocks) >>> 20) << shift) | ((h & 0xfff) >>> (BLOCK - shift));
           places[(j - begin) | 0] = slot;
-          sum ^= rec[(slot << 2) + 1];
+          sum ^= rec[((slot << 2) + 1) | 0];
         }
       }
       if (rxFlags[i] !== 0 || tunnelOf[portOf[i]] < 0) continue;
@@ -76,18 +78,18 @@ export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
       const high = (macHigh << 16) | vni;
       let slot = start;
       let at = slot << 2;
-      let key = rec[at + 1];
+      let key = rec[(at + 1) | 0];
       while (key !== high || rec[at] !== low) {
         if (key === 0) break;
         slot = (slot + 1) | 0;
         if (slot === slots) slot = 0;
         at = slot << 2;
-        key = rec[at + 1];
+        key = rec[(at + 1) | 0];
       }
       const here = (((portGeneration[remote] + fidGeneration[vni]) & 0xffff) << GENERATION) | remote;
       const now = nowMs[i];
-      if (key !== 0 && rec[at + 3] === here) {
-        if ((now - rec[at + 2]) >>> 0 >= FRESH_MS) refreshSource(fdb, slot, remote, now);
+      if (key !== 0 && rec[(at + 3) | 0] === here) {
+        if ((now - rec[(at + 2) | 0]) >>> 0 >= FRESH_MS) refreshSource(fdb, slot, remote, now);
       } else {
         learnSource(fdb, key === 0 ? -1 : slot, low, high, start, remote, now);
       }

@@ -7,6 +7,7 @@ import { setPathMtu, setVtep } from '../../../src/control/vtep-control.ts';
 import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
 import { portLedger } from '../../../src/dataplane/counters.ts';
 import { csumWord, GSO_TCPV4, gsoWord } from '../../../src/dataplane/offload/needs.ts';
+import { findRemote, removeRemote } from '../../../src/tables/remote-table.ts';
 import { arpFrame, ethernetFrame, ipv4Packet } from '../../../src/wire/build.ts';
 import { writeIpv4Checksum, writeIpv4Fragment } from '../../../src/wire/ipv4.ts';
 import { fuzzDatagrams } from '../../fuzz/datagrams.ts';
@@ -82,6 +83,27 @@ describe('a frame', () => {
     expect(drops).toEqual({ [reason]: 1 });
     expect(counts).toEqual({});
     expect(vxlanEntries(core.control).filter((entry) => entry.kind === 'dynamic')).toEqual([]);
+  });
+
+  it('is taken from peers alone, whoever came before it from an address that ends alike', () => {
+    const world = tunnelWorld(8);
+    const { dp, control } = world.core;
+    const drops = () => portLedger(dp.counters, control.port('u4').index).drops;
+    const arrive = (...sources: string[]) => {
+      for (const src of sources) {
+        // Without a checksum, so that it is for the fast way.
+        world.append('u4', outerV4(1000, innerFrame(MACS[0]!, STRANGER, 0, 1), { src }).fill(0, 40, 42));
+      }
+      world.core.forward();
+      checkLedger(world.core);
+    };
+    arrive('192.0.2.34', '192.0.2.98', '192.0.2.34', '0.0.0.0', '192.0.2.162', '192.0.2.50');
+    expect(world.left.get('a')).toHaveLength(3);
+    expect(drops()).toEqual({ VXLAN_UNKNOWN_PEER: 3 });
+    removeRemote(dp.vxlan.remotes, findRemote(dp.vxlan.remotes, 0, 0xc000_0222 | 0, 0, 0, 0));
+    arrive('192.0.2.34', '0.0.0.0', '192.0.2.50');
+    expect(world.left.get('a')).toHaveLength(4);
+    expect(drops()).toEqual({ VXLAN_UNKNOWN_PEER: 5 });
   });
 
   it('over IPv6 without a checksum is taken only where that is allowed', () => {
