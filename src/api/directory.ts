@@ -3,7 +3,14 @@
  * counters. Plain data: the forwarding thread posts it when something in it changes.
  */
 
-import type { InterfaceConfig, MirrorConfig, RouteConfig, VniConfig, VtepConfig } from '../config/types.ts';
+import type {
+  InterfaceConfig,
+  MirrorConfig,
+  RouteConfig,
+  SecondaryVlan,
+  VniConfig,
+  VtepConfig,
+} from '../config/types.ts';
 
 export interface Directory {
   name: string;
@@ -44,6 +51,8 @@ export interface DirectoryVlan {
   vid: number | null;
   name: string;
   members: readonly { port: string; tagged: boolean }[];
+  /** It is a secondary of a private VLAN; its addresses are learned in the primary. */
+  secondary?: SecondaryVlan;
 }
 
 /** What the outside world does to a port. */

@@ -65,6 +65,7 @@ const vlanView: z.ZodType<VlanView> = z.object({
   bridge: z.string(),
   vid,
   name: z.string(),
+  private: z.string().nullable().describe('What it is in a private VLAN: primary, isolated of 100, community of 100.'),
   tagged: z.array(z.string()),
   untagged: z.array(z.string()),
   pvidOf: z.array(z.string()),

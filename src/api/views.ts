@@ -2,6 +2,7 @@
  * What `show` shows, as plain data: ports, VLANs, drops, the ledger. The FDB has its own file.
  */
 
+import type { SecondaryVlan } from '../config/types.ts';
 import {
   fidLedger,
   type LedgerRow,
@@ -14,6 +15,7 @@ import { DROP_REASONS } from '../dataplane/reasons.ts';
 import { type Fdb, META_STALE } from '../tables/fdb.ts';
 import { listEntries } from '../tables/fdb-entries.ts';
 import { PORT_UP } from '../tables/port-table.ts';
+import type { Directory } from './directory.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';
 
 export interface PortView extends PortCounters {
@@ -88,10 +90,17 @@ export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch
   });
 }
 
+function privateText({ vlans }: Directory, bridge: string, vid: number | null, own?: SecondaryVlan): string | null {
+  if (own !== undefined) return `${own.kind} of ${own.primary}`;
+  return vlans.some((vlan) => vlan.bridge === bridge && vlan.secondary?.primary === vid) ? 'primary' : null;
+}
+
 export interface VlanView {
   bridge: string;
   vid: number | null;
   name: string;
+  /** `primary`, `isolated of 100`, `community of 100`; null: not of a private VLAN. */
+  private: string | null;
   tagged: string[];
   untagged: string[];
   /** Ports whose untagged frames belong to it. */
@@ -104,12 +113,13 @@ export interface VlanView {
 export function vlanViews({ tables, epoch, directory }: ReadableSwitch, nowMs: number): VlanView[] {
   const learned = learnedBy(tables.fdb, 'fid', nowMs);
   const stable = new StableReads(epoch);
-  return directory.vlans.map(({ fid, bridge, vid, name, members }) => {
+  return directory.vlans.map(({ fid, bridge, vid, name, members, secondary }) => {
     const row = stable.read(() => fidLedger(tables.counters, fid));
     return {
       bridge,
       vid,
       name,
+      private: privateText(directory, bridge, vid, secondary),
       tagged: members.filter((m) => m.tagged).map((m) => m.port),
       untagged: members.filter((m) => !m.tagged).map((m) => m.port),
       pvidOf: directory.ports.filter((p) => vid !== null && p.bridge === bridge && p.pvid === vid).map((p) => p.name),

@@ -114,11 +114,23 @@ function fdbText({ entries }: FdbView): string {
 
 function vlansText(vlans: readonly VlanView[]): string {
   const bridges = new Set(vlans.map((vlan) => vlan.bridge)).size > 1;
+  const privates = vlans.some((vlan) => vlan.private !== null);
   return table(
-    ['VLAN', 'NAME', 'UNTAGGED', 'TAGGED', 'LEARNED', 'RX-FRAMES', 'DROPPED', ...(bridges ? ['BRIDGE'] : [])],
+    [
+      'VLAN',
+      'NAME',
+      ...(privates ? ['PRIVATE'] : []),
+      'UNTAGGED',
+      'TAGGED',
+      'LEARNED',
+      'RX-FRAMES',
+      'DROPPED',
+      ...(bridges ? ['BRIDGE'] : []),
+    ],
     vlans.map((v) => [
       v.vid === null ? null : String(v.vid),
       v.name,
+      ...(privates ? [v.private] : []),
       clip(v.untagged.join(' ')),
       clip(v.tagged.join(' ')),
       v.learned,

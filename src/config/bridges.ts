@@ -3,9 +3,10 @@
  * from `bridges:`, and the VLANs that ports bring with them.
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
+import { readPrivateVlans } from './private-vlans.ts';
 import type { RawConfig } from './schema.ts';
 import type { RawBridge, RawVlans } from './schema-bridge.ts';
-import type { BridgeConfig, VlanConfig } from './types.ts';
+import type { BridgeConfig, SecondaryVlan, VlanConfig } from './types.ts';
 import { expandVlans, isVid } from './vlan-range.ts';
 
 /** The tables of the data plane index (bridge, VLAN) with 16 bits; 0 and 65,535 are theirs. */
@@ -19,6 +20,7 @@ export class Bridge {
   readonly type: BridgeConfig['type'];
   readonly #settings: Omit<BridgeConfig, 'name' | 'vlans'>;
   readonly #vlans: (VlanConfig | undefined)[] = [];
+  #secondaries: ReadonlyMap<number, SecondaryVlan> = new Map();
 
   constructor(name: string, raw: Omit<RawBridge, 'vlans'>) {
     const { type, fdb, hub, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = raw;
@@ -39,6 +41,11 @@ export class Bridge {
 
   get isHub(): boolean {
     return this.#settings.hub;
+  }
+
+  /** Secondaries of its private VLANs, by VID. */
+  get secondaries(): ReadonlyMap<number, SecondaryVlan> {
+    return this.#secondaries;
   }
 
   has(vid: number): boolean {
@@ -74,6 +81,11 @@ export class Bridge {
         if (this.has(vid)) throw new ConfigError(source.place(here), `VLAN ${vid} is configured twice`);
         this.#vlans[vid] = { vid, name: settings.name ?? defaultName(vid), fdbMaxEntries: settings.fdbMaxEntries };
       }
+    }
+    this.#secondaries = readPrivateVlans(raw, path, source);
+    for (const [vid, secondary] of this.#secondaries) {
+      this.ensure(vid);
+      this.#vlans[vid] = { ...this.#vlans[vid]!, secondary };
     }
   }
 

@@ -14,7 +14,7 @@ export class EditError extends Error {
   override readonly name = 'EditError';
 }
 
-type VlanSettings = { name?: string | undefined; fdbMaxEntries?: number | undefined };
+type VlanSettings = NonNullable<ConfigInput['vlans']>[string];
 
 /** Adds the port, or replaces it. */
 export function putPort(raw: ConfigInput, name: string, port: PortInput): ConfigInput {
@@ -52,10 +52,15 @@ function portOf(raw: ConfigInput, name: string): PortInput {
   return port;
 }
 
-/** Lists the VLAN in its bridge (null: the default one), or gives it another name and limit. */
+/** Lists the VLAN in its bridge (null: the default one), or gives it another name and limit. Its secondaries stay. */
 export function putVlan(raw: ConfigInput, bridge: string | null, vid: number, settings: VlanSettings): ConfigInput {
-  const vlans = withoutVid(vlansOf(raw, bridge), vid);
-  return withVlans(raw, bridge, withKey(vlans, String(vid), settings));
+  const before = vlansOf(raw, bridge);
+  const { isolated, communities } = before[vid] ?? {};
+  const kept = {
+    ...(isolated === undefined ? {} : { isolated }),
+    ...(communities === undefined ? {} : { communities }),
+  };
+  return withVlans(raw, bridge, withKey(withoutVid(before, vid), String(vid), { ...kept, ...settings }));
 }
 
 /**
@@ -73,14 +78,14 @@ export function removeVlan(raw: ConfigInput, bridge: string | null, vid: number)
   const entryBridge = (entry: FdbEntryInput) =>
     entry.bridge ?? (entry.port === undefined ? undefined : raw.ports?.[entry.port]?.bridge);
   const fdb = (raw.fdb ?? []).filter((entry) => entry.vlan !== vid || !isHere(entryBridge(entry)));
-  return withVlans({ ...raw, ports, fdb }, bridge, withoutVid(vlansOf(raw, bridge), vid));
+  return withVlans({ ...raw, ports, fdb }, bridge, withoutSecondary(withoutVid(vlansOf(raw, bridge), vid), vid));
 }
 
 const DEFAULT_NAME = 'loom0';
 
 function portWithout(name: string, port: PortInput, vid: number): PortInput {
   const mode = port.mode ?? 'access';
-  if (mode === 'access' || mode === 'dot1q-tunnel') {
+  if (mode !== 'trunk' && mode !== 'hybrid') {
     if ((port.vlan ?? 1) !== vid) return port;
     throw new EditError(`port ${name} is in VLAN ${vid} and in no other (mode ${mode}); give it another one first`);
   }
@@ -105,6 +110,22 @@ function withoutVid(vlans: Record<string, VlanSettings>, vid: number): Record<st
     const vids = expandVlans(key);
     if (!Array.isArray(vids) || !vids.includes(vid)) rest[key] = settings;
     else if (vids.length > 1) rest[compressVlans(vids.filter((other) => other !== vid))] = settings;
+  }
+  return rest;
+}
+
+/** Primaries without this one among their secondaries. */
+function withoutSecondary(vlans: Record<string, VlanSettings>, vid: number): Record<string, VlanSettings> {
+  const rest: Record<string, VlanSettings> = Object.create(null);
+  for (const [key, settings] of Object.entries(vlans)) {
+    const { isolated, communities, ...others } = settings;
+    const vids = communities === undefined ? [] : expandVlans(communities);
+    const left = Array.isArray(vids) ? compressVlans(vids.filter((other) => other !== vid)) : '';
+    rest[key] = {
+      ...others,
+      ...(isolated === undefined || isolated === vid ? {} : { isolated }),
+      ...(left === '' ? {} : { communities: left }),
+    };
   }
   return rest;
 }

@@ -47,6 +47,11 @@ export function readFdbEntries(
       throw error([...path, 'vlan'], `bridge ${bridge.name} is unaware: it has no VLANs; remove "vlan"`);
     }
     if (vlan === undefined) throw error([...path, 'vlan'], 'is missing; valid are 1-4094');
+    const secondary = bridge.secondaries.get(vlan);
+    if (secondary !== undefined) {
+      const problem = `VLAN ${vlan} is private: its addresses are those of its primary; write ${secondary.primary}`;
+      throw error([...path, 'vlan'], problem);
+    }
     if (port !== null) {
       const vids = members.get(port.name) ?? new Set(port.members.map(({ vid }) => vid));
       members.set(port.name, vids);

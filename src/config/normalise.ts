@@ -110,7 +110,7 @@ function readPorts(config: RawConfig, bridges: Bridges, vxlan: Vxlan, source: So
           ? readMappedTunnel(name, port, source)
           : unaware
             ? readUnawarePort(name, port, source)
-            : readPortVlans(name, port, source);
+            : readPortVlans(name, port, bridge!, source);
     const tagged = vlans.members.some(({ untagged }) => !untagged);
     const tunnel = vxlan.tunnel(name, port, unaware, tagged);
     if (isMapped) vlans.members = mappedMembers(tunnel!);

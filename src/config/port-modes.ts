@@ -7,11 +7,15 @@
  *     trunk         native | none   vlans (all) + native    native            all with native, else tagged
  *     hybrid        pvid (1)        tagged + untagged       untagged          all
  *     dot1q-tunnel  vlan            vlan                    vlan              all
+ *     promiscuous   vlan            vlan + its secondaries  all of them       untagged
+ *     private-host  vlan            primary (+ community)   all of them       untagged, and nothing else
  *
- * `acceptFrames` replaces the last column in every mode. A `pvid` on a trunk without `native` is a native VLAN that
+ * `acceptFrames` replaces the last column in every other mode. A `pvid` on a trunk without `native` is a native VLAN that
  * keeps its tag (Open vSwitch calls it native-tagged).
  */
+import type { Bridge } from './bridges.ts';
 import { ConfigError, type Path, type Source } from './error.ts';
+import { privateMembers, whyNotSingle } from './private-vlans.ts';
 import type { PortKey, RawPort } from './schema-port.ts';
 import type { AcceptFrames, PortMode, TunnelConfig, VlanMembership } from './types.ts';
 import { expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
@@ -30,6 +34,8 @@ const MODE_KEYS = {
   trunk: ['vlans', 'native'],
   hybrid: ['tagged', 'untagged'],
   'dot1q-tunnel': ['vlan', 'cvids'],
+  promiscuous: ['vlan'],
+  'private-host': ['vlan'],
 } as const satisfies Record<PortMode, readonly PortKey[]>;
 
 const LIST_KEYS = ['vlan', 'vlans', 'native', 'tagged', 'untagged', 'cvids'] as const;
@@ -94,19 +100,21 @@ function refuseVlanKeys(name: string, port: RawPort, source: Source, keys: reado
   }
 }
 
-export function readPortVlans(name: string, port: RawPort, source: Source): PortVlans {
-  return new ModeReader(name, port, source).read();
+export function readPortVlans(name: string, port: RawPort, bridge: Bridge, source: Source): PortVlans {
+  return new ModeReader(name, port, bridge, source).read();
 }
 
 class ModeReader {
   readonly #path: Path;
   readonly #port: RawPort;
+  readonly #bridge: Bridge;
   readonly #source: Source;
   readonly #mode: PortMode;
 
-  constructor(name: string, port: RawPort, source: Source) {
+  constructor(name: string, port: RawPort, bridge: Bridge, source: Source) {
     this.#path = ['ports', name];
     this.#port = port;
+    this.#bridge = bridge;
     this.#source = source;
     this.#mode = port.mode ?? 'access';
   }
@@ -115,7 +123,8 @@ class ModeReader {
     this.#refuseForeignKeys();
     const settings = this.#preset();
     const { acceptFrames, ingressFiltering = true } = this.#port;
-    if (ingressFiltering && acceptFrames !== 'tagged') this.#requireMembership(settings);
+    const isHost = this.#mode === 'private-host';
+    if (ingressFiltering && acceptFrames !== 'tagged' && !isHost) this.#requireMembership(settings);
     return { ...settings, mode: this.#mode, acceptFrames: acceptFrames ?? settings.acceptFrames, ingressFiltering };
   }
 
@@ -123,6 +132,9 @@ class ModeReader {
     switch (this.#mode) {
       case 'access':
         return { ...this.#single(), acceptFrames: 'untagged', tunnelCvids: null };
+      case 'promiscuous':
+      case 'private-host':
+        return this.#private(this.#mode);
       case 'trunk':
         return this.#trunk();
       case 'hybrid':
@@ -134,6 +146,26 @@ class ModeReader {
 
   /** access and dot1q-tunnel: one VLAN, which is the PVID and leaves untagged. */
   #single(): { pvid: number; members: VlanMembership[] } {
+    const vlan = this.#vlan();
+    const why = whyNotSingle(this.#bridge.secondaries, this.#mode, vlan);
+    if (why !== null) throw this.#error('vlan', why);
+    return { pvid: vlan, members: [membership(vlan, true)] };
+  }
+
+  /** The VLANs of a private VLAN that leave by such a port, all without a tag. */
+  #private(mode: 'promiscuous' | 'private-host'): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+    const vlan = this.#vlan();
+    const vids = privateMembers(this.#bridge.secondaries, mode, vlan);
+    if (typeof vids === 'string') throw this.#error('vlan', vids);
+    for (const key of ['acceptFrames', 'ingressFiltering'] as const) {
+      if (this.#port[key] === undefined) continue;
+      throw this.#error(key, `a port of mode ${mode} takes untagged frames and filters all others; remove "${key}"`);
+    }
+    const members = vids.map((vid) => membership(vid, true));
+    return { pvid: vlan, members, acceptFrames: 'untagged', tunnelCvids: null };
+  }
+
+  #vlan(): number {
     const { mode, pvid } = this.#port;
     const vlan = this.#port.vlan ?? (mode === undefined ? 1 : undefined);
     if (vlan === undefined) throw this.#error('vlan', 'is missing; valid are 1-4094');
@@ -143,7 +175,7 @@ class ModeReader {
         `the PVID of a port in mode ${this.#mode} is its "vlan", which is ${vlan}; remove "pvid"`,
       );
     }
-    return { pvid: vlan, members: [membership(vlan, true)] };
+    return vlan;
   }
 
   #trunk(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {

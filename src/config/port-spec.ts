@@ -7,8 +7,9 @@
  *     u1=udp:127.0.0.1:5001/127.0.0.1:5002,access=10
  *     e1=af-packet:eth1,access=10
  *     c1=tap:tap3,dot1q-tunnel=100,cvids=100+200-210
+ *     h1=tap:tap4,private-host=101
  *
- * Every port key of the file works here; `access`, `trunk`, `hybrid` and `dot1q-tunnel` are short for `mode` and its
+ * Every port key of the file works here; `access`, `trunk`, `hybrid` and the other modes are short for `mode` and its
  * VLANs. "," separates keys, so "+" joins VLANs. A key of true or false may stand alone for true. A line becomes the
  * same raw map that a file has and goes through the same checks; errors are placed at `--port "…"`.
  */
@@ -49,6 +50,8 @@ const MODE_WORDS: Readonly<Record<string, 'vlan' | 'vlans' | null>> = {
   trunk: 'vlans',
   hybrid: null,
   'dot1q-tunnel': 'vlan',
+  promiscuous: 'vlan',
+  'private-host': 'vlan',
 };
 const WORDS: readonly string[] = [...Object.keys(MODE_WORDS), ...PORT_KEYS.filter((key) => key !== 'adapter')];
 

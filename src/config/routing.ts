@@ -94,6 +94,11 @@ function vidOf(
     throw error([...path, 'vlan'], `bridge ${bridge.name} is unaware: it has no VLANs; remove "vlan"`);
   }
   if (vlan === undefined) throw error([...path, 'vlan'], 'is missing; valid are 1-4094');
+  const secondary = bridge.secondaries.get(vlan);
+  if (secondary !== undefined) {
+    const problem = `VLAN ${vlan} is private: the interface of its primary is its own as well; write ${secondary.primary}`;
+    throw error([...path, 'vlan'], problem);
+  }
   bridge.ensure(vlan);
   if (port === null || port.members.some(({ vid }) => vid === vlan)) return vlan;
   if (port.mode !== 'trunk' && port.mode !== 'hybrid') {

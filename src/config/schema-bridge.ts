@@ -1,6 +1,6 @@
 /** Schema of `switch:`, `vlans:` and `bridges:`: what is set once per bridge, and once per process. */
 import type { z } from 'zod';
-import { boolean, choice, integer, map, name, named, text, VALID_NAME } from './leaf.ts';
+import { boolean, choice, integer, map, name, named, text, VALID_NAME, vid, vlanSet } from './leaf.ts';
 import { MAX_WORKERS } from './types.ts';
 import { VLAN_SET_PATTERN } from './vlan-range.ts';
 
@@ -53,6 +53,14 @@ export const vlanSettings = map(
   {
     name: name('a VLAN name').optional().describe(`Name of the VLAN, unique in its bridge; ${VALID_NAME}.`),
     fdbMaxEntries: fdbLimit().describe('Limit of learned entries in this VLAN; 0: none of its own.'),
+    isolated: vid()
+      .optional()
+      .describe(
+        'Makes the VLAN the primary of a private VLAN: hosts of the VLAN named here reach promiscuous ports only.',
+      ),
+    communities: vlanSet()
+      .optional()
+      .describe('The same: hosts of each VLAN named here reach each other and promiscuous ports.'),
   },
   'VLAN settings',
 );

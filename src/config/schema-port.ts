@@ -8,7 +8,7 @@ import { fdbLimit } from './schema-bridge.ts';
 import { tunnelSection } from './schema-vxlan.ts';
 
 export const ADAPTERS = ['tap', 'af-packet', 'af-xdp', 'cap', 'udp', 'memory', 'vxlan', 'pcap'] as const;
-export const MODES = ['access', 'trunk', 'hybrid', 'dot1q-tunnel'] as const;
+export const MODES = ['access', 'trunk', 'hybrid', 'dot1q-tunnel', 'promiscuous', 'private-host'] as const;
 
 const adapterShape = {
   adapter: choice(ADAPTERS, 'an adapter').describe(
@@ -51,9 +51,13 @@ const vlanShape = {
   mode: choice(MODES, 'a port mode')
     .optional()
     .describe(
-      'access: one VLAN, untagged; trunk: many VLANs, tagged; hybrid: tagged and untagged lists; dot1q-tunnel: customer frames inside one service VLAN. Default: access in VLAN 1.',
+      'access: one VLAN, untagged; trunk: many VLANs, tagged; hybrid: tagged and untagged lists; dot1q-tunnel: customer frames inside one service VLAN; promiscuous: reaches every host of a private VLAN; private-host: a host of its isolated VLAN or of a community. Default: access in VLAN 1.',
     ),
-  vlan: vid().optional().describe('access, dot1q-tunnel: the VLAN of the port.'),
+  vlan: vid()
+    .optional()
+    .describe(
+      'access, dot1q-tunnel: the VLAN of the port. promiscuous: a primary VLAN. private-host: an isolated or community VLAN.',
+    ),
   vlans: vlanSet().optional().describe('trunk: the VLANs that pass, e.g. "10,20-30". Default: all (1-4094).'),
   native: vid().optional().describe('trunk: the VLAN that is untagged on this trunk. Default: none.'),
   tagged: vlanSet().optional().describe('hybrid: VLANs that leave with a tag.'),

@@ -15,7 +15,7 @@ export type StaticViolation = 'forward' | 'drop';
 export type AcceptFrames = 'all' | 'untagged' | 'tagged';
 /** `c-vlan` knows TPID 0x8100 as a tag, `s-vlan` 0x88A8; `unaware` forwards every tag as payload. */
 export type BridgeType = 'c-vlan' | 's-vlan' | 'unaware';
-export type PortMode = 'access' | 'trunk' | 'hybrid' | 'dot1q-tunnel';
+export type PortMode = 'access' | 'trunk' | 'hybrid' | 'dot1q-tunnel' | 'promiscuous' | 'private-host';
 export type PortState = 'discarding' | 'learning' | 'forwarding';
 /** Kinds of configured FDB entries (`dynamic` ones are only learned). */
 export type FdbEntryKind = 'static' | 'sticky' | 'local' | 'external' | 'blackhole';
@@ -32,6 +32,14 @@ export interface VlanConfig {
   name: string;
   /** Limit of learned entries in this VLAN; 0 = none of its own. */
   fdbMaxEntries: number;
+  /** It is a secondary of a private VLAN. */
+  secondary?: SecondaryVlan;
+}
+
+/** What a VLAN is to its primary (RFC 5517): its hosts reach promiscuous ports only, or each other as well. */
+export interface SecondaryVlan {
+  primary: number;
+  kind: 'isolated' | 'community';
 }
 
 export interface BridgeConfig {

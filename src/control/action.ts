@@ -65,7 +65,7 @@ export function describe(action: Action): string {
     case 'add-entry':
       return `${action.do} ${action.entry.mac} vlan ${action.entry.vid ?? '-'} ${action.entry.kind}`;
     case 'add-vlan':
-      return `add-vlan ${action.bridge} ${action.vlan.vid} (${action.vlan.name})`;
+      return `add-vlan ${action.bridge} ${action.vlan.vid} (${action.vlan.name})${secondaryText(action.vlan)}`;
     case 'remove-vlan':
       return `remove-vlan ${action.bridge} ${action.vid}`;
     case 'set-member':
@@ -95,4 +95,8 @@ export function describe(action: Action): string {
     default:
       return `${action.do} ${action.bridge}`;
   }
+}
+
+function secondaryText({ secondary }: VlanConfig): string {
+  return secondary === undefined ? '' : `, ${secondary.kind} VLAN of ${secondary.primary}`;
 }

@@ -59,7 +59,7 @@ export function apply(control: Control, action: Action): void {
       control.setBridge(action.bridge, action.settings);
       return;
     case 'add-vlan':
-      control.addVlan(action.bridge, action.vlan.vid, action.vlan.name, action.vlan.fdbMaxEntries);
+      control.addVlan(action.bridge, action.vlan.vid, action.vlan);
       return;
     case 'add-port': {
       const { port } = action;

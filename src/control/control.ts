@@ -6,14 +6,14 @@
  * see the old or the new, never a mix. Operations are by name; numbers stay inside.
  */
 
-import type { ClassificationConfig } from '../config/types.ts';
+import type { ClassificationConfig, VlanConfig } from '../config/types.ts';
 import { PORT_COUNTERS } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { REASON_COUNT } from '../dataplane/reasons.ts';
 import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
 import { resizeFdb, setFidAge } from '../tables/fdb.ts';
 import { setPortBridge } from '../tables/fdb-entries.ts';
-import { flushPort } from '../tables/fdb-flush.ts';
+import { flushFid, flushPort } from '../tables/fdb-flush.ts';
 import { TUNNEL_ROW_WORDS } from '../tables/port-table.ts';
 import { compileClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
@@ -35,6 +35,7 @@ import {
   type RouterControl,
   type Vlan,
 } from './model.ts';
+import { settlePrivateVlans } from './private-vlans.ts';
 import { compileTranslation } from './translate-control.ts';
 import { createVxlanModel, requireNoVtep } from './vxlan-model.ts';
 
@@ -86,6 +87,7 @@ export class Control {
       name,
       settings: { ...DEFAULT_BRIDGE, ...settings },
       vlans: new Map(),
+      secondaries: new Set(),
       suppresses: false,
     };
     if (bridge.settings.type === 'unaware') this.domains.make(bridge, UNAWARE_VID, name, true);
@@ -143,7 +145,8 @@ export class Control {
 
   // ---- VLANs
 
-  addVlan(bridgeName: string, vid: number, name = `vlan${vid}`, fdbMaxEntries = 0): Vlan {
+  addVlan(bridgeName: string, vid: number, settings: Partial<Omit<VlanConfig, 'vid'>> = {}): Vlan {
+    const { name = `vlan${vid}`, fdbMaxEntries = 0, secondary } = settings;
     const bridge = this.bridge(bridgeName);
     checkVid(bridge, vid);
     const vlan = bridge.vlans.get(vid) ?? this.domains.make(bridge, vid, name, true);
@@ -151,6 +154,9 @@ export class Control {
     vlan.configured = true;
     vlan.fdbMaxEntries = fdbMaxEntries;
     this.dp.fdb.fidLimit[vlan.fid] = fdbMaxEntries;
+    vlan.secondary = secondary;
+    if (secondary !== undefined) bridge.secondaries.add(vlan);
+    settlePrivateVlans(this, bridge);
     return vlan;
   }
 
@@ -370,6 +376,8 @@ export class Control {
     setBit(vlans.member, vlans.width, vlan.fid, port.index, false);
     setBit(vlans.untagged, vlans.width, vlan.fid, port.index, false);
     port.members.delete(vid);
+    // What it learned there is among the addresses of the primary.
+    if (vlans.fdbFid[vlan.fid] !== vlan.fid) flushFid(this.dp.fdb, vlans.fdbFid[vlan.fid], this.nowMs());
     if (port.settings.pvid === vid) {
       port.settings = { ...port.settings, pvid: null };
       compilePort(this.dp, port);
@@ -398,6 +406,11 @@ export class Control {
     port.settings = { ...port.settings, pvid };
     compilePort(this.dp, port);
     if (before !== undefined) this.dropUnused(bridge, before);
+  }
+
+  /** FID under which the addresses of a VLAN are known, by name and number; VID null on an unaware bridge. */
+  fdbFidOf(bridge: Bridge, vid: number | null): number {
+    return this.dp.vlans.fdbFid[this.fidOf(bridge, vid)];
   }
 
   /** FID of a VLAN by name and number; VID null on an unaware bridge. */

@@ -62,7 +62,7 @@ export function currentConfig(
 function vlansOf(bridge: Bridge) {
   if (bridge.settings.type === 'unaware') return [];
   return [...bridge.vlans.values()]
-    .map(({ vid, name, fdbMaxEntries }) => ({ vid, name, fdbMaxEntries }))
+    .map(({ vid, name, fdbMaxEntries, secondary }) => ({ vid, name, fdbMaxEntries, ...(secondary && { secondary }) }))
     .sort((a, b) => a.vid - b.vid);
 }
 

@@ -10,12 +10,13 @@ import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { compileOutputVlans, type Mirrored } from './compile-mirrors.ts';
 import { ANY, type Forgetting } from './forget.ts';
 import { type Bridge, ControlError, type Vlan } from './model.ts';
+import { type Settled, settlePrivateVlans } from './private-vlans.ts';
 
 /** The one VLAN of an unaware bridge. */
 export const UNAWARE_VID = 0;
 
 /** The part of control that domains are made of. */
-export interface Divided extends Mirrored {
+export interface Divided extends Mirrored, Settled {
   readonly forgetting: Forgetting;
 }
 
@@ -47,6 +48,7 @@ export class Domains {
     vlans.bridge[fid] = bridge.index;
     setFidAge(fdb, fid, bridge.settings.fdb.ageSeconds * 1000);
     vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid] = fid;
+    settlePrivateVlans(this.control, bridge);
     compileOutputVlans(this.control);
     return vlan;
   }
@@ -55,6 +57,9 @@ export class Domains {
   drop(bridge: Bridge, vlan: Vlan): void {
     const { dp, forgetting, nowMs } = this.control;
     const { vlans, fdb, counters } = dp;
+    bridge.vlans.delete(vlan.vid);
+    vlan.secondary = undefined;
+    settlePrivateVlans(this.control, bridge);
     vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vlan.vid] = 0;
     flushFid(fdb, vlan.fid, nowMs());
     forgetting.forget(vlan.fid, ANY);
@@ -64,7 +69,6 @@ export class Domains {
     for (let r = 0; r < REASON_COUNT; r++) counters.fidDrops[r] += counters.fidDrops[vlan.fid * REASON_COUNT + r];
     counters.fid.fill(0, vlan.fid * FID_COUNTERS, (vlan.fid + 1) * FID_COUNTERS);
     counters.fidDrops.fill(0, vlan.fid * REASON_COUNT, (vlan.fid + 1) * REASON_COUNT);
-    bridge.vlans.delete(vlan.vid);
     this.byFid[vlan.fid] = undefined;
     this.firstFid = Math.min(this.firstFid, vlan.fid);
     compileOutputVlans(this.control);

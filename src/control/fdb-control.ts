@@ -67,6 +67,10 @@ function macOf(text: string): { high: number; low: number } {
 export function addEntry(control: Control, entry: FdbEntryConfig, replace = false): void {
   const bridge = control.bridge(entry.bridge);
   const fid = control.fidOf(bridge, entry.vid);
+  const { secondary } = control.vlanByFid[fid]!.vlan;
+  if (secondary !== undefined) {
+    throw new ControlError(`the addresses of VLAN ${entry.vid} are those of VLAN ${secondary.primary}: it is private`);
+  }
   const { high, low } = macOf(entry.mac);
   if ((high & 0x0100) !== 0) throw new ControlError(`${entry.mac} is a group address`);
   if (high === 0 && low === 0) throw new ControlError(`${entry.mac} is no address of a host`);
@@ -92,7 +96,7 @@ export function addEntry(control: Control, entry: FdbEntryConfig, replace = fals
 /** Removes the entry of an address, learned or configured; throws when there is none. */
 export function deleteEntry(control: Control, bridgeName: string, vid: number | null, macText: string): void {
   const bridge = control.bridge(bridgeName);
-  const fid = control.fidOf(bridge, vid);
+  const fid = control.fdbFidOf(bridge, vid);
   const { high, low } = macOf(macText);
   const live = findEntry(control.dp.fdb, fid, high, low, control.nowMs());
   if (live === null || !removeEntry(control.dp.fdb, fid, high, low)) {
@@ -102,7 +106,7 @@ export function deleteEntry(control: Control, bridgeName: string, vid: number | 
 
 /** What holds the address now, or null. */
 export function entryKind(control: Control, bridgeName: string, vid: number | null, mac: string): FdbKindName | null {
-  const fid = control.fidOf(control.bridge(bridgeName), vid);
+  const fid = control.fdbFidOf(control.bridge(bridgeName), vid);
   const { high, low } = macOf(mac);
   return findEntry(control.dp.fdb, fid, high, low, control.nowMs())?.kind ?? null;
 }
@@ -121,7 +125,7 @@ export function flush(control: Control, what: FlushScope): void {
   if (what.port !== undefined && what.vid !== undefined && what.vid !== null) {
     const port = control.port(what.port);
     if (port.bridge === null) return;
-    const fid = control.fidOf(port.bridge, what.vid);
+    const fid = control.fdbFidOf(port.bridge, what.vid);
     removeWhere(fdb, (f, p, kind) => f === fid && p === port.index && kind === KIND_DYNAMIC);
     return;
   }
@@ -135,7 +139,7 @@ export function flush(control: Control, what: FlushScope): void {
     // Of all bridges those that have the VLAN: a refusal half-way would leave the others flushed.
     const having = what.bridge === undefined ? bridges.filter((bridge) => bridge.vlans.has(vid)) : bridges;
     if (having.length === 0) throw new ControlError(`no bridge has VLAN ${vid}`);
-    for (const bridge of having) flushFid(fdb, control.fidOf(bridge, vid), now);
+    for (const bridge of having) flushFid(fdb, control.fdbFidOf(bridge, vid), now);
     return;
   }
   for (const bridge of bridges) for (const vlan of bridge.vlans.values()) flushFid(fdb, vlan.fid, now);

@@ -11,6 +11,7 @@ import type {
   MirrorConfig,
   PortConfig,
   RouteConfig,
+  SecondaryVlan,
 } from '../config/types.ts';
 import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE } from '../tables/fdb.ts';
 
@@ -20,6 +21,8 @@ export interface Bridge {
   settings: BridgeSettings;
   /** Name, own limit and FID per VID; an unaware bridge has the one VID 0. */
   readonly vlans: Map<number, Vlan>;
+  /** Those of them that are secondaries of private VLANs. */
+  readonly secondaries: Set<Vlan>;
   /** A tunnel of it answers for hosts. */
   suppresses: boolean;
 }
@@ -32,6 +35,8 @@ export interface Vlan {
   readonly fid: number;
   name: string;
   fdbMaxEntries: number;
+  /** A secondary of a private VLAN learns in its primary, as long as that exists. */
+  secondary?: SecondaryVlan | undefined;
   /** Listed by configuration; others exist as long as a port is a member. */
   configured: boolean;
 }
@@ -95,6 +100,8 @@ export interface RouterControl {
   removeRoute(route: RouteConfig): void;
   /** A link came up: own addresses are to be announced there. */
   linkUp(port: number): void;
+  /** The VLAN has become a secondary of another, or is one no more. */
+  vlanChanged(fid: number): void;
   /** The port is an interface of the router, nobody's configuration. */
   hasInterface(name: string): boolean;
   /** What was added and not removed. */

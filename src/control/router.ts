@@ -120,7 +120,7 @@ export class Router implements RouterControl {
     for (const { address, mac: text } of config.neighbors) {
       this.packets.act(made, setStaticNeighbor(neighbors, address, parseMac(text)!));
     }
-    router.ifaceOf[fid] = row;
+    this.#serve(fid, row);
     control.setLink(config.name, true);
     control.onTablesMoved();
   }
@@ -128,8 +128,7 @@ export class Router implements RouterControl {
   removeInterface(name: string): void {
     const iface = this.interface(name);
     const { control } = this;
-    const { router } = control.dp;
-    router.ifaceOf[iface.fid] = 0;
+    this.#serve(iface.fid, 0);
     for (const address of [...iface.hosts]) this.neighborLost(iface, address);
     this.packets.forget(iface);
     this.#disconnect(iface);
@@ -162,6 +161,21 @@ export class Router implements RouterControl {
     const { vlans } = this.control.dp;
     for (const iface of this.interfaces.values()) {
       if (hasBit(vlans.member, vlans.width, iface.fid, port)) iface.announce = true;
+    }
+  }
+
+  vlanChanged(fid: number): void {
+    const { router, vlans } = this.control.dp;
+    const own = this.byRow[router.ifaceOf[fid]]?.fid === fid;
+    if (!own) router.ifaceOf[fid] = vlans.fdbFid[fid] === fid ? 0 : router.ifaceOf[vlans.fdbFid[fid]];
+  }
+
+  /** The interface is the VLAN's, and that of the VLANs whose primary it is. */
+  #serve(fid: number, row: number): void {
+    const { router, vlans } = this.dp;
+    router.ifaceOf[fid] = row;
+    for (const vlan of this.control.vlanByFid[fid]!.bridge.secondaries) {
+      if (vlans.fdbFid[vlan.fid] === fid) router.ifaceOf[vlan.fid] = row;
     }
   }
 

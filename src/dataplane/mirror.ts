@@ -18,6 +18,7 @@ import {
   MIRRORED_FRAMES,
   type MirrorTable,
 } from '../tables/mirror-table.ts';
+import { fidAt } from '../tables/vlan-table.ts';
 import { type Batch, INDEX_MASK, RX_DONE, RX_GENERATED, SHAPE_ALT } from './batch.ts';
 import { MIRROR_COPIES, MIRROR_COPIES_LOST, PORT_COUNTERS, TX_BYTES, TX_FRAMES } from './counters.ts';
 import type { Dataplane } from './dataplane.ts';
@@ -103,7 +104,7 @@ function receivedVid(dp: Dataplane, b: Batch, i: number): number {
 function receivedFid(dp: Dataplane, b: Batch, i: number): number {
   const { ports, vlans } = dp;
   const vid = receivedVid(dp, b, i);
-  return vid < 0 ? 0 : vlans.fidOf[ports.vlanBase[b.port[i]] + vid];
+  return vid < 0 ? 0 : fidAt(vlans, ports.vlanBase[b.port[i]] + vid);
 }
 
 /** VID of the first tag, 0 where there is none. */

@@ -58,6 +58,7 @@ export const VXLAN_ECN = 62;
 export const VXLAN_MTU = 63;
 export const VXLAN_NO_REMOTE = 64;
 export const VXLAN_UNRESOLVED = 65;
+export const EGRESS_PRIVATE_VLAN = 70;
 
 /** Rows of the drop counters: numbers are below this. */
 export const REASON_COUNT = 96;
@@ -209,6 +210,11 @@ export const DROP_REASONS: readonly DropReason[] = [
   reason(VXLAN_MTU, 'VXLAN_MTU', 'Encapsulated the frame is longer than the path to the remote carries.'),
   reason(VXLAN_NO_REMOTE, 'VXLAN_NO_REMOTE', 'No remote is known for the destination, and the flood list is empty.'),
   reason(VXLAN_UNRESOLVED, 'VXLAN_UNRESOLVED', "The next hop's MAC on the way to the remote is not known (yet)."),
+  reason(
+    EGRESS_PRIVATE_VLAN,
+    'EGRESS_PRIVATE_VLAN',
+    'The frame is of an isolated or community VLAN, and its destination is a host of the same private VLAN that those do not reach.',
+  ),
 ];
 
 const byNumber: (DropReason | undefined)[] = [];

@@ -176,7 +176,9 @@ export class Switch extends EventEmitter<SwitchEvents> {
   addVlan(vid: number, options: { name?: string; fdbMaxEntries?: number; bridge?: string } = {}): void {
     const { name = `vlan${vid}`, fdbMaxEntries = 0, bridge = this.#defaultBridge() } = options;
     if (!VLAN_NAME.test(name)) throw new ControlError(`${JSON.stringify(name)} is not a VLAN name; ${VALID_NAME}`);
-    this.#core.control.addVlan(bridge, vid, name, whole('fdbMaxEntries', fdbMaxEntries, 0, 2 ** 20));
+    const limit = whole('fdbMaxEntries', fdbMaxEntries, 0, 2 ** 20);
+    const secondary = this.#core.control.bridge(bridge).vlans.get(vid)?.secondary;
+    this.#core.control.addVlan(bridge, vid, { name, fdbMaxEntries: limit, ...(secondary && { secondary }) });
   }
 
   /** Removes a VLAN with its members and addresses; a PVID of that VLAN becomes none. */

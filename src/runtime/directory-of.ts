@@ -7,7 +7,7 @@ import type { Directory, DirectoryPort, DirectoryVlan } from '../api/directory.t
 import type { BridgeConfig, InterfaceConfig, PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { UNAWARE_VID } from '../control/domains.ts';
-import { VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
+import { fidAt, VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
 
 /** By name. Small, however many VLANs there are: it is copied from thread to thread. */
 export interface Numbers {
@@ -66,13 +66,13 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
   };
 }
 
-function vlansOf(bridge: BridgeConfig, config: SwitchConfig, index: number, { fidOf }: VlanTable): DirectoryVlan[] {
+function vlansOf(bridge: BridgeConfig, config: SwitchConfig, index: number, vlans: VlanTable): DirectoryVlan[] {
   const { name, type } = bridge;
   const base = index * VIDS_PER_BRIDGE;
   const ports = config.ports.filter((port) => port.bridge === name);
   if (type === 'unaware') {
     const members = ports.map((port) => ({ port: port.name, tagged: false }));
-    return [{ fid: fidOf[base + UNAWARE_VID], bridge: name, vid: null, name, members }];
+    return [{ fid: fidAt(vlans, base + UNAWARE_VID), bridge: name, vid: null, name, members }];
   }
   const members = new Map<number, { port: string; tagged: boolean }[]>();
   for (const { vid } of bridge.vlans) members.set(vid, []);
@@ -80,10 +80,11 @@ function vlansOf(bridge: BridgeConfig, config: SwitchConfig, index: number, { fi
     for (const { vid, untagged } of port.members) members.get(vid)?.push({ port: port.name, tagged: !untagged });
   }
   return bridge.vlans.map((vlan) => ({
-    fid: fidOf[base + vlan.vid],
+    fid: fidAt(vlans, base + vlan.vid),
     bridge: name,
     vid: vlan.vid,
     name: vlan.name,
+    ...(vlan.secondary === undefined ? {} : { secondary: vlan.secondary }),
     members: members.get(vlan.vid)!,
   }));
 }

@@ -20,7 +20,11 @@ export type Known = Pick<FdbEntry, 'bridge' | 'vid' | 'mac' | 'port' | 'ageSecon
 /** What of it names ports and VLANs that there are, oldest first. `awaySeconds`: since it was written down. */
 export function relearnRowsOf({ directory }: ReadableSwitch, known: readonly Known[], awaySeconds: number): Int32Array {
   const ports = new Map(directory.ports.map(({ name, index, bridge }) => [`${bridge} ${name}`, index]));
-  const fids = new Map(directory.vlans.map(({ bridge, vid, fid }) => [`${bridge} ${vid}`, fid]));
+  const fids = new Map(
+    directory.vlans.flatMap(({ bridge, vid, fid, secondary }) =>
+      secondary === undefined ? [[`${bridge} ${vid}`, fid] as const] : [],
+    ),
+  );
   const rows = new Int32Array(new SharedArrayBuffer(known.length * RELEARN_WORDS * 4));
   let n = 0;
   for (const { bridge, vid, mac, port, ageSeconds } of [...known].sort((a, b) => b.ageSeconds - a.ageSeconds)) {

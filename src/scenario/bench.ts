@@ -77,6 +77,10 @@ export class Bench {
         unknownUnicastFlood: spec.unknownUnicastFlood,
         broadcastFlood: spec.broadcastFlood,
       });
+      for (const [vid, secondary] of spec.secondaries) {
+        control.addVlan(spec.name, secondary.primary);
+        control.addVlan(spec.name, vid, { secondary });
+      }
       this.writeFdbSettings(spec.name);
     }
     const { underlay } = scenario;
@@ -170,7 +174,9 @@ export class Bench {
     this.#started.add(name);
     const byDefault = bridge.defaultPvid === 0 ? [] : [{ vid: bridge.defaultPvid, pvid: true, untagged: true }];
     for (const { vid, pvid, untagged } of (first ? spec.vlans : null) ?? byDefault) {
-      control.setMember(name, vid, untagged);
+      // An isolated host sends into its VLAN, and nothing comes to it from there.
+      const isHost = pvid && bridge.secondaries.get(vid)?.kind === 'isolated';
+      if (!isHost) control.setMember(name, vid, untagged);
       if (pvid) control.setPvid(name, vid);
     }
   }
@@ -249,6 +255,7 @@ export class Bench {
 /** VLANs that can ever be there: those of the topology, and one for each change. */
 function mostVlans({ bridges, ports, steps }: Scenario): number {
   let most = 2 + 2 * bridges.length;
+  for (const { secondaries } of bridges) most += 2 * secondaries.size;
   for (const port of ports) most += port.vlans?.length ?? 1;
   for (const step of steps) if ('operations' in step) most += step.operations.length;
   return most;

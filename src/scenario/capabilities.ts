@@ -9,6 +9,7 @@ export const CAPABILITIES: Readonly<Record<string, string>> = {
   vlan: 'PVID, member set and untagged set per port; ingress and egress filtering',
   priority_tag: 'VID 0 is a priority: such a frame belongs to the PVID, and its PCP is kept',
   tpid: "only the bridge's own TPID is a tag, any other is payload",
+  private_vlan: 'secondaries of a private VLAN share the addresses of their primary, and have member sets of their own',
   qinq: 'tags below the outermost are payload, and S-VLAN bridges',
   tunnel_port: 'customer ports that push an S-tag and admit listed C-VIDs',
   tag_rewrite: 'tags of frames that arrive on a port are replaced, and put back on frames that leave',

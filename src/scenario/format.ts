@@ -13,6 +13,7 @@ import type {
   FdbOverflow,
   MirrorConfig,
   PortState,
+  SecondaryVlan,
   TranslateRule,
 } from '../config/types.ts';
 
@@ -48,6 +49,8 @@ export interface BridgeSpec {
   fdbMaxLearned: number;
   overflow: FdbOverflow;
   mirrors: MirrorSpec[];
+  /** Secondaries of private VLANs, by VID. */
+  secondaries: Map<number, SecondaryVlan>;
 }
 
 /** As `MirrorConfig`, without its name and its bridge. */

@@ -5,7 +5,7 @@
  * file that forgot to name it in `needs` is skipped all the same. A key that switches such a feature off is fine.
  */
 
-import type { AcceptFrames, PortState, TagConfig, TranslateRule } from '../config/types.ts';
+import type { AcceptFrames, PortState, SecondaryVlan, TagConfig, TranslateRule } from '../config/types.ts';
 import type { Value } from './document.ts';
 import type { BridgeSpec, MirrorSpec, PortFlags, PortSpec, UnderlaySpec, VlanSpec } from './format.ts';
 import { readUnderlay, readVxlan } from './read-vxlan.ts';
@@ -64,6 +64,7 @@ const BRIDGE_KEYS: ReadonlySet<string> = new Set([
   'broadcast_flood',
   'stp_state_control',
   'mirrors',
+  'private_vlans',
 ]);
 const PORT_KEYS: ReadonlySet<string> = new Set([
   ...['name', 'kind', 'bridge', 'vlans', 'tunnel', 'vxlan', 'match', 'rewrite'],
@@ -128,7 +129,19 @@ function readBridge(at: Value, policy: readonly string[], lacks: Set<string>): B
     fdbMaxLearned: at.at('fdb_max_learned').whole(0, MAX_LEARNED, 0),
     overflow: readOverflow(at.at('fdb_overflow'), evicts),
     mirrors: at.at('mirrors').list().map(readMirror),
+    secondaries: readPrivateVlans(at.at('private_vlans')),
   };
+}
+
+/** `[{primary: 100, isolated: 101, communities: [102, 103]}]`; members are said by the ports. */
+function readPrivateVlans(at: Value): Map<number, SecondaryVlan> {
+  const found = new Map<number, SecondaryVlan>();
+  for (const each of at.list()) {
+    const primary = each.at('primary').whole(1, 4094);
+    if (!each.at('isolated').missing) found.set(each.at('isolated').whole(1, 4094), { primary, kind: 'isolated' });
+    for (const vid of each.at('communities').list()) found.set(vid.whole(1, 4094), { primary, kind: 'community' });
+  }
+  return found;
 }
 
 const MIRROR_KEYS: ReadonlySet<string> = new Set([

@@ -31,6 +31,7 @@ import {
   setBridgeKey,
   setKey,
 } from './change.ts';
+import { privateVlanChanges } from './private-vlan-changes.ts';
 import { routeChanges } from './route-changes.ts';
 import type { Situation } from './situation.ts';
 import { tunnelChanges } from './tunnel-changes.ts';
@@ -160,6 +161,8 @@ function hindranceChanges(s: Situation, trace: Trace, port: PortConfig, frame: F
       return longer(to, frame);
     case 'EGRESS_ISOLATED':
       return apart(port, to);
+    case 'EGRESS_PRIVATE_VLAN':
+      return privateVlanChanges(bridgeConfig(s, port.bridge), port, to, trace.vid);
     case 'EGRESS_VLAN':
       return trace.vid === null ? [] : otherVlan(port, to, frame, trace.vid);
     default:

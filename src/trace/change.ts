@@ -88,6 +88,7 @@ export function endMirrors(s: Situation, port: PortConfig): Change {
 /** Makes the port a member of a VLAN, in the way of its mode. */
 export function join(port: PortConfig, vid: number): Change {
   const { name, mode } = port;
+  if (isPrivate(mode)) return leavePrivate(port, vid);
   if (mode === 'access' || mode === 'dot1q-tunnel') return moveTo(port, vid);
   const untagged = port.pvid === vid;
   const members = withMember(port.members, vid, untagged);
@@ -108,6 +109,7 @@ export function join(port: PortConfig, vid: number): Change {
 /** Gives untagged frames of the port another VLAN, in the way of its mode. */
 export function classifyTo(port: PortConfig, vid: number): Change {
   const { name, mode, acceptFrames } = port;
+  if (isPrivate(mode)) return leavePrivate(port, vid);
   if (mode === 'access' || mode === 'dot1q-tunnel') return moveTo(port, vid);
   if (mode === 'hybrid') return setKey(port, 'pvid', vid, `the PVID of ${name} were ${vid}`);
   // A trunk without native takes only tagged frames unless it says otherwise; with one, all.
@@ -121,6 +123,24 @@ export function classifyTo(port: PortConfig, vid: number): Change {
       value: String(vid),
       condition: `VLAN ${vid} were the native VLAN of trunk ${name}`,
       cost: 1,
+    },
+  );
+}
+
+function isPrivate(mode: PortConfig['mode']): boolean {
+  return mode === 'promiscuous' || mode === 'private-host';
+}
+
+/** A port of a private VLAN becomes one of a VLAN like any other. */
+function leavePrivate(port: PortConfig, vid: number): Change {
+  return changePort(
+    port,
+    { mode: 'access', pvid: vid, members: [{ vid, untagged: true }] },
+    {
+      path: `ports.${port.name}`,
+      value: `{ mode: access, vlan: ${vid} }`,
+      condition: `${port.name} were in VLAN ${vid} instead of ${port.pvid}`,
+      cost: 2,
     },
   );
 }

@@ -99,6 +99,8 @@ function hinderedText(world: World, b: Batch, to: number, reason: number): strin
       return 'it is not forwarding';
     case R.EGRESS_ISOLATED:
       return `kept apart from ${portName(world, b.port[0])}`;
+    case R.EGRESS_PRIVATE_VLAN:
+      return `a host that ${privateName(world, b.fid[0])} does not reach`;
     case R.EGRESS_TOO_LONG:
     case R.VXLAN_MTU:
       return `its MTU is ${world.dp.ports.mtu[to]}`;
@@ -109,6 +111,11 @@ function hinderedText(world: World, b: Batch, to: number, reason: number): strin
     default:
       return R.reasonName(reason);
   }
+}
+
+/** `isolated VLAN 101` */
+function privateName(world: World, fid: number): string {
+  return `${vlanOf(world, fid)?.secondary?.kind ?? 'private'} VLAN ${vlanOf(world, fid)?.vid}`;
 }
 
 function floodKind(kind: number): string {

@@ -7,18 +7,20 @@
 
 import type { Batch } from '../dataplane/batch.ts';
 import * as R from '../dataplane/reasons.ts';
+import { mayBring } from '../dataplane/stages/classify.ts';
 import { classifyBy } from '../dataplane/stages/classify-by.ts';
 import { tagBytes } from '../dataplane/stages/frame-length.ts';
 import { TO_FLOOD, TO_LOCAL } from '../dataplane/stages/lookup.ts';
 import { hasBit } from '../tables/bitmap.ts';
 import { STAT_EVICTED, STAT_LEARNED, STAT_MOVED, STAT_REFUSED, STAT_STATIC_VIOLATIONS } from '../tables/fdb.ts';
 import { PORT_CLASSIFIES, PORT_HUB, PORT_INGRESS_FILTERING, PORT_LEARNING, PORT_TUNNEL } from '../tables/port-table.ts';
+import { fidAt } from '../tables/vlan-table.ts';
 import { formatMac, isGroupMac, isZeroMac } from '../wire/ethernet.ts';
 import { tciText, tciVid } from '../wire/vlan.ts';
 import { observeEgress } from './observe-egress.ts';
 import { observeRoute } from './observe-route.ts';
 import type { Told } from './types.ts';
-import { type EntryView, entryOf, portName, vlanText, type World } from './world.ts';
+import { type EntryView, entryOf, portName, vlanOf, vlanText, type World } from './world.ts';
 
 /** Called before the stage; what it returns is called with the stage's result. */
 export type Observer = (world: World, b: Batch) => (reason: number) => Told | null;
@@ -88,7 +90,7 @@ function observeClassify(world: World, b: Batch) {
       case R.INGRESS_VID_RESERVED:
         return { text: 'VLAN ID 4095 is reserved' };
       case R.INGRESS_VLAN: {
-        const fid = vlans.fidOf[ports.vlanBase[p] + vid];
+        const fid = fidAt(vlans, ports.vlanBase[p] + vid);
         if (fid === 0) return { text: `bridge ${port?.bridge} has no VLAN ${vid}` };
         return { text: `${name} is no member of ${vlanText(world, fid)}, and ingress filtering is on` };
       }
@@ -110,6 +112,10 @@ function observeClassify(world: World, b: Batch) {
     if (reason === R.INGRESS_PORT_STATE) return { text: `${where}; ${name} is ${port?.state}` };
     if (reason === R.INGRESS_RESERVED_MAC) {
       return { text: `${where}; bridge ${port?.bridge} keeps ${formatMac(b.dstHigh[0], b.dstLow[0])} to itself` };
+    }
+    const secondary = vlanOf(world, fid)?.secondary;
+    if (secondary !== undefined && mayBring(vlans, fid, p, ports.pvid[p])) {
+      return { text: `${where}; ${secondary.kind} of private VLAN ${secondary.primary}, whose addresses it shares` };
     }
     const member = hasBit(vlans.member, vlans.width, fid, p);
     const filtering = (flags & PORT_INGRESS_FILTERING) !== 0;

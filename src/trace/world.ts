@@ -117,11 +117,12 @@ export function vlanText(world: World, fid: number): string {
 
 /** What the FDB says about an address now, or null. */
 export function entryOf(world: World, fid: number, macHigh: number, macLow: number): EntryView | null {
-  const row = findEntry(world.dp.fdb, fid, macHigh, macLow, world.nowMs);
+  const key = world.dp.vlans.fdbFid[fid];
+  const row = findEntry(world.dp.fdb, key, macHigh, macLow, world.nowMs);
   if (row === null) return null;
   return {
     mac: formatMac(macHigh, macLow),
-    vid: vlanOf(world, fid)?.vid ?? null,
+    vid: vlanOf(world, key)?.vid ?? null,
     port: row.port < 0 ? null : portName(world, row.port),
     kind: row.kind,
     ageSeconds: row.idleMs / 1000,
@@ -139,7 +140,7 @@ export function learnBefore(world: World, { mac, port: name, vid }: Learned): vo
   const vlan = world.directory.vlans.find((each) => each.bridge === port.bridge && each.vid === wanted);
   if (vlan === undefined) throw new TraceError(`port ${name} has no ${wanted === null ? 'PVID' : `VLAN ${wanted}`}`);
   const low = address.low | 0;
-  const high = keyHigh(address.high, vlan.fid);
+  const high = keyHigh(address.high, world.dp.vlans.fdbFid[vlan.fid]);
   const start = startSlot(fdb, low, high);
   learnSource(fdb, probe(fdb, low, high, start), low, high, start, port.index, world.nowMs);
 }

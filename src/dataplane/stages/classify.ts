@@ -18,6 +18,7 @@ import {
   type PortTable,
   TUNNEL_ROW_WORDS,
 } from '../../tables/port-table.ts';
+import { fidAt, type VlanTable } from '../../tables/vlan-table.ts';
 import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 import {
@@ -58,9 +59,9 @@ export function classify(dp: Dataplane, b: Batch, i: number): number {
   } else if ((flags & PORT_ACCEPT_TAGGED) === 0) {
     return INGRESS_FRAME_TYPE;
   }
-  const fid = vlans.fidOf[ports.vlanBase[port] + vid];
+  const fid = fidAt(vlans, ports.vlanBase[port] + vid);
   if (fid === 0) return INGRESS_VLAN;
-  if ((flags & PORT_INGRESS_FILTERING) !== 0 && !hasBit(vlans.member, vlans.width, fid, port)) return INGRESS_VLAN;
+  if ((flags & PORT_INGRESS_FILTERING) !== 0 && !mayBring(vlans, fid, port, ports.pvid[port])) return INGRESS_VLAN;
   const high = b.dstHigh[i];
   const low = b.dstLow[i];
   const reserved = high === RESERVED_HIGH && (low & ~0xf) === RESERVED_LOW;
@@ -73,6 +74,11 @@ export function classify(dp: Dataplane, b: Batch, i: number): number {
   b.fid[i] = fid;
   if (!learns) return INGRESS_PORT_STATE;
   return filtered ? INGRESS_RESERVED_MAC : DROP_NONE;
+}
+
+/** Ingress filtering. An isolated host sends into its VLAN and is no member of it: nobody may send there to it. */
+export function mayBring(vlans: VlanTable, fid: number, port: number, pvid: number): boolean {
+  return hasBit(vlans.member, vlans.width, fid, port) || (vlans.fdbFid[fid] !== fid && vlans.vid[fid] === pvid);
 }
 
 /** dot1q-tunnel with a list: the outermost customer tag must carry a VID of the list. */

@@ -18,6 +18,7 @@ import {
   EGRESS_MIRROR_OUTPUT,
   EGRESS_PORT_DOWN,
   EGRESS_PORT_STATE,
+  EGRESS_PRIVATE_VLAN,
   EGRESS_TOO_LONG,
   EGRESS_VLAN,
   LOOKUP_REFLECTION,
@@ -68,5 +69,7 @@ export function whyNot(dp: Dataplane, fid: number, from: number, to: number): nu
   if ((ports.flags[to] & PORT_MIRROR_OUTPUT) !== 0) return EGRESS_MIRROR_OUTPUT;
   if ((ports.flags[to] & PORT_UP) === 0) return EGRESS_PORT_DOWN;
   if ((ports.flags[to] & PORT_STATE_FORWARDS) === 0) return EGRESS_PORT_STATE;
-  return hasBit(vlans.member, vlans.width, fid, to) ? EGRESS_ISOLATED : EGRESS_VLAN;
+  if (hasBit(vlans.member, vlans.width, fid, to)) return EGRESS_ISOLATED;
+  const primary = vlans.fdbFid[fid];
+  return primary !== fid && hasBit(vlans.member, vlans.width, primary, to) ? EGRESS_PRIVATE_VLAN : EGRESS_VLAN;
 }

@@ -32,12 +32,13 @@ export function learn(dp: Dataplane, b: Batch, i: number): number {
   if ((flags & PORT_HUB) !== 0 || b.learned === i || (b.rxFlags[i] & RX_GENERATED) !== 0) return DROP_NONE;
   const learns = (flags & PORT_LEARNING) !== 0;
   const low = b.srcLow[i];
-  const high = keyHigh(b.srcHigh[i], fid);
+  const key = vlans.fdbFid[fid];
+  const high = keyHigh(b.srcHigh[i], key);
   const start = startSlot(fdb, low, high);
   const slot = probe(fdb, low, high, start);
   if (slot >= 0) {
     const word3 = fdb.rec[(slot << 2) + 3];
-    if (word3 === ((generationOf(fdb, port, fid) << GENERATION_SHIFT) | port)) {
+    if (word3 === ((generationOf(fdb, port, key) << GENERATION_SHIFT) | port)) {
       // Known where it is: only its time and its place among the oldest are renewed.
       if (learns && (now - fdb.rec[(slot << 2) + 2]) >>> 0 >= REFRESH_MS) refreshSource(fdb, slot, port, now);
       return DROP_NONE;

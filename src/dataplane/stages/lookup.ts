@@ -42,7 +42,7 @@ export function lookup(dp: Dataplane, b: Batch, i: number): number {
     return DROP_NONE;
   }
   const { fdb } = dp;
-  const key = keyHigh(high, b.fid[i]);
+  const key = keyHigh(high, dp.vlans.fdbFid[b.fid[i]]);
   const slot = probe(fdb, low, key, startSlot(fdb, low, key));
   if (slot < 0 || !isLive(fdb, slot, b.nowMs[i])) return DROP_NONE;
   const word3 = fdb.rec[(slot << 2) + 3];

@@ -245,7 +245,7 @@ describe('a refused change', () => {
     fc.tuple(bridge, vid).map(
       ([b, v]): Change =>
         (sw) =>
-          sw.control.addVlan(b, v, 'x', 3),
+          sw.control.addVlan(b, v, { name: 'x', fdbMaxEntries: 3 }),
     ),
     fc.tuple(bridge, vid).map(
       ([b, v]): Change =>

@@ -85,6 +85,17 @@ const mirror = fc.record({
   selectVlan: vids,
 });
 
+/** A private VLAN of the default bridge, and ports that may be of it. */
+const privateVlan = fc.record({
+  primary: fc.constantFrom(...VIDS),
+  isolated: fc.constantFrom(...VIDS),
+  communities: vids,
+  modes: fc.dictionary(
+    fc.constantFrom(...PORTS),
+    fc.record({ mode: fc.constantFrom('promiscuous', 'private-host'), vlan: fc.constantFrom(...VIDS) }),
+  ),
+});
+
 /** Entries that do not fit the rest are left out; what remains is valid. */
 export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
   .record({
@@ -93,8 +104,9 @@ export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
     ports: fc.dictionary(fc.constantFrom(...PORTS), port),
     entries: fc.array(entry, { maxLength: 6 }),
     mirrors: fc.array(mirror, { maxLength: 3 }),
+    hidden: fc.option(privateVlan),
   })
-  .map(({ bridges, main, ports, entries, mirrors }) => {
+  .map(({ bridges, main, ports, entries, mirrors, hidden }) => {
     const types = new Map(Object.entries({ loom0: main, ...bridges }).map(([name, b]) => [name, b.type]));
     const withVlans = (b: typeof main) => {
       const { vlans, ...rest } = b;
@@ -114,6 +126,7 @@ export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
           }),
       ),
     };
+    if (hidden !== null && main.type !== 'unaware') makePrivate(raw, hidden);
     const base = load(raw);
     const fdb: unknown[] = [];
     for (const e of entries) {
@@ -139,6 +152,36 @@ export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
     }
     return fdb.length + fitting.length === 0 ? base : load({ ...raw, fdb, mirrors: fitting });
   });
+
+type Raw = { vlans?: Record<string, object>; ports: Record<string, object> };
+
+/** Gives the configuration the private VLAN and its ports, and takes out what cannot be beside it. */
+function makePrivate(raw: Raw, { primary, isolated, communities, modes }: PrivateVlan): void {
+  const others = communities.filter((vid) => vid !== primary && vid !== isolated);
+  const secondaries = {
+    ...(isolated === primary ? {} : { isolated }),
+    ...(others.length === 0 ? {} : { communities: others }),
+  };
+  raw.vlans = { ...raw.vlans, [primary]: { ...raw.vlans?.[primary], ...secondaries } };
+  const { ports } = raw;
+  raw.ports = {};
+  for (const [name, port] of Object.entries(ports)) {
+    const { adapter, bridge, mtu, state, isolated: apart } = port as Record<string, unknown>;
+    const wanted =
+      modes[name] === undefined ? [port] : [{ adapter, bridge, mtu, state, isolated: apart, ...modes[name] }, port];
+    for (const each of wanted) {
+      if (raw.ports[name] !== undefined) break;
+      try {
+        load({ ...raw, ports: { ...raw.ports, [name]: each } });
+        raw.ports[name] = each;
+      } catch {
+        // Not of this configuration.
+      }
+    }
+  }
+}
+
+type PrivateVlan = typeof privateVlan extends fc.Arbitrary<infer T> ? T : never;
 
 export function load(raw: unknown): SwitchConfig {
   return normalise(raw, { place: (path) => ({ file: 'random', line: 0, column: 0, path: path.join('.') }) });

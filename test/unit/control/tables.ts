@@ -7,7 +7,7 @@ import type { Port } from '../../../src/control/model.ts';
 import type { DataplaneShared } from '../../../src/dataplane/dataplane.ts';
 import { hasBit } from '../../../src/tables/bitmap.ts';
 import { PORT_TUNNEL_CVIDS, TUNNEL_ROW_WORDS } from '../../../src/tables/port-table.ts';
-import { VIDS_PER_BRIDGE } from '../../../src/tables/vlan-table.ts';
+import { fidAt, VIDS_PER_BRIDGE } from '../../../src/tables/vlan-table.ts';
 
 export function tablesOf(control: Control) {
   const { dp } = control;
@@ -21,7 +21,7 @@ export function tablesOf(control: Control) {
   const vlans: Record<string, unknown> = {};
   for (const bridge of control.bridges.values()) {
     for (let vid = 0; vid < VIDS_PER_BRIDGE; vid++) {
-      const fid = dp.vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid];
+      const fid = fidAt(dp.vlans, bridge.index * VIDS_PER_BRIDGE + vid);
       if (fid === 0) continue;
       vlans[`${bridge.name} ${vid}`] = {
         name: bridge.vlans.get(vid)?.name,
@@ -31,6 +31,8 @@ export function tablesOf(control: Control) {
         untagged: names(dp.vlans.untagged, dp.vlans.width, fid),
         limit: dp.fdb.fidLimit[fid],
         ageMs: dp.fdb.fidAgeMs[fid],
+        fast: dp.vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vid] === fid,
+        learnsIn: dp.vlans.vid[dp.vlans.fdbFid[fid]],
       };
     }
   }
@@ -91,7 +93,7 @@ export function wordsOf(control: Control) {
   const columns = [
     ...[ports.flags, ports.bridge, ports.vlanBase, ports.pvid, ports.tpid, ports.pushTpid, ports.mtu],
     ...[ports.reservedMac, ports.reach, ports.flood, ports.tunnelRow, ports.tunnelCvids],
-    ...[vlans.fidOf, vlans.vid, vlans.bridge, vlans.member, vlans.untagged],
+    ...[vlans.fidOf, vlans.secondaryOf, vlans.fdbFid, vlans.vid, vlans.bridge, vlans.member, vlans.untagged],
     ...[fdb.rec, fdb.portGeneration, fdb.fidGeneration, fdb.fidAgeMs, fdb.portCount, fdb.fidCount, fdb.bridgeCount],
     ...[mirrors.inForce, mirrors.src, mirrors.dst, mirrors.byVlan, mirrors.vlans, mirrors.twins],
     ...[mirrors.output, mirrors.outputFid, mirrors.outputVid, mirrors.outputTpid],

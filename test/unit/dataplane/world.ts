@@ -140,6 +140,15 @@ function randomTables(dp: Dataplane, r: Random, ports: number, odd: number): voi
       vlans.bridge[fid] = bridge;
       if (r.chance(odd / 2)) fdb.fidLimit[fid] = 1 + r.below(4);
       setFidAge(fdb, fid, r.pick([10_000, 300_000]));
+      if (vid > 1 && r.chance(odd / 5)) {
+        // A secondary of a private VLAN: it learns in VLAN 1, whose row is the first of its bridge.
+        const primary = vlans.fidOf[bridge * 4096 + 1];
+        if (primary !== 0) {
+          vlans.fidOf[bridge * 4096 + vid] = 0;
+          vlans.secondaryOf[bridge * 4096 + vid] = fid;
+          vlans.fdbFid[fid] = primary;
+        }
+      }
       fid++;
     }
   }

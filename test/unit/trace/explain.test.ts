@@ -127,6 +127,30 @@ mirrors: [{ name: watch, output: p2, selectSrc: [p3] }]
     expect(to.text).toMatch(/^delivered on p2 \(and p3\) if p2 were not the output of mirror watch$/);
   });
 
+  const PRIVATE = `
+vlans: { 100: { isolated: 101, communities: '102,103' } }
+ports:
+  gw: { adapter: memory, mode: promiscuous, vlan: 100 }
+  i1: { adapter: memory, mode: private-host, vlan: 101 }
+  i2: { adapter: memory, mode: private-host, vlan: 101 }
+  c1: { adapter: memory, mode: private-host, vlan: 102 }
+`;
+  it('says what keeps hosts of a private VLAN apart, and what would let them through', () => {
+    const config = loadConfig(PRIVATE, 'test');
+    const learned = [{ mac: '02:00:00:00:00:22', port: 'i2' }];
+    const frame = { port: 'i1', bytes: readFields('dst=02:00:00:00:00:22') };
+    const known = explain({ config, down: [], learned }, frame, 'i2').explanation;
+    expect(known.trace.reason?.name).toBe('EGRESS_PRIVATE_VLAN');
+    expect(known.trace.stages.at(-1)?.ports).toMatchObject([
+      { port: 'i2', text: 'a host that isolated VLAN 101 does not reach' },
+    ]);
+    expect(known.fix?.changes).toMatchObject([{ path: 'ports.i1', value: '{ mode: promiscuous, vlan: 100 }' }]);
+    const flooded = ask('i1', readFields('len=60'), 'c1', PRIVATE);
+    expect(flooded.text).toBe('delivered on c1 (and gw) if i1 were a host of community 102 instead of VLAN 101');
+    expect(flooded.fix?.changes).toMatchObject([{ path: 'ports.i1.vlan', value: '102' }]);
+    expect(ask('i1', readFields('len=60'), 'gw', PRIVATE).arrives).toBe(true);
+  });
+
   it('finds the way round a tag that nobody can have', () => {
     const found = ask('p3', readFields('vlan=4095'), 'p2');
     expect(found.trace.reason?.name).toBe('INGRESS_VID_RESERVED');

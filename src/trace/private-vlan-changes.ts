@@ -1,0 +1,56 @@
+/**
+ * What might be changed where a private VLAN keeps two hosts apart: one of them becomes promiscuous, or both belong to one
+ * community.
+ */
+
+import type { BridgeConfig, PortConfig } from '../config/types.ts';
+import { type Change, changePort } from './change.ts';
+
+/** `vid` is the VLAN of the frame, which `port` brought. */
+export function privateVlanChanges(
+  bridge: BridgeConfig,
+  port: PortConfig,
+  to: PortConfig,
+  vid: number | null,
+): Change[] {
+  const of = (v: number | null) => bridge.vlans.find((vlan) => vlan.vid === v)?.secondary;
+  const own = of(vid);
+  if (own === undefined) return [];
+  const { primary } = own;
+  const changes: Change[] = [];
+  const hosts = [port, to].filter((each) => each.mode === 'private-host');
+  for (const host of hosts) {
+    const other = host === port ? to.pvid : vid;
+    if (other !== null && of(other)?.kind === 'community') changes.push(joinCommunity(host, primary, other));
+  }
+  const vids = bridge.vlans.filter((vlan) => vlan.vid === primary || vlan.secondary?.primary === primary);
+  for (const host of hosts) {
+    changes.push(
+      changePort(
+        host,
+        { mode: 'promiscuous', pvid: primary, members: vids.map((vlan) => ({ vid: vlan.vid, untagged: true })) },
+        {
+          path: `ports.${host.name}`,
+          value: `{ mode: promiscuous, vlan: ${primary} }`,
+          condition: `${host.name} were promiscuous in private VLAN ${primary}`,
+          cost: 2,
+        },
+      ),
+    );
+  }
+  return changes;
+}
+
+function joinCommunity(port: PortConfig, primary: number, vid: number): Change {
+  const vids = [primary, vid].sort((a, b) => a - b);
+  return changePort(
+    port,
+    { pvid: vid, members: vids.map((each) => ({ vid: each, untagged: true })) },
+    {
+      path: `ports.${port.name}.vlan`,
+      value: String(vid),
+      condition: `${port.name} were a host of community ${vid} instead of VLAN ${port.pvid}`,
+      cost: 1,
+    },
+  );
+}
