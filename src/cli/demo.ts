@@ -5,9 +5,9 @@
  * of the two it did, and its exit status says whether everything came out as promised.
  */
 
-import { liveObstacle } from './demo/hosts.ts';
 import { liveDemo } from './demo/live.ts';
 import { replayDemo } from './demo/replay.ts';
+import { liveObstacle } from './lab/namespace.ts';
 
 export async function demo(options: { replay: boolean }): Promise<number> {
   const obstacle = options.replay ? 'asked for with --replay' : liveObstacle();

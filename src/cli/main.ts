@@ -211,6 +211,17 @@ export async function main(args: string[]): Promise<number> {
       status = await demo({ replay: o.replay === true });
     });
 
+  program
+    .command('lab')
+    .argument('[name]', 'which; the list of them when left out')
+    .description('real Linux hosts around a switch, step by step: what is typed, what comes of it, and why')
+    .option('--keep', 'leave it standing at the end, until Enter or Ctrl-C')
+    .addHelpText('after', '\nExample:\n  etherloom lab layer-3-switch --keep\n')
+    .action(async (name: string | undefined, o) => {
+      const { lab } = await import('./lab.ts');
+      status = await lab(name, { keep: o.keep === true });
+    });
+
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {

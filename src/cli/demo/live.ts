@@ -9,16 +9,22 @@
  * them apart.
  */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import {
+  askSwitch,
+  type SwitchProcess,
+  sleep,
+  socketIn,
+  startSwitch,
+  stopSwitch,
+  within,
+} from '../lab/switch-process.ts';
 import { Host } from './hosts.ts';
 import { Report } from './report.ts';
 
-const BIN = fileURLToPath(new URL('../../../bin/etherloom', import.meta.url));
 const TRANSFER_BYTES = 32 * 1024 * 1024;
 
 const PICTURE = `
@@ -26,12 +32,6 @@ const PICTURE = `
               sw1 ══ trunk 10,20 ══ sw2
   blue1 ─ TAP ┘     (802.1Q over UDP)  └ TAP ─ blue2    VLAN 20
 `;
-
-interface SwitchProcess {
-  name: string;
-  socket: string;
-  process: ChildProcess;
-}
 
 export async function liveDemo(): Promise<number> {
   const report = new Report();
@@ -58,8 +58,8 @@ export async function liveDemo(): Promise<number> {
     const ready = await report.step('two switches and four hosts', async () => {
       const [one, two] = [await freeUdpPort(), await freeUdpPort()];
       for (const host of hosts) host.create();
-      switches.push(await startSwitch(dir, 'sw1', red1, blue1, one, two));
-      switches.push(await startSwitch(dir, 'sw2', red2, blue2, two, one));
+      switches.push(await startPair(dir, 'sw1', red1, blue1, one, two));
+      switches.push(await startPair(dir, 'sw2', red2, blue2, two, one));
       for (const host of hosts) host.plug();
       return undefined;
     });
@@ -75,7 +75,7 @@ export async function liveDemo(): Promise<number> {
       for (const s of switches) {
         for (const topic of ['fdb', 'ports', 'drops', 'ledger']) {
           report.title(`${s.name}: etherloom show ${topic}`);
-          report.check(show(s, topic));
+          report.check(await show(s, topic));
         }
       }
       await report.step('the ledger of both switches balances', () => balanced(switches));
@@ -90,7 +90,7 @@ export async function liveDemo(): Promise<number> {
   return report.end('live');
 }
 
-async function startSwitch(
+function startPair(
   dir: string,
   name: string,
   red: Host,
@@ -98,9 +98,8 @@ async function startSwitch(
   local: number,
   remote: number,
 ): Promise<SwitchProcess> {
-  const socket = join(dir, `${name}.sock`);
   const config = {
-    switch: { name, controlSocket: socket },
+    switch: { name, controlSocket: socketIn(dir, name) },
     vlans: { 10: { name: 'red' }, 20: { name: 'blue' } },
     ports: {
       [red.name]: { adapter: 'tap', device: red.tap, mode: 'access', vlan: 10 },
@@ -114,28 +113,7 @@ async function startSwitch(
       },
     },
   };
-  const file = join(dir, `${name}.json`);
-  writeFileSync(file, JSON.stringify(config, null, 2));
-  const child = spawn(process.execPath, [BIN, 'run', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  const end = Date.now() + 15_000;
-  while (!existsSync(socket)) {
-    if (child.exitCode !== null) throw new Error(`${name} ended: ${said.trim()}`);
-    if (Date.now() > end) throw new Error(`${name} did not come up: ${said.trim()}`);
-    await sleep(20);
-  }
-  return { name, socket, process: child };
-}
-
-async function stopSwitch(s: SwitchProcess): Promise<void> {
-  if (s.process.exitCode !== null) return;
-  const ended = new Promise((resolve) => s.process.once('exit', resolve));
-  s.process.kill('SIGTERM');
-  await within(ended, 3000);
-  s.process.kill('SIGKILL');
+  return startSwitch(dir, name, JSON.stringify(config, null, 2));
 }
 
 async function reach(from: Host, to: Host, expected: boolean): Promise<undefined> {
@@ -182,24 +160,20 @@ async function transfer(from: Host, to: Host): Promise<string> {
 }
 
 /** Prints what the switch answers; an error text when it does not. */
-function show(s: SwitchProcess, topic: string): string | null {
-  const { status, stdout, stderr } = runShow(s, [topic]);
+async function show(s: SwitchProcess, topic: string): Promise<string | null> {
+  const { status, stdout, stderr } = await askSwitch(s, ['show', topic]);
   process.stdout.write(`${stdout.trimEnd()}\n`);
   return status === 0 ? null : `show ${topic}: ${stderr.trim()}`;
 }
 
-function balanced(switches: SwitchProcess[]): undefined {
+async function balanced(switches: SwitchProcess[]): Promise<undefined> {
   for (const s of switches) {
-    const { status, stdout } = runShow(s, ['ledger', '--json']);
+    const { status, stdout } = await askSwitch(s, ['show', 'ledger', '--json']);
     if (status !== 0) throw new Error(`${s.name} does not answer`);
     if (/"balanced":\s*false/.test(stdout) || !/"balanced":\s*true/.test(stdout))
       throw new Error(`not that of ${s.name}`);
   }
   return undefined;
-}
-
-function runShow(s: SwitchProcess, args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [BIN, 'show', ...args, '--socket', s.socket], { encoding: 'utf8' });
 }
 
 function freeUdpPort(): Promise<number> {
@@ -211,18 +185,4 @@ function freeUdpPort(): Promise<number> {
       socket.close(() => resolve(port));
     });
   });
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Resolves when `work` does or `ms` have passed, and leaves no timer behind. */
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }

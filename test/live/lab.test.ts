@@ -1,0 +1,127 @@
+/** Every lab comes out as promised and leaves nothing behind, also when it is interrupted. */
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { STORIES } from '../../src/cli/lab.ts';
+import { installed, liveObstacle, until } from './netns.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/etherloom', import.meta.url));
+const obstacle = liveObstacle() ?? (installed('ping') ? null : 'labs need ping');
+if (obstacle !== null) console.warn(`skipped: ${obstacle}`);
+
+interface Run {
+  process: ChildProcess;
+  output: () => string;
+  end: Promise<number>;
+}
+
+const running: ChildProcess[] = [];
+
+function start(...args: string[]): Run {
+  const child = spawn(process.execPath, [BIN, 'lab', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  running.push(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const end = new Promise<number>((resolve) => child.once('close', (status) => resolve(status ?? -1)));
+  return { process: child, output: () => output, end };
+}
+
+const namespacesOf = (pid: number) =>
+  execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.startsWith(`ellab-${pid}-`));
+
+const directoriesOf = (pid: number) => readdirSync(tmpdir()).filter((name) => name.startsWith(`etherloom-lab-${pid}-`));
+
+afterEach(() => {
+  for (const child of running.splice(0)) if (child.exitCode === null) child.kill('SIGTERM');
+});
+
+/** What each lab is there to show. */
+const PROMISES: Record<string, string[]> = {
+  'vlan-isolation': [
+    'red1 reaches red2, in VLAN 10',
+    'red1 does not reach blue1',
+    'the request is flooded in VLAN 10, of which blue1 is no member',
+  ],
+  'trunk-native': [
+    'what blue1 sends leaves with the tag of VLAN 20',
+    'what red1 sends leaves without a tag',
+    'an untagged frame of sw1 is in VLAN 20 at sw2',
+  ],
+  'router-on-a-stick': [
+    'red1 reaches blue1 over IPv4',
+    'red1 reaches blue1 over IPv6',
+    'red1 does not reach blue1 without the router',
+    'ARP stays in its broadcast domain: lost is no member of VLAN 10',
+  ],
+  'layer-3-switch': [
+    'red1 reaches blue1 over IPv4',
+    'red1 reaches blue1 over IPv6',
+    'red1 does not reach blue1',
+    'ARP stays in its broadcast domain: lost is no member of VLAN 10',
+  ],
+  'private-vlan': [
+    'i3 (isolated, on sw2) reaches the gateway',
+    'c1 reaches c2',
+    'i1 does not reach i2, on the same switch',
+    'i1 does not reach i3, on the other',
+    'explain names the isolated VLAN',
+  ],
+  vxlan: ['red1 reaches red2', 'red1 does not reach blue2', 'and there behind 192.0.2.2, in VNI 10010'],
+};
+
+describe.skipIf(obstacle !== null)('etherloom lab', () => {
+  it('has promises for every lab', () => {
+    expect(STORIES.map(({ name }) => name).sort()).toEqual(Object.keys(PROMISES).sort());
+  });
+
+  it.each(Object.entries(PROMISES))(
+    '%s comes out as promised and leaves nothing behind',
+    async (name, promises) => {
+      const run = start(name);
+      const status = await run.end;
+      const output = run.output();
+      expect(output).not.toContain('FAILED');
+      expect(output).toMatch(new RegExp(`\\nLab ${name}: \\d+ checks, all as promised\\.\\n$`));
+      for (const promise of promises) expect(output).toContain(`   ok: ${promise}\n`);
+      expect(status).toBe(0);
+      expect(namespacesOf(run.process.pid!)).toEqual([]);
+      expect(directoriesOf(run.process.pid!)).toEqual([]);
+    },
+    300_000,
+  );
+
+  it.each([
+    ['in the middle', [], '1. '],
+    ['while it is kept', ['--keep'], 'The lab stays'],
+  ] as const)(
+    'cleans up after Ctrl-C %s',
+    async (_when, more, sign) => {
+      const run = start('vlan-isolation', ...more);
+      await until(() => run.output().includes(sign), sign, 240_000);
+      expect(namespacesOf(run.process.pid!)).not.toEqual([]);
+      run.process.kill('SIGINT');
+      expect(await run.end).toBe(130);
+      expect(namespacesOf(run.process.pid!)).toEqual([]);
+      expect(directoriesOf(run.process.pid!)).toEqual([]);
+    },
+    300_000,
+  );
+
+  it('lists the labs, and refuses others by name', async () => {
+    const list = start();
+    expect(await list.end).toBe(0);
+    for (const { name, title } of STORIES) expect(list.output()).toMatch(new RegExp(`^${name} +${title}$`, 'm'));
+    const none = start('nothing');
+    expect(await none.end).toBe(2);
+    expect(none.output()).toMatch(/^etherloom: there is no lab "nothing"; valid are vlan-isolation, /);
+  });
+});
