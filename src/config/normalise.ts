@@ -12,6 +12,7 @@ import { readFdbEntries } from './fdb-entries.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
 import { readMirrors } from './mirrors.ts';
 import { mappedMembers, readMappedTunnel, readPortVlans, readUnawarePort, readUplink } from './port-modes.ts';
+import { readPriority } from './priority.ts';
 import { readInterfaces, readRoutes } from './routing.ts';
 import { type RawConfig, validate } from './schema.ts';
 import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema-bridge.ts';
@@ -116,6 +117,7 @@ function readPorts(config: RawConfig, bridges: Bridges, vxlan: Vxlan, source: So
     if (isMapped) vlans.members = mappedMembers(tunnel!);
     for (const { vid } of vlans.members) bridge?.ensure(vid);
     if (vlans.pvid !== null) bridge?.ensure(vlans.pvid);
+    const priority = readPriority(name, port, bridge?.type ?? 'unaware', source);
     const translate = readTranslation(name, port, bridge?.type ?? 'unaware', vlans.members, source);
     const { mtu, enabled, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
     const { classify, isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
@@ -125,6 +127,7 @@ function readPorts(config: RawConfig, bridges: Bridges, vxlan: Vxlan, source: So
       adapter,
       ...vlans,
       translate,
+      priority,
       classify,
       mtu,
       enabled,
@@ -181,5 +184,6 @@ const SOCKET_PORT: Omit<PortConfig, 'name' | 'adapter' | 'mtu'> = {
   hairpin: false,
   fdbMaxEntries: 0,
   translate: [],
+  priority: null,
   tunnel: null,
 };

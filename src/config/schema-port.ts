@@ -3,7 +3,7 @@
  * (adapters.ts, port-modes.ts), because "native belongs to mode trunk" helps more than "no variant matches".
  */
 import { z } from 'zod';
-import { boolean, choice, integer, list, map, name, pvid, text, vid, vlanSet } from './leaf.ts';
+import { boolean, choice, integer, list, map, name, named, pvid, text, vid, vlanSet } from './leaf.ts';
 import { fdbLimit } from './schema-bridge.ts';
 import { tunnelSection } from './schema-vxlan.ts';
 
@@ -100,7 +100,28 @@ const translateRule = map(
   'translation settings',
 );
 
+const pcp = () => integer(0, 7, 'a priority');
+const priorities = (what: string, example: string) => named('', pcp(), what, example).prefault({});
+
+const prioritySection = map(
+  {
+    trust: choice(['pcp', 'dscp', 'none'], 'what to trust')
+      .default('pcp')
+      .describe(
+        'pcp: the PCP of the tag; dscp: the DSCP of IP packets, and the PCP of others; none: the default for all.',
+      ),
+    default: pcp().default(0).describe('Priority of frames that have nothing that is trusted.'),
+    pcp: priorities('priorities', '{ 5: 6 }').describe('Priority by the PCP of the tag. Default: the same.'),
+    dscp: priorities('priorities', "{ 46: 5, '8-15': 1 }").describe('Priority by DSCP. Default: its upper three bits.'),
+    egress: priorities('priorities', '{ 6: 5 }').describe('PCP of tags that leave, by priority. Default: the same.'),
+  },
+  'priority settings',
+);
+
 const commonShape = {
+  priority: prioritySection
+    .optional()
+    .describe('Priorities of frames that arrive and leave. Default: those of their tags, and 0 without one.'),
   classify: boolean()
     .default(false)
     .describe('Untagged frames get their VLAN by the section "classify", and the PVID where that says nothing.'),

@@ -88,6 +88,17 @@ export interface TranslateRule {
   to: TagConfig[]; // 0 to 4; at most 2 of them are not in `from`
 }
 
+/** The priority of frames of a port, 0-7: maps by what they have. */
+export interface PriorityConfig {
+  trust: 'pcp' | 'dscp' | 'none';
+  /** Of frames that have nothing that is trusted. */
+  default: number;
+  pcp: number[]; // 8
+  dscp: number[]; // 64
+  /** PCP of tags that leave. */
+  egress: number[]; // 8
+}
+
 export interface PortConfig {
   name: string;
   /** Null: of no bridge; VTEPs listen on it. */
@@ -101,6 +112,8 @@ export interface PortConfig {
   ingressFiltering: boolean;
   /** dot1q-tunnel only: allowed customer VIDs; null = any frame. */
   tunnelCvids: number[] | null;
+  /** Null: priorities are those of tags, and 0. */
+  priority: PriorityConfig | null;
   /** VLAN translation, undone on the way out. */
   translate: TranslateRule[];
   /** Untagged frames get their VLAN by `SwitchConfig.classification`, and the PVID where that says nothing. */

@@ -32,6 +32,7 @@ import {
 } from '../tables/port-table.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { isUp, type Port } from './model.ts';
+import { compilePriority } from './priority.ts';
 
 export const TPID_C = 0x8100;
 export const TPID_S = 0x88a8;
@@ -65,6 +66,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     if (b.hub) flags |= PORT_HUB;
     if (b.fdb.staticViolation === 'drop') flags |= PORT_STATIC_VIOLATION_DROPS;
     if (s.translate.length > 0) flags |= PORT_TRANSLATES;
+    flags |= compilePriority(ports, p, unaware ? null : s.priority);
     if (s.classify && !unaware) flags |= PORT_CLASSIFIES;
     const tunnel = s.mode === 'dot1q-tunnel' && !unaware;
     if (tunnel) flags |= PORT_TUNNEL;

@@ -137,6 +137,7 @@ export const DEFAULT_PORT: PortSettings = {
   ingressFiltering: true,
   tunnelCvids: null,
   translate: [],
+  priority: null,
   classify: false,
   mtu: 1500,
   enabled: true,

@@ -16,7 +16,7 @@ import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { Capturing } from './capturing.ts';
 import { Mirroring } from './mirroring.ts';
-import { TranslatingSender } from './translating.ts';
+import { leavesOtherwise, TranslatingSender } from './translating.ts';
 
 export interface ForwardingOptions {
   /** Milliseconds; only differences count. */
@@ -62,7 +62,7 @@ export abstract class Forwarding {
       if (plain === null) return null;
       // Captures show what is on the wire: tags as the port's neighbor knows them.
       const sender = this.capturing.isIdle ? plain : this.capturing.watched(port, plain);
-      return dp.translate.rowOf[port] === 0 ? sender : this.translating(port, sender);
+      return leavesOtherwise(dp.ports, port) ? this.translating(port, sender) : sender;
     };
     this.mirroring = new Mirroring(dp, (port) => this.senderOf(port));
   }

@@ -1,5 +1,5 @@
 /**
- * Frames that leave by a port with VLAN translation: its sender gets copies with the port's own tags.
+ * Frames that leave by a port with VLAN translation, or with priorities of its own: its sender gets copies with the port's own tags.
  *
  * A flooded frame is shared by all ports that take it, so it cannot be rewritten for one of them; the port's copy is
  * made here. Ports without rules keep their sender as it is.
@@ -8,11 +8,18 @@
 import { frameStart, release, takeFor } from '../dataplane/arena.ts';
 import { type Batch, createBatch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import { mapLeaving } from '../dataplane/priority.ts';
 import { applyEntry, findEntry, growth } from '../dataplane/translate.ts';
 import type { Sender } from '../dataplane/transmit.ts';
+import { PORT_MAPS_PRIORITY, PORT_TRANSLATES, type PortTable } from '../tables/port-table.ts';
 
 /** Frames that are copied before they are sent. */
 const AT_ONCE = 32;
+
+/** Frames that leave by the port are other frames than those inside. */
+export function leavesOtherwise({ flags }: PortTable, port: number): boolean {
+  return (flags[port] & (PORT_TRANSLATES | PORT_MAPS_PRIORITY)) !== 0;
+}
 
 export class TranslatingSender implements Sender {
   lastError = 0;
@@ -55,7 +62,8 @@ export class TranslatingSender implements Sender {
 
   /** Makes copies of list[start .. start+count); how many there was memory for. */
   #copy(b: Batch, list: Int32Array, start: number, count: number): number {
-    const { arena, translate } = this.#dp;
+    const { arena, translate, ports } = this.#dp;
+    const maps = (ports.flags[this.#port] & PORT_MAPS_PRIORITY) !== 0;
     const { bytes, view } = arena;
     const c = this.#copies;
     const row = translate.rowOf[this.#port];
@@ -71,9 +79,10 @@ export class TranslatingSender implements Sender {
       if (head !== 0) bytes.copyWithin(off, b.altHeadOff[i], b.altHeadOff[i] + head);
       const from = word < SHAPE_ALT ? b.off[i] : b.altOff[i];
       bytes.copyWithin(off + head, from, from + body);
-      const entry = findEntry(translate, translate.leaving, row, view, off, head + body);
+      const entry = row === 0 ? 0 : findEntry(translate, translate.leaving, row, view, off, head + body);
       const more = entry === 0 ? 0 : growth(translate, entry);
       if (entry !== 0) applyEntry(translate, entry, view, off);
+      if (maps) mapLeaving(ports, this.#port, view, off - more, head + body + more);
       // The checksum's place counts from the first byte of the shape that the batch describes.
       const shift = head + body - b.len[i] + more;
       c.slot[n] = slot;

@@ -44,6 +44,11 @@ export const PORT_TRANSLATES = 1 << 13;
 /** Untagged frames get their VLAN by what they are: see classify-table.ts. */
 export const PORT_CLASSIFIES = 1 << 14;
 
+/** Frames that arrive get another priority: see `priority`. */
+export const PORT_REGENERATES = 1 << 18;
+/** Tags of frames that leave get another priority. */
+export const PORT_MAPS_PRIORITY = 1 << 19;
+
 /** Rows of `flood`. */
 export const FLOOD_UNKNOWN_UNICAST = 0;
 export const FLOOD_MULTICAST = 1;
@@ -71,6 +76,10 @@ export interface PortTable {
   readonly reach: Int32Array;
   /** Three rows: ports that take unknown unicast, multicast, broadcast floods. */
   readonly flood: Int32Array;
+  /**
+   * PRIORITY_WORDS per port, maps of 4 bits an entry: [trust | default << 2, PCP that arrives, PCP that leaves, DSCP × 8].
+   */
+  readonly priority: Int32Array;
   /** Row of `tunnelCvids` per port. */
   readonly tunnelRow: Int32Array;
   /** 128 words (4,096 VIDs) per dot1q-tunnel port with a list. */
@@ -78,6 +87,15 @@ export interface PortTable {
 }
 
 export const TUNNEL_ROW_WORDS = 128;
+
+export const PRIORITY_WORDS = 11;
+export const PRIORITY_ARRIVING = 1;
+export const PRIORITY_LEAVING = 2;
+export const PRIORITY_DSCP = 3;
+/** What the priority of a frame is taken from. */
+export const TRUST_NONE = 0;
+export const TRUST_PCP = 1;
+export const TRUST_DSCP = 2;
 
 export function createPortTable(capacity: number, tunnelRows: number): PortTable {
   const width = bitmapWidth(capacity);
@@ -94,6 +112,7 @@ export function createPortTable(capacity: number, tunnelRows: number): PortTable
     reservedMac: sharedInt32(capacity),
     reach: sharedInt32(capacity * width),
     flood: sharedInt32(3 * width),
+    priority: sharedInt32(capacity * PRIORITY_WORDS),
     tunnelRow: sharedInt32(capacity),
     tunnelCvids: sharedInt32(tunnelRows * TUNNEL_ROW_WORDS),
   };

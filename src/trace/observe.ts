@@ -13,10 +13,17 @@ import { tagBytes } from '../dataplane/stages/frame-length.ts';
 import { TO_FLOOD, TO_LOCAL } from '../dataplane/stages/lookup.ts';
 import { hasBit } from '../tables/bitmap.ts';
 import { STAT_EVICTED, STAT_LEARNED, STAT_MOVED, STAT_REFUSED, STAT_STATIC_VIOLATIONS } from '../tables/fdb.ts';
-import { PORT_CLASSIFIES, PORT_HUB, PORT_INGRESS_FILTERING, PORT_LEARNING, PORT_TUNNEL } from '../tables/port-table.ts';
+import {
+  PORT_CLASSIFIES,
+  PORT_HUB,
+  PORT_INGRESS_FILTERING,
+  PORT_LEARNING,
+  PORT_REGENERATES,
+  PORT_TUNNEL,
+} from '../tables/port-table.ts';
 import { fidAt } from '../tables/vlan-table.ts';
 import { formatMac, isGroupMac, isZeroMac } from '../wire/ethernet.ts';
-import { tciText, tciVid } from '../wire/vlan.ts';
+import { tciPcp, tciText, tciVid } from '../wire/vlan.ts';
 import { observeEgress } from './observe-egress.ts';
 import { observeRoute } from './observe-route.ts';
 import type { Told } from './types.ts';
@@ -53,11 +60,12 @@ function observeParse({ dp, directory }: World, b: Batch) {
       return { text: `it has ${length} bytes; MTU ${mtu} allows ${most}${tags === 0 ? '' : ' with its tags'}` };
     }
     const other = tagsAt(dp.arena.bytes, b) === came ? '' : ', after translation';
-    if (b.tagLen[0] !== 0) return { text: `${addresses}, tagged: ${tciText(b.tci[0])}${other}` };
+    const priority = (dp.ports.flags[p] & PORT_REGENERATES) === 0 ? '' : `; priority ${tciPcp(b.tci[0])} by its port`;
+    if (b.tagLen[0] !== 0) return { text: `${addresses}, tagged: ${tciText(b.tci[0])}${other}${priority}` };
     const carried = tagBytes(dp.arena.view, b.off[0], length) > 0;
     const port = directory.ports.find((each) => each.index === p);
     const why = dp.ports.tpid[p] < 0 ? `(${port?.mode ?? 'unaware'})` : '(another TPID)';
-    return { text: `${addresses}, ${carried ? `its tag is payload here ${why}` : 'untagged'}` };
+    return { text: `${addresses}, ${carried ? `its tag is payload here ${why}` : 'untagged'}${priority}` };
   };
 }
 

@@ -3,8 +3,7 @@
 import { type Batch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
 import { DROP_REASONS } from '../dataplane/reasons.ts';
 import type { Sender } from '../dataplane/transmit.ts';
-import { TranslatingSender } from '../runtime/translating.ts';
-import { PORT_TRANSLATES } from '../tables/port-table.ts';
+import { leavesOtherwise, TranslatingSender } from '../runtime/translating.ts';
 import { dissectFrame } from '../wire/dissect.ts';
 import type { FrameFields } from '../wire/dissect-fields.ts';
 import { frameText } from '../wire/dissect-text.ts';
@@ -26,7 +25,7 @@ export function keeper(world: World, port: number, outputs: TraceOutput[], tunne
       return count;
     },
   };
-  return (dp.ports.flags[port] & PORT_TRANSLATES) === 0 ? sender : new TranslatingSender(dp, port, sender);
+  return leavesOtherwise(dp.ports, port) ? new TranslatingSender(dp, port, sender) : sender;
 }
 
 function leaving(bytes: Uint8Array, b: Batch, word: number): Uint8Array {

@@ -8,9 +8,10 @@
  * A tag of any other TPID is payload. FCS never comes with a frame; frames under 60 bytes are ordinary.
  */
 
-import { PORT_TRANSLATES, PORT_VXLAN } from '../../tables/port-table.ts';
+import { PORT_REGENERATES, PORT_TRANSLATES, PORT_VXLAN } from '../../tables/port-table.ts';
 import { type Batch, RX_TRUNCATED } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
+import { regenerate } from '../priority.ts';
 import {
   DROP_NONE,
   PARSE_GROUP_SOURCE,
@@ -46,6 +47,7 @@ export function parse(dp: Dataplane, b: Batch, i: number): number {
     b.tagLen[i] = TAG;
     b.tci[i] = view.getUint16(off + 14);
   }
+  if ((dp.ports.flags[port] & PORT_REGENERATES) !== 0) regenerate(dp, b, i);
   if ((b.srcHigh[i] & GROUP_BIT) !== 0) return PARSE_GROUP_SOURCE;
   const isTunnel = (dp.ports.flags[port] & PORT_VXLAN) !== 0;
   return !isTunnel && tooLong(dp, b, i, port) ? PARSE_TOO_LONG : DROP_NONE;

@@ -27,6 +27,7 @@ const DEFAULT_PORT: PortConfig = {
   ingressFiltering: true,
   tunnelCvids: null,
   translate: [],
+  priority: null,
   classify: false,
   mtu: 1500,
   state: 'forwarding',

@@ -64,6 +64,13 @@ const port = fc.record({
     enabled: fc.constantFrom(true, true, true, false),
     fdbMaxEntries: fc.constantFrom(0, 1),
   }),
+  priority: fc.option(
+    fc.record({
+      trust: fc.constantFrom('pcp', 'dscp', 'none'),
+      default: fc.constantFrom(0, 3),
+      egress: fc.constantFrom({}, { 5: 6 }),
+    }),
+  ),
 });
 
 const entry = fc.record({
@@ -121,7 +128,8 @@ export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
         Object.entries(ports)
           .filter(([, p]) => types.has(p.bridge))
           .map(([name, p]) => {
-            const mode = types.get(p.bridge) === 'unaware' ? {} : p.vlans;
+            const priority = p.priority === null ? {} : { priority: p.priority };
+            const mode = types.get(p.bridge) === 'unaware' ? {} : { ...p.vlans, ...priority };
             return [name, { adapter: 'memory', bridge: p.bridge, ...mode, ...p.rest }];
           }),
       ),

@@ -6,7 +6,7 @@ import { fdbEntries } from '../../../src/control/fdb-control.ts';
 import type { Port } from '../../../src/control/model.ts';
 import type { DataplaneShared } from '../../../src/dataplane/dataplane.ts';
 import { hasBit } from '../../../src/tables/bitmap.ts';
-import { PORT_TUNNEL_CVIDS, TUNNEL_ROW_WORDS } from '../../../src/tables/port-table.ts';
+import { PORT_TUNNEL_CVIDS, PRIORITY_WORDS, TUNNEL_ROW_WORDS } from '../../../src/tables/port-table.ts';
 import { fidAt, VIDS_PER_BRIDGE } from '../../../src/tables/vlan-table.ts';
 
 export function tablesOf(control: Control) {
@@ -83,6 +83,7 @@ function portOf(dp: DataplaneShared, port: Port, names: (words: Int32Array, widt
     reach: names(ports.reach, ports.width, p),
     floods: [0, 1, 2].map((kind) => hasBit(ports.flood, ports.width, kind, p)),
     limit: fdb.portLimit[p],
+    priority: [...ports.priority.subarray(p * PRIORITY_WORDS, (p + 1) * PRIORITY_WORDS)],
     cvids: (flags & PORT_TUNNEL_CVIDS) === 0 ? null : [...ports.tunnelCvids.subarray(row, row + TUNNEL_ROW_WORDS)],
   };
 }
@@ -92,7 +93,7 @@ export function wordsOf(control: Control) {
   const { ports, vlans, fdb, mirrors, limits } = control.dp;
   const columns = [
     ...[ports.flags, ports.bridge, ports.vlanBase, ports.pvid, ports.tpid, ports.pushTpid, ports.mtu],
-    ...[ports.reservedMac, ports.reach, ports.flood, ports.tunnelRow, ports.tunnelCvids],
+    ...[ports.reservedMac, ports.reach, ports.flood, ports.tunnelRow, ports.tunnelCvids, ports.priority],
     ...[vlans.fidOf, vlans.secondaryOf, vlans.fdbFid, vlans.vid, vlans.bridge, vlans.member, vlans.untagged],
     ...[fdb.rec, fdb.portGeneration, fdb.fidGeneration, fdb.fidAgeMs, fdb.portCount, fdb.fidCount, fdb.bridgeCount],
     ...[mirrors.inForce, mirrors.src, mirrors.dst, mirrors.byVlan, mirrors.vlans, mirrors.twins],

@@ -106,6 +106,7 @@ const ODD_FLAGS = [
   P.PORT_TUNNEL_CVIDS,
   P.PORT_HUB,
   P.PORT_STATIC_VIOLATION_DROPS,
+  P.PORT_REGENERATES,
 ];
 
 /** `odd` is how many per cent of ports and frames are out of the ordinary. */
@@ -167,6 +168,8 @@ function randomTables(dp: Dataplane, r: Random, ports: number, odd: number): voi
     minMtu = Math.min(minMtu, p.mtu[n]);
     p.reservedMac[n] = r.pick([0xffff, 0x0002]);
     p.tunnelRow[n] = 0;
+    p.priority[n * P.PRIORITY_WORDS] = r.below(3) | (r.below(8) << 2);
+    for (let w = 1; w < P.PRIORITY_WORDS; w++) p.priority[n * P.PRIORITY_WORDS + w] = r.next() & 0x77777777;
     if (r.chance(odd / 2)) fdb.portLimit[n] = 1 + r.below(5);
     for (let k = 0; k < 3; k++) setBit(p.flood, p.width, k, n, !r.chance(odd / 2));
     for (let f = 1; f < fid; f++) {
