@@ -1,7 +1,8 @@
 /*
  * What the files of the addon share: argument readers, error throwing, the functions that addon.c exports.
  *
- * Native code moves bytes. It holds no policy, keeps no pointer into JavaScript memory beyond a call, and checks
+ * Native code moves bytes. It holds no policy, keeps no pointer into JavaScript memory beyond a call (but the poller's
+ * sleep column, which it holds by a reference), and checks
  * every argument: whatever a caller passes, the answer is a TypeError or RangeError, never a crash. The control
  * calls throw errors that look like Node's own (code, errno, syscall); the burst calls report an errno in a
  * column instead, since a full queue or a vanished device is an everyday answer and not an exception.

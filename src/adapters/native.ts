@@ -232,11 +232,11 @@ export interface NativeAddon {
   udpNotices(fd: number, out: Int32Array): number;
   udpPathMtu(fd: number, address: Uint8Array): number;
   udpDrops(fd: number): number;
-  pollerCreate(callback: () => void): number;
+  pollerCreate(callback: (count: number, waitedUs: number) => void, ready: Int32Array, sleep: Int32Array): number;
   pollerAdd(poller: number, fd: number, tag: number): void;
   pollerRemove(poller: number, fd: number): boolean;
   pollerWait(poller: number, timeoutMs: number, ready: Int32Array): number;
-  pollerArm(poller: number): void;
+  pollerArm(poller: number, spinMicroseconds: number): void;
   pollerWake(poller: number): boolean;
   pollerClose(poller: number): boolean;
 }

@@ -172,6 +172,25 @@ export const foundAnswer = z.object({
 });
 export const dropsAnswer = z.object({ switch: switchName, drops: z.array(dropView), total: byName });
 export const samplesAnswer = z.object({ switch: switchName, samples: z.array(sampleView) });
+const microseconds = z.number();
+export const latencyAnswer = z.object({
+  switch: switchName,
+  latency: z
+    .object({
+      frames: count,
+      meanMicroseconds: microseconds,
+      p50: microseconds.describe('Half of the frames took no longer, in microseconds; at most a quarter too high.'),
+      p90: microseconds,
+      p99: microseconds,
+      p999: microseconds,
+      max: microseconds,
+      buckets: z
+        .array(z.object({ belowMicroseconds: microseconds, frames: count }))
+        .describe('Frames that took less, each with those before it.'),
+      sumMicroseconds: microseconds,
+    })
+    .describe('From the read of a burst until it was sent, for each frame since the start or a reset of counters.'),
+});
 export const ledgerAnswer = z.object({
   switch: switchName,
   ports: z.record(z.string(), ledgerRowView),

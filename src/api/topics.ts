@@ -2,6 +2,7 @@
  * The topics of `show`: a question to a readable switch, and its answer.
  */
 
+import { latencyView } from '../dataplane/latency.ts';
 import { type FdbFilter, fdbView } from './fdb-view.ts';
 import { mirrorViews } from './mirror-view.ts';
 import type { ReadableSwitch } from './reader.ts';
@@ -24,6 +25,7 @@ export const TOPICS = [
   'drops',
   'samples',
   'ledger',
+  'latency',
   'config',
 ] as const;
 export type Topic = (typeof TOPICS)[number];
@@ -67,5 +69,7 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
       return { samples: sampleViews(readable, nowMs) };
     case 'ledger':
       return ledgerView(readable);
+    case 'latency':
+      return { latency: latencyView(readable.tables.counters.latency) };
   }
 }

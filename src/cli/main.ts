@@ -6,6 +6,7 @@
  */
 
 import { Command, CommanderError, Option } from 'commander';
+import { POLL_MODES } from '../config/poll.ts';
 import { MAX_WORKERS } from '../config/types.ts';
 import { collect, listenAddress, PAGE_ADDRESS, wholeNumber } from './arguments.ts';
 import { addCaptureCommand } from './commands/capture.ts';
@@ -57,6 +58,12 @@ export async function main(args: string[]): Promise<number> {
       wholeNumber(1, MAX_WORKERS),
     )
     .addOption(
+      new Option(
+        '--poll <mode>',
+        'how the forwarding thread waits for frames, where --port describes the switch',
+      ).choices(POLL_MODES),
+    )
+    .addOption(
       new Option('--log <format>', 'text for people, or json: a structured line an event')
         .choices(['text', 'json'])
         .default('text'),
@@ -69,7 +76,8 @@ export async function main(args: string[]): Promise<number> {
     .action(async (o) => {
       const { run } = await import('./run.ts');
       const ui = o.ui === true ? listenAddress(PAGE_ADDRESS) : o.ui;
-      status = await run({ config: o.config, ports: o.port, name: o.name, workers: o.workers, log: o.log, ui });
+      const { config, port: ports, name, workers, poll, log } = o;
+      status = await run({ config, ports, name, workers, poll, log, ui });
     });
 
   program
@@ -129,7 +137,7 @@ export async function main(args: string[]): Promise<number> {
   program
     .command('show <topic>')
     .description(
-      'tables of a running switch: ports, fdb, vlans, interfaces, neighbors, routes, mirrors, vteps, peers, vxlan-fdb, drops, samples, ledger, config',
+      'tables of a running switch: ports, fdb, vlans, interfaces, neighbors, routes, mirrors, vteps, peers, vxlan-fdb, drops, samples, ledger, latency, config',
     )
     .option('--json', 'JSON instead of text')
     .option('--socket <path>', 'control socket')
@@ -191,7 +199,9 @@ export async function main(args: string[]): Promise<number> {
 
   program
     .command('bench <name...>')
-    .description('benchmarks beside their peers: S1 S2 S3 S4 S5 S6 S6n S7 S8 S9 S11 S12 S13 S14, all of them, or micro')
+    .description(
+      'benchmarks beside their peers: S1 S2 S3 S4 S5 S6 S6n S7 S8 S9 S11 S12 S13 S14 api, all of them, or micro',
+    )
     .option('--json', 'one JSON object a benchmark on stdout')
     .option('--rounds <n>', 'rounds of each', wholeNumber(1, 1000))
     .option('--seconds <n>', 'seconds a round', wholeNumber(1, 600))

@@ -5,6 +5,7 @@
 import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
 import { type ConfigDocument, ConfigError, loadDocument } from '../config/load.ts';
 import { portSpecsDocument } from '../config/port-spec.ts';
+import type { PollMode } from '../config/types.ts';
 import { unsuited } from '../runtime/live.ts';
 import { readText } from './read-text.ts';
 
@@ -16,6 +17,8 @@ export interface ConfigOptions {
   name?: string | undefined;
   /** Before what the file says. */
   workers?: number | undefined;
+  /** How the switch that `ports` describes waits for frames. */
+  poll?: PollMode | undefined;
 }
 
 export class UsageError extends Error {
@@ -23,17 +26,20 @@ export class UsageError extends Error {
 }
 
 /** Throws ConfigError and UsageError. */
-export function readRunConfig({ config: file, ports, name, workers }: ConfigOptions): ConfigDocument {
+export function readRunConfig({ config: file, ports, name, workers, poll }: ConfigOptions): ConfigDocument {
   if (file === undefined && ports.length === 0)
     throw new UsageError('run needs -c FILE or --port NAME=ADAPTER:DEVICE…');
   if (file !== undefined && ports.length > 0) throw new UsageError('run takes -c or --port, not both');
   if (file !== undefined && name !== undefined) {
     throw new UsageError('--name goes with --port; in a file the name is switch.name');
   }
+  if (file !== undefined && poll !== undefined) {
+    throw new UsageError('--poll goes with --port; in a file it is switch.poll');
+  }
   if (name !== undefined && !new RegExp(NAME_PATTERN).test(name)) {
     throw new UsageError(`--name: ${JSON.stringify(name)} is not a name; ${VALID_NAME}`);
   }
-  const written = file === undefined ? portSpecsDocument(ports, name) : readConfigFile(file);
+  const written = file === undefined ? portSpecsDocument(ports, { name, poll }) : readConfigFile(file);
   const document = workers === undefined ? written : withWorkers(written, workers);
   const problem = unsuited(document.config.ports);
   if (problem !== null) throw new UsageError(`${file ?? '--port'}: ${problem}`);

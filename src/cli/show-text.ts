@@ -11,6 +11,7 @@ import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
 import type { PeerView, VtepView, VxlanFdbView } from '../control/vxlan-views.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
+import type { LatencyView } from '../dataplane/latency.ts';
 import { offloadText } from './offload-text.ts';
 import { type Cell, table } from './table.ts';
 import { vidList } from './vid-list.ts';
@@ -47,6 +48,8 @@ export function topicText(topic: Topic, body: unknown): string {
       return samplesText((body as { samples: SampleView[] }).samples);
     case 'ledger':
       return ledgerText(body as LedgerView);
+    case 'latency':
+      return latencyText((body as { latency: LatencyView }).latency);
     case 'config':
       return stringify((body as { config: unknown }).config);
   }
@@ -219,6 +222,29 @@ function samplesText(samples: readonly SampleView[]): string {
       s.text,
     ]),
   );
+}
+
+/** Buckets that nothing fell into are left out at both ends. */
+function latencyText(view: LatencyView): string {
+  const { frames, buckets } = view;
+  const us = (value: number) => `${Number(value.toPrecision(3))} µs`;
+  const summary = table(
+    ['FRAMES', 'MEAN', 'P50', 'P90', 'P99', 'P99.9', 'MAX'],
+    [[frames, us(view.meanMicroseconds), us(view.p50), us(view.p90), us(view.p99), us(view.p999), us(view.max)]],
+  );
+  if (frames === 0) return summary;
+  const rows = buckets.map(({ belowMicroseconds, frames: below }, i) => ({
+    below: us(belowMicroseconds),
+    frames: below - (i === 0 ? 0 : buckets[i - 1].frames),
+  }));
+  rows.push({ below: 'longer', frames: frames - buckets[buckets.length - 1].frames });
+  const first = rows.findIndex((row) => row.frames > 0);
+  const last = rows.findLastIndex((row) => row.frames > 0);
+  const shown = rows.slice(first, last + 1);
+  return `${summary}\n${table(
+    ['BELOW', 'FRAMES', 'SHARE'],
+    shown.map((row) => [row.below, row.frames, `${((100 * row.frames) / frames).toFixed(1)} %`]),
+  )}`;
 }
 
 function ledgerText({ ports, vlans, noVlan, total, balanced }: LedgerView): string {

@@ -3,6 +3,7 @@
  */
 
 import type { DropView, PortView } from '../api/views.ts';
+import type { LatencyView } from '../dataplane/latency.ts';
 
 /** Looks that are remembered: what a sparkline can show. */
 export const HISTORY = 60;
@@ -17,6 +18,7 @@ export interface Look {
   activeSeconds: number;
   ports: readonly PortView[];
   drops: readonly DropView[];
+  latency: Pick<LatencyView, 'frames' | 'buckets'>;
 }
 
 export interface PortRates {
@@ -46,12 +48,25 @@ export interface WatchModel {
   confirmSeconds: number | null;
   /** 0..1 of a core. */
   load: number;
+  /** 99 of 100 frames since the last look were in the switch for less, in microseconds; null without frames. */
+  latencyP99: number | null;
   learned: number;
   ports: PortRates[];
   /** Only those that grow, the fastest first; then those that have grown. */
   drops: DropRates[];
   /** Lines, the newest last. */
   events: string[];
+}
+
+/** The end of the bucket within which `share` of the frames between two looks are. */
+function latencyBelow(now: Look['latency'], before: Look['latency'], share: number): number | null {
+  // Fewer than before: they were reset.
+  const base = now.frames >= before.frames ? before : null;
+  const frames = now.frames - (base?.frames ?? 0);
+  if (frames === 0) return null;
+  const within = (i: number) => now.buckets[i].frames - (base?.buckets[i].frames ?? 0);
+  const at = now.buckets.findIndex((_, i) => within(i) >= frames * share);
+  return at < 0 ? Number.POSITIVE_INFINITY : now.buckets[at].belowMicroseconds;
 }
 
 const KEPT_EVENTS = 200;
@@ -85,6 +100,7 @@ export class Watcher {
       uptimeSeconds: look.uptimeSeconds,
       confirmSeconds: look.confirmSeconds,
       load: rate(look.activeSeconds, last.activeSeconds),
+      latencyP99: last === look ? null : latencyBelow(look.latency, last.latency, 0.99),
       learned: look.ports.reduce((sum, port) => sum + port.learned, 0),
       ports,
       drops,

@@ -36,12 +36,18 @@ export function watchLines(model: WatchModel, screen: Screen): string[] {
   return lines.slice(0, screen.rows).map((line) => cutAt(line, screen.columns));
 }
 
+function latencyText(us: number): string {
+  if (us === Number.POSITIVE_INFINITY) return '> 1 s';
+  return us < 1024 ? `< ${us} µs` : `< ${Math.round(us / 1024)} ms`;
+}
+
 function headline(model: WatchModel, style: Style): string {
-  const { name, uptimeSeconds, load, learned, confirmSeconds } = model;
+  const { name, uptimeSeconds, load, latencyP99, learned, confirmSeconds } = model;
   const parts = [
     style.bold(name),
     `up ${clock(uptimeSeconds)}`,
     `forwarding ${Math.round(load * 100)} %`,
+    ...(latencyP99 === null ? [] : [`p99 ${latencyText(latencyP99)}`]),
     `${learned} addresses`,
   ];
   if (confirmSeconds !== null) parts.push(style.red(`to be confirmed within ${Math.ceil(confirmSeconds)} s`));

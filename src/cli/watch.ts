@@ -6,6 +6,7 @@
 
 import { askSwitch } from '../api/control-client.ts';
 import type { DropView, PortView } from '../api/views.ts';
+import type { LatencyView } from '../dataplane/latency.ts';
 import { type AskIo, answering, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
 import { openEvents } from './event-stream.ts';
 import { clock, lineOf } from './events.ts';
@@ -56,10 +57,12 @@ export function watch(options: WatchOptions, io: AskIo = TERMINAL): Promise<numb
 
 async function lookAt(socket: string): Promise<Look> {
   const get = (path: string) => askSwitch(socket, { path });
-  const [sw, ports, drops] = (await Promise.all(['/v1/switch', '/v1/ports', '/v1/drops'].map(get))) as [
+  const paths = ['/v1/switch', '/v1/ports', '/v1/drops', '/v1/latency'];
+  const [sw, ports, drops, { latency }] = (await Promise.all(paths.map(get))) as [
     { switch: string; uptimeSeconds: number; confirmSeconds: number | null; activeSeconds: number },
     { ports: PortView[] },
     { drops: DropView[] },
+    { latency: LatencyView },
   ];
   const { uptimeSeconds, confirmSeconds, activeSeconds } = sw;
   return {
@@ -70,6 +73,7 @@ async function lookAt(socket: string): Promise<Look> {
     activeSeconds,
     ports: ports.ports,
     drops: drops.drops,
+    latency,
   };
 }
 

@@ -11,6 +11,7 @@ import { ConfigError, type Path, type Source, show } from './error.ts';
 import { readFdbEntries } from './fdb-entries.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
 import { readMirrors } from './mirrors.ts';
+import { readPoll } from './poll.ts';
 import { mappedMembers, readMappedTunnel, readPortVlans, readUnawarePort, readUplink } from './port-modes.ts';
 import { readPriority } from './priority.ts';
 import { readInterfaces, readRoutes } from './routing.ts';
@@ -50,6 +51,7 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     interfaces,
     routes,
     workers: config.switch.workers,
+    poll: readPoll(config.switch.poll),
     hashSeed: config.switch.hashSeed ?? null,
     controlSocket: config.switch.controlSocket ?? null,
     api: config.api ?? null,

@@ -17,7 +17,7 @@ import { isReservedName } from './document.ts';
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import { type ConfigDocument, checked } from './load.ts';
 import { PORT_KEYS, type PortKey } from './schema-port.ts';
-import type { SwitchConfig } from './types.ts';
+import type { PollMode, SwitchConfig } from './types.ts';
 
 /** The kinds of values that a key reads from its text; all others are plain text. */
 const NUMBERS: readonly string[] = [
@@ -67,8 +67,13 @@ export function parsePortSpecs(specs: readonly string[]): SwitchConfig {
   return portSpecsDocument(specs).config;
 }
 
-/** `name` is the switch's, and of its bridge. */
-export function portSpecsDocument(specs: readonly string[], name?: string): ConfigDocument {
+/** What `switch:` says; its name is the bridge's, too. */
+export interface SwitchWords {
+  name?: string | undefined;
+  poll?: PollMode | undefined;
+}
+
+export function portSpecsDocument(specs: readonly string[], { name, poll }: SwitchWords = {}): ConfigDocument {
   const lines = new Map<string, Line>();
   const ports = Object.create(null) as Record<string, unknown>;
   for (const spec of specs) {
@@ -77,7 +82,11 @@ export function portSpecsDocument(specs: readonly string[], name?: string): Conf
     lines.set(line.name, line);
     ports[line.name] = line.port;
   }
-  return checked({ ...(name === undefined ? {} : { switch: { name } }), ports }, sourceOf(lines));
+  const words = {
+    ...(name === undefined ? {} : { name }),
+    ...(poll === undefined ? {} : { poll: { mode: poll } }),
+  };
+  return checked({ ...(Object.keys(words).length === 0 ? {} : { switch: words }), ports }, sourceOf(lines));
 }
 
 /**

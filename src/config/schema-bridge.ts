@@ -1,6 +1,7 @@
 /** Schema of `switch:`, `vlans:` and `bridges:`: what is set once per bridge, and once per process. */
 import type { z } from 'zod';
 import { boolean, choice, integer, map, name, named, text, VALID_NAME, vid, vlanSet } from './leaf.ts';
+import { POLL_MODES } from './poll.ts';
 import { MAX_WORKERS } from './types.ts';
 import { VLAN_SET_PATTERN } from './vlan-range.ts';
 
@@ -69,6 +70,27 @@ export const vlans = named(VLAN_SET_PATTERN, vlanSettings, 'VLANs', '{ 10: { nam
   .prefault({})
   .describe('VLANs by VID or range. A VLAN that only a port names needs no entry here.');
 
+const pollSection = map(
+  {
+    mode: choice(POLL_MODES, 'a way to poll')
+      .default('throughput')
+      .describe(
+        'throughput: sleep as soon as nothing is left to read, and take large bursts; latency: look for more for a while before sleeping, and take small bursts.',
+      ),
+    spinMicroseconds: integer(0, 10_000, 'a number of microseconds')
+      .optional()
+      .describe(
+        'Longest time to look for the next frame before sleeping, which keeps a core busy; it is used as far as frames come that close. Default: 0 with throughput, 1000 with latency.',
+      ),
+    burst: integer(1, 256, 'a number of frames')
+      .optional()
+      .describe(
+        'Most frames of one port before the next one has its turn. Default: 256 with throughput, 32 with latency.',
+      ),
+  },
+  'poll settings',
+);
+
 export const switchSection = map(
   {
     name: name('a name').default('loom0').describe('Name of the switch and of its default bridge.'),
@@ -76,6 +98,7 @@ export const switchSection = map(
     workers: integer(1, MAX_WORKERS, 'a number of workers')
       .default(1)
       .describe('Threads that forward, each with a queue of its own of every port that has queues.'),
+    poll: pollSection.prefault({}).describe('How the forwarding thread waits for frames.'),
     hashSeed: integer(0, 4_294_967_295, 'a seed')
       .optional()
       .describe('Seed of the keyed hash of the tables. Default: random at start.'),

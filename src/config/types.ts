@@ -27,6 +27,17 @@ export interface FdbConfig {
   staticViolation: StaticViolation;
 }
 
+export type PollMode = 'throughput' | 'latency';
+
+/** How the forwarding thread waits for frames. */
+export interface PollConfig {
+  mode: PollMode;
+  /** Longest that it looks again and again for the next frame before it sleeps; 0..10,000. */
+  spinMicroseconds: number;
+  /** Frames of one port before the next one has its turn; 1..256. */
+  burst: number;
+}
+
 export interface VlanConfig {
   vid: number;
   name: string;
@@ -301,6 +312,7 @@ export interface SwitchConfig {
   routes: RouteConfig[];
   /** Threads that forward. */
   workers: number;
+  poll: PollConfig;
   /** Seed of the keyed hash; null = random at start. */
   hashSeed: number | null;
   /** Path of the control socket; null = default for the name. */

@@ -7,6 +7,7 @@ import type {
   FdbEntryConfig,
   InterfaceConfig,
   MirrorConfig,
+  PollConfig,
   PortConfig,
   RouteConfig,
   TunnelConfig,
@@ -38,6 +39,7 @@ export type Action =
   | { do: 'add-entry'; entry: FdbEntryConfig }
   | { do: 'add-vxlan-entry'; entry: VxlanEntryConfig }
   | { do: 'add-mirror'; mirror: MirrorConfig }
+  | { do: 'set-poll'; poll: PollConfig }
   | { do: 'set-classification'; classification: ClassificationConfig }
   | { do: 'remove-route'; route: RouteConfig }
   | { do: 'remove-interface'; interface: string }
@@ -81,6 +83,8 @@ export function describe(action: Action): string {
     case 'remove-port':
     case 'set-port':
       return `${action.do} ${action.port}`;
+    case 'set-poll':
+      return `set-poll ${action.poll.mode} (spin ${action.poll.spinMicroseconds} µs, burst ${action.poll.burst})`;
     case 'set-classification': {
       const { macs, subnets, protocols } = action.classification;
       return `set-classification (${macs.length} MACs, ${subnets.length} subnets, ${protocols.length} protocols)`;

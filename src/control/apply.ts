@@ -91,6 +91,9 @@ export function apply(control: Control, action: Action): void {
     case 'add-mirror':
       addMirror(control, action.mirror);
       return;
+    case 'set-poll':
+      control.setPoll(action.poll);
+      return;
     case 'set-classification':
       control.setClassification(action.classification);
       return;

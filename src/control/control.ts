@@ -6,7 +6,8 @@
  * see the old or the new, never a mix. Operations are by name; numbers stay inside.
  */
 
-import type { ClassificationConfig, VlanConfig } from '../config/types.ts';
+import { POLL_PRESETS } from '../config/poll.ts';
+import type { ClassificationConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { PORT_COUNTERS } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { REASON_COUNT } from '../dataplane/reasons.ts';
@@ -59,6 +60,9 @@ export class Control {
   onPortsChanged: () => void = () => {};
   readonly forgetting: Forgetting;
   readonly vxlan = createVxlanModel();
+  poll: PollConfig = POLL_PRESETS.throughput;
+  /** Told when it is another. */
+  onPollChanged: () => void = () => {};
   classification: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
   /** Where there is none, interfaces and routes are refused. */
   router: RouterControl | null = null;
@@ -222,6 +226,12 @@ export class Control {
     compilePort(this.dp, port);
     if (before.translate !== port.settings.translate) this.writeTranslation();
     this.layoutChanged();
+  }
+
+  /** How who drives this switch waits for frames. */
+  setPoll(poll: PollConfig): void {
+    this.poll = poll;
+    this.onPollChanged();
   }
 
   /** VLANs of untagged frames by what they are, for all ports that ask for it. */

@@ -40,7 +40,7 @@ export function currentConfig(
   }
   const { interfaces, routes } = control.router?.configuration() ?? { interfaces: [], routes: [] };
   const fdbEntries = configuredEntries(control, interfaces);
-  const { classification } = control;
+  const { classification, poll } = control;
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
   const vxlanEntries = configuredVxlanEntries(control);
   const none = { workers: 1, hashSeed: null, controlSocket: null, api: null, state: null };
@@ -55,6 +55,7 @@ export function currentConfig(
     interfaces,
     routes,
     mirrors,
+    poll,
     ...none,
   };
 }

@@ -6,6 +6,7 @@
  * place in the tables.
  */
 
+import { POLL_PRESETS } from '../config/poll.ts';
 import type {
   BridgeConfig,
   ClassificationConfig,
@@ -96,6 +97,7 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
     return bridge !== undefined && keepsBridge(bridge);
   });
 
+  if (!same(from?.poll ?? POLL_PRESETS.throughput, to.poll)) actions.push({ do: 'set-poll', poll: to.poll });
   actions.push(...routing.first);
   if (!same(from?.classification ?? NOTHING, to.classification)) {
     actions.push({ do: 'set-classification', classification: to.classification });

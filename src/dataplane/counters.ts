@@ -15,6 +15,7 @@
  */
 
 import { sharedFloat64 } from '../tables/shared.ts';
+import { createLatency } from './latency.ts';
 import { DROP_REASONS, REASON_COUNT } from './reasons.ts';
 
 // Columns of a port's row.
@@ -50,6 +51,8 @@ export interface Counters {
   readonly portDrops: Float64Array;
   /** [fid * REASON_COUNT + reason] */
   readonly fidDrops: Float64Array;
+  /** How long frames stay in the switch (latency.ts); written by who polls live ports. */
+  readonly latency: Float64Array;
 }
 
 export function createCounters(ports: number, fids: number): Counters {
@@ -60,12 +63,13 @@ export function createCounters(ports: number, fids: number): Counters {
     fid: sharedFloat64(fids * FID_COUNTERS),
     portDrops: sharedFloat64(ports * REASON_COUNT),
     fidDrops: sharedFloat64(fids * REASON_COUNT),
+    latency: createLatency(),
   };
 }
 
 /** Everything counts from zero again, which is a balance too. */
-export function resetCounters({ port, fid, portDrops, fidDrops }: Counters): void {
-  for (const column of [port, fid, portDrops, fidDrops]) column.fill(0);
+export function resetCounters({ port, fid, portDrops, fidDrops, latency }: Counters): void {
+  for (const column of [port, fid, portDrops, fidDrops, latency]) column.fill(0);
 }
 
 /** The left and the right side of the ledger of one row, and what makes up the right. */

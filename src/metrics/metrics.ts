@@ -5,7 +5,8 @@
  * the forwarding thread nothing. Names end in their unit; what only grows ends in `_total`.
  */
 
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, type Metric, Registry } from 'prom-client';
+import type { LatencyView } from '../dataplane/latency.ts';
 
 type Labels = Record<string, string>;
 
@@ -20,6 +21,7 @@ export interface Snapshot {
   fdbEvents: Readonly<Record<string, number>>;
   fdbCapacity: number;
   load: { activeSeconds: number; idleSeconds: number };
+  latency: LatencyView;
 }
 
 export interface PortSample {
@@ -74,6 +76,7 @@ const PEER = ['vtep', 'peer'];
 
 export class Metrics {
   readonly #registry = new Registry();
+  #latency: LatencyView | null = null;
   readonly #portCounters: [keyof PortSample, Counter][];
   readonly #vniCounters: [keyof VniSample, Counter][];
   readonly #peerCounters: [keyof PeerSample, Counter][];
@@ -97,6 +100,7 @@ export class Metrics {
   readonly #info = this.#gauge('etherloom_info', 'The switch.', ['name', 'version']);
 
   constructor() {
+    this.#registry.registerMetric(this.#latencyMetric());
     const counters = (what: string, labels: readonly string[]) => (name: string, help: string) =>
       this.#counter(`etherloom_${what}_${name}_total`, help, labels);
     const vni = counters('vni', VNI);
@@ -148,6 +152,7 @@ export class Metrics {
     this.#fdbCapacity.set(snapshot.fdbCapacity);
     this.#active.inc(snapshot.load.activeSeconds);
     this.#idle.inc(snapshot.load.idleSeconds);
+    this.#latency = snapshot.latency;
     this.#memory.set(process.memoryUsage.rss());
     const { user, system } = process.cpuUsage();
     this.#cpu.inc((user + system) / 1e6);
@@ -173,6 +178,29 @@ export class Metrics {
     const labels = { vtep: sample.vtep, peer: sample.address };
     for (const [key, counter] of this.#peerCounters) counter.inc(labels, sample[key] as number);
     this.#peerResolved.set(labels, sample.resolved ? 1 : 0);
+  }
+
+  /** A histogram that is counted already, which prom-client's own cannot be given. */
+  #latencyMetric(): Metric {
+    const name = 'etherloom_forwarding_latency_seconds';
+    const help = 'From the read of a burst until it was sent, for each frame.';
+    const row = (suffix: string, value: number, labels: Labels = {}) => ({
+      metricName: `${name}_${suffix}`,
+      value,
+      labels,
+    });
+    const values = () => {
+      if (this.#latency === null) return [];
+      const { buckets, frames, sumMicroseconds } = this.#latency;
+      return [
+        ...buckets.map((each) => row('bucket', each.frames, { le: String(each.belowMicroseconds / 1e6) })),
+        row('bucket', frames, { le: '+Inf' }),
+        row('sum', sumMicroseconds / 1e6),
+        row('count', frames),
+      ];
+    };
+    const metric = { name, get: async () => ({ name, help, type: 'histogram', values: values() }), reset: () => {} };
+    return metric as unknown as Metric;
   }
 
   #counter(name: string, help: string, labelNames: readonly (keyof Labels)[]): Counter {

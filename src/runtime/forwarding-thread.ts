@@ -3,6 +3,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { waitedNs } from '../adapters/poller.ts';
 import type { PortEvent } from '../api/events.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
@@ -113,10 +114,11 @@ export class ForwardingThread {
     });
   }
 
-  /** How long its event loop was at work, and waited; by now. */
+  /** How long it was at work, and waited; by now. For its event loop, waiting in the poll loop is work. */
   load(): { activeSeconds: number; idleSeconds: number } {
     const { active, idle } = this.#worker.performance.eventLoopUtilization();
-    return { activeSeconds: active / 1000, idleSeconds: idle / 1000 };
+    const waited = Number(waitedNs(this.state.sleep)) / 1e6;
+    return { activeSeconds: Math.max(0, active - waited) / 1000, idleSeconds: (idle + waited) / 1000 };
   }
 
   /** Closes every port; resolves with false when the thread had to be ended by force. */

@@ -8,6 +8,7 @@ import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
 import { isVxlanSocket, type VxlanGroup, type VxlanUdpAdapter } from '../adapters/vxlan-udp-contract.ts';
 import type { PortEvent } from '../api/events.ts';
 import { setPathMtu } from '../control/vtep-control.ts';
+import { recordLatency } from '../dataplane/latency.ts';
 import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
 import { PORT_UP } from '../tables/port-table.ts';
@@ -45,7 +46,8 @@ export class LivePorts {
     this.#hooks = hooks;
     const { arena } = core.dp;
     this.#software = { finish: createFinish(arena), coalesce: createCoalesce(arena) };
-    this.loop = new PollLoop((port, max) => this.#poll(port, max));
+    this.loop = new PollLoop((port, max) => this.#poll(port, max), core.control.poll);
+    core.control.onPollChanged = () => this.loop.setPolicy(core.control.poll);
   }
 
   [Symbol.iterator](): Iterator<LivePort> {
@@ -164,7 +166,10 @@ export class LivePorts {
       this.#askLink(port);
       return 0;
     }
-    return this.#core.poll(index, max);
+    const begin = performance.now();
+    const received = this.#core.poll(index, max);
+    if (received > 0) recordLatency(this.#core.dp.counters.latency, (performance.now() - begin) * 1000, received);
+    return received;
   }
 
   /**

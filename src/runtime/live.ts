@@ -58,6 +58,11 @@ export class LiveSwitch {
     for (const port of config.ports) this.#ports.place(new LivePort(port));
   }
 
+  /** How long the poll loop has waited, for other threads. */
+  get sleep(): BigInt64Array {
+    return this.#ports.loop.sleep;
+  }
+
   statuses(): PortStatus[] {
     return [...this.#ports].map((port) => port.status());
   }

@@ -26,6 +26,8 @@ export interface SharedState {
   epoch: Int32Array;
   numbers: Numbers;
   statuses: readonly PortStatus[];
+  /** How long the poll loop has waited (adapters/poller.ts). */
+  sleep: BigInt64Array;
 }
 
 /** What the forwarding thread does between two batches, whole or not at all. */

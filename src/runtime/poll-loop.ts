@@ -1,47 +1,73 @@
 /**
- * When the forwarding thread reads which port.
+ * When the forwarding thread reads which port, and when it sleeps.
  *
- * Idle, it sleeps in its event loop until a descriptor is readable. Busy, it goes round the readable ports, one
- * bounded burst each, so that no port waits for another to run dry. After `BUDGET_MS` it lets the event loop turn
- * once: messages, datagram sockets and timers go on under any load.
+ * Idle, it sleeps until a descriptor is readable, and its event loop goes on meanwhile. Busy, it goes round the
+ * readable ports, one bounded burst each, so that no port waits for another to run dry; the event loop has its turn as soon as
+ * it has something to do.
+ *
+ * Where the policy allows it, the thread goes on looking for a while before it sleeps: to be woken takes longer than
+ * anything else on a frame's way. How long is learned from the gaps between frames: twice the last gap that was within
+ * the budget; half as long after a gap that was not, so that what comes now and then costs no processor time.
+ *
+ * A frame that comes alone is read alone: the read that would find no second one is left out. Whether frames of a port
+ * come alone is guessed from its last time.
  *
  * Event-driven adapters (no descriptor) call `readable` once per turn of the event loop; they get one burst then,
  * and say so again when more is waiting.
  */
 
-import { createPoller, type Poller } from '../adapters/poller.ts';
+import { createPoller, createSleep, type Poller } from '../adapters/poller.ts';
+import type { PollConfig } from '../config/types.ts';
 
-/** Frames of one port before the next one has its turn. */
-export const BURST_FRAMES = 256;
-/** Longer would be felt by datagram ports and timers; shorter would turn the event loop for nothing. */
-const BUDGET_MS = 1;
 /** Times that a port may be "readable" without giving a frame before it is left alone until the next `retry`. */
 const EMPTY_READS = 64;
+/** Shorter is a look or two, which finds nothing. */
+const MIN_SPIN_US = 8;
+/** A wait as short as this was none: frames were there already. */
+const AT_ONCE_US = 2;
 
 export class PollLoop {
   readonly #poll: (port: number, max: number) => number;
   readonly #fds = new Map<number, number>();
   readonly #emptyReads: number[] = [];
   readonly #parked = new Set<number>();
+  /** Per port: its frames came alone when last it had some after a wait. */
+  readonly #alone: boolean[] = [];
+  /** Per port: the round in which it was last served. */
+  readonly #served: number[] = [];
+  /** How long it has waited (`waitedNs`), for other threads. */
+  readonly sleep = createSleep();
   #poller: Poller | undefined;
-  #first = 0;
+  #policy: PollConfig;
+  #round = 0;
+  #spinUs = 0;
   #stopped = false;
 
   /** `poll` reads at most `max` frames of a port, forwards them and says how many there were. */
-  constructor(poll: (port: number, max: number) => number) {
+  constructor(poll: (port: number, max: number) => number, policy: PollConfig) {
     this.#poll = poll;
+    this.#policy = policy;
+  }
+
+  /** From the next round on. */
+  setPolicy(policy: PollConfig): void {
+    this.#policy = policy;
+    this.#spinUs = 0;
   }
 
   /** Watches a descriptor. The poller is made for the first one, so that UDP alone needs no addon. */
   add(port: number, fd: number): void {
     if (fd < 0) return;
     if (this.#poller === undefined) {
-      this.#poller = createPoller(() => this.#serve());
-      this.#poller.arm();
+      const poller = createPoller((count, waitedUs) => this.#serve(poller, count, waitedUs), this.sleep);
+      poller.arm();
+      this.#poller = poller;
     }
     this.#poller.add(fd, port);
     this.#fds.set(port, fd);
     this.#emptyReads[port] = 0;
+    this.#alone[port] = false;
+    this.#served[port] = 0;
   }
 
   /** Stops watching; a descriptor that is closed is out already. */
@@ -54,7 +80,7 @@ export class PollLoop {
 
   /** An event-driven port has frames waiting. */
   readable(port: number): void {
-    if (!this.#stopped) this.#poll(port, BURST_FRAMES);
+    if (!this.#stopped) this.#poll(port, this.#policy.burst);
   }
 
   /** Watches again what was left alone; call about once a second. */
@@ -71,25 +97,38 @@ export class PollLoop {
     this.#parked.clear();
   }
 
-  #serve(): void {
-    const poller = this.#poller;
-    if (poller === undefined) return;
-    const end = performance.now() + BUDGET_MS;
-    let frames: number;
-    do {
-      const n = poller.wait(0);
-      frames = 0;
-      // Another port begins each round.
-      const first = this.#first++;
-      for (let k = 0; k < n; k++) {
-        const port = poller.ready[(first + k) % n];
-        const received = this.#poll(port, BURST_FRAMES);
-        frames += received;
-        if (received > 0) this.#emptyReads[port] = 0;
-        else this.#foundEmpty(port);
+  #serve(poller: Poller, count: number, waitedUs: number): void {
+    const budgetUs = this.#policy.spinMicroseconds;
+    if (budgetUs > 0) this.#learnGap(waitedUs, budgetUs);
+    const frames = this.#serveOnce(poller, count, waitedUs);
+    // A handler may have stopped the loop.
+    if (this.#poller === poller) poller.arm(frames === 0 || this.#spinUs < MIN_SPIN_US ? 0 : this.#spinUs);
+  }
+
+  #learnGap(gapUs: number, budgetUs: number): void {
+    if (gapUs > budgetUs) this.#spinUs >>>= 1;
+    else if (2 * gapUs > this.#spinUs) this.#spinUs = Math.min(budgetUs, 2 * gapUs);
+  }
+
+  /** One burst of every readable port. */
+  #serveOnce(poller: Poller, count: number, waitedUs: number): number {
+    let frames = 0;
+    // Another port begins each round.
+    const round = ++this.#round;
+    for (let k = 0; k < count; k++) {
+      const port = poller.ready[(round + k) % count];
+      const again = waitedUs < AT_ONCE_US && this.#served[port] === round - 1;
+      const received = this.#poll(port, !again && this.#alone[port] ? 1 : this.#policy.burst);
+      frames += received;
+      if (received === 0) {
+        this.#foundEmpty(port);
+        continue;
       }
-    } while (frames > 0 && performance.now() < end);
-    poller.arm();
+      this.#emptyReads[port] = 0;
+      this.#served[port] = round;
+      this.#alone[port] = !again && received === 1;
+    }
+    return frames;
   }
 
   /** A descriptor that is readable for ever and never gives a frame must not keep a core busy. */

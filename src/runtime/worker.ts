@@ -58,7 +58,7 @@ try {
   await live.open();
   const { epoch, control } = live.core;
   const numbers = numbersOf(control);
-  post({ type: 'ready', state: { tables: tables(), epoch, numbers, statuses: live.statuses() } });
+  post({ type: 'ready', state: { tables: tables(), epoch, numbers, statuses: live.statuses(), sleep: live.sleep } });
   ready = true;
 } catch (error) {
   if (!(error instanceof OpenError || error instanceof ControlError)) throw error;

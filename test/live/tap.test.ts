@@ -59,9 +59,8 @@ function join(arena: Arena, a: Adapter, b: Adapter): Wire {
       poller = undefined;
     },
   };
-  const turn = () => {
+  const turn = (n: number) => {
     if (poller === undefined) return;
-    const n = poller.wait(0);
     for (let i = 0; i < n; i++) {
       const port = poller.ready[i];
       batch.count = 0;

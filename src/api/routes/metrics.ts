@@ -1,6 +1,7 @@
 /** Metrics for Prometheus, read from shared memory at every scrape. */
 
 import { z } from 'zod';
+import { latencyView } from '../../dataplane/latency.ts';
 import { Metrics } from '../../metrics/metrics.ts';
 import { capacityOf } from '../../tables/fdb.ts';
 import { fdbStats } from '../fdb-view.ts';
@@ -33,6 +34,7 @@ export function metricRoutes(sw: ApiSwitch): Route[] {
           fdbEvents: fdbStats(fdb),
           fdbCapacity: capacityOf(fdb),
           load: sw.load(),
+          latency: latencyView(readable.tables.counters.latency),
         });
       },
     }),

@@ -9,6 +9,7 @@ import {
   dropsAnswer,
   fdbAnswer,
   interfacesAnswer,
+  latencyAnswer,
   ledgerAnswer,
   mirrorsAnswer,
   neighborsAnswer,
@@ -59,6 +60,7 @@ export function readRoutes(sw: ApiSwitch): Route[] {
     topic('drops', 'Dropped frames by port and reason', dropsAnswer),
     topic('samples', 'The last dropped frames of each reason', samplesAnswer),
     topic('ledger', 'Where every frame went, by port and by VLAN', ledgerAnswer),
+    topic('latency', 'How long frames stay in the switch', latencyAnswer),
     route({
       method: 'GET',
       path: '/v1/fdb',

@@ -68,7 +68,7 @@ const openUdp = () => {
   udp = addon.udpOpen(loopback, 0, 0, pick([0, 1, 2, 3]), 49_152, 65_535, pick([1, 4]), 1450);
 };
 const openPoller = () => {
-  poller = addon.pollerCreate(() => {});
+  poller = addon.pollerCreate(() => {}, new Int32Array(64), new Int32Array(new SharedArrayBuffer(16)));
 };
 
 const anything = () =>
@@ -251,11 +251,11 @@ const shapes = {
   udpNotices: [udpFd, column],
   udpPathMtu: [udpFd, address],
   udpDrops: [udpFd],
-  pollerCreate: [() => () => {}],
+  pollerCreate: [() => () => {}, column, () => pick([column(), new Int32Array(new SharedArrayBuffer(pick([8, 16])))])],
   pollerAdd: [id, fd, count],
   pollerRemove: [id, fd],
   pollerWait: [id, () => pick([0, 0, -1, 10_001, NaN]), column],
-  pollerArm: [id],
+  pollerArm: [id, () => pick([0, 0, 1, -1, 10_001, NaN])],
   pollerWake: [id],
   pollerClose: [id],
 };

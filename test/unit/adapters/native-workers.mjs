@@ -14,11 +14,14 @@ const addon = createRequire(import.meta.url)(path);
 
 if (!isMainThread) {
   // Sleeps in its event loop; answers to the poller's callback and to messages alike.
-  const poller = addon.pollerCreate(() => {
-    addon.pollerWait(poller, 0, new Int32Array(8));
-    parentPort.postMessage({ kind: 'called' });
-    addon.pollerArm(poller);
-  });
+  const columns = () => [new Int32Array(8), new Int32Array(new SharedArrayBuffer(16))];
+  const poller = addon.pollerCreate(
+    () => {
+      parentPort.postMessage({ kind: 'called' });
+      addon.pollerArm(poller, 0);
+    },
+    ...columns(),
+  );
   try {
     const { fd } = addon.tapOpen(`elw${process.pid.toString(36)}${workerData.number}`, 0);
     // With a ring of the thread's own, where the kernel offers one.
@@ -28,7 +31,7 @@ if (!isMainThread) {
   } catch {
     // not root: the poller alone
   }
-  addon.pollerArm(poller);
+  addon.pollerArm(poller, 50);
   parentPort.on('message', (message) => {
     if (message === 'block') {
       const begin = performance.now();
@@ -37,10 +40,13 @@ if (!isMainThread) {
       parentPort.postMessage({ kind: 'unblocked', ms: performance.now() - begin });
     } else if (message === 'throw') {
       addon.pollerClose(poller);
-      const bad = addon.pollerCreate(() => {
-        throw new Error('from the callback');
-      });
-      addon.pollerArm(bad);
+      const bad = addon.pollerCreate(
+        () => {
+          throw new Error('from the callback');
+        },
+        ...columns(),
+      );
+      addon.pollerArm(bad, 0);
       addon.pollerWake(bad);
     } else parentPort.postMessage({ kind: 'echo' });
   });

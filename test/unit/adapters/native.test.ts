@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from '../../../src/adapters/adapter.ts';
 import { native, nativeAvailable } from '../../../src/adapters/native.ts';
 import { offloadNames, tunBits } from '../../../src/adapters/offload-names.ts';
-import { createPoller, wakePoller } from '../../../src/adapters/poller.ts';
+import { createPoller, createSleep, waitedNs, wakePoller } from '../../../src/adapters/poller.ts';
 
 const available = nativeAvailable();
 if (!available.ok) console.warn(`skipped: the addon: ${available.why}`);
@@ -67,7 +67,7 @@ describe.skipIf(!available.ok)('native addon', () => {
         shared(2),
       );
     expect(call).toThrow(/fd 0 is not an open TAP/); // the descriptor is judged before the arrays
-    const id = native().pollerCreate(() => {});
+    const id = native().pollerCreate(() => {}, shared(4), shared(4));
     expect(native().pollerWait(id, 0, shared(4))).toBe(0);
     native().pollerClose(id);
   });
@@ -78,7 +78,9 @@ describe.skipIf(!available.ok)('native addon', () => {
     expect(() => native().tapOpen('x', 8)).toThrow(/flags must be an integer from 0 to 7/);
     expect(() => native().tapState(1.5)).toThrow(/fd must be an integer/);
     expect(() => native().pollerWait(10 ** 9, 0, new Int32Array(1))).toThrow(/poller 1000000000 is closed/);
-    expect(() => (native().pollerCreate as (arg: unknown) => void)(5)).toThrow(TypeError);
+    const words = new Int32Array(4);
+    expect(() => (native().pollerCreate as (...args: unknown[]) => void)(5, words, words)).toThrow(TypeError);
+    expect(() => native().pollerCreate(() => {}, words, words)).toThrow(/sleep must have 4 words of shared memory/);
     expect(() => (native().ifInfo as unknown as () => void)()).toThrow(/expected 1 arguments, got 0/);
   });
 
@@ -123,6 +125,45 @@ describe.skipIf(!available.ok)('poller', () => {
     wakePoller(poller.id);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(calls).toBe(3);
+  });
+
+  it('sleeps for the event loop, which misses nothing while it is armed', async () => {
+    const { createSocket } = await import('node:dgram');
+    const sleep = createSleep();
+    const poller = createPoller(() => {}, sleep);
+    poller.arm();
+    const happened: string[] = [];
+    const came = (what: string) => void happened.push(what);
+    await new Promise((resolve) => setTimeout(resolve, 30)).then(() => came('timer'));
+    expect(waitedNs(sleep)).toBeGreaterThan(10_000_000n);
+    await new Promise((resolve) => setImmediate(resolve)).then(() => came('immediate'));
+    // A watcher that is new to libuv when the thread goes to sleep.
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    const message = new Promise((resolve) => socket.once('message', resolve));
+    socket.send('x', socket.address().port, '127.0.0.1');
+    await message.then(() => came('message'));
+    await import('node:fs/promises').then((fs) => fs.readFile('/proc/self/stat')).then(() => came('file'));
+    expect(happened).toEqual(['timer', 'immediate', 'message', 'file']);
+    socket.close();
+    poller.close();
+  });
+
+  it('looks for as long as it is told, and then sleeps', async () => {
+    const sleep = createSleep();
+    const waits: number[] = [];
+    const poller = createPoller((_, waitedUs) => {
+      waits.push(waitedUs);
+    }, sleep);
+    const cpu = process.cpuUsage();
+    poller.arm(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(process.cpuUsage(cpu).user + process.cpuUsage(cpu).system).toBeLessThan(50_000);
+    wakePoller(poller.id);
+    while (waits.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(waits[0]).toBeGreaterThan(40_000);
+    expect(() => poller.arm(10_001)).toThrow(/spinMicroseconds must be an integer from 0 to 10000/);
+    poller.close();
   });
 
   it('waits no longer than it was told', () => {

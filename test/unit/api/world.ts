@@ -96,7 +96,7 @@ export async function start(raw: Record<string, unknown>) {
   const changer = {
     get state() {
       const { dp, epoch, control } = live.core;
-      return { tables: dp, epoch, numbers: numbersOf(control), statuses: live.statuses() };
+      return { tables: dp, epoch, numbers: numbersOf(control), statuses: live.statuses(), sleep: live.sleep };
     },
     // As a message would: what arrives is a copy.
     change: (change: Change) => live.change(structuredClone(change)),

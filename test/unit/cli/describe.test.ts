@@ -7,6 +7,7 @@ import { TOPICS } from '../../../src/api/topics.ts';
 import type { PortView } from '../../../src/api/views.ts';
 import { type Look, Watcher } from '../../../src/cli/watch-model.ts';
 import { short, sparkline, watchLines } from '../../../src/cli/watch-view.ts';
+import { createLatency, latencyView, recordLatency } from '../../../src/dataplane/latency.ts';
 import { BIN } from '../../live/switch-process.ts';
 
 const cli = (...args: string[]) => spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8' }).stdout;
@@ -55,7 +56,9 @@ describe('watch', () => {
   const look = (atMs: number, ports: PortView[]): Look => ({
     ...{ atMs, name: 'sw', uptimeSeconds: atMs / 1000, confirmSeconds: null, activeSeconds: atMs / 4000, ports },
     drops: ports.filter((p) => p.dropped > 0).map((p) => dropOf(p)),
+    latency: latencyView(latency),
   });
+  const latency = createLatency();
   const dropOf = (p: PortView) => ({ port: p.name, reason: 'INGRESS_VLAN', frames: p.dropped, sentence: '' });
 
   it('makes rates of counters, also when they were reset', () => {
@@ -67,6 +70,23 @@ describe('watch', () => {
     expect(model.ports[1]).toMatchObject({ rxFrames: 0 });
     expect(model.drops).toEqual([{ reason: 'INGRESS_VLAN', port: 'p1', frames: 5, total: 10 }]);
     expect(watcher.look(look(3000, [port('p1', 7)])).ports[0]!.rxFrames).toBe(7);
+  });
+
+  it('tells how long the frames since the last look were in the switch', () => {
+    const watcher = new Watcher();
+    recordLatency(latency, 500_000, 1000);
+    expect(watcher.look(look(0, [])).latencyP99).toBeNull();
+    recordLatency(latency, 3, 990);
+    recordLatency(latency, 100, 10);
+    expect(watcher.look(look(1000, [])).latencyP99).toBe(4);
+    recordLatency(latency, 5e6, 1);
+    expect(watcher.look(look(2000, [])).latencyP99).toBe(Number.POSITIVE_INFINITY);
+    expect(watcher.look(look(3000, [])).latencyP99).toBeNull();
+    latency.fill(0);
+    recordLatency(latency, 20, 1);
+    const model = watcher.look(look(4000, []));
+    expect(model.latencyP99).toBe(32);
+    expect(watchLines(model, { columns: 120, rows: 40, colour: false })[0]).toContain('p99 < 32 µs');
   });
 
   it.each([

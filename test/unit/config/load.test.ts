@@ -66,6 +66,7 @@ describe('whole files', () => {
       interfaces: [],
       routes: [],
       workers: 1,
+      poll: { mode: 'throughput', spinMicroseconds: 0, burst: 256 },
       hashSeed: null,
       controlSocket: null,
       api: null,
@@ -138,11 +139,21 @@ fdb:
       interfaces: [],
       routes: [],
       workers: 1,
+      poll: { mode: 'throughput', spinMicroseconds: 0, burst: 256 },
       hashSeed: 1,
       controlSocket: null,
       api: null,
       state: null,
     });
+  });
+
+  it.each([
+    ['{}', { mode: 'throughput', spinMicroseconds: 0, burst: 256 }],
+    ['{ mode: latency }', { mode: 'latency', spinMicroseconds: 1000, burst: 32 }],
+    ['{ mode: latency, burst: 8 }', { mode: 'latency', spinMicroseconds: 1000, burst: 8 }],
+    ['{ spinMicroseconds: 50 }', { mode: 'throughput', spinMicroseconds: 50, burst: 256 }],
+  ])('reads poll: %s', (text, poll) => {
+    expect(loadConfig(`switch: { poll: ${text} }`, 'switch.yaml').poll).toEqual(poll);
   });
 
   it('reads VTEPs, tunnels and their entries', () => {

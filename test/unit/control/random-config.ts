@@ -112,8 +112,9 @@ export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
     entries: fc.array(entry, { maxLength: 6 }),
     mirrors: fc.array(mirror, { maxLength: 3 }),
     hidden: fc.option(privateVlan),
+    poll: fc.record({ mode: fc.constantFrom('throughput', 'latency'), burst: fc.constantFrom(32, 64) }),
   })
-  .map(({ bridges, main, ports, entries, mirrors, hidden }) => {
+  .map(({ bridges, main, ports, entries, mirrors, hidden, poll }) => {
     const types = new Map(Object.entries({ loom0: main, ...bridges }).map(([name, b]) => [name, b.type]));
     const withVlans = (b: typeof main) => {
       const { vlans, ...rest } = b;
@@ -121,7 +122,7 @@ export const randomConfig: fc.Arbitrary<SwitchConfig> = fc
     };
     const { vlans, ...main0 } = main;
     const raw = {
-      switch: main0,
+      switch: { ...main0, poll },
       ...(main.type === 'unaware' ? {} : { vlans }),
       bridges: Object.fromEntries(Object.entries(bridges).map(([name, b]) => [name, withVlans(b)])),
       ports: Object.fromEntries(

@@ -1,7 +1,12 @@
 /** The text of a scrape, of what no small switch has. */
 
 import { describe, expect, it } from 'vitest';
+import { createLatency, latencyView, recordLatency } from '../../../src/dataplane/latency.ts';
 import { Metrics, type Snapshot } from '../../../src/metrics/metrics.ts';
+
+const latency = createLatency();
+recordLatency(latency, 3, 5);
+recordLatency(latency, 1e7, 2);
 
 const traffic = { rxFrames: 1, rxBytes: 2, txFrames: 3, txBytes: 4 };
 const snapshot: Snapshot = {
@@ -14,6 +19,7 @@ const snapshot: Snapshot = {
   fdbEvents: { learned: 2 ** 50 },
   fdbCapacity: 10,
   load: { activeSeconds: 0.25, idleSeconds: 1 },
+  latency: latencyView(latency),
 };
 
 describe('metrics', () => {
@@ -27,6 +33,21 @@ describe('metrics', () => {
     expect(text).toContain('etherloom_vlan_dropped_frames_total{bridge="br1",vid=""} 7\n');
     expect(text).toContain('etherloom_info{name="a \\"quoted\\"\\nname",version="1"} 1\n');
     expect(text).toContain(`etherloom_fdb_events_total{event="learned"} ${2 ** 50}\n`);
+  });
+
+  it('have the time in the switch as a histogram', async () => {
+    const lines = (await new Metrics().text(snapshot)).split('\n');
+    const name = 'etherloom_forwarding_latency_seconds';
+    expect(lines).toContain(`# TYPE ${name} histogram`);
+    const buckets = lines.filter((line) => line.startsWith(`${name}_bucket`));
+    expect(buckets.slice(0, 3)).toEqual([
+      `${name}_bucket{le="0.000001"} 0`,
+      `${name}_bucket{le="0.000002"} 0`,
+      `${name}_bucket{le="0.000004"} 5`,
+    ]);
+    expect(buckets.slice(-2)).toEqual([`${name}_bucket{le="1.048576"} 5`, `${name}_bucket{le="+Inf"} 7`]);
+    expect(lines).toContain(`${name}_count 7`);
+    expect(lines).toContain(`${name}_sum 20.000015`);
   });
 
   it('forget what is gone', async () => {
