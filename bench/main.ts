@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../src/cli/table.ts';
 import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';
+import { api } from './live/api.ts';
 import { s14 } from './live/idle.ts';
 import { s6, s6n, s7, s8, s9 } from './live/wires.ts';
 import { s13 } from './memory.ts';
@@ -44,6 +45,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S12: s12,
   S13: s13,
   S14: s14,
+  api,
   micro,
 };
 

@@ -4,7 +4,7 @@
  *   load tcp-sink ADDRESS PORT               ▸ "BYTES NANOSECONDS WRONG" of one connection
  *   load tcp-source ADDRESS PORT SECONDS
  *   load udp-sink ADDRESS PORT               ▸ "DATAGRAMS NANOSECONDS WRONG" of one stream, which a pause of 300 ms ends
- *   load udp-source ADDRESS PORT SECONDS BYTES
+ *   load udp-source ADDRESS PORT SECONDS BYTES [MICROSECONDS]   as fast as it can, or pausing that long between bursts of 64
  *   load udp-echo ADDRESS PORT
  *   load udp-ping ADDRESS PORT COUNT MICROSECONDS   ▸ one round trip a line, in nanoseconds; -1 for one that is lost
  *
@@ -150,14 +150,16 @@ static int udp_sink(struct sockaddr_in a) {
   return 0;
 }
 
-static int udp_source(struct sockaddr_in a, double seconds, size_t size) {
+static int udp_source(struct sockaddr_in a, double seconds, size_t size, long pause_us) {
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   if (size > DATAGRAM || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) die("connect");
   lay(size);
   for (int i = 0; i < BURST; i++)
     for (size_t j = 0; j < size; j++) datagrams[i][j] = pattern(j);
-  for (int64_t end = now() + (int64_t)(seconds * 1e9); now() < end;)
+  for (int64_t end = now() + (int64_t)(seconds * 1e9); now() < end;) {
     if (sendmmsg(fd, messages, BURST, 0) < 0 && errno != ENOBUFS && errno != ECONNREFUSED) die("sendmmsg");
+    if (pause_us > 0) usleep((useconds_t)pause_us);
+  }
   return 0;
 }
 
@@ -198,7 +200,8 @@ int main(int argc, char **argv) {
   if (!strcmp(mode, "udp-sink")) return udp_sink(a);
   if (!strcmp(mode, "udp-echo")) udp_echo(a);
   if (!strcmp(mode, "tcp-source") && argc == 5) return tcp_source(a, atof(argv[4]));
-  if (!strcmp(mode, "udp-source") && argc == 6) return udp_source(a, atof(argv[4]), (size_t)atol(argv[5]));
+  if (!strcmp(mode, "udp-source") && (argc == 6 || argc == 7))
+    return udp_source(a, atof(argv[4]), (size_t)atol(argv[5]), argc == 7 ? atol(argv[6]) : 0);
   if (!strcmp(mode, "udp-ping") && argc == 6) return udp_ping(a, atol(argv[4]), atol(argv[5]));
   return 2;
 }

@@ -71,7 +71,7 @@ function listen(child: ChildProcess): { ready: Promise<void>; lines: Promise<str
 
 const ended = (child: ChildProcess) => new Promise((resolve) => child.once('exit', resolve));
 
-/** One stream from `a` to `b`: bytes (tcp) or datagrams (udp) that arrived, and in what time. Throws on a wrong byte. */
+/** One stream from `a` to `b`, `pauseUs` between bursts of 64 datagrams: bytes (tcp) or datagrams (udp) that arrived, and in what time. Throws on a wrong byte. */
 export async function stream(
   load: string,
   kind: 'tcp' | 'udp',
@@ -79,6 +79,7 @@ export async function stream(
   b: Host,
   seconds: number,
   size: number,
+  pauseUs = 0,
 ): Promise<Round> {
   const sink = b.start(load, `${kind}-sink`, b.address, PORT);
   const { ready, lines } = listen(sink);
@@ -89,7 +90,7 @@ export async function stream(
     b.address,
     PORT,
     String(seconds),
-    ...(kind === 'udp' ? [`${size}`] : []),
+    ...(kind === 'udp' ? [`${size}`, `${pauseUs}`] : []),
   );
   await ended(source);
   const [count, ns, wrong] = ((await lines)[0] ?? '').split(' ').map(Number);

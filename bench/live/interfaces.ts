@@ -34,7 +34,7 @@ export class EtherloomInterfaces implements LiveSwitch {
 
   async open(a: Host, b: Host): Promise<void> {
     const port = (host: Host) => ({ adapter: this.#adapter, device: cable(host), vlan: 10, gro: 'off' });
-    this.#child = await runEtherloom(this.#folder, { ports: { a: port(a), b: port(b) } });
+    ({ child: this.#child } = await runEtherloom(this.#folder, { ports: { a: port(a), b: port(b) } }));
   }
 
   close(): void {

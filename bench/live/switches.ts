@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PollMode } from '../../src/config/types.ts';
 import { root } from '../contender.ts';
 import { deviceName, Host, ip } from './hosts.ts';
 
@@ -33,12 +34,19 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 
 const hasDevice = (name: string) => existsSync(`/sys/class/net/${name}`);
 
+export interface Running {
+  child: ChildProcess;
+  /** Its control socket. */
+  socket: string;
+}
+
 /** Runs a switch of this configuration, in a namespace if one is named; resolves when its control socket is there. */
-export async function runEtherloom(folder: string, config: object, namespace?: string): Promise<ChildProcess> {
+export async function runEtherloom(folder: string, config: object, namespace?: string): Promise<Running> {
   const name = `bench${process.pid}-${deviceName()}`;
   const file = join(folder, `${name}.json`);
   const socket = join(folder, `${name}.sock`);
-  writeFileSync(file, JSON.stringify({ switch: { name, controlSocket: socket }, ...config }));
+  const { switch: settings, ...rest } = config as { switch?: object };
+  writeFileSync(file, JSON.stringify({ switch: { ...settings, name, controlSocket: socket }, ...rest }));
   const command = [process.execPath, join(root, 'bin', 'etherloom'), 'run', '-c', file];
   const inside = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command];
   const child = spawn(inside[0], inside.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -48,16 +56,19 @@ export async function runEtherloom(folder: string, config: object, namespace?: s
   });
   await until(() => existsSync(socket) || child.exitCode !== null, 'etherloom');
   if (child.exitCode !== null) throw new Error(`bench: ${said}`);
-  return child;
+  return { child, socket };
 }
 
 export class Etherloom implements LiveSwitch {
-  readonly who = 'etherloom';
+  readonly who: string;
   readonly #folder: string;
-  #child: ChildProcess | undefined;
+  readonly #poll: PollMode;
+  #running: Running | undefined;
 
-  constructor(folder: string) {
+  constructor(folder: string, poll: PollMode = 'throughput') {
+    this.who = poll === 'throughput' ? 'etherloom' : `etherloom, poll ${poll}`;
     this.#folder = folder;
+    this.#poll = poll;
   }
 
   async open(a: Host, b: Host, { offloads }: Wiring): Promise<void> {
@@ -71,12 +82,16 @@ export class Etherloom implements LiveSwitch {
   async start(devices: readonly string[], offloads: boolean): Promise<number> {
     const port = (device: string) => ({ adapter: 'tap', device, vlan: 10, offloads: offloads ? 'auto' : 'off' });
     const ports = Object.fromEntries(devices.map((device, i) => [`p${i + 1}`, port(device)]));
-    this.#child = await runEtherloom(this.#folder, { ports });
-    return this.#child.pid!;
+    this.#running = await runEtherloom(this.#folder, { switch: { poll: { mode: this.#poll } }, ports });
+    return this.#running.child.pid!;
+  }
+
+  get socket(): string {
+    return this.#running!.socket;
   }
 
   close(): void {
-    this.#child?.kill('SIGKILL');
+    this.#running?.child.kill('SIGKILL');
   }
 }
 
@@ -101,6 +116,10 @@ export class LinuxBridge implements LiveSwitch {
         spawnSync('ip', off, { stdio: 'ignore' });
       }
     }
+  }
+
+  get namespace(): string {
+    return this.#middle!.namespace;
   }
 
   close(): void {
@@ -191,7 +210,15 @@ export class OvsDaemon {
   }
 
   vsctl(...args: string[]): void {
-    this.#must('ovs-vsctl', `--db=unix:${this.#at('db.sock')}`, '--timeout=30', ...args);
+    this.#must('ovs-vsctl', ...this.vsctlArgs(...args));
+  }
+
+  vsctlArgs(...args: string[]): string[] {
+    return [`--db=unix:${this.#at('db.sock')}`, '--timeout=30', ...args];
+  }
+
+  appctlArgs(...args: string[]): string[] {
+    return [`--target=${this.#at('vs.ctl')}`, ...args];
   }
 
   get pid(): number {
@@ -230,6 +257,7 @@ export function ovsBridge(name: string): string[] {
 /** Open vSwitch on TAPs. */
 export class Ovs implements LiveSwitch {
   readonly who = 'ovs';
+  readonly bridge = deviceName();
   readonly #daemon: OvsDaemon;
 
   constructor(folder: string) {
@@ -244,7 +272,7 @@ export class Ovs implements LiveSwitch {
   }
 
   async start(devices: readonly string[]): Promise<number> {
-    const bridge = deviceName();
+    const { bridge } = this;
     this.#daemon.start();
     const ports = devices.map((device) => [
       '--',
@@ -260,6 +288,14 @@ export class Ovs implements LiveSwitch {
     this.#daemon.vsctl(...ovsBridge(bridge), ...ports.flat());
     await until(() => devices.every(hasDevice), 'Open vSwitch');
     return this.#daemon.pid;
+  }
+
+  vsctlArgs(...args: string[]): string[] {
+    return this.#daemon.vsctlArgs(...args);
+  }
+
+  appctlArgs(...args: string[]): string[] {
+    return this.#daemon.appctlArgs(...args);
   }
 
   close(): void {

@@ -96,7 +96,8 @@ export class EtherloomVxlan extends Tunnel {
       t1: { adapter: 'vxlan', vlan: 10, vxlan: { vtep: 'v0', vni: VNI, remotes: [peer] } },
     };
     const vteps = { v0: { underlay: 'udp', local: host.address } };
-    this.#children.push(await runEtherloom(this.#folder, { vteps, ports }, host.namespace));
+    const { child } = await runEtherloom(this.#folder, { vteps, ports }, host.namespace);
+    this.#children.push(child);
     handOver(machine, device, inside);
   }
 
