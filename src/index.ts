@@ -16,6 +16,8 @@ export type { ConfigInput, FdbEntryInput, PortInput, PortPatch } from './library
 export type { Ledger, VlanLedger } from './library/counters.ts';
 export type {
   DropEvent,
+  DropHook,
+  EgressHook,
   FdbChange,
   HookFailure,
   HookPlace,
@@ -23,6 +25,7 @@ export type {
   LinkChange,
   SwitchEvents,
 } from './library/events.ts';
+export { HookBudgetError, type HookOptions } from './library/hooks.ts';
 export type { FrameInfo, FrameListener, SwitchPort } from './library/port.ts';
 export { type CaptureInput, type ReplayRequest, type ReplayResult, replayCaptures } from './library/replay.ts';
 export type { FrameInput, SendOptions, SendResult } from './library/result.ts';

@@ -17,6 +17,7 @@ export const INGRESS_NO_PVID = 12;
 export const INGRESS_VLAN = 13;
 export const INGRESS_VID_RESERVED = 14;
 export const INGRESS_TUNNEL_CVID = 15;
+export const INGRESS_HOOK = 18;
 export const INGRESS_MIRROR_OUTPUT = 19;
 export const GUARD_STATIC_VIOLATION = 20;
 export const GUARD_BLACKHOLE_SOURCE = 21;
@@ -105,6 +106,7 @@ export const DROP_REASONS: readonly DropReason[] = [
     'INGRESS_TUNNEL_CVID',
     'The tunnel port does not carry the customer VLAN of the frame, or the frame has none.',
   ),
+  reason(INGRESS_HOOK, 'INGRESS_HOOK', 'A hook of the program that embeds the switch dropped it.'),
   reason(
     INGRESS_MIRROR_OUTPUT,
     'INGRESS_MIRROR_OUTPUT',

@@ -25,19 +25,44 @@ export interface DropEvent {
 
 export interface HookFailure {
   hook: HookPlace;
-  /** Port of the frame at which it threw. */
+  /** Port of the frame that it was called for last. */
   port: string;
+  /** What it threw, or a HookBudgetError. */
   error: unknown;
 }
 
 /** Where a hook is called. */
-export type HookPlace = 'ingress';
+export type HookPlace = 'ingress' | 'egress' | 'drop';
 
 /**
  * Called for every frame that arrives, before it is forwarded. The frame is bytes [offset, offset + length) of
- * `view` (network byte order, no FCS); it holds until the hook returns and is only to be read.
+ * `view` (network byte order, no FCS); it holds until the hook returns. Its bytes may be changed in place: what is
+ * forwarded is what is there then. Returning 'drop' drops it as INGRESS_HOOK; whatever else is returned means nothing.
  */
-export type IngressHook = (view: DataView, offset: number, length: number, port: string) => void;
+export type IngressHook = (view: DataView, offset: number, length: number, port: string) => unknown;
+
+/**
+ * Called for every copy of a frame that has left by `port`, with the tag that it has there. Only to be read: copies of a
+ * flood are one memory. `from` is where it arrived, or who made it.
+ */
+export type EgressHook = (
+  view: DataView,
+  offset: number,
+  length: number,
+  port: string,
+  from: string,
+  vid: number | null,
+) => unknown;
+
+/** Called for every frame that was dropped, as it was then; `port` is where it arrived. Only to be read. */
+export type DropHook = (
+  view: DataView,
+  offset: number,
+  length: number,
+  port: string,
+  reason: string,
+  vid: number | null,
+) => unknown;
 
 export interface SwitchEvents {
   /** A source address was learned, on `port`. */
@@ -57,7 +82,7 @@ export interface SwitchEvents {
   portUp: [LinkChange];
   portDown: [LinkChange];
   drop: [DropEvent];
-  /** A hook threw; it has been removed, forwarding goes on. Without a listener it is a process warning. */
+  /** A hook threw or was too slow; it has been removed, forwarding goes on. Without a listener it is a process warning. */
   hookFailed: [HookFailure];
 }
 

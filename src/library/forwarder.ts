@@ -12,7 +12,7 @@ import { LARGE_FRAME_BYTES } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import type { SwitchCore } from '../runtime/core.ts';
 import type { Clock } from './clock.ts';
-import type { IngressHook } from './events.ts';
+import type { Hooks } from './hooks.ts';
 import type { SwitchPort } from './port.ts';
 import { type FrameInput, QUEUED, resultOf, type SendResult } from './result.ts';
 
@@ -20,8 +20,6 @@ import { type FrameInput, QUEUED, resultOf, type SendResult } from './result.ts'
 export interface Witness {
   /** The first `n` frames of the batch have been forwarded; their columns hold until the next turn. */
   forwarded(batch: Batch, n: number): void;
-  hookFailed(port: string, error: unknown): void;
-  nameOf(port: number): string;
 }
 
 interface Waiting {
@@ -40,7 +38,7 @@ export class Forwarder {
   readonly #clock: Clock;
   readonly #maxAnswers: number;
   readonly #witness: Witness;
-  #hooks: readonly IngressHook[] = [];
+  readonly #hooks: Hooks;
   /** A turn is under way, or its answers are. */
   #busy = false;
   #inTurn = false;
@@ -50,11 +48,12 @@ export class Forwarder {
   /** Names of the ports that the frame under way left by; null while nobody asks. */
   #left: string[] | null = null;
 
-  constructor(core: SwitchCore, clock: Clock, maxAnswers: number, witness: Witness) {
+  constructor(core: SwitchCore, clock: Clock, maxAnswers: number, witness: Witness, hooks: Hooks) {
     this.#core = core;
     this.#clock = clock;
     this.#maxAnswers = maxAnswers;
     this.#witness = witness;
+    this.#hooks = hooks;
   }
 
   /** Frames are in the batch: numbers of ports and VLANs must not change hands. */
@@ -134,17 +133,6 @@ export class Forwarder {
     if (this.#left !== null) this.#left.push(port.name);
   }
 
-  addHook(hook: IngressHook): () => void {
-    // A wrapper, so that the same function given twice is two hooks.
-    const own: IngressHook = (view, offset, length, port) => hook(view, offset, length, port);
-    this.#hooks = [...this.#hooks, own];
-    return () => this.#removeHook(own);
-  }
-
-  #removeHook(own: IngressHook): void {
-    this.#hooks = this.#hooks.filter((other) => other !== own);
-  }
-
   /** Calls what belongs to the program; what it throws waits for `throwFailures`. */
   guard(call: () => void): void {
     try {
@@ -204,7 +192,7 @@ export class Forwarder {
     }
     this.#inTurn = true;
     try {
-      if (this.#hooks.length !== 0) this.#runHooks(batch);
+      if (this.#hooks.has('ingress')) this.#hooks.ingress(batch);
       this.#core.forward();
     } finally {
       this.#inTurn = false;
@@ -219,22 +207,6 @@ export class Forwarder {
     this.#turn();
     this.#witness.forwarded(batch, count);
     this.#answer();
-  }
-
-  #runHooks(batch: Batch): void {
-    const { view } = this.#core.dp.arena;
-    for (const hook of this.#hooks) {
-      for (let i = 0; i < batch.count; i++) {
-        const port = this.#witness.nameOf(batch.port[i]);
-        try {
-          hook(view, batch.off[i], batch.len[i], port);
-        } catch (error) {
-          this.#removeHook(hook);
-          this.#witness.hookFailed(port, error);
-          break;
-        }
-      }
-    }
   }
 
   #wait(port: SwitchPort, frame: FrameInput, truncated: boolean): void {

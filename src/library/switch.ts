@@ -35,8 +35,9 @@ import {
   readPort,
 } from './config-input.ts';
 import { type Ledger, readLedger } from './counters.ts';
-import type { HookPlace, IngressHook, SwitchEvents } from './events.ts';
+import type { DropHook, EgressHook, HookPlace, IngressHook, SwitchEvents } from './events.ts';
 import { Forwarder } from './forwarder.ts';
+import { type HookOptions, Hooks } from './hooks.ts';
 import { type PortHost, SwitchPort } from './port.ts';
 import { type FrameInput, vidOf } from './result.ts';
 import { Teller } from './teller.ts';
@@ -81,6 +82,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
   readonly #clock: Clock;
   readonly #forwarder: Forwarder;
   readonly #teller: Teller;
+  readonly #hooks: Hooks;
   readonly #ports = new Map<string, SwitchPort>();
   /** Tunnels: peers, entries and floods at run time. */
   readonly vxlan: Vxlan;
@@ -100,6 +102,11 @@ export class Switch extends EventEmitter<SwitchEvents> {
     const clock = options.clock ?? realClock();
     this.name = loaded.name;
     this.#clock = clock;
+    this.#hooks = new Hooks(
+      () => this.#core,
+      (port) => this.#teller.nameOf(port),
+      (place, port, error) => this.#teller.hookFailed(place, port, error),
+    );
     this.#core = new SwitchCore({
       ...sizeFor(loaded),
       seed,
@@ -107,9 +114,13 @@ export class Switch extends EventEmitter<SwitchEvents> {
       smallSlots: batch * 2 + 64,
       largeSlots: LARGE_SLOTS,
       nowMs: () => clock.nowMs(),
+      senderOf: (port) => {
+        const adapter = this.#core.adapters[port] ?? null;
+        return adapter === null || !this.#hooks.has('egress') ? adapter : this.#hooks.behind(port, adapter);
+      },
     });
-    this.#teller = new Teller(this.#core, this, (call) => this.#forwarder.guard(call));
-    this.#forwarder = new Forwarder(this.#core, clock, maxAnswers, this.#teller);
+    this.#teller = new Teller(this.#core, this, this.#hooks, (call) => this.#forwarder.guard(call));
+    this.#forwarder = new Forwarder(this.#core, clock, maxAnswers, this.#teller, this.#hooks);
     this.#host = this.#makeHost();
     configure(this.#core, loaded);
     for (const port of loaded.ports) {
@@ -281,13 +292,15 @@ export class Switch extends EventEmitter<SwitchEvents> {
   // ---- hooks and time
 
   /**
-   * Calls `hook` for every frame that arrives, before it is forwarded, until the returned function is called. A
-   * hook that throws is removed and reported as `hookFailed`. Without hooks a frame pays nothing for them.
+   * Calls `hook` for every frame that arrives (`ingress`, before it is forwarded), leaves (`egress`) or is dropped
+   * (`drop`), until the returned function is called. A hook that throws or is slower than its budget is removed and
+   * reported as `hookFailed`. Without hooks a frame pays nothing for them.
    */
-  hook(place: HookPlace, hook: IngressHook): () => void {
-    if (place !== 'ingress') throw new TypeError(`there is no hook ${JSON.stringify(place)}; valid is "ingress"`);
-    if (typeof hook !== 'function') throw new TypeError('a hook is a function');
-    return this.#forwarder.addHook(hook);
+  hook(place: 'ingress', hook: IngressHook, options?: HookOptions): () => void;
+  hook(place: 'egress', hook: EgressHook, options?: HookOptions): () => void;
+  hook(place: 'drop', hook: DropHook, options?: HookOptions): () => void;
+  hook(place: HookPlace, hook: IngressHook | EgressHook | DropHook, options: HookOptions = {}): () => void {
+    return this.#hooks.add(place, hook, options);
   }
 
   /**

@@ -10,23 +10,26 @@ import { fdbEvents } from '../control/fdb-control.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import { DROP_NONE, reasonName } from '../dataplane/reasons.ts';
 import type { SwitchCore } from '../runtime/core.ts';
-import { FDB_EVENTS, type SwitchEvents } from './events.ts';
+import { FDB_EVENTS, type HookPlace, type SwitchEvents } from './events.ts';
 import type { Witness } from './forwarder.ts';
+import type { Hooks } from './hooks.ts';
 import { vidOf } from './result.ts';
 
 export class Teller implements Witness {
   readonly #core: SwitchCore;
   readonly #emitter: EventEmitter<SwitchEvents>;
   readonly #guard: (call: () => void) => void;
+  readonly #hooks: Hooks;
   /** Memory of the arena, for views of dropped frames. */
   readonly #memory: Buffer;
   #telling = false;
 
-  constructor(core: SwitchCore, emitter: EventEmitter<SwitchEvents>, guard: (call: () => void) => void) {
+  constructor(core: SwitchCore, emitter: EventEmitter<SwitchEvents>, hooks: Hooks, guard: (call: () => void) => void) {
     const { bytes } = core.dp.arena;
     this.#core = core;
     this.#emitter = emitter;
     this.#guard = guard;
+    this.#hooks = hooks;
     this.#memory = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const observed = emitter as EventEmitter;
     observed.on('newListener', (event) => this.#listens(event));
@@ -37,15 +40,16 @@ export class Teller implements Witness {
   }
 
   forwarded(batch: Batch, n: number): void {
+    if (this.#hooks.has('drop')) this.#hooks.drops(batch, n);
     if (this.#emitter.listenerCount('drop') !== 0) this.#drops(batch, n);
     this.fdbEvents();
   }
 
-  hookFailed(port: string, error: unknown): void {
+  hookFailed(hook: HookPlace, port: string, error: unknown): void {
     if (this.#emitter.listenerCount('hookFailed') !== 0) {
-      this.#guard(() => this.#emitter.emit('hookFailed', { hook: 'ingress', port, error }));
+      this.#guard(() => this.#emitter.emit('hookFailed', { hook, port, error }));
     } else {
-      process.emitWarning(`an ingress hook threw and was removed: ${error}`, 'EtherloomHookWarning');
+      process.emitWarning(`the ${hook} hook failed and was removed: ${error}`, 'EtherloomHookWarning');
     }
   }
 

@@ -121,6 +121,7 @@ export function decapBatch(dp: Dataplane, b: Batch): void {
 
 /** The same for any frame: what the lane is held against. */
 export function decapSlowly(dp: Dataplane, b: Batch, i: number): void {
+  if ((b.rxFlags[i] & RX_DONE) !== 0) return;
   const { port: ports, fid: fids, portDrops, fidDrops } = dp.counters;
   const port = b.port[i];
   const bytes = b.len[i];
