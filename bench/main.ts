@@ -13,6 +13,7 @@ import { s6, s6n, s7, s8, s9 } from './live/wires.ts';
 import { s13 } from './memory.ts';
 import { micro } from './micro.ts';
 import { MIXED_UNITS, markdown, type Report, text } from './report.ts';
+import { routing } from './routing.ts';
 import { s11 } from './table.ts';
 import { s4 } from './tunnels.ts';
 
@@ -46,6 +47,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S13: s13,
   S14: s14,
   api,
+  routing,
   micro,
 };
 

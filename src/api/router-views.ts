@@ -4,12 +4,16 @@
 
 import type { InterfaceConfig } from '../config/types.ts';
 import { type LedgerRow, portLedger } from '../dataplane/counters.ts';
-import { ADJ_FORWARD } from '../tables/router-table.ts';
+import { ADJ_FORWARD, RELAY_REFUSED, RELAY_REPLIES, RELAY_REQUESTS, RELAY_STATS } from '../tables/router-table.ts';
 import { addressBytes, addressText, masked } from '../wire/address.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';
 
 export interface InterfaceView extends InterfaceConfig {
+  /** Own addresses that somebody else has. */
+  duplicates: string[];
+  /** DHCP messages that were sent on; null without a relay. */
+  relayed: { requests: number; replies: number; refused: number } | null;
   /** Packets that left by it: routed ones and the switch's own. */
   sent: number;
   dropped: number;
@@ -19,7 +23,19 @@ export function interfaceViews({ tables, epoch, directory }: ReadableSwitch): In
   const stable = new StableReads(epoch);
   return directory.interfaces.map(({ config, port }) => {
     const row: LedgerRow = stable.read(() => portLedger(tables.counters, port));
-    return { ...config, sent: row.delivered, dropped: row.dropped };
+    const { router } = tables;
+    const iface = router.port.indexOf(port);
+    const stat = (which: number) => router.relayed[iface * RELAY_STATS + which]!;
+    return {
+      ...config,
+      duplicates: config.addresses.filter((_, i) => i < 32 && ((router.duplicates[iface] >>> i) & 1) !== 0),
+      relayed:
+        config.dhcpRelay === null
+          ? null
+          : { requests: stat(RELAY_REQUESTS), replies: stat(RELAY_REPLIES), refused: stat(RELAY_REFUSED) },
+      sent: row.delivered,
+      dropped: row.dropped,
+    };
   });
 }
 

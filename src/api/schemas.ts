@@ -84,6 +84,13 @@ const interfaceView: z.ZodType<InterfaceView> = z.object({
   addresses: z.array(z.string()),
   routerAdvertisements: z.boolean(),
   proxyArp: z.boolean(),
+  dhcpRelay: z.object({ servers: z.array(z.string()), option82: z.boolean() }).nullable(),
+  detectDuplicates: z.boolean(),
+  duplicates: z.array(z.string()).describe('Own addresses that somebody else has: they are not used.'),
+  relayed: z
+    .object({ requests: count, replies: count, refused: count })
+    .nullable()
+    .describe('DHCP messages of hosts, answers of servers, and what was neither; null without a relay.'),
   neighbors: z.array(z.object({ address: z.string(), mac: z.string() })),
   sent: count.describe('Packets that left by it: routed ones and its own.'),
   dropped: count,

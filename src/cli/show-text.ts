@@ -150,7 +150,7 @@ function interfacesText(interfaces: readonly InterfaceView[]): string {
     interfaces.map((each) => [
       each.name,
       each.vid === null ? null : String(each.vid),
-      clip(each.addresses.join(' ')),
+      clip(each.addresses.map((own) => (each.duplicates.includes(own) ? `${own} (duplicate)` : own)).join(' ')),
       each.mac,
       each.mtu,
       each.vrf,

@@ -9,7 +9,14 @@ import { ConfigError, didYouMean, type Path, type Source, show } from './error.t
 import { membership } from './port-modes.ts';
 import type { RawConfig } from './schema.ts';
 import { MAX_NEIGHBORS, type RawInterface, type RawRoute } from './schema-routing.ts';
-import type { InterfaceConfig, NeighborConfig, NextHopConfig, PortConfig, RouteConfig } from './types.ts';
+import type {
+  DhcpRelayConfig,
+  InterfaceConfig,
+  NeighborConfig,
+  NextHopConfig,
+  PortConfig,
+  RouteConfig,
+} from './types.ts';
 
 /** Rows of the router table. */
 export const MAX_INTERFACES = 4095;
@@ -73,9 +80,23 @@ export function readInterfaces(
     });
     const mac = (settings.mac ?? macFrom(`${config.switch.name} ${name}`)).toLowerCase().replaceAll('-', ':');
     refuseOddMac(mac, [...path, 'mac'], error);
-    const { mtu, vrf, routerAdvertisements, proxyArp } = settings;
+    const { mtu, vrf, routerAdvertisements, proxyArp, detectDuplicates } = settings;
+    const dhcpRelay = readRelay(settings, addresses, path, error);
     const neighbors = readNeighbors(settings, path, error);
-    return { name, bridge: bridge.name, vid, mac, vrf, mtu, addresses, routerAdvertisements, proxyArp, neighbors };
+    return {
+      name,
+      bridge: bridge.name,
+      vid,
+      mac,
+      vrf,
+      mtu,
+      addresses,
+      routerAdvertisements,
+      proxyArp,
+      dhcpRelay,
+      detectDuplicates,
+      neighbors,
+    };
   });
 }
 
@@ -127,6 +148,31 @@ function hostAddress(text: string, path: Path, error: MakeError): { bytes: Uint8
     throw error(path, `${text} is the ${rest === 'zeros' ? 'network' : 'broadcast'} address of its subnet`);
   }
   return found;
+}
+
+/** A server is told of hosts by an address of the interface, so there has to be one of its family. */
+function readRelay(
+  { dhcpRelay }: RawInterface,
+  addresses: readonly string[],
+  path: Path,
+  error: MakeError,
+): DhcpRelayConfig | null {
+  if (dhcpRelay === undefined) return null;
+  const here = [...path, 'dhcpRelay', 'servers'];
+  if (dhcpRelay.servers.length === 0) throw error(here, 'is empty; valid is at least one server');
+  const servers = dhcpRelay.servers.map((text, i) => {
+    const bytes = addressBytes(text);
+    if (bytes === null || !isHost(bytes) || isLinkLocal(bytes)) {
+      throw error([...here, i], `${show(text)} is no address of a server`);
+    }
+    if (!addresses.some((own) => own.includes(':') === (bytes.length === 16))) {
+      const family = bytes.length === 16 ? 'IPv6' : 'IPv4';
+      throw error([...here, i], `${text}: the interface has no ${family} address to ask from`);
+    }
+    return addressText(bytes);
+  });
+  if (new Set(servers).size < servers.length) throw error(here, 'names a server twice');
+  return { servers, option82: dhcpRelay.option82 };
 }
 
 function readNeighbors(settings: RawInterface, path: Path, error: MakeError): NeighborConfig[] {

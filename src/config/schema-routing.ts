@@ -51,6 +51,22 @@ export const interfaceSection = map(
       .default(false)
       .describe('Tell IPv6 hosts the prefixes and that this is a router, so that they address themselves (SLAAC).'),
     proxyArp: boolean().default(false).describe('Answer ARP for addresses that are routed to another interface.'),
+    dhcpRelay: map(
+      {
+        servers: list(address(), 16, 'servers').describe(
+          'DHCP servers: IPv4 addresses for DHCP, IPv6 ones for DHCPv6.',
+        ),
+        option82: boolean()
+          .default(true)
+          .describe('Tell IPv4 servers the port and VLAN of the host in option 82, and take it out of their answers.'),
+      },
+      'relay settings',
+    )
+      .optional()
+      .describe('Send what hosts ask by DHCP on to servers elsewhere. Default: the VLAN keeps it.'),
+    detectDuplicates: boolean()
+      .default(false)
+      .describe('Probe for own addresses before they are used; one that somebody has is not used.'),
     neighbors: named('', macText(), 'neighbors', "{ 10.0.10.5: '02:00:00:00:00:05' }")
       .prefault({})
       .describe('Static neighbors: MAC address by IP address. They neither age nor move.'),

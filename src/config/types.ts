@@ -261,7 +261,17 @@ export interface InterfaceConfig {
   routerAdvertisements: boolean;
   /** Answer ARP for addresses that are routed to another interface. */
   proxyArp: boolean;
+  /** Servers to which DHCP of the VLAN's hosts is sent on; null for none. */
+  dhcpRelay: DhcpRelayConfig | null;
+  /** Own addresses are probed for before they are used. */
+  detectDuplicates: boolean;
   neighbors: NeighborConfig[];
+}
+
+export interface DhcpRelayConfig {
+  /** In the one text form of each family. */
+  servers: string[];
+  option82: boolean;
 }
 
 export interface NeighborConfig {

@@ -14,12 +14,15 @@ import {
   groupMember,
   growAdjacencies,
   growMembers,
+  makeReady,
+  type RouterTable,
 } from '../tables/router-table.ts';
 import { addressBytes } from '../wire/address.ts';
 import type { Mac } from '../wire/ethernet.ts';
 
 export class AdjacencyRows {
   readonly adj: Adjacencies;
+  readonly #table: RouterTable;
   /** Address of a neighbor's row; null for rows of any other kind. */
   readonly addressOf: (string | null)[] = [null];
   readonly #byNeighbor = new Map<string, number>();
@@ -30,8 +33,9 @@ export class AdjacencyRows {
   #members = 0;
 
   /** `moved` is called when the columns have new memory. */
-  constructor(adj: Adjacencies, moved: () => void) {
-    this.adj = adj;
+  constructor(table: RouterTable, moved: () => void) {
+    this.#table = table;
+    this.adj = table.adj;
     this.#moved = moved;
   }
 
@@ -44,6 +48,7 @@ export class AdjacencyRows {
     this.adj.iface[row] = iface;
     this.adj.used[row] = 0;
     this.adj.kind[row] = kind;
+    makeReady(this.#table, row);
     return row;
   }
 
@@ -104,6 +109,7 @@ export class AdjacencyRows {
     this.addressOf[row] = null;
     adj.addressBytes[row] = 0;
     adj.kind[row] = ADJ_FREE;
+    makeReady(this.#table, row);
     this.#free.push(row);
   }
 
@@ -129,13 +135,12 @@ export class AdjacencyRows {
   /** Frames go to `mac` from now on, or wait for an answer where it is null. */
   setMac(row: number, mac: Mac | null): void {
     const { adj } = this;
-    if (mac === null) {
-      adj.kind[row] = ADJ_RESOLVE;
-      return;
+    if (mac !== null) {
+      adj.macHigh[row] = mac.high;
+      adj.macLow[row] = mac.low;
     }
-    adj.macHigh[row] = mac.high;
-    adj.macLow[row] = mac.low;
-    adj.kind[row] = ADJ_FORWARD;
+    adj.kind[row] = mac === null ? ADJ_RESOLVE : ADJ_FORWARD;
+    makeReady(this.#table, row);
   }
 
   /** Calls back for every neighbor that frames went to since the last time. */

@@ -11,8 +11,8 @@ import {
   macSlot,
   PROTOCOL_WORDS,
 } from '../tables/classify-table.ts';
-import { createLpm } from '../tables/lpm.ts';
-import { createRib, putPrefix } from '../tables/lpm-update.ts';
+import { createPages, createTree } from '../tables/lpm.ts';
+import { createRib4, createRib6, growVrfs, putPrefix } from '../tables/lpm-update.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { addressBytes } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
@@ -46,14 +46,17 @@ export function compileClassification(table: ClassifyTable, config: Classificati
   );
   table.masked = share(table.masked, MASKED_WORDS);
   table.protocols = share(Int32Array.from(config.protocols.flatMap(({ type, vid }) => [type, vid])), PROTOCOL_WORDS);
-  const ribs = { 4: createRib(createLpm(), 4), 16: createRib(createLpm(), 16) };
+  const [pages, tree] = [createPages(), createTree()];
+  const ribs = { 4: createRib4(pages), 16: createRib6(tree) };
+  growVrfs(ribs[4], 1);
+  growVrfs(ribs[16], 1);
   for (const { prefix, vid } of config.subnets) {
     const [address, length] = prefix.split('/');
     const bytes = addressBytes(address!)!;
     putPrefix(ribs[bytes.length as 4 | 16], 0, bytes, Number(length), vid);
   }
-  Object.assign(table.subnets4, ribs[4].lpm);
-  Object.assign(table.subnets6, ribs[16].lpm);
+  Object.assign(table.subnets4, pages);
+  Object.assign(table.subnets6, tree);
 }
 
 /** The same in shared memory; an empty list stays shorter than one entry. */

@@ -33,6 +33,8 @@ export interface Waiting {
   readonly offload: Offload;
   /** Who is told when it cannot go on; null for packets of the switch itself. */
   readonly from: Interface | null;
+  /** The port by which it came, where that matters. */
+  readonly port?: number;
 }
 
 /** As in the batch's columns; both 0 for a plain packet. */

@@ -86,7 +86,10 @@ import {
 import { ndValid } from '../wire/nd.ts';
 import type { AdjacencyRows } from './adjacency.ts';
 import { solicitedAdvertisement } from './router-advertise.ts';
+import { DhcpRelay } from './router-dhcp.ts';
 import { type Interface, NO_OFFLOAD, type Offload, type Waiting } from './router-model.ts';
+
+const BROADCAST_IP = 0xffffffff;
 
 /** What it asks of the router. */
 export interface Around {
@@ -95,6 +98,9 @@ export interface Around {
   readonly byRow: readonly (Interface | undefined)[];
   neighborKnown(iface: Interface, address: string, mac: Mac): void;
   neighborLost(iface: Interface, address: string): void;
+  addressTaken(iface: Interface): void;
+  portName(port: number): string;
+  nowMs(): number;
 }
 
 /** Gives a frame to the pipeline as if it had arrived on the port. */
@@ -103,10 +109,19 @@ export type Send = (port: number, frame: Uint8Array, offload: Offload) => void;
 export class RouterPackets {
   readonly #around: Around;
   readonly #send: Send;
+  readonly #relay: DhcpRelay;
 
   constructor(around: Around, send: Send) {
     this.#around = around;
     this.#send = send;
+    this.#relay = new DhcpRelay({
+      dp: around.dp,
+      byRow: around.byRow,
+      portName: (port) => around.portName(port),
+      emit: (iface, frame) => this.emit(iface, frame),
+      sendByRoute: (vrf, packet) => this.#sendByRoute(vrf, packet),
+      sendOnLink: (iface, address, packet, nowMs) => this.#sendOnLink(iface, addressText(address), packet, nowMs),
+    });
   }
 
   /** Acts on frame `i` of the batch; `arena` is the memory it lies in. */
@@ -120,7 +135,7 @@ export class RouterPackets {
     frame.set(arena.subarray(off, off + 12));
     frame.set(arena.subarray(off + 12 + tag, off + b.len[i]), 12);
     const offload = { gso: b.gso[i], csum: b.csum[i] === 0 ? 0 : b.csum[i] - tag };
-    this.#act({ frame, offload, from: iface }, b.reason[i], b.nowMs[i]);
+    this.#act({ frame, offload, from: iface, port: b.port[i] }, b.reason[i], b.nowMs[i]);
   }
 
   #act(packet: Waiting, reason: number, nowMs: number): void {
@@ -165,6 +180,9 @@ export class RouterPackets {
         case 'lost':
           this.#around.neighborLost(iface, action.address);
           break;
+        case 'conflict':
+          this.#around.addressTaken(iface);
+          break;
         default:
       }
     }
@@ -187,10 +205,16 @@ export class RouterPackets {
     const iface = packet.from!;
     const ip = ETHERNET_BYTES;
     const { adj } = rows;
-    let row = lookup4(dp.router.lpm4, iface.vrf, ipv4Dst(view, ip));
+    const dst = ipv4Dst(view, ip);
+    if (dst === BROADCAST_IP) {
+      this.#relay.takes4(packet, view);
+      return;
+    }
+    let row = lookup4(dp.router.lpm4, iface.vrf, dst);
     if (adj.kind[row] === ADJ_GROUP) row = rows.memberOf(row, flowHash4(view, ip));
     if (adj.kind[row] === ADJ_LOCAL) {
-      this.#reply(packet, answerIpv4(view, ip));
+      if (this.#isUnused(iface, bytesAt(view, ip + 16, 4))) return;
+      if (!this.#relay.takes4(packet, view)) this.#reply(packet, answerIpv4(view, ip));
       return;
     }
     const to = this.#wayOut(row);
@@ -216,6 +240,10 @@ export class RouterPackets {
     const { adj } = rows;
     if (this.#isDiscovery(packet, view, nowMs)) return;
     const dst = bytesAt(view, ipv6DstAt(ip), IPV6_ADDRESS_BYTES);
+    if (dst[0] === 0xff) {
+      this.#relay.takes6(packet, view, nowMs);
+      return;
+    }
     if (isIpv6LinkLocal(view, ipv6DstAt(ip))) {
       if (ownOf(iface.neighbors, dst) !== undefined) this.#reply(packet, answerIpv6(view, ip));
       return;
@@ -223,13 +251,22 @@ export class RouterPackets {
     let row = lookup6(dp.router.lpm6, iface.vrf, view, ipv6DstAt(ip));
     if (adj.kind[row] === ADJ_GROUP) row = rows.memberOf(row, flowHash6(view, ip, packet.frame.length));
     if (adj.kind[row] === ADJ_LOCAL) {
-      this.#reply(packet, answerIpv6(view, ip));
+      if (this.#isUnused(iface, dst)) return;
+      if (!this.#relay.takes6(packet, view, nowMs)) this.#reply(packet, answerIpv6(view, ip));
       return;
     }
     const to = this.#wayOut(row);
     if (to === undefined) return;
     writeIpv6HopLimit(view, ip, ipv6HopLimit(view, ip) - 1);
     this.act(to, resolveNeighbor(to.neighbors, rows.addressOf[row] ?? addressText(dst), packet, nowMs));
+  }
+
+  /** An own address that is still probed for, or that somebody else has. */
+  #isUnused({ vrf }: Interface, address: Uint8Array): boolean {
+    return this.#around.byRow.some((each) => {
+      const own = each?.vrf === vrf ? ownOf(each.neighbors, address) : undefined;
+      return own !== undefined && own.state !== 'used';
+    });
   }
 
   /** Neighbor discovery and router solicitations, also damaged ones. */
@@ -248,6 +285,27 @@ export class RouterPackets {
       if (advertisement !== null) this.emit(iface, advertisement);
     }
     return true;
+  }
+
+  /** Sends an IP packet of the switch itself; nobody is told when it cannot go on. */
+  #sendByRoute(vrf: number, packet: Uint8Array): void {
+    const { dp, rows } = this.#around;
+    const view = viewOf(packet);
+    const is4 = view.getUint8(0) >>> 4 === 4;
+    let row = is4 ? lookup4(dp.router.lpm4, vrf, ipv4Dst(view, 0)) : lookup6(dp.router.lpm6, vrf, view, ipv6DstAt(0));
+    if (rows.adj.kind[row] === ADJ_GROUP) {
+      row = rows.memberOf(row, is4 ? flowHash4(view, 0) : flowHash6(view, 0, packet.length));
+    }
+    const to = this.#wayOut(row);
+    if (to === undefined) return;
+    const dst = is4 ? bytesAt(view, 16, 4) : bytesAt(view, ipv6DstAt(0), IPV6_ADDRESS_BYTES);
+    this.#sendOnLink(to, rows.addressOf[row] ?? addressText(dst), packet, this.#around.nowMs());
+  }
+
+  #sendOnLink(iface: Interface, address: string, packet: Uint8Array, nowMs: number): void {
+    const type = packet[0]! >>> 4 === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+    const frame = ethernetFrame({ dst: iface.mac, src: iface.mac }, type, packet);
+    this.act(iface, resolveNeighbor(iface.neighbors, address, { frame, offload: NO_OFFLOAD, from: null }, nowMs));
   }
 
   /** The interface that the row leads out of; undefined for a row that leads nowhere. */

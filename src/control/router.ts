@@ -12,7 +12,16 @@ import { type DataplaneShared, LIMIT_INTERFACES } from '../dataplane/dataplane.t
 import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '../protocols/neighbor.ts';
 import { createNeighbors, ownOf } from '../protocols/neighbor-state.ts';
 import { hasBit, setBit } from '../tables/bitmap.ts';
-import { createRib, findPrefix, growVrfs, putPrefix, type Rib, removePrefix } from '../tables/lpm-update.ts';
+import {
+  createRib4,
+  createRib6,
+  findPrefix,
+  growVrfs,
+  putPrefix,
+  type Rib,
+  removePrefix,
+  sharedArrays,
+} from '../tables/lpm-update.ts';
 import {
   ADJ_BLACKHOLE,
   ADJ_BROADCAST,
@@ -21,6 +30,11 @@ import {
   ADJ_RESOLVE,
   ADJ_UNREACHABLE,
   MAX_VRFS,
+  ownBit4,
+  ownBit6,
+  RELAY_STATS,
+  RELAY_V4,
+  RELAY_V6,
 } from '../tables/router-table.ts';
 import { addressBytes, addressText, masked, maskedOnes } from '../wire/address.ts';
 import { type Mac, parseMac } from '../wire/ethernet.ts';
@@ -55,9 +69,9 @@ export class Router implements RouterControl {
     this.control = control;
     this.dp = control.dp;
     const { router } = control.dp;
-    this.rows = new AdjacencyRows(router.adj, () => control.onTablesMoved());
-    this.rib4 = createRib(router.lpm4, 4);
-    this.rib6 = createRib(router.lpm6, 16);
+    this.rows = new AdjacencyRows(router, () => control.onTablesMoved());
+    this.rib4 = createRib4(router.lpm4);
+    this.rib6 = createRib6(router.lpm6);
     this.packets = new RouterPackets(this, send);
     control.router = this;
   }
@@ -92,6 +106,7 @@ export class Router implements RouterControl {
       addresses: [...config.addresses, `${addressText(linkLocalAddress(mac.high, mac.low))}/64`],
       router: true,
       learnRequests: true,
+      detectDuplicates: config.detectDuplicates,
     });
     const made: Interface = {
       row,
@@ -109,6 +124,7 @@ export class Router implements RouterControl {
     };
     this.interfaces.set(config.name, made);
     this.byRow[row] = made;
+    this.#markOwn();
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
     router.fid[row] = fid;
     router.vid[row] = config.vid ?? 0;
@@ -117,6 +133,9 @@ export class Router implements RouterControl {
     router.macHigh[row] = mac.high;
     router.macLow[row] = mac.low;
     router.mtu[row] = config.mtu;
+    router.duplicates[row] = 0;
+    router.relay[row] = relayKinds(config);
+    router.relayed.fill(0, row * RELAY_STATS, (row + 1) * RELAY_STATS);
     for (const { address, mac: text } of config.neighbors) {
       this.packets.act(made, setStaticNeighbor(neighbors, address, parseMac(text)!));
     }
@@ -136,6 +155,7 @@ export class Router implements RouterControl {
     control.removePort(name);
     this.interfaces.delete(name);
     this.byRow[iface.row] = undefined;
+    this.#markOwn();
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
   }
 
@@ -199,6 +219,22 @@ export class Router implements RouterControl {
     for (const row of iface.rows) this.rows.release(row);
   }
 
+  /** Which sources may be own addresses: a bit each, so that nearly every frame needs no second lookup. */
+  #markOwn(): void {
+    const { own } = this.control.dp.router;
+    own.fill(0);
+    for (const { config, vrf } of this.interfaces.values()) {
+      for (const text of config.addresses) {
+        const { bytes } = prefixOf(text);
+        const view = new DataView(bytes.buffer, bytes.byteOffset);
+        const words = [0, 4, 8, 12].map((at) => (at < bytes.length ? view.getInt32(at) : 0));
+        const bit =
+          bytes.length === 4 ? ownBit4(vrf, words[0]!) : ownBit6(vrf, words[0]!, words[1]!, words[2]!, words[3]!);
+        own[bit >>> 5] |= 1 << (bit & 31);
+      }
+    }
+  }
+
   // ---- routes
 
   addRoute(route: RouteConfig): void {
@@ -257,8 +293,7 @@ export class Router implements RouterControl {
 
   /** Other threads read the prefixes: they are given new memory when there is some. */
   #tellMoved(): void {
-    const { lpm4, lpm6 } = this.control.dp.router;
-    const now = [lpm4.roots, lpm4.nodes, lpm4.values, lpm6.roots, lpm6.nodes, lpm6.values];
+    const now = [...sharedArrays(this.rib4), ...sharedArrays(this.rib6)];
     if (now.every((words, i) => words === this.#told[i])) return;
     this.#told.splice(0, now.length, ...now);
     this.control.onTablesMoved();
@@ -290,6 +325,24 @@ export class Router implements RouterControl {
     this.rows.release(row);
   }
 
+  /** Somebody else has an own address. */
+  addressTaken(iface: Interface): void {
+    let bits = 0;
+    iface.neighbors.own.forEach(({ state }, i) => {
+      if (i < 32 && state === 'duplicate') bits |= 1 << i;
+    });
+    this.dp.router.duplicates[iface.row] = bits;
+  }
+
+  portName(index: number): string {
+    for (const port of this.control.ports.values()) if (port.index === index) return port.name;
+    return '';
+  }
+
+  nowMs(): number {
+    return this.control.nowMs();
+  }
+
   /** Whether the interface of the VLAN has the address. */
   hasAddress(fid: number, address: string): boolean {
     const iface = this.byRow[this.dp.router.ifaceOf[fid]];
@@ -314,6 +367,11 @@ export class Router implements RouterControl {
       if (advertisement !== null) this.packets.emit(iface, advertisement);
     }
   }
+}
+
+function relayKinds({ dhcpRelay }: InterfaceConfig): number {
+  const servers = dhcpRelay?.servers ?? [];
+  return servers.reduce((kinds, server) => kinds | (server.includes(':') ? RELAY_V6 : RELAY_V4), 0);
 }
 
 /** Ports of its VLAN that are up. */

@@ -99,7 +99,7 @@ export function createNeighbors<P>(options: NeighborOptions): Neighbors<P> {
     maxEntries: options.maxEntries ?? 4096,
     maxPending: options.maxPending ?? 256,
     maxQueued: options.maxQueued ?? 16,
-    own: options.addresses.map(ownAddress),
+    own: options.addresses.map((text) => ownAddress(text, options.detectDuplicates ?? false)),
     entries: new Map(),
     pending: new Set(),
     unproven: new Set(),
@@ -108,7 +108,7 @@ export function createNeighbors<P>(options: NeighborOptions): Neighbors<P> {
 }
 
 /** Throws RangeError for text that is no `address/length`: configuration has checked it. */
-function ownAddress(text: string): OwnAddress {
+function ownAddress(text: string, probed: boolean): OwnAddress {
   const [address, length] = text.split('/');
   const bytes = addressBytes(address!);
   const bits = Number(length);
@@ -117,7 +117,7 @@ function ownAddress(text: string): OwnAddress {
     address: addressText(bytes),
     bytes,
     length: bits,
-    state: 'used',
+    state: probed ? 'tentative' : 'used',
     dueMs: 0,
     left: 0,
     defendedMs: 0,

@@ -45,8 +45,10 @@ const PROBES = 3;
 /** Announces the own addresses, or begins to probe for them. */
 export function startNeighbors<P>(n: Neighbors<P>, nowMs: number): NeighborAction<P>[] {
   for (const own of n.own) {
-    own.state = n.detectDuplicates ? 'tentative' : 'used';
-    own.left = n.detectDuplicates ? PROBES : n.announcements;
+    // What has been probed for once is announced only; what somebody else has is probed for again.
+    const probes = n.detectDuplicates && own.state !== 'used';
+    own.state = probes ? 'tentative' : 'used';
+    own.left = probes ? PROBES : n.announcements;
     own.dueMs = nowMs;
   }
   return tickOwn(n, nowMs, []);

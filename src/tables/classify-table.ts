@@ -9,7 +9,7 @@
  *   protocols [EtherType, VID]
  */
 
-import { createLpm, type Lpm } from './lpm.ts';
+import { createPages, createTree, type Pages, type Tree } from './lpm.ts';
 import { sharedInt32 } from './shared.ts';
 
 export const BY_MAC = 1;
@@ -26,8 +26,8 @@ export interface ClassifyTable {
   macs: Int32Array;
   masked: Int32Array;
   protocols: Int32Array;
-  readonly subnets4: Lpm;
-  readonly subnets6: Lpm;
+  readonly subnets4: Pages;
+  readonly subnets6: Tree;
 }
 
 export function createClassifyTable(): ClassifyTable {
@@ -36,8 +36,8 @@ export function createClassifyTable(): ClassifyTable {
     macs: sharedInt32(MAC_WORDS),
     masked: sharedInt32(0),
     protocols: sharedInt32(0),
-    subnets4: createLpm(),
-    subnets6: createLpm(),
+    subnets4: createPages(),
+    subnets6: createTree(),
   };
 }
 

@@ -7,7 +7,7 @@
  *
  * Rows begin at 1: 0 is "none" wherever a row is named.
  */
-import { createLpm, type Lpm } from './lpm.ts';
+import { createPages, createTree, type Pages, type Tree } from './lpm.ts';
 import { sharedFloat64, sharedInt32, sharedUint16 } from './shared.ts';
 
 // Kinds of adjacencies.
@@ -29,6 +29,16 @@ export const ADJ_BROADCAST = 8;
 export const MAX_INTERFACES = 4095;
 export const MAX_VRFS = 256;
 
+/** DHCP that hosts ask everybody for is for the relay, too. */
+export const RELAY_V4 = 1;
+export const RELAY_V6 = 2;
+
+/** What was sent on to servers, to hosts, and what was refused. */
+export const RELAY_REQUESTS = 0;
+export const RELAY_REPLIES = 1;
+export const RELAY_REFUSED = 2;
+export const RELAY_STATS = 3;
+
 /** Kinds of what may be punted per port: each has a meter of its own. */
 export const METER_ROUTER = 0;
 export const METER_NEIGHBOR = 1;
@@ -39,12 +49,48 @@ const METERS = 3;
 const METER_PER_MS = 1;
 const METER_BURST = 256;
 
+/**
+ * What the route lane reads of an adjacency, sixteen words a row, a cache line: written by control when a neighbor is known,
+ *
+ *   0      FID << 16 | port of the interface; 0 = not ADJ_FORWARD
+ *   1-3    the twelve bytes of the MACs
+ *   4      VID
+ *   5      MTU
+ *
+ * and by the lane, for one of its calls: where the neighbor is.
+ *
+ *   6      of which call
+ *   7      port
+ *   8      when its record expires (ms)
+ *   9      longest frame without a tag
+ *   10     TPID and VID of the tag; 0 = it leaves without one
+ */
+export const READY_SHIFT = 4;
+export const READY_WAY = 0;
+export const READY_FRAME = 1;
+export const READY_MTU = 5;
+export const READY_STAMP = 6;
+export const READY_TO = 7;
+export const READY_DUE = 8;
+export const READY_LONGEST = 9;
+export const READY_TAG = 10;
+
+export const GROUP_MIX = 0x9e3779b1;
+const OWN_BITS = 65_536;
+export const OWN_MIX_A = 0x85ebca6b;
+export const OWN_MIX_B = 0xcc9e2d51;
+export const OWN_MIX_C = 0x9e3779b1;
+
 export interface Adjacencies {
   /** ADJ_*. */
   kind: Int32Array;
   iface: Int32Array;
   macHigh: Int32Array;
   macLow: Int32Array;
+  /** FDB slot in which the neighbor's record was found last: looked at first, believed never. */
+  at: Int32Array;
+  /** READY_*. */
+  ready: Int32Array;
   /** Set by every frame that takes it; control clears it. */
   used: Int32Array;
   first: Int32Array;
@@ -69,8 +115,16 @@ export interface RouterTable {
   readonly macLow: Int32Array;
   readonly mtu: Int32Array;
   readonly adj: Adjacencies;
-  readonly lpm4: Lpm;
-  readonly lpm6: Lpm;
+  readonly lpm4: Pages;
+  readonly lpm6: Tree;
+  /** A bit for every address of the switch, by `ownBit4` and `ownBit6`; others may have it too. */
+  readonly own: Int32Array;
+  /** A bit for each of the first 32 addresses of an interface that somebody else has. */
+  readonly duplicates: Int32Array;
+  /** What an interface relays: RELAY_V4, RELAY_V6. */
+  readonly relay: Int32Array;
+  /** [interface * RELAY_STATS + RELAY_*]. */
+  readonly relayed: Float64Array;
   /** [(port * METERS + meter) * 2]: tokens taken, and when last (ms). */
   readonly meters: Float64Array;
 }
@@ -91,6 +145,8 @@ export function createRouterTable(fids: number, ports: number, interfaces: numbe
       iface: sharedInt32(16),
       macHigh: sharedInt32(16),
       macLow: sharedInt32(16),
+      at: sharedInt32(16),
+      ready: sharedInt32(16 << READY_SHIFT),
       used: sharedInt32(16),
       first: sharedInt32(16),
       count: sharedInt32(16),
@@ -98,8 +154,12 @@ export function createRouterTable(fids: number, ports: number, interfaces: numbe
       address: sharedInt32(64),
       members: sharedInt32(16),
     },
-    lpm4: createLpm(),
-    lpm6: createLpm(),
+    lpm4: createPages(),
+    lpm6: createTree(),
+    own: sharedInt32(OWN_BITS >>> 5),
+    duplicates: sharedInt32(rows),
+    relay: sharedInt32(rows),
+    relayed: sharedFloat64(rows * RELAY_STATS),
     meters: sharedFloat64(ports * METERS * 2),
   };
 }
@@ -112,6 +172,8 @@ export function growAdjacencies(adj: Adjacencies, row: number): boolean {
   adj.iface = grown(adj.iface, length);
   adj.macHigh = grown(adj.macHigh, length);
   adj.macLow = grown(adj.macLow, length);
+  adj.at = grown(adj.at, length);
+  adj.ready = grown(adj.ready, length << READY_SHIFT);
   adj.used = grown(adj.used, length);
   adj.first = grown(adj.first, length);
   adj.count = grown(adj.count, length);
@@ -130,9 +192,39 @@ function grown(words: Int32Array, length: number): Int32Array {
   return more;
 }
 
+/** Writes out what frames by this row begin with, or that there are none, after its kind or MAC has changed. */
+export function makeReady(table: RouterTable, row: number): void {
+  const { adj } = table;
+  const at = row << READY_SHIFT;
+  const iface = adj.iface[row];
+  adj.ready[at + READY_STAMP] = 0;
+  adj.ready[at + READY_WAY] = 0;
+  if (adj.kind[row] !== ADJ_FORWARD) return;
+  const frame = at + READY_FRAME;
+  adj.ready[frame] = (adj.macHigh[row] << 16) | (adj.macLow[row] >>> 16);
+  adj.ready[frame + 1] = (adj.macLow[row] << 16) | table.macHigh[iface];
+  adj.ready[frame + 2] = table.macLow[iface];
+  adj.ready[frame + 3] = table.vid[iface];
+  adj.ready[at + READY_MTU] = table.mtu[iface];
+  adj.ready[at + READY_WAY] = (table.fid[iface] << 16) | table.port[iface];
+}
+
 /** The row of a group that a flow takes. */
 export function groupMember(adj: Adjacencies, group: number, hash: number): number {
-  return adj.members[adj.first[group] + ((Math.imul(hash, 0x9e3779b1) >>> 0) % adj.count[group])];
+  return adj.members[adj.first[group] + (Math.imul(Math.imul(hash, GROUP_MIX) >>> 16, adj.count[group]) >>> 16)];
+}
+
+/** Which bit of `own` an IPv4 address of a VRF has. */
+export function ownBit4(vrf: number, address: number): number {
+  return Math.imul(address ^ Math.imul(vrf, OWN_MIX_A), OWN_MIX_C) >>> 16;
+}
+
+/** The same for the four words of an IPv6 address. */
+export function ownBit6(vrf: number, a: number, b: number, c: number, d: number): number {
+  let h = Math.imul(a ^ Math.imul(vrf, OWN_MIX_A), OWN_MIX_B);
+  h = Math.imul((h + b) | 0, OWN_MIX_B);
+  h = Math.imul((h + c) | 0, OWN_MIX_B);
+  return Math.imul((h + d) | 0, OWN_MIX_C) >>> 16;
 }
 
 /** Whether control may be given another frame of this port: a token bucket, so that a flood costs what it may. */

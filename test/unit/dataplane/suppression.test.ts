@@ -180,6 +180,8 @@ describe('a neighbor behind the tunnel', () => {
       addresses: [`${address}/24`],
       routerAdvertisements: false,
       proxyArp: false,
+      dhcpRelay: null,
+      detectDuplicates: false,
       neighbors: [],
     });
     world.there(announces(THERE, address));

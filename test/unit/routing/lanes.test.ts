@@ -34,16 +34,29 @@ const CONFIG = {
     v20: {
       vlan: 20,
       mac: GW[1],
-      addresses: ['10.0.20.1/24'],
+      addresses: ['10.0.20.1/24', '2001:db8:20::1/64'],
       mtu: 600,
-      neighbors: { '10.0.20.2': HOSTS[2], '10.0.20.3': HOSTS[3] },
+      neighbors: {
+        '10.0.20.2': HOSTS[2],
+        '10.0.20.3': HOSTS[3],
+        '2001:db8:20::2': HOSTS[2],
+        '2001:db8:20::3': HOSTS[3],
+      },
     },
-    v30: { vlan: 30, mac: GW[2], addresses: ['10.0.30.1/24', '2001:db8::1/64'], neighbors: { '10.0.30.2': HOSTS[4] } },
+    v30: {
+      vlan: 30,
+      mac: GW[2],
+      addresses: ['10.0.30.1/24', '2001:db8::1/64'],
+      neighbors: { '10.0.30.2': HOSTS[4], '2001:db8::2': HOSTS[4] },
+    },
   },
   routes: [
     { to: '10.9.0.0/16', via: '10.0.30.2' },
     { to: '10.8.0.0/16', via: ['10.0.10.2', '10.0.20.2'] },
     { to: '10.7.0.0/16', type: 'blackhole' },
+    { to: '2001:db8:8000::/33', via: '2001:db8::2' },
+    { to: '2001:db8:9000::/40', via: ['2001:db8:20::2', '2001:db8:20::3', '2001:db8::2'] },
+    { to: '2001:db8:9000:77::/64', type: 'unreachable' },
   ],
 };
 
@@ -86,11 +99,41 @@ function story(seed: number, frames: number, odd: number): Arrival[] {
       : r.pick(['127.0.0.1', '10.0.20.1', '230.0.0.1', '0.0.0.0']);
     const ttl = r.chance(100 - odd) ? 64 : r.below(3);
     const size = r.chance(90 - odd) ? r.below(60) : r.pick([0, 250, 270, 560, 590, 1400, 1480]);
-    const packet = r.chance(95)
+    const packet = r.chance(60)
       ? udpIpv4({ src: from, dst, ttl, tos: r.below(256) }, r.below(65536), 2, new Uint8Array(size))
-      : udpIpv6({ src: '2001:db8::5', dst: '2001:db8::6' }, 1, 2);
+      : udpIpv6(
+          {
+            src: r.chance(100 - odd / 3)
+              ? r.pick(['2001:db8::5', '2001:db8:20::3'])
+              : r.pick(['::', '::1', 'fe80::1', 'ff02::1', '2001:db8:20::1']),
+            dst: r.chance(100 - odd / 2)
+              ? r.pick([
+                  '2001:db8::2',
+                  '2001:db8:20::2',
+                  '2001:db8:20::3',
+                  '2001:db8:8001::1',
+                  '2001:db8:9000::1',
+                  '2001:db8:9000::7:1',
+                ])
+              : r.pick([
+                  '2001:db8::6',
+                  '2001:db8:20::1',
+                  '2001:db8:9000:77::1',
+                  '2002::1',
+                  'fe80::5',
+                  'ff05::1',
+                  '::1',
+                  '::',
+                ]),
+            ttl,
+            tos: r.below(256),
+          },
+          r.below(65536),
+          2,
+          new Uint8Array(size),
+        );
     if (r.chance(odd / 3)) {
-      packet[r.below(20)] = r.below(256);
+      packet[r.below(packet[0]! >>> 4 === 6 ? 40 : 20)] = r.below(256);
       if (r.chance(50) && packet[0]! >>> 4 === 4 && (packet[0]! & 15) === 5) writeIpv4Checksum(viewOf(packet), 0);
     }
     const bytes = ethernetFrame({ dst: to, src: HOSTS[src]!, tags }, packet[0]! >>> 4 === 6 ? 0x86dd : 0x0800, packet);

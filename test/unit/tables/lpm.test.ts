@@ -1,14 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLpm, lookup4, lookup6 } from '../../../src/tables/lpm.ts';
+import { createPages, createTree, lookup4, lookup6 } from '../../../src/tables/lpm.ts';
 import {
-  createRib,
+  createRib4,
+  createRib6,
   eachPrefix,
   findPrefix,
   growVrfs,
   putPrefix,
   type Rib,
   removePrefix,
+  sharedArrays,
 } from '../../../src/tables/lpm-update.ts';
 import { sharePrefix } from '../../../src/wire/address.ts';
 import { viewOf } from '../wire/bytes.ts';
@@ -46,8 +48,10 @@ class Naive {
 
 const lookup = (rib: Rib, vrf: number, address: Uint8Array) =>
   rib.addressBytes === 4
-    ? lookup4(rib.lpm, vrf, viewOf(address).getUint32(0))
-    : lookup6(rib.lpm, vrf, viewOf(address), 0);
+    ? lookup4(rib.pages!.lpm, vrf, viewOf(address).getUint32(0))
+    : lookup6(rib.tree.tree, vrf, viewOf(address), 0);
+
+const createRib = (bytes: 4 | 16) => (bytes === 4 ? createRib4(createPages()) : createRib6(createTree()));
 
 const key = (r: Route) => {
   const masked = r.prefix.map((byte, i) => byte & (0xff << Math.max(0, Math.min(8, 8 * (i + 1) - r.length))));
@@ -74,7 +78,7 @@ describe.each([4, 16] as const)('longest prefix of %i bytes', (bytes) => {
         fc.array(step, { maxLength: 120 }),
         fc.array(address(bytes), { minLength: 5 }),
         (steps, addresses) => {
-          const rib = createRib(createLpm(), bytes);
+          const rib = createRib(bytes);
           growVrfs(rib, 3);
           const naive = new Naive();
           for (const { add, again, route } of steps) {
@@ -102,7 +106,9 @@ describe.each([4, 16] as const)('longest prefix of %i bytes', (bytes) => {
           for (const r of naive.routes) expect(findPrefix(rib, r.vrf, r.prefix, r.length)).toBe(r.value);
           for (const r of [...naive.routes]) removePrefix(rib, r.vrf, r.prefix, r.length);
           expect(rib.count).toBe(0);
-          expect(rib.lpm.roots.every((word) => word === 0)).toBe(true);
+          expect(sharedArrays(rib)[0]!.every((word) => word === 0)).toBe(true);
+          expect(rib.tree.tree.roots.every((word) => word === 0)).toBe(true);
+          if (rib.pages !== null) expect(rib.pages.free.length).toBe(rib.pages.end);
         },
       ),
       { numRuns: 60 },
@@ -110,7 +116,7 @@ describe.each([4, 16] as const)('longest prefix of %i bytes', (bytes) => {
   });
 
   it('takes back all memory of what was removed', () => {
-    const rib = createRib(createLpm(), bytes);
+    const rib = createRib(bytes);
     const prefix = new Uint8Array(bytes);
     const fill = (each: (length: number) => void) => {
       for (let i = 0; i < 3000; i++) {
@@ -119,12 +125,12 @@ describe.each([4, 16] as const)('longest prefix of %i bytes', (bytes) => {
       }
     };
     fill((length) => putPrefix(rib, 0, prefix, length, 7));
-    const { nodeRows, valueRows } = rib;
-    const grown = [nodeRows.end, valueRows.end];
+    const ends = () => [rib.tree.nodeRows.end, rib.tree.valueRows.end, rib.pages?.end, rib.pages?.runs.end];
+    const grown = ends();
     for (let round = 0; round < 3; round++) {
       fill((length) => removePrefix(rib, 0, prefix, length));
       fill((length) => putPrefix(rib, 0, prefix, length, 7));
     }
-    expect([nodeRows.end, valueRows.end]).toEqual(grown);
+    expect(ends()).toEqual(grown);
   });
 });
