@@ -18,6 +18,7 @@
             'src/tap.c',
             'src/udp-coalesce.c',
             'src/udp-message.c',
+            'src/udp-plain.c',
             'src/udp-receive.c',
             'src/udp-segment.c',
             'src/udp-send.c',

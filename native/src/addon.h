@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 8
+#define ADDON_API 10
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -60,6 +60,7 @@ napi_value make_bool(napi_env env, bool value);
 #define OWNED_PACKET 2
 #define OWNED_XDP 3
 #define OWNED_UDP 4
+#define OWNED_UDP_PLAIN 5
 bool owned_init(napi_env env);
 /* `destroy(state)` runs before the descriptor is closed. False when there is no memory; then nothing is owned. */
 bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state));
@@ -123,6 +124,14 @@ napi_value udp_send_burst(napi_env env, napi_callback_info info);
 napi_value udp_notices(napi_env env, napi_callback_info info);
 napi_value udp_path_mtu(napi_env env, napi_callback_info info);
 napi_value udp_drops(napi_env env, napi_callback_info info);
+
+/* -- udp-plain.c */
+napi_value udp_plain_open(napi_env env, napi_callback_info info);
+napi_value udp_plain_close(napi_env env, napi_callback_info info);
+napi_value udp_plain_port(napi_env env, napi_callback_info info);
+napi_value udp_plain_drops(napi_env env, napi_callback_info info);
+napi_value udp_plain_read_burst(napi_env env, napi_callback_info info);
+napi_value udp_plain_write_burst(napi_env env, napi_callback_info info);
 
 /* -- poller.c */
 napi_value poller_create(napi_env env, napi_callback_info info);

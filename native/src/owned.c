@@ -18,7 +18,8 @@
 #define KIND_BITS 3
 #define KIND_MASK ((1u << KIND_BITS) - 1)
 
-static const char *const kind_names[] = {"descriptor of this addon", "TAP", "packet socket", "XDP socket", "UDP underlay"};
+static const char *const kind_names[] = {"descriptor of this addon", "TAP", "packet socket", "XDP socket", "UDP underlay",
+                                         "UDP socket"};
 
 static _Atomic uint32_t opening_of[MAX_FD];
 static _Atomic uint32_t last_opening;

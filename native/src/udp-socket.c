@@ -17,9 +17,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* Room for a burst while the thread is busy elsewhere; the kernel gives less to those who may not have that much. */
-#define RECEIVE_BUFFER_BYTES (8 << 20)
-#define SEND_BUFFER_BYTES (4 << 20)
 /* Ports of a share that are tried before the pool gives up on it. */
 #define BIND_TRIES 256
 #define NOTICE_WORDS 7
@@ -28,7 +25,7 @@ static bool set_int(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-static void set_buffer(int fd, int forced, int option, int bytes) {
+void udp_set_buffer(int fd, int forced, int option, int bytes) {
   if (!set_int(fd, SOL_SOCKET, forced, bytes)) set_int(fd, SOL_SOCKET, option, bytes);
 }
 
@@ -70,7 +67,7 @@ static int make_socket(const Udp *udp) {
 static int make_receiver(const Udp *udp, const Address *address, bool shared) {
   int fd = make_socket(udp);
   if (fd < 0) return -1;
-  set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+  udp_set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
   if (shared) set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   bool told = udp->family == AF_INET
                   ? set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) && set_int(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
@@ -263,7 +260,7 @@ static bool bind_between(const Udp *udp, int fd, uint16_t first, uint16_t last) 
 static int make_sender(const Udp *udp, int index) {
   int fd = make_socket(udp);
   if (fd < 0) return -1;
-  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_BYTES);
+  udp_set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_BYTES);
   /* What somebody sends to a source port is thrown away before it takes memory. */
   struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
   struct sock_fprog filter = {.len = 1, .filter = &nothing};
@@ -377,7 +374,7 @@ napi_value udp_path_mtu(napi_env env, napi_callback_info info) {
   return make_int(env, known ? mtu : 0);
 }
 
-static uint32_t drops_of(int fd) {
+uint32_t udp_drops_of(int fd) {
   uint32_t memory[SK_MEMINFO_VARS] = {0};
   socklen_t size = sizeof memory;
   return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0 ? memory[SK_MEMINFO_DROPS] : 0;
@@ -389,8 +386,8 @@ napi_value udp_drops(napi_env env, napi_callback_info info) {
   int fd;
   Udp *udp;
   if (!args_read(env, info, 1, argv) || !(udp = arg_state(env, argv[0], OWNED_UDP, &fd))) return NULL;
-  int64_t drops = drops_of(udp->receiver);
+  int64_t drops = udp_drops_of(udp->receiver);
   for (int i = 0; i < udp->group_count; i++)
-    if (udp->groups[i].fd >= 0) drops += drops_of(udp->groups[i].fd);
+    if (udp->groups[i].fd >= 0) drops += udp_drops_of(udp->groups[i].fd);
   return make_int(env, drops);
 }

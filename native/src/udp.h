@@ -22,6 +22,10 @@
 #define IPV6_BYTES 40
 #define UDP_BYTES 8
 
+/* Room for a burst while the thread is busy elsewhere; the kernel gives less to those who may not have that much. */
+#define RECEIVE_BUFFER_BYTES (8 << 20)
+#define SEND_BUFFER_BYTES (4 << 20)
+
 /* Flags of udpOpen. */
 #define UDP_OPEN_GRO (1 << 0)
 #define UDP_OPEN_SEGMENT (1 << 1)
@@ -85,6 +89,9 @@ typedef struct {
 SendSocket *udp_pool_socket(Udp *udp, uint16_t source_port);
 /* Takes what waits in the socket's error queue; -> how many errors that were. */
 int udp_drain_errors(Udp *udp, int fd);
+/* More than the system's limit where that is permitted, else as much as is. */
+void udp_set_buffer(int fd, int forced, int option, int bytes);
+uint32_t udp_drops_of(int fd);
 uint32_t udp_group_interface(const Udp *udp, const uint8_t *address);
 
 /* -- udp-receive.c, udp-send.c: made at the first use, given up with the underlay */

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 8;
+const API = 10;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -47,6 +47,9 @@ export const UDP_REPORT_WAITING = 4;
 export const UDP_REPORT_NOTICES = 2;
 export const UDP_REPORT_ICMP = 3;
 export const UDP_REPORT_WORDS = 5;
+/** Behind REPORT_LONG, of `udpPlainReadBurst`: datagrams wait in the addon. */
+export const UDP_PLAIN_WAITING = 3;
+export const UDP_PLAIN_WORDS = 4;
 /** Words of a notice: address (four), its bytes, errno, MTU. */
 export const UDP_NOTICE_WORDS = 7;
 
@@ -232,6 +235,13 @@ export interface NativeAddon {
   udpNotices(fd: number, out: Int32Array): number;
   udpPathMtu(fd: number, address: Uint8Array): number;
   udpDrops(fd: number): number;
+  /** A connected socket; `scope` is the interface of link-local addresses, or 0. */
+  udpPlainOpen(local: Uint8Array, localPort: number, remote: Uint8Array, remotePort: number, scope: number): number;
+  udpPlainClose(fd: number): boolean;
+  udpPlainPort(fd: number): number;
+  udpPlainDrops(fd: number): number;
+  udpPlainReadBurst: NativeAddon['packetReadBurst'];
+  udpPlainWriteBurst: NativeAddon['packetWriteBurst'];
   pollerCreate(callback: (count: number, waitedUs: number) => void, ready: Int32Array, sleep: Int32Array): number;
   pollerAdd(poller: number, fd: number, tag: number): void;
   pollerRemove(poller: number, fd: number): boolean;

@@ -5,223 +5,41 @@
  *                                  remote.type=inet,remote.host=127.0.0.1,remote.port=5001
  *   qemu-system-x86_64 ... -netdev socket,id=n0,udp=127.0.0.1:5001,localaddr=127.0.0.1:5002
  *
- * Plain node:dgram, no addon. The socket is connected, so that the kernel discards what other senders aim at it; what
- * reached the socket between bind and connect is judged here. Received frames wait in a bounded queue, where the
- * newest loses when it is full: a burst keeps its order and its beginning. A datagram too short or too long to be a
- * frame is passed on, since to judge frames is the pipeline's work.
+ * With the addon a burst is one or two system calls (udp-native.ts), without it node:dgram does what it can (udp-dgram.ts),
+ * and `transport` says which. The socket is connected, so that the kernel discards what other senders aim at it. A datagram
+ * too short or too long to be a frame is passed on, since to judge frames is the pipeline's work.
  *
- * There is no link to lose: a peer that is not there yet (ECONNREFUSED) is ordinary. Sending copies, since node keeps
- * the memory until the datagram has left.
+ * There is no link to lose: a peer that is not there yet (ECONNREFUSED) is ordinary.
  */
 
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { type Arena, frameStart, takeFor } from '../dataplane/arena.ts';
-import type { Batch } from '../dataplane/batch.ts';
-import type { Adapter, AdapterContext } from './adapter.ts';
-import { DatagramQueue } from './datagram-queue.ts';
-import { frameCopy } from './frame-copy.ts';
+import type { AdapterContext } from './adapter.ts';
+import { nativeAvailable } from './native.ts';
+import { type Endpoint, parseEndpoint, type UdpAdapter, type UdpOptions } from './udp-contract.ts';
+import { openDgram } from './udp-dgram.ts';
+import { openNative } from './udp-native.ts';
 
-export interface UdpOptions {
-  /** `host:port` or `[v6]:port`; where frames are received. */
-  local: string;
-  /** Where frames go and whence alone they are taken. */
-  remote: string;
-  mtu: number;
-  /** Received frames that wait for the switch; 1,024 unless told. */
-  queueFrames?: number;
-}
-
-export type UdpCounters = {
-  /** Received while the queue was full, and thrown away. */
-  queueFull: number;
-  /** From a sender that is not the peer. */
-  foreign: number;
-  /** Longer than a datagram (or the path's MTU) can be. */
-  tooLong: number;
-  /** Other failures of sending or receiving. */
-  errors: number;
-};
-
-export interface UdpAdapter extends Adapter {
-  readonly counters: Readonly<UdpCounters>;
-  /** What the socket is bound to, with the port the system chose where 0 was asked for. */
-  readonly local: Endpoint;
-}
-
-export interface Endpoint {
-  host: string;
-  port: number;
-}
-
-const QUEUE_FRAMES = 1024;
-/** Datagrams handed to node and not yet sent; more than this is "ring full". */
-const SENDS_UNDER_WAY = 1024;
-const SOCKET_BUFFER_BYTES = 1 << 20;
-
-/** Reads `host:port` or `[v6]:port`; throws a TypeError that says what is wrong. */
-export function parseEndpoint(text: string): Endpoint {
-  const match = /^(?:\[([^\][]+)\]|([^\][:\s]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port > 65_535) throw new TypeError(`"${text}" is not host:port or [ipv6]:port`);
-  return { host, port };
-}
-
-/** `127.0.0.1:5001`, `[::1]:5001`. */
-export function endpointText({ host, port }: Endpoint): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
+export { type Endpoint, endpointText, parseEndpoint, type UdpAdapter, type UdpOptions } from './udp-contract.ts';
 
 /** Binds and connects. Rejects with errors that have `code` (EADDRINUSE, ENOTFOUND, ...). */
-export async function openUdp(options: UdpOptions, context: AdapterContext): Promise<UdpAdapter> {
+export async function openUdp(
+  options: UdpOptions,
+  context: AdapterContext,
+  transport: UdpAdapter['transport'] = nativeAvailable().ok ? 'native' : 'dgram',
+): Promise<UdpAdapter> {
   const remote = await resolve(parseEndpoint(options.remote), 0);
   const family = isIP(remote.host) === 6 ? 6 : 4;
   const local = await resolve(parseEndpoint(options.local), family);
   if ((isIP(local.host) === 6 ? 6 : 4) !== family) {
     throw new TypeError(`local ${options.local} and remote ${options.remote} are not of one address family`);
   }
-  const socket = createSocket({
-    type: family === 6 ? 'udp6' : 'udp4',
-    recvBufferSize: SOCKET_BUFFER_BYTES,
-    sendBufferSize: SOCKET_BUFFER_BYTES,
-  });
-  try {
-    await settled(socket, 'listening', () => socket.bind({ address: local.host, port: local.port, exclusive: true }));
-    const adapter = new Udp(socket, remote, options, context);
-    await settled(socket, 'connect', () => socket.connect(remote.port, remote.host));
-    adapter.connected(socket.remoteAddress());
-    return adapter;
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
-}
-
-/** `fe80::1%eth0` is told with and without its zone, depending on who tells it. */
-function withoutZone(address: string): string {
-  const zone = address.indexOf('%');
-  return zone < 0 ? address : address.slice(0, zone);
+  const open = transport === 'native' ? openNative : openDgram;
+  return open(local, remote, options, context);
 }
 
 async function resolve(endpoint: Endpoint, family: 0 | 4 | 6): Promise<Endpoint> {
   if (isIP(endpoint.host) !== 0) return endpoint;
   const { address } = await lookup(endpoint.host, { family });
   return { host: address, port: endpoint.port };
-}
-
-/** Starts something on the socket and waits for its event, or for the error instead. */
-function settled(socket: Socket, event: 'listening' | 'connect', start: () => void): Promise<void> {
-  return new Promise((done, fail) => {
-    const succeed = () => {
-      socket.removeListener('error', failed);
-      done();
-    };
-    const failed = (error: Error) => {
-      socket.removeListener(event, succeed);
-      fail(error);
-    };
-    socket.once(event, succeed);
-    socket.once('error', failed);
-    start();
-  });
-}
-
-class Udp implements UdpAdapter {
-  readonly kind = 'udp';
-  readonly device: string;
-  mtu: number;
-  readonly fd = -1;
-  readonly offloads = 0;
-  readonly lastError = 0;
-  readonly local: Endpoint;
-  readonly counters: UdpCounters = { queueFull: 0, foreign: 0, tooLong: 0, errors: 0 };
-  readonly #socket: Socket;
-  readonly #arena: Arena;
-  readonly #queue: DatagramQueue<Buffer>;
-  #sendsUnderWay = 0;
-  #closed = false;
-  #remote: Endpoint;
-
-  constructor(socket: Socket, remote: Endpoint, options: UdpOptions, context: AdapterContext) {
-    const bound = socket.address();
-    this.#socket = socket;
-    this.#remote = remote;
-    this.#arena = context.arena;
-    this.#queue = new DatagramQueue(options.queueFrames ?? QUEUE_FRAMES, context.events);
-    this.local = { host: bound.address, port: bound.port };
-    this.device = endpointText(this.local);
-    this.mtu = options.mtu;
-    socket.on('message', (frame, from) => this.#arrived(frame, from));
-    socket.on('error', (error) => this.#failed(error));
-  }
-
-  /** The system's spelling of the peer's address is what `from` is compared with. */
-  connected(peer: { address: string; port: number }): void {
-    this.#remote = { host: withoutZone(peer.address), port: peer.port };
-  }
-
-  setMtu(mtu: number): void {
-    this.mtu = mtu;
-  }
-
-  #arrived(frame: Buffer, from: RemoteInfo): void {
-    if (from.port !== this.#remote.port || withoutZone(from.address) !== this.#remote.host) {
-      this.counters.foreign++;
-    } else if (!this.#queue.push(frame)) {
-      this.counters.queueFull++;
-    }
-  }
-
-  receive(batch: Batch, port: number, max: number): number {
-    const begin = batch.count;
-    const end = Math.min(begin + max, batch.capacity, begin + this.#queue.length);
-    for (let i = begin; i < end; i++) {
-      const frame = this.#queue.first();
-      const slot = takeFor(this.#arena, frame.length);
-      if (slot < 0) break; // waits for a slot
-      this.#queue.shift();
-      const off = frameStart(this.#arena, slot);
-      this.#arena.bytes.set(frame, off);
-      batch.slot[i] = slot;
-      batch.off[i] = off;
-      batch.len[i] = frame.length;
-      batch.port[i] = port;
-      batch.rxFlags[i] = 0;
-      batch.gso[i] = 0;
-      batch.csum[i] = 0;
-      batch.count = i + 1;
-    }
-    if (this.#queue.length > 0) this.#queue.tell();
-    return batch.count - begin;
-  }
-
-  send(batch: Batch, list: Int32Array, start: number, count: number): number {
-    if (this.#closed) return 0;
-    const room = Math.min(count, SENDS_UNDER_WAY - this.#sendsUnderWay);
-    for (let k = 0; k < room; k++) {
-      this.#sendsUnderWay++;
-      this.#socket.send(frameCopy(this.#arena, batch, list[start + k]), this.#sent);
-    }
-    return room;
-  }
-
-  readonly #sent = (error: Error | null): void => {
-    this.#sendsUnderWay--;
-    if (error) this.#failed(error);
-  };
-
-  #failed(error: NodeJS.ErrnoException): void {
-    if (error.code === 'ECONNREFUSED' || this.#closed) return; // nobody there yet
-    if (error.code === 'EMSGSIZE') this.counters.tooLong++;
-    else this.counters.errors++;
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#queue.clear();
-    this.#socket.close();
-  }
 }

@@ -19,7 +19,7 @@ import type { AdapterContext } from './adapter.ts';
 import { DatagramQueue } from './datagram-queue.ts';
 import { frameCopy } from './frame-copy.ts';
 import { OUTER_IPV4_BYTES, OUTER_IPV6_BYTES, type OuterEnds, readOuter, writeOuter } from './outer-headers.ts';
-import { endpointText } from './udp.ts';
+import { endpointText } from './udp-contract.ts';
 import {
   FIRST_SOURCE_PORT,
   LAST_SOURCE_PORT,

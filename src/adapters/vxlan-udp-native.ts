@@ -38,7 +38,7 @@ import {
   UDP_SEGMENT,
   UDP_ZERO_CHECK6,
 } from './native.ts';
-import { endpointText } from './udp.ts';
+import { endpointText } from './udp-contract.ts';
 import {
   FIRST_SOURCE_PORT,
   LAST_SOURCE_PORT,

@@ -11,7 +11,7 @@ import { openXdp } from '../../src/adapters/af-xdp.ts';
 import { openCap } from '../../src/adapters/cap.ts';
 import { MemoryAdapter } from '../../src/adapters/memory.ts';
 import { openTap } from '../../src/adapters/tap.ts';
-import { openUdp } from '../../src/adapters/udp.ts';
+import { openUdp, type UdpAdapter } from '../../src/adapters/udp.ts';
 import type { Arena } from '../../src/dataplane/arena.ts';
 import type { Lab } from './netns.ts';
 
@@ -71,7 +71,8 @@ const CAP_CHILD = new URL('../../dist/adapters/cap-child.js', import.meta.url);
 /** How to make each kind in a lab. */
 export const KINDS: Readonly<Record<string, (lab: Lab) => Kind>> = {
   memory,
-  udp,
+  udp: () => udp('native'),
+  'udp-dgram': () => udp('dgram'),
   tap,
   'af-packet': packet,
   'af-xdp': xdp,
@@ -106,11 +107,12 @@ function memory(): Kind {
   };
 }
 
-function udp(): Kind {
+function udp(transport: UdpAdapter['transport']): Kind {
   return {
     openings: 500,
     refusesShort: false,
-    queueFrames: 1024,
+    // The kernel takes what it is given, and delivers it at once.
+    queueFrames: transport === 'native' ? 0 : 1024,
     async open(arena, _label, mtu) {
       const { context, links } = listen(arena);
       const peer = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
@@ -118,11 +120,12 @@ function udp(): Kind {
       peer.unref();
       const frames: Buffer[] = [];
       peer.on('message', (frame) => frames.push(frame));
-      const adapter = await openUdp({ local: '127.0.0.1:0', remote: `127.0.0.1:${peer.address().port}`, mtu }, context);
+      const remote = `127.0.0.1:${peer.address().port}`;
+      const adapter = await openUdp({ local: '127.0.0.1:0', remote, mtu }, context, transport);
       return { adapter, links, far: { frames, send: (frame) => peer.send(frame, adapter.local.port) }, cable: null };
     },
     prepare: (arena) => () =>
-      openUdp({ local: '127.0.0.1:0', remote: '127.0.0.1:9', mtu: 1500 }, listen(arena).context),
+      openUdp({ local: '127.0.0.1:0', remote: '127.0.0.1:9', mtu: 1500 }, listen(arena).context, transport),
   };
 }
 

@@ -60,10 +60,14 @@ describe.skipIf(obstacle !== null)('UDP link between two TAPs', () => {
           { arena, events: { link: () => {}, readable: () => move(udp, tap) } },
         );
         const poller = createPoller((count) => {
-          if (count > 0) move(tap, udp);
+          if (count > 0) {
+            move(tap, udp);
+            move(udp, tap);
+          }
           poller.arm();
         });
         poller.add(tap.fd, 0);
+        if (udp.fd >= 0) poller.add(udp.fd, 1);
         poller.arm();
         closers.push(
           poller.close,

@@ -40,6 +40,7 @@ let packet = -1;
 let xdp = -1;
 let poller = -1;
 let udp = -1;
+let plain = -1;
 /** Which kinds there were. */
 const opened = {};
 const device = `elh${process.pid.toString(36)}`;
@@ -66,6 +67,12 @@ const closing = (fd) => () => (random(10) === 0 ? fd() : pick([-1, 0, 1e6]));
 const loopback = Uint8Array.of(127, 0, 0, 1);
 const openUdp = () => {
   udp = addon.udpOpen(loopback, 0, 0, pick([0, 1, 2, 3]), 49_152, 65_535, pick([1, 4]), 1450);
+};
+/** Connected to itself: what it sends it receives. */
+const openPlain = () => {
+  const port = addon.udpPort(udp);
+  addon.udpClose(udp);
+  plain = addon.udpPlainOpen(loopback, port, loopback, port, 0);
 };
 const openPoller = () => {
   poller = addon.pollerCreate(() => {}, new Int32Array(64), new Int32Array(new SharedArrayBuffer(16)));
@@ -128,6 +135,7 @@ const anything = () =>
     xdp,
     poller,
     udp,
+    plain,
   ]); // prettier-ignore
 
 const fd = () => tap;
@@ -135,6 +143,7 @@ const packetFd = () => packet;
 const xdpFd = () => xdp;
 const id = () => poller;
 const udpFd = () => udp;
+const plainFd = () => plain;
 const address = () => pick([loopback, loopback, new Uint8Array(16), Uint8Array.of(224, 0, 0, 251), new Uint8Array(5)]);
 /** An outer frame to a port that nobody listens on, and one that is none. */
 const outer = new Uint8Array(4096);
@@ -251,6 +260,12 @@ const shapes = {
   udpNotices: [udpFd, column],
   udpPathMtu: [udpFd, address],
   udpDrops: [udpFd],
+  udpPlainOpen: [address, () => pick([0, 65_535, 65_536]), address, () => pick([0, 9, 65_536]), () => pick([-1, 0, 1])],
+  udpPlainClose: [closing(plainFd)],
+  udpPlainPort: [plainFd],
+  udpPlainDrops: [plainFd],
+  udpPlainReadBurst: [plainFd, ...incoming, udpReport],
+  udpPlainWriteBurst: [plainFd, ...outgoing, report],
   pollerCreate: [() => () => {}, column, () => pick([column(), new Int32Array(new SharedArrayBuffer(pick([8, 16])))])],
   pollerAdd: [id, fd, count],
   pollerRemove: [id, fd],
@@ -273,6 +288,9 @@ for (let n = 0; n < Number(calls); n++) {
   if (n % 200 === 0) {
     if (poller > 0) addon.pollerClose(poller);
     if (udp > 0) addon.udpClose(udp);
+    if (plain > 0) addon.udpPlainClose(plain);
+    openUdp();
+    openPlain();
     openUdp();
     openPoller();
   }
@@ -286,6 +304,7 @@ for (let n = 0; n < Number(calls); n++) {
     returned++;
     if (key === 'tapOpen' && result.fd !== tap) addon.tapClose(result.fd);
     if (key === 'udpOpen') addon.udpClose(result);
+    if (key === 'udpPlainOpen') addon.udpPlainClose(result);
     if (key === 'packetOpen') addon.packetClose(result);
     if (key === 'pollerCreate') addon.pollerClose(result);
   } catch (error) {
@@ -297,4 +316,5 @@ for (let n = 0; n < Number(calls); n++) {
 closeDevice();
 if (poller > 0) addon.pollerClose(poller);
 if (udp > 0) addon.udpClose(udp);
+if (plain > 0) addon.udpPlainClose(plain);
 console.log(JSON.stringify({ returned, threw, ...opened }));

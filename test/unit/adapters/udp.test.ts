@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nativeAvailable } from '../../../src/adapters/native.ts';
 import { endpointText, openUdp, parseEndpoint, type UdpAdapter, type UdpOptions } from '../../../src/adapters/udp.ts';
 import { type Arena, createArena, release, slotsInUse } from '../../../src/dataplane/arena.ts';
 import { createBatch, SHAPE_ALT } from '../../../src/dataplane/batch.ts';
@@ -15,11 +16,14 @@ interface End {
   readable: number;
 }
 
+let transport: UdpAdapter['transport'];
+
 async function open(options: Omit<UdpOptions, 'mtu'>, smallSlots = 16): Promise<End> {
   const arena = createArena({ smallSlots, largeSlots: 2 });
   const end: End = { udp: undefined as unknown as UdpAdapter, arena, readable: 0 };
   const events = { link: () => {}, readable: () => void end.readable++ };
-  end.udp = await openUdp({ mtu: 1500, ...options }, { arena, events });
+  end.udp = await openUdp({ mtu: 1500, ...options }, { arena, events }, transport);
+  expect(end.udp.transport).toBe(transport);
   closers.push(() => end.udp.close());
   return end;
 }
@@ -81,7 +85,13 @@ describe('endpoints', () => {
   });
 });
 
-describe('UDP adapter', () => {
+const TRANSPORTS = (nativeAvailable().ok ? ['native', 'dgram'] : ['dgram']) as UdpAdapter['transport'][];
+
+describe.each(TRANSPORTS)('UDP adapter, %s', (way) => {
+  beforeEach(() => {
+    transport = way;
+  });
+
   it.each(['127.0.0.1', '::1'])('moves frames both ways over %s, one per datagram', async (host) => {
     const peer = await plainSocket(host);
     const end = await open({ local: endpointText({ host, port: 0 }), remote: peer.at });
@@ -93,7 +103,8 @@ describe('UDP adapter', () => {
     for (const length of [60, 1514, 9014]) peer.socket.send(frameOf(length, 3), end.udp.local.port, host);
     const frames: Buffer[] = [];
     await until(() => frames.push(...receiveAll(end)) >= 0 && frames.length === 3);
-    expect(end.readable).toBeGreaterThan(0);
+    // A descriptor is polled; what has none says so itself.
+    if (end.udp.fd < 0) expect(end.readable).toBeGreaterThan(0);
     expect(frames).toEqual([60, 1514, 9014].map((length) => frameOf(length, 3)));
     expect(slotsInUse(end.arena)).toBe(0);
   });
@@ -131,11 +142,12 @@ describe('UDP adapter', () => {
     stranger.socket.send(frameOf(60, 9), end.udp.local.port, '127.0.0.1');
     await new Promise((resolve) => setTimeout(resolve, 50));
     peer.socket.send(frameOf(60, 1), end.udp.local.port, '127.0.0.1');
-    await until(() => end.readable > 0);
-    expect(receiveAll(end)).toEqual([frameOf(60, 1)]);
+    const frames: Buffer[] = [];
+    await until(() => frames.push(...receiveAll(end)) > 0);
+    expect(frames).toEqual([frameOf(60, 1)]);
   });
 
-  it('bounds its queue, keeps the oldest and counts the rest', async () => {
+  it.runIf(way === 'dgram')('bounds its queue, keeps the oldest and counts the rest', async () => {
     const peer = await plainSocket();
     const end = await open({ local: '127.0.0.1:0', remote: peer.at, queueFrames: 4 });
     for (let i = 0; i < 10; i++) peer.socket.send(frameOf(60, i), end.udp.local.port, '127.0.0.1');
@@ -148,8 +160,11 @@ describe('UDP adapter', () => {
     const end = await open({ local: '127.0.0.1:0', remote: peer.at }, 1);
     for (let i = 0; i < 5; i++) peer.socket.send(frameOf(60, i), end.udp.local.port, '127.0.0.1');
     const seen: number[] = [];
+    let asked = end.udp.fd < 0;
     await until(() => {
-      if (end.readable === 0) return false;
+      // What the kernel holds is polled for once; then what the addon holds is told.
+      if (end.readable === 0 && asked) return false;
+      asked = seen.length > 0 || end.udp.fd < 0;
       end.readable = 0;
       seen.push(...receiveAll(end, 2).map((frame) => frame[0]));
       return seen.length === 5;
