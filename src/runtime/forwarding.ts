@@ -9,6 +9,7 @@ import type { Adapter } from '../adapters/adapter.ts';
 import { release } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import { type Dataplane, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
+import { type Coalesce, coalesce } from '../dataplane/offload/coalesce.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
 import { decapBatch } from '../dataplane/vxlan/decap.ts';
@@ -48,6 +49,10 @@ export abstract class Forwarding {
   private readonly translators: (TranslatingSender | undefined)[] = [];
   /** A turn is under way: injected frames wait for it. */
   protected inTurn = false;
+  private scratch: Coalesce | null = null;
+  private readonly underlays = new Set<number>();
+  /** For the batch under way: what comes out of tunnels is put together. */
+  private inside: Coalesce | null = null;
 
   constructor(dp: Dataplane, options: ForwardingOptions) {
     const { nowMs, timeUs, senderOf } = options;
@@ -85,6 +90,13 @@ export abstract class Forwarding {
     Atomics.add(this.epoch, 0, 1);
   }
 
+  /** TCP segments that come out of tunnels over these underlay ports are put together. */
+  coalesceInside(scratch: Coalesce, underlays: Iterable<number>): void {
+    this.scratch = scratch;
+    this.underlays.clear();
+    for (const port of underlays) this.underlays.add(port);
+  }
+
   /** Receives at most `max` frames of one port and forwards them; returns how many there were. */
   poll(port: number, max: number = this.batch.capacity): number {
     const adapter = this.adapters[port];
@@ -99,7 +111,9 @@ export abstract class Forwarding {
       b.nowMs[i] = now;
       b.timeUs[i] = time;
     }
+    this.inside = this.underlays.has(port) ? this.scratch : null;
     this.forward();
+    this.inside = null;
     return received;
   }
 
@@ -111,6 +125,10 @@ export abstract class Forwarding {
     capturing?.received(b);
     if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.received(b);
     decapBatch(this.dp, b);
+    // Captures and mirrors have noted the rows as they came.
+    if (this.inside !== null && b.decapped > 1 && capturing === null && this.dp.mirrors.inForce[0] === 0) {
+      coalesce(this.inside, b, 0, this.dp.vxlan.vnis.tunnelOf);
+    }
     if (this.dp.limits[LIMIT_VTEPS] !== 0) {
       capturing?.decapsulated(b);
       if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.decapsulated(b);

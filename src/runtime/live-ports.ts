@@ -256,11 +256,16 @@ export class LivePorts {
   #settleOffloads(): void {
     const open = [...this].filter((port) => port.adapter !== null);
     const all = open.map((port) => port.offloadPort());
+    const underlays: number[] = [];
     open.forEach((port, i) => {
+      const together = coalesces(all[i], all);
+      const isUnderlay = all[i].bridge === null;
       port.offloadsWhy = whyFewOffloads(all[i]);
-      port.offloading!.coalesces = coalesces(all[i], all);
+      port.offloading!.coalesces = together && !isUnderlay;
+      if (together && isUnderlay) underlays.push(port.index);
       port.software = softwareOffloads(all[i], all);
     });
+    this.#core.coalesceInside(this.#software.coalesce, underlays);
   }
 
   async #reattach(port: LivePort): Promise<void> {

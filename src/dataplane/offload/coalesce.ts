@@ -9,6 +9,9 @@
  * checksum is right; every segment but the last is of one size; PSH ends it. Any other frame of the flow ends it too,
  * so that the order within a flow stays.
  *
+ * Segments inside tunnels are put together when they have come out (`tunnelOf`): those of one VNI from one remote. What
+ * decapsulation has dropped or punted stays as it is, and where it is among the others.
+ *
  * Worth it where a port sends super-frames whole. It works on one burst; a segment that is alone in it is not touched.
  * The first segment moves to a large slot when a second one comes; without a free one nothing is put together.
  */
@@ -65,6 +68,8 @@ interface Segment {
 export interface Coalesce {
   readonly arena: Arena;
   readonly segment: Segment;
+  /** The frames have come out of tunnels. */
+  isInside: boolean;
   /** Flows being put together, oldest first. */
   open: number;
   /** Row of the first segment. */
@@ -86,6 +91,7 @@ export function createCoalesce(arena: Arena): Coalesce {
   const column = () => new Int32Array(FLOWS);
   return {
     arena,
+    isInside: false,
     segment: { ip: 0, isIpv6: false, tcp: 0, payload: 0, payloadBytes: 0 },
     open: 0,
     row: column(),
@@ -100,13 +106,18 @@ export function createCoalesce(arena: Arena): Coalesce {
   };
 }
 
-/** Puts together what can be of rows [begin, count); the batch gets shorter by the rows that went into others. */
-export function coalesce(c: Coalesce, b: Batch, begin: number): void {
+/**
+ * Puts together what can be of rows [begin, count); the batch gets shorter by the rows that went into others. With
+ * `tunnelOf` (of the VNI table) only frames of tunnel ports are.
+ */
+export function coalesce(c: Coalesce, b: Batch, begin: number, tunnelOf: Int32Array | null = null): void {
   const { view } = c.arena;
   c.open = 0;
+  c.isInside = tunnelOf !== null;
   let end = begin;
   for (let i = begin; i < b.count; i++) {
-    const kind = read(view, b, i, c.segment);
+    const passes = tunnelOf === null || (b.rxFlags[i] === 0 && tunnelOf[b.port[i]] >= 0);
+    const kind = passes ? read(view, b, i, c.segment) : OTHER;
     if (kind === UNREADABLE) while (c.open > 0) close(c, b, 0);
     let flow = -1;
     if (kind >= INELIGIBLE) {
@@ -178,6 +189,7 @@ function find(c: Coalesce, b: Batch, i: number): number {
     const row = c.row[f];
     if (c.ports[f] !== ports || c.ip[f] !== segment.ip - b.off[i] || (c.isIpv6[f] === 1) !== segment.isIpv6) continue;
     if (b.port[row] !== b.port[i]) continue;
+    if (c.isInside && (b.vni[row] !== b.vni[i] || b.remote[row] !== b.remote[i])) continue;
     const first = b.off[row];
     const addresses = segment.isIpv6 ? 8 : IPV4_SRC;
     const bytes = segment.isIpv6 ? 32 : 8;
@@ -344,6 +356,13 @@ function move(b: Batch, from: number, to: number): void {
   b.timeUs[to] = b.timeUs[from];
   b.gso[to] = b.gso[from];
   b.csum[to] = b.csum[from];
+  // What decapsulation has found, or decided.
+  b.vni[to] = b.vni[from];
+  b.remote[to] = b.remote[from];
+  b.reason[to] = b.reason[from];
+  b.fid[to] = b.fid[from];
+  b.vid[to] = b.vid[from];
+  b.copies[to] = b.copies[from];
 }
 
 /**
