@@ -14,6 +14,7 @@ import { addChangeCommands } from './commands/change.ts';
 import { addDescribeCommands } from './commands/describe.ts';
 import { addTraceCommands } from './commands/trace.ts';
 import { addWatchCommands } from './commands/watch.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { version } from './version.ts';
 
 /**
@@ -74,6 +75,7 @@ export async function main(args: string[]): Promise<number> {
       '\nExample:\n  etherloom run --port p1=tap:tap1,access=10 --port p2=tap:tap2,trunk=10+20,native=1\n',
     )
     .action(async (o) => {
+      keepHeapSmall();
       const { run } = await import('./run.ts');
       const ui = o.ui === true ? listenAddress(PAGE_ADDRESS) : o.ui;
       const { config, port: ports, name, workers, poll, log } = o;
