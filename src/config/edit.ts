@@ -22,7 +22,7 @@ export function putPort(raw: ConfigInput, name: string, port: PortInput): Config
 }
 
 /** Keys that belong to one mode or another. */
-const MODE_KEYS = ['vlan', 'vlans', 'native', 'tagged', 'untagged', 'cvids', 'pvid'] as const;
+const MODE_KEYS = ['vlan', 'vlans', 'native', 'tagged', 'untagged', 'cvids', 'serviceVlans', 'pvid'] as const;
 
 /** Changes keys of a port; null takes a key away. With another `mode` its VLANs start anew. */
 export function patchPort(raw: ConfigInput, name: string, patch: Record<string, unknown>): ConfigInput {

@@ -175,6 +175,7 @@ const SOCKET_PORT: Omit<PortConfig, 'name' | 'adapter' | 'mtu'> = {
   acceptFrames: 'all',
   ingressFiltering: false,
   tunnelCvids: null,
+  serviceVlans: [],
   enabled: true,
   state: 'forwarding',
   learning: true,

@@ -17,7 +17,8 @@ import type { Bridge } from './bridges.ts';
 import { ConfigError, type Path, type Source } from './error.ts';
 import { privateMembers, whyNotSingle } from './private-vlans.ts';
 import type { PortKey, RawPort } from './schema-port.ts';
-import type { AcceptFrames, PortMode, TunnelConfig, VlanMembership } from './types.ts';
+import { memberVids, readServiceVlans } from './service-vlans.ts';
+import type { AcceptFrames, PortMode, ServiceVlan, TunnelConfig, VlanMembership } from './types.ts';
 import { expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
 
 export interface PortVlans {
@@ -27,18 +28,19 @@ export interface PortVlans {
   acceptFrames: AcceptFrames;
   ingressFiltering: boolean;
   tunnelCvids: number[] | null;
+  serviceVlans: ServiceVlan[];
 }
 
 const MODE_KEYS = {
   access: ['vlan'],
   trunk: ['vlans', 'native'],
   hybrid: ['tagged', 'untagged'],
-  'dot1q-tunnel': ['vlan', 'cvids'],
+  'dot1q-tunnel': ['vlan', 'cvids', 'serviceVlans'],
   promiscuous: ['vlan'],
   'private-host': ['vlan'],
 } as const satisfies Record<PortMode, readonly PortKey[]>;
 
-const LIST_KEYS = ['vlan', 'vlans', 'native', 'tagged', 'untagged', 'cvids'] as const;
+const LIST_KEYS = ['vlan', 'vlans', 'native', 'tagged', 'untagged', 'cvids', 'serviceVlans'] as const;
 const VLAN_KEYS = ['mode', ...LIST_KEYS, 'pvid', 'acceptFrames', 'ingressFiltering'] as const;
 
 /**
@@ -60,7 +62,15 @@ export function readUnawarePort(name: string, port: RawPort, source: Source): Po
     const problem = `the bridge of this port is unaware: it has no VLANs; remove "${key}" or set the type c-vlan`;
     throw new ConfigError(source.place(['ports', name, key]), problem);
   }
-  return { mode: 'access', pvid: null, members: [], acceptFrames: 'all', ingressFiltering: false, tunnelCvids: null };
+  return {
+    mode: 'access',
+    pvid: null,
+    members: [],
+    acceptFrames: 'all',
+    ingressFiltering: false,
+    tunnelCvids: null,
+    serviceVlans: [],
+  };
 }
 
 /** The uplink of a VTEP has outer frames only: no bridge, no VLANs. */
@@ -92,6 +102,7 @@ const NO_VLANS: PortVlans = {
   acceptFrames: 'all',
   ingressFiltering: false,
   tunnelCvids: null,
+  serviceVlans: [],
 };
 
 function refuseVlanKeys(name: string, port: RawPort, source: Source, keys: readonly PortKey[], why: string): void {
@@ -131,7 +142,7 @@ class ModeReader {
   #preset(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
     switch (this.#mode) {
       case 'access':
-        return { ...this.#single(), acceptFrames: 'untagged', tunnelCvids: null };
+        return { ...this.#single(), acceptFrames: 'untagged', tunnelCvids: null, serviceVlans: [] };
       case 'promiscuous':
       case 'private-host':
         return this.#private(this.#mode);
@@ -140,7 +151,7 @@ class ModeReader {
       case 'hybrid':
         return this.#hybrid();
       case 'dot1q-tunnel':
-        return { ...this.#single(), acceptFrames: 'all', tunnelCvids: this.#optionalSet('cvids') };
+        return this.#tunnel();
     }
   }
 
@@ -150,6 +161,28 @@ class ModeReader {
     const why = whyNotSingle(this.#bridge.secondaries, this.#mode, vlan);
     if (why !== null) throw this.#error('vlan', why);
     return { pvid: vlan, members: [membership(vlan, true)] };
+  }
+
+  #tunnel(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+    const { serviceVlans: raw, cvids, vlan } = this.#port;
+    if (raw === undefined) {
+      return { ...this.#single(), acceptFrames: 'all', tunnelCvids: this.#optionalSet('cvids'), serviceVlans: [] };
+    }
+    if (cvids !== undefined)
+      throw this.#error('cvids', '"serviceVlans" says which customer VLANs may enter; remove "cvids"');
+    const own = vlan === undefined ? null : this.#single().pvid;
+    const serviceVlans = readServiceVlans(raw, own, (key, problem) => {
+      throw new ConfigError(this.#source.place([...this.#path, 'serviceVlans', key]), problem);
+    });
+    for (const [key, vid] of memberVids(raw)) {
+      const why = whyNotSingle(this.#bridge.secondaries, this.#mode, vid);
+      if (why !== null) throw new ConfigError(this.#source.place([...this.#path, 'serviceVlans', key]), why);
+    }
+    const stripped = new Set(serviceVlans.filter(({ keepTag }) => !keepTag).map(({ vid }) => vid));
+    const vids = new Set([...(own === null ? [] : [own]), ...serviceVlans.map(({ vid }) => vid)]);
+    // Where the service tag stands for the customer's, it leaves with the frame and is replaced then.
+    const members = [...vids].sort((a, b) => a - b).map((vid) => membership(vid, !stripped.has(vid)));
+    return { pvid: own, members, acceptFrames: 'all', tunnelCvids: null, serviceVlans };
   }
 
   /** The VLANs of a private VLAN that leave by such a port, all without a tag. */
@@ -162,7 +195,7 @@ class ModeReader {
       throw this.#error(key, `a port of mode ${mode} takes untagged frames and filters all others; remove "${key}"`);
     }
     const members = vids.map((vid) => membership(vid, true));
-    return { pvid: vlan, members, acceptFrames: 'untagged', tunnelCvids: null };
+    return { pvid: vlan, members, acceptFrames: 'untagged', tunnelCvids: null, serviceVlans: [] };
   }
 
   #vlan(): number {
@@ -192,7 +225,13 @@ class ModeReader {
       members.sort((a, b) => a.vid - b.vid);
     }
     const untaggedVid = native ?? (pvid === 'none' ? null : (pvid ?? null));
-    return { pvid: untaggedVid, members, acceptFrames: untaggedVid === null ? 'tagged' : 'all', tunnelCvids: null };
+    return {
+      pvid: untaggedVid,
+      members,
+      acceptFrames: untaggedVid === null ? 'tagged' : 'all',
+      tunnelCvids: null,
+      serviceVlans: [],
+    };
   }
 
   #hybrid(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
@@ -209,7 +248,7 @@ class ModeReader {
     }
     const members: VlanMembership[] = [];
     for (let vid = 1; vid <= MAX_VID; vid++) if (kinds[vid] !== 0) members.push(membership(vid, kinds[vid] === 2));
-    return { pvid: pvid === 'none' ? null : pvid, members, acceptFrames: 'all', tunnelCvids: null };
+    return { pvid: pvid === 'none' ? null : pvid, members, acceptFrames: 'all', tunnelCvids: null, serviceVlans: [] };
   }
 
   /** With ingress filtering a port can only take frames of the VLANs it is a member of. */

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { boolean, choice, integer, list, map, name, named, pvid, text, vid, vlanSet } from './leaf.ts';
 import { fdbLimit } from './schema-bridge.ts';
 import { tunnelSection } from './schema-vxlan.ts';
+import { VLAN_SET_PATTERN } from './vlan-range.ts';
 
 export const ADAPTERS = ['tap', 'af-packet', 'af-xdp', 'cap', 'udp', 'memory', 'vxlan', 'pcap'] as const;
 export const MODES = ['access', 'trunk', 'hybrid', 'dot1q-tunnel', 'promiscuous', 'private-host'] as const;
@@ -63,6 +64,28 @@ const vlanShape = {
   tagged: vlanSet().optional().describe('hybrid: VLANs that leave with a tag.'),
   untagged: vlanSet().optional().describe('hybrid: VLANs that leave without a tag.'),
   cvids: vlanSet().optional().describe('dot1q-tunnel: customer VLANs that may enter. Default: any frame.'),
+  serviceVlans: named(
+    VLAN_SET_PATTERN,
+    z.union(
+      [
+        vid(),
+        map(
+          {
+            vlan: vid(),
+            keepTag: boolean().default(true).describe('false: the service tag stands for the tag of the customer.'),
+          },
+          'service VLAN settings',
+        ),
+      ],
+      { error: 'is not a service VLAN; valid is a VLAN ID, or a map with vlan and keepTag' },
+    ),
+    'service VLANs',
+    "{ '10-20': 100 }",
+  )
+    .optional()
+    .describe(
+      'dot1q-tunnel: service VLAN by customer VLAN or range. Frames of other customer VLANs are dropped; untagged ones go by "vlan".',
+    ),
   pvid: pvid()
     .optional()
     .describe('VID of untagged and priority-tagged frames; none drops them. hybrid: default 1; other modes imply it.'),

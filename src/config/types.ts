@@ -99,6 +99,13 @@ export interface TranslateRule {
   to: TagConfig[]; // 0 to 4; at most 2 of them are not in `from`
 }
 
+/** Where frames of a customer VLAN go, with their tag or with the service tag in place of it. */
+export interface ServiceVlan {
+  cvid: number;
+  vid: number;
+  keepTag: boolean;
+}
+
 /** The priority of frames of a port, 0-7: maps by what they have. */
 export interface PriorityConfig {
   trust: 'pcp' | 'dscp' | 'none';
@@ -125,6 +132,8 @@ export interface PortConfig {
   tunnelCvids: number[] | null;
   /** Null: priorities are those of tags, and 0. */
   priority: PriorityConfig | null;
+  /** dot1q-tunnel only: service VLANs by customer VLAN; empty = all frames go by the PVID. */
+  serviceVlans: ServiceVlan[];
   /** VLAN translation, undone on the way out. */
   translate: TranslateRule[];
   /** Untagged frames get their VLAN by `SwitchConfig.classification`, and the PVID where that says nothing. */

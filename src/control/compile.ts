@@ -7,6 +7,8 @@ import type { ReservedMacPolicy } from '../config/types.ts';
 import { type DataplaneShared, LIMIT_MIN_MTU, LIMIT_TOLD, LIMIT_TUNNEL_MTU } from '../dataplane/dataplane.ts';
 import { clearRow, setBit } from '../tables/bitmap.ts';
 import {
+  CUSTOMER_PVID,
+  CUSTOMER_STRIP,
   FLOOD_BROADCAST,
   FLOOD_MULTICAST,
   FLOOD_UNKNOWN_UNICAST,
@@ -28,10 +30,10 @@ import {
   PORT_TUNNEL_CVIDS,
   PORT_UP,
   PORT_VXLAN,
-  TUNNEL_ROW_WORDS,
+  TUNNEL_ROW,
 } from '../tables/port-table.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
-import { isUp, type Port } from './model.ts';
+import { asksCustomerVid, isUp, type Port, type PortSettings, rewritesTags } from './model.ts';
 import { compilePriority } from './priority.ts';
 
 export const TPID_C = 0x8100;
@@ -65,14 +67,14 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     if (!unaware && s.acceptFrames !== 'untagged') flags |= PORT_ACCEPT_TAGGED;
     if (b.hub) flags |= PORT_HUB;
     if (b.fdb.staticViolation === 'drop') flags |= PORT_STATIC_VIOLATION_DROPS;
-    if (s.translate.length > 0) flags |= PORT_TRANSLATES;
+    if (rewritesTags(s)) flags |= PORT_TRANSLATES;
     flags |= compilePriority(ports, p, unaware ? null : s.priority);
     if (s.classify && !unaware) flags |= PORT_CLASSIFIES;
     const tunnel = s.mode === 'dot1q-tunnel' && !unaware;
     if (tunnel) flags |= PORT_TUNNEL;
-    if (tunnel && s.tunnelCvids !== null) {
+    if (tunnel && asksCustomerVid(s)) {
       flags |= PORT_TUNNEL_CVIDS;
-      writeCustomerVids(ports.tunnelCvids, port.tunnelRow, s.tunnelCvids);
+      writeCustomerVids(ports.tunnelCvids, port.tunnelRow, s);
     }
     const bridgeTpid = b.type === 's-vlan' ? TPID_S : TPID_C;
     ports.tpid[p] = unaware || tunnel ? TPID_NONE : bridgeTpid;
@@ -95,9 +97,12 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   ports.flags[p] = flags;
 }
 
-function writeCustomerVids(words: Int32Array, row: number, vids: readonly number[]): void {
-  clearRow(words, TUNNEL_ROW_WORDS, row);
-  for (const vid of vids) setBit(words, TUNNEL_ROW_WORDS, row, vid, true);
+function writeCustomerVids(words: Uint16Array, row: number, { pvid, tunnelCvids, serviceVlans }: PortSettings): void {
+  const at = row * TUNNEL_ROW;
+  words.fill(0, at, at + TUNNEL_ROW);
+  for (const cvid of tunnelCvids ?? []) words[at + cvid] = CUSTOMER_PVID;
+  if (serviceVlans.length > 0 && pvid !== null) words[at] = CUSTOMER_PVID;
+  for (const { cvid, vid, keepTag } of serviceVlans) words[at + cvid] = keepTag ? vid : vid | CUSTOMER_STRIP;
 }
 
 /** Writes whom every port may send to, the smallest MTU, and how many tunnels answer for hosts. */

@@ -15,7 +15,7 @@ import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
 import { resizeFdb, setFidAge } from '../tables/fdb.ts';
 import { setPortBridge } from '../tables/fdb-entries.ts';
 import { flushFid, flushPort } from '../tables/fdb-flush.ts';
-import { TUNNEL_ROW_WORDS } from '../tables/port-table.ts';
+import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { compileClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
 import { compileMirrors } from './compile-mirrors.ts';
@@ -34,6 +34,7 @@ import {
   type PortSettings,
   type PortTunnel,
   type RouterControl,
+  rewritesTags,
   type Vlan,
 } from './model.ts';
 import { settlePrivateVlans } from './private-vlans.ts';
@@ -74,7 +75,7 @@ export class Control {
     this.forgetting = new Forgetting(dp.fdb);
     this.nowMs = options.nowMs;
     this.domains = new Domains(this);
-    this.customerRows = new CustomerRows(dp.ports.tunnelCvids.length / TUNNEL_ROW_WORDS);
+    this.customerRows = new CustomerRows(dp.ports.tunnelCvids.length / TUNNEL_ROW);
     this.vlanByFid = this.domains.byFid;
   }
 
@@ -205,7 +206,7 @@ export class Control {
     this.dp.counters.port.fill(0, index * PORT_COUNTERS, (index + 1) * PORT_COUNTERS);
     this.dp.counters.portDrops.fill(0, index * REASON_COUNT, (index + 1) * REASON_COUNT);
     this.attach(port, bridge);
-    if (port.settings.translate.length > 0) this.writeTranslation();
+    if (rewritesTags(port.settings)) this.writeTranslation();
     return port;
   }
 
@@ -224,7 +225,7 @@ export class Control {
     const stops = port.settings.state === 'discarding' && before.state !== 'discarding';
     if (stops || (before.enabled && !port.settings.enabled)) flushPort(this.dp.fdb, port.index, this.nowMs());
     compilePort(this.dp, port);
-    if (before.translate !== port.settings.translate) this.writeTranslation();
+    if (rewritesTags(before) || rewritesTags(port.settings)) this.writeTranslation();
     this.layoutChanged();
   }
 
@@ -255,7 +256,7 @@ export class Control {
     clearPort(this.dp, port.index);
     this.ports.delete(name);
     this.portByIndex[port.index] = undefined;
-    if (port.settings.translate.length > 0) this.writeTranslation();
+    if (rewritesTags(port.settings)) this.writeTranslation();
     this.layoutChanged();
   }
 
@@ -266,6 +267,7 @@ export class Control {
     if (port.bridge === bridge) return;
     this.detach(port);
     this.attach(port, bridge);
+    if (rewritesTags(port.settings)) this.writeTranslation();
   }
 
   /** Link up or down; down forgets what was learned on the port. */

@@ -2,7 +2,7 @@
  * Rows for the lists of customer VLANs of dot1q-tunnel ports: only ports with a list have one.
  */
 
-import { ControlError, type Port } from './model.ts';
+import { asksCustomerVid, ControlError, type Port } from './model.ts';
 
 export class CustomerRows {
   private readonly rows: number;
@@ -14,11 +14,11 @@ export class CustomerRows {
 
   /** Gives the port a row when its settings need one, and takes it back when they do not. */
   settle(port: Port): void {
-    if (port.settings.tunnelCvids === null) {
+    if (!asksCustomerVid(port.settings)) {
       this.release(port);
       port.tunnelRow = -1;
     }
-    if (port.settings.tunnelCvids === null || port.tunnelRow >= 0) return;
+    if (!asksCustomerVid(port.settings) || port.tunnelRow >= 0) return;
     let row = 0;
     while (this.taken[row]) row++;
     if (row >= this.rows)

@@ -87,6 +87,19 @@ export interface Mirror {
   readonly config: MirrorConfig;
 }
 
+/** Its frames go by their customer VID. */
+export function asksCustomerVid({
+  tunnelCvids,
+  serviceVlans,
+}: Pick<PortConfig, 'tunnelCvids' | 'serviceVlans'>): boolean {
+  return tunnelCvids !== null || serviceVlans.length > 0;
+}
+
+/** Frames that leave get other tags: by rules, or those of customers back. */
+export function rewritesTags({ translate, serviceVlans }: Pick<PortConfig, 'translate' | 'serviceVlans'>): boolean {
+  return translate.length > 0 || serviceVlans.some(({ keepTag }) => !keepTag);
+}
+
 /** Frames pass: the link is there and the port is not turned off. */
 export function isUp(port: Port): boolean {
   return port.up && port.settings.enabled;
@@ -136,6 +149,7 @@ export const DEFAULT_PORT: PortSettings = {
   acceptFrames: 'all',
   ingressFiltering: true,
   tunnelCvids: null,
+  serviceVlans: [],
   translate: [],
   priority: null,
   classify: false,

@@ -5,14 +5,14 @@
 
 import type { SwitchConfig } from '../config/types.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import { TUNNEL_ROW_WORDS } from '../tables/port-table.ts';
+import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { VIDS } from '../tables/vni-table.ts';
-import { ControlError } from './model.ts';
+import { asksCustomerVid, ControlError } from './model.ts';
 
 /** Throws ControlError when it does not. */
 export function requireRoom({ ports, vlans, vxlan, router }: DataplaneShared, to: SwitchConfig): void {
   const domains = to.bridges.reduce((sum, { type, vlans }) => sum + (type === 'unaware' ? 1 : vlans.length), 0);
-  const tunnels = to.ports.filter(({ tunnelCvids }) => tunnelCvids !== null).length;
+  const tunnels = to.ports.filter(asksCustomerVid).length;
   // An interface is a port, too.
   need('ports', to.ports.length + to.interfaces.length, ports.capacity);
   need('interfaces', to.interfaces.length, router.fid.length - 1);
@@ -22,7 +22,7 @@ export function requireRoom({ ports, vlans, vxlan, router }: DataplaneShared, to
   need('VNIs', vniCount(to), vxlan.vnis.capacity - 1);
   need('tunnels', tunnelCount(to), vxlan.vnis.rowOf.length / VIDS);
   need('remote VTEPs', remoteCount(to), vxlan.remotes.capacity);
-  need('dot1q-tunnel ports with a list of customer VLANs', tunnels, ports.tunnelCvids.length / TUNNEL_ROW_WORDS);
+  need('dot1q-tunnel ports with a list of customer VLANs', tunnels, ports.tunnelCvids.length / TUNNEL_ROW);
 }
 
 function need(what: string, wanted: number, room: number): void {

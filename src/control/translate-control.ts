@@ -17,13 +17,19 @@ import {
   HEADS,
   type TranslateTable,
 } from '../tables/translate-table.ts';
-import type { Port } from './model.ts';
+import { type Port, rewritesTags } from './model.ts';
+
+const TPID_C = 0x8100;
+const TPID_S = 0x88a8;
 
 /** Writes the rules of all ports; true when the table has new memory. */
 export function compileTranslation(table: TranslateTable, ports: Iterable<Port>): boolean {
   table.rowOf.fill(0);
-  const translating = [...ports].filter((port) => port.settings.translate.length > 0);
-  const rules = translating.reduce((sum, port) => sum + port.settings.translate.length, 0);
+  const translating = [...ports].filter((port) => rewritesTags(port.settings));
+  const rules = translating.reduce(
+    (sum, { settings }) => sum + settings.translate.length + settings.serviceVlans.length,
+    0,
+  );
   if (rules === 0 && table.arriving.length < HEADS) return false;
   const rows = translating.length + 1;
   const arriving = sharedInt32(rows * HEADS);
@@ -35,6 +41,11 @@ export function compileTranslation(table: TranslateTable, ports: Iterable<Port>)
     for (const { from, to } of port.settings.translate) {
       addEntry(entries, next++, arriving, row, from, to);
       addEntry(entries, next++, leaving, row, to, from);
+    }
+    // Arriving frames have lost their customer tag by their VLAN (stages/classify.ts); here it comes back.
+    const tpid = port.bridge?.settings.type === 's-vlan' ? TPID_S : TPID_C;
+    for (const { cvid, vid, keepTag } of port.settings.serviceVlans) {
+      if (!keepTag) addEntry(entries, next++, leaving, row, [{ tpid, vid }], [{ tpid: TPID_C, vid: cvid }]);
     }
     table.rowOf[port.index] = row;
   });

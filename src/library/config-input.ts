@@ -20,7 +20,9 @@ export type { ConfigInput } from '../config/schema.ts';
 /** One port of a configuration. `adapter` may be left out: in the library it is `memory`. */
 export type PortInput = Omit<FilePortInput, 'adapter'> & { adapter?: 'memory' };
 /** What `setPort` changes: everything about a port that is neither its VLANs, its bridge nor its adapter. */
-export type PortPatch = Partial<Omit<PortSettings, 'mode' | 'pvid' | 'tunnelCvids' | 'translate' | 'priority'>>;
+export type PortPatch = Partial<
+  Omit<PortSettings, 'mode' | 'pvid' | 'tunnelCvids' | 'serviceVlans' | 'translate' | 'priority'>
+>;
 
 /** `kind` is `static` when left out; no `port` for `blackhole`, any or none for `local`. */
 export interface FdbEntryInput {

@@ -11,6 +11,7 @@ import type { SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import { apply } from '../control/apply.ts';
 import { Control } from '../control/control.ts';
+import { asksCustomerVid } from '../control/model.ts';
 import { plan } from '../control/plan.ts';
 import { remoteCount, tunnelCount, vniCount } from '../control/room.ts';
 import { Router } from '../control/router.ts';
@@ -161,7 +162,7 @@ export function sizeFor(config: SwitchConfig): Partial<DataplaneSize> {
   const fdbEntries = config.bridges.reduce((sum, b) => sum + b.fdb.maxEntries, config.fdbEntries.length);
   const bridges = config.bridges.length + 4;
   const vlans = config.bridges.reduce((sum, b) => sum + b.vlans.length + 1, 0);
-  const tunnels = config.ports.filter((p) => p.tunnelCvids !== null).length;
+  const tunnels = config.ports.filter(asksCustomerVid).length;
   const learned = config.vteps.reduce((sum, { fdb }) => sum + fdb.maxEntries, 0);
   return {
     ports: Math.min(4064, Math.max(64, (config.ports.length + config.interfaces.length + 63) & ~31)),

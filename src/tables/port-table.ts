@@ -7,7 +7,7 @@
  */
 
 import { bitmapWidth } from './bitmap.ts';
-import { sharedInt32 } from './shared.ts';
+import { sharedInt32, sharedUint16 } from './shared.ts';
 
 /** Ports a switch can have: the FDB keeps a port in 12 bits. */
 export const MAX_PORTS = 4096;
@@ -22,7 +22,7 @@ export const PORT_LEARNING = 1 << 4;
 export const PORT_INGRESS_FILTERING = 1 << 5;
 export const PORT_ACCEPT_UNTAGGED = 1 << 6;
 export const PORT_ACCEPT_TAGGED = 1 << 7;
-/** dot1q-tunnel port that admits only the customer VIDs of its row in `tunnelCvids`. */
+/** dot1q-tunnel port whose row in `tunnelCvids` says which customer VIDs it admits, and into which VLAN. */
 export const PORT_TUNNEL_CVIDS = 1 << 8;
 /** The bridge repeats frames and neither learns nor looks up. */
 export const PORT_HUB = 1 << 9;
@@ -82,11 +82,16 @@ export interface PortTable {
   readonly priority: Int32Array;
   /** Row of `tunnelCvids` per port. */
   readonly tunnelRow: Int32Array;
-  /** 128 words (4,096 VIDs) per dot1q-tunnel port with a list. */
-  readonly tunnelCvids: Int32Array;
+  /** TUNNEL_ROW entries per dot1q-tunnel port that asks for the customer VID. */
+  readonly tunnelCvids: Uint16Array;
 }
 
-export const TUNNEL_ROW_WORDS = 128;
+/** An entry per customer VID; the first is for frames without a tag, and with a priority tag. */
+export const TUNNEL_ROW = 4096;
+/** An entry: 0 = not admitted, else the VID, or this: the PVID. */
+export const CUSTOMER_PVID = 0xfff;
+/** With a VID: the customer's tag is taken off. */
+export const CUSTOMER_STRIP = 0x8000;
 
 export const PRIORITY_WORDS = 11;
 export const PRIORITY_ARRIVING = 1;
@@ -114,6 +119,6 @@ export function createPortTable(capacity: number, tunnelRows: number): PortTable
     flood: sharedInt32(3 * width),
     priority: sharedInt32(capacity * PRIORITY_WORDS),
     tunnelRow: sharedInt32(capacity),
-    tunnelCvids: sharedInt32(tunnelRows * TUNNEL_ROW_WORDS),
+    tunnelCvids: sharedUint16(tunnelRows * TUNNEL_ROW),
   };
 }

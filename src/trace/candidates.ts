@@ -105,7 +105,10 @@ function ofReason(
       return reservedMac(s, port, frame);
     case 'INGRESS_TUNNEL_CVID': {
       const cvid = customerVid(frame);
-      return [...(cvid === null ? [] : [carryCustomerVid(port, cvid)]), carryCustomerVid(port, null)];
+      return [
+        ...(cvid === null ? [] : [carryCustomerVid(port, cvid)]),
+        ...(port.pvid === null ? [] : [carryCustomerVid(port, null)]),
+      ];
     }
     case 'GUARD_STATIC_VIOLATION':
       return [

@@ -166,7 +166,7 @@ export function becomeTrunk(port: PortConfig, vid: number): Change {
   const vids = compressVlans(members.map((member) => member.vid));
   return changePort(
     port,
-    { mode: 'trunk', members, acceptFrames: 'all', tunnelCvids: null },
+    { mode: 'trunk', members, acceptFrames: 'all', tunnelCvids: null, serviceVlans: [] },
     {
       path: `ports.${port.name}`,
       value: `{ mode: trunk, native: ${port.pvid}, vlans: '${vids}' }`,
@@ -181,7 +181,7 @@ export function becomeTunnel(port: PortConfig, vid: number): Change {
   const patch: Patch = { mode: 'dot1q-tunnel', pvid: vid, members: [{ vid, untagged: true }], acceptFrames: 'all' };
   return changePort(
     port,
-    { ...patch, tunnelCvids: null },
+    { ...patch, tunnelCvids: null, serviceVlans: [] },
     {
       path: `ports.${port.name}`,
       value: `{ mode: dot1q-tunnel, vlan: ${vid} }`,
@@ -191,11 +191,28 @@ export function becomeTunnel(port: PortConfig, vid: number): Change {
   );
 }
 
+/** Into the service VLAN of the first that is listed. */
+function serveCustomerVid(port: PortConfig, cvid: number): Change {
+  const { vid } = port.serviceVlans[0]!;
+  return changePort(
+    port,
+    { serviceVlans: [...port.serviceVlans, { cvid, vid, keepTag: true }].sort((a, b) => a.cvid - b.cvid) },
+    {
+      path: `ports.${port.name}.serviceVlans.${cvid}`,
+      value: String(vid),
+      condition: `customer VLAN ${cvid} went to service VLAN ${vid} at ${port.name}`,
+      cost: 1,
+    },
+  );
+}
+
+/** `cvid` null: any frame. */
 export function carryCustomerVid(port: PortConfig, cvid: number | null): Change {
+  if (cvid !== null && port.serviceVlans.length > 0) return serveCustomerVid(port, cvid);
   const cvids = cvid === null ? null : [...(port.tunnelCvids ?? []), cvid].sort((a, b) => a - b);
   return changePort(
     port,
-    { tunnelCvids: cvids },
+    { tunnelCvids: cvids, serviceVlans: [] },
     {
       path: `ports.${port.name}.cvids`,
       value: cvids === null ? 'all frames (no cvids)' : compressVlans(cvids),
@@ -212,7 +229,15 @@ export function carryCustomerVid(port: PortConfig, cvid: number | null): Change 
 export function moveBridge(port: PortConfig, bridge: BridgeConfig, vid: number | null): Change {
   const settings: Patch =
     bridge.type === 'unaware'
-      ? { mode: 'access', members: [], pvid: null, acceptFrames: 'all', ingressFiltering: false, tunnelCvids: null }
+      ? {
+          mode: 'access',
+          members: [],
+          pvid: null,
+          acceptFrames: 'all',
+          ingressFiltering: false,
+          tunnelCvids: null,
+          serviceVlans: [],
+        }
       : port.members.length > 0 || vid === null
         ? {}
         : { members: [{ vid, untagged: true }], pvid: vid, acceptFrames: 'untagged', ingressFiltering: true };

@@ -7,19 +7,22 @@
 
 import type { Batch } from '../dataplane/batch.ts';
 import * as R from '../dataplane/reasons.ts';
-import { mayBring } from '../dataplane/stages/classify.ts';
+import { customerEntry, mayBring } from '../dataplane/stages/classify.ts';
 import { classifyBy } from '../dataplane/stages/classify-by.ts';
 import { tagBytes } from '../dataplane/stages/frame-length.ts';
 import { TO_FLOOD, TO_LOCAL } from '../dataplane/stages/lookup.ts';
 import { hasBit } from '../tables/bitmap.ts';
 import { STAT_EVICTED, STAT_LEARNED, STAT_MOVED, STAT_REFUSED, STAT_STATIC_VIOLATIONS } from '../tables/fdb.ts';
 import {
+  CUSTOMER_PVID,
+  CUSTOMER_STRIP,
   PORT_CLASSIFIES,
   PORT_HUB,
   PORT_INGRESS_FILTERING,
   PORT_LEARNING,
   PORT_REGENERATES,
   PORT_TUNNEL,
+  PORT_TUNNEL_CVIDS,
 } from '../tables/port-table.ts';
 import { fidAt } from '../tables/vlan-table.ts';
 import { formatMac, isGroupMac, isZeroMac } from '../wire/ethernet.ts';
@@ -83,7 +86,9 @@ function observeClassify(world: World, b: Batch) {
   const tagged = tciVid(b.tci[0]);
   const kind = tagged !== 0 ? 'tagged' : b.tagLen[0] !== 0 ? 'priority-tagged' : 'untagged';
   const said = tagged === 0 && (flags & PORT_CLASSIFIES) !== 0 ? classifyBy(dp, b, 0) : -1;
-  const vid = tagged !== 0 ? tagged : said > 0 ? said : ports.pvid[p];
+  const customer = (flags & PORT_TUNNEL_CVIDS) === 0 ? CUSTOMER_PVID : customerEntry(ports, dp.arena.view, b, 0);
+  const mapped = (customer & CUSTOMER_PVID) === CUSTOMER_PVID ? 0 : customer & CUSTOMER_PVID;
+  const vid = tagged !== 0 ? tagged : said > 0 ? said : mapped > 0 ? mapped : ports.pvid[p];
   return (reason: number): Told => {
     const port = world.directory.ports.find((each) => each.index === p);
     switch (reason) {
@@ -115,7 +120,9 @@ function observeClassify(world: World, b: Batch) {
           ? 'from its tag'
           : said > 0
             ? 'by what it is (classify)'
-            : `the PVID of ${name}${(flags & PORT_TUNNEL) === 0 ? '' : ', pushed around what it carries'}`;
+            : mapped > 0
+              ? `by its customer VLAN, ${(customer & CUSTOMER_STRIP) === 0 ? 'pushed around what it carries' : 'whose tag it replaces'}`
+              : `the PVID of ${name}${(flags & PORT_TUNNEL) === 0 ? '' : ', pushed around what it carries'}`;
     const where = `${vlanText(world, fid)}, ${from}`;
     if (reason === R.INGRESS_PORT_STATE) return { text: `${where}; ${name} is ${port?.state}` };
     if (reason === R.INGRESS_RESERVED_MAC) {

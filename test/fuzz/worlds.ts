@@ -39,12 +39,15 @@ function rollConfig(random: Prng): Raw {
     pick(random, ['c-vlan', 'c-vlan', 'c-vlan', 's-vlan', 'unaware']),
   );
   const ports: Record<string, Raw> = {};
+  const isPrivate = types[0] !== 'unaware' && chance(random, 30);
   const count = chance(random, 15) ? 30 + random.below(50) : 2 + random.below(9);
   for (let n = 0; n < count; n++) {
     const b = random.below(bridges);
     ports[`p${n}`] = rollPort(random, b, types[b]);
+    if (isPrivate && b === 0 && chance(random, 60)) makePrivate(random, ports[`p${n}`]);
   }
   const config: Raw = { switch: { name: 'b0', hashSeed: random.next(), ...rollBridge(random, types[0]) }, ports };
+  if (isPrivate) config.vlans = { 1000: { isolated: 1001, communities: '1002,1003' } };
   const more: Record<string, Raw> = {};
   for (let b = 1; b < bridges; b++) more[`b${b}`] = rollBridge(random, types[b]);
   if (bridges > 1) config.bridges = more;
@@ -104,11 +107,32 @@ function rollPort(random: Prng, b: number, type: string): Raw {
   return port;
 }
 
+/** A port of the private VLAN 1000. */
+function makePrivate(random: Prng, port: Raw): void {
+  for (const key of VLAN_KEYS) delete port[key];
+  const kind = random.below(6);
+  if (kind === 0) Object.assign(port, { mode: 'promiscuous', vlan: 1000 });
+  else if (kind === 1) Object.assign(port, { mode: 'trunk', vlans: '1000-1003', native: 1000 + random.below(4) });
+  else Object.assign(port, { mode: 'private-host', vlan: 1001 + random.below(3) });
+}
+
+const VLAN_KEYS = [
+  ...['vlan', 'vlans', 'native', 'tagged', 'untagged', 'pvid', 'cvids', 'serviceVlans'],
+  ...['acceptFrames', 'ingressFiltering'],
+];
+
 function rollVlans(random: Prng, port: Raw): void {
   const mode = pick(random, ['access', 'access', 'trunk', 'trunk', 'hybrid', 'dot1q-tunnel']);
   port.mode = mode;
   if (mode === 'access' || mode === 'dot1q-tunnel') port.vlan = pick(random, VIDS);
   if (mode === 'dot1q-tunnel' && chance(random, 40)) port.cvids = vidSet(random);
+  else if (mode === 'dot1q-tunnel' && chance(random, 50)) {
+    port.serviceVlans = { '1-9': pick(random, VIDS), '10-99': 3998, 100: { vlan: 3999, keepTag: false } };
+  }
+  if (chance(random, 20)) {
+    const trust = pick(random, ['pcp', 'dscp', 'none']);
+    port.priority = { trust, default: random.below(8), dscp: { '0-7': random.below(8) }, egress: { 5: 6, 0: 1 } };
+  }
   if (mode === 'trunk') {
     port.vlans = vidSet(random);
     if (chance(random, 50)) port.native = pick(random, VIDS);

@@ -89,10 +89,16 @@ function addVlan(vlan: Command, finish: Finish): void {
   onSwitch(vlan.command('add').argument('<vid>', 'VLAN ID', vid).argument('[vlan-name]', 'its name'))
     .description('list a VLAN in its bridge, or give it another name and limit')
     .option('--max-entries <n>', 'limit of learned entries; 0: none of its own', wholeNumber(0, 1_048_576))
+    .option('--isolated <vid>', 'makes it the primary of a private VLAN: the VLAN of isolated hosts', vid)
+    .option('--communities <vlans>', 'the same: a VLAN for each community, such as 102,103')
     .option('--bridge <name>', 'bridge; default: that of the switch')
-    .addHelpText('after', '\nExample:\n  etherloom vlan add 30 green\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  etherloom vlan add 30 green\n  etherloom vlan add 100 tenants --isolated 101 --communities 102,103\n',
+    )
     .action(async (id: number, name: string | undefined, o) => {
-      const body = { name, fdbMaxEntries: o.maxEntries as number | undefined };
+      const { maxEntries: fdbMaxEntries, isolated, communities } = o;
+      const body = { name, fdbMaxEntries, isolated, communities };
       finish(await send({ method: 'PUT', path: `/v1/vlans/${id}`, query: bridgeQuery(o), body }, o));
     });
   onSwitch(vlan.command('del').argument('<vid>', 'VLAN ID', vid))

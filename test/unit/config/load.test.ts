@@ -26,6 +26,7 @@ const DEFAULT_PORT: PortConfig = {
   acceptFrames: 'untagged',
   ingressFiltering: true,
   tunnelCvids: null,
+  serviceVlans: [],
   translate: [],
   priority: null,
   classify: false,

@@ -48,6 +48,15 @@ const modes = fc.oneof(
     vlan: fc.constantFrom(...VIDS),
     cvids: fc.constantFrom('5', '5,7-9'),
   }),
+  fc.record({
+    mode: fc.constant('dot1q-tunnel'),
+    serviceVlans: fc.constantFrom(
+      { '5-7': 20, 8: 30 },
+      { 5: { vlan: 20, keepTag: false }, '6-9': 30 },
+      { 5: { vlan: 4094, keepTag: false }, 6: { vlan: 30, keepTag: false } },
+    ),
+  }),
+  fc.record({ mode: fc.constant('dot1q-tunnel'), vlan: fc.constant(10), serviceVlans: fc.constant({ '5-7': 20 }) }),
 );
 
 const port = fc.record({

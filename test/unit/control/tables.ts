@@ -6,7 +6,7 @@ import { fdbEntries } from '../../../src/control/fdb-control.ts';
 import type { Port } from '../../../src/control/model.ts';
 import type { DataplaneShared } from '../../../src/dataplane/dataplane.ts';
 import { hasBit } from '../../../src/tables/bitmap.ts';
-import { PORT_TUNNEL_CVIDS, PRIORITY_WORDS, TUNNEL_ROW_WORDS } from '../../../src/tables/port-table.ts';
+import { PORT_TUNNEL_CVIDS, PRIORITY_WORDS, TUNNEL_ROW } from '../../../src/tables/port-table.ts';
 import { fidAt, VIDS_PER_BRIDGE } from '../../../src/tables/vlan-table.ts';
 
 export function tablesOf(control: Control) {
@@ -71,7 +71,7 @@ function portOf(dp: DataplaneShared, port: Port, names: (words: Int32Array, widt
   const { ports, fdb } = dp;
   const p = port.index;
   const flags = ports.flags[p];
-  const row = ports.tunnelRow[p] * TUNNEL_ROW_WORDS;
+  const row = ports.tunnelRow[p] * TUNNEL_ROW;
   return {
     flags,
     pvid: ports.pvid[p],
@@ -84,7 +84,7 @@ function portOf(dp: DataplaneShared, port: Port, names: (words: Int32Array, widt
     floods: [0, 1, 2].map((kind) => hasBit(ports.flood, ports.width, kind, p)),
     limit: fdb.portLimit[p],
     priority: [...ports.priority.subarray(p * PRIORITY_WORDS, (p + 1) * PRIORITY_WORDS)],
-    cvids: (flags & PORT_TUNNEL_CVIDS) === 0 ? null : [...ports.tunnelCvids.subarray(row, row + TUNNEL_ROW_WORDS)],
+    cvids: (flags & PORT_TUNNEL_CVIDS) === 0 ? null : [...ports.tunnelCvids.subarray(row, row + TUNNEL_ROW)],
   };
 }
 

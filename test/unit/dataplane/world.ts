@@ -179,7 +179,7 @@ function randomTables(dp: Dataplane, r: Random, ports: number, odd: number): voi
     for (let to = 0; to < ports; to++)
       setBit(p.reach, p.width, n, to, to === n ? r.chance(odd / 4) : !r.chance(odd / 4));
   }
-  p.tunnelCvids[0] = 0b10110;
+  for (const vid of [1, 2, 4]) p.tunnelCvids[vid] = r.pick([P.CUSTOMER_PVID, 1, 2, 3 | P.CUSTOMER_STRIP]);
   dp.limits[LIMIT_MIN_MTU] = minMtu;
 }
 

@@ -151,6 +151,27 @@ ports:
     expect(ask('i1', readFields('len=60'), 'gw', PRIVATE).arrives).toBe(true);
   });
 
+  it('speaks of customer VLANs and of priorities', () => {
+    const config = `
+switch: { type: s-vlan }
+ports:
+  c: { adapter: memory, mode: dot1q-tunnel, serviceVlans: { '10-20': 100, 40: { vlan: 400, keepTag: false } } }
+  d: { adapter: memory, mode: dot1q-tunnel, vlan: 300, priority: { trust: dscp } }
+  s: { adapter: memory, mode: trunk, vlans: '100,300,400' }
+`;
+    const told = (port: string, fields: string) => {
+      const { trace } = ask(port, readFields(fields), null, config);
+      return trace.stages.map(({ text }) => text).join('; ');
+    };
+    expect(told('c', 'vlan=15')).toContain('VLAN 100, by its customer VLAN, pushed around what it carries');
+    expect(told('c', 'vlan=40')).toContain('VLAN 400, by its customer VLAN, whose tag it replaces');
+    expect(told('d', 'ip=10.0.0.1-10.0.0.2')).toContain('priority 0 by its port');
+    const refused = ask('c', readFields('vlan=21'), 's', config);
+    expect(refused.trace.reason?.name).toBe('INGRESS_TUNNEL_CVID');
+    expect(refused.text).toBe('delivered on s if customer VLAN 21 went to service VLAN 100 at c');
+    expect(refused.fix?.changes).toMatchObject([{ path: 'ports.c.serviceVlans.21', value: '100' }]);
+  });
+
   it('finds the way round a tag that nobody can have', () => {
     const found = ask('p3', readFields('vlan=4095'), 'p2');
     expect(found.trace.reason?.name).toBe('INGRESS_VID_RESERVED');
