@@ -5,6 +5,7 @@
  */
 import { canonicalIp } from './ip.ts';
 import type { ConfigInput, FdbEntryInput } from './schema.ts';
+import type { MirrorInput } from './schema-mirror.ts';
 import type { PortInput } from './schema-port.ts';
 import type { VxlanFdbInput } from './schema-vxlan.ts';
 import { compressVlans, expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
@@ -162,6 +163,22 @@ export function putVxlanEntry(raw: ConfigInput, entry: VxlanFdbInput, index = -1
 
 export function removeVxlanEntry(raw: ConfigInput, index: number): ConfigInput {
   return { ...raw, vxlanFdb: withoutItem(raw.vxlanFdb, index) };
+}
+
+/** Adds the mirror, or replaces the one of this name. */
+export function putMirror(raw: ConfigInput, name: string, mirror: MirrorInput): ConfigInput {
+  return { ...raw, mirrors: withItem(raw.mirrors, { name, ...mirror }, mirrorIndex(raw, name)) };
+}
+
+export function removeMirror(raw: ConfigInput, name: string): ConfigInput {
+  const index = mirrorIndex(raw, name);
+  if (index < 0) throw new EditError(`there is no mirror ${name}`);
+  return { ...raw, mirrors: withoutItem(raw.mirrors, index) };
+}
+
+/** -1 where there is none of that name. */
+export function mirrorIndex({ mirrors = [] }: ConfigInput, name: string): number {
+  return mirrors.findIndex((mirror) => mirror.name === name);
 }
 
 /** Appends the address to the peers of the VTEP. */

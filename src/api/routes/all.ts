@@ -10,6 +10,7 @@ import { eventRoutes } from './events.ts';
 import { fdbRoutes } from './fdb.ts';
 import { healthRoutes } from './health.ts';
 import { metricRoutes } from './metrics.ts';
+import { mirrorRoutes } from './mirrors.ts';
 import { portRoutes } from './ports.ts';
 import { readRoutes } from './read.ts';
 import { searchRoutes } from './search.ts';
@@ -26,6 +27,7 @@ const GROUPS = [
   vlanRoutes,
   fdbRoutes,
   vxlanRoutes,
+  mirrorRoutes,
   eventRoutes,
   captureRoutes,
   metricRoutes,

@@ -4,6 +4,7 @@
 
 import { type Command, Option } from 'commander';
 import { collect, duration, wholeNumber } from '../arguments.ts';
+import { addMirrorCommands } from './change-mirror.ts';
 import { addVxlanCommands } from './change-vxlan.ts';
 import { type Finish, onSwitch, send } from './on-switch.ts';
 
@@ -38,6 +39,7 @@ export function addChangeCommands(program: Command, finish: Finish): void {
   addFdb(program.command('fdb').description('entries of the forwarding database'), finish);
   addVxlanCommands(program, finish);
   addVlan(program.command('vlan').description('VLANs of the running switch'), finish);
+  addMirrorCommands(program, finish);
   addPort(program.command('port').description('ports of the running switch'), finish);
 
   onSwitch(program.command('counters').description('counters of the running switch').command('reset'))

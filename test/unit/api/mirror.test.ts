@@ -39,4 +39,27 @@ describe('mirrors', () => {
     expect(sw.peers[2]!.got).toHaveLength(1);
     expect((await sw.get('/v1/mirrors')).body.mirrors).toEqual([]);
   });
+
+  it('are added, replaced and taken away one by one; what is wrong changes nothing', async () => {
+    const sw = await threePorts();
+    const put = (name: string, body: object, query = '') => sw.ask('PUT', `/v1/mirrors/${name}${query}`, body);
+    expect((await put('watch', { output: 'p3', selectSrc: ['p1'] })).body.actions).toEqual(['add-mirror watch to p3']);
+    expect((await put('watch', { output: 'p3' }, '?replace=false')).body.error).toBe(
+      'there is a mirror watch already; replace it, or delete it first',
+    );
+    expect((await put('watch', { output: 'p3', selectDst: ['p1'] })).body.actions).toEqual([
+      'remove-mirror watch',
+      'add-mirror watch to p3',
+    ]);
+    for (const wrong of [{ output: 'p3', selectSrc: ['p3'] }, { output: 'nobody' }, {}, { outPut: 'p3' }]) {
+      const { status, body } = await put('other', wrong);
+      expect([status, typeof body.error]).toEqual([400, 'string']);
+    }
+    expect((await sw.get('/v1/mirrors')).body.mirrors).toMatchObject([
+      { name: 'watch', selectSrc: [], selectDst: ['p1'] },
+    ]);
+    expect((await sw.ask('DELETE', '/v1/mirrors/watch')).body.actions).toEqual(['remove-mirror watch']);
+    expect((await sw.ask('DELETE', '/v1/mirrors/watch')).body.error).toBe('there is no mirror watch');
+    expect((await sw.get('/v1/mirrors')).body.mirrors).toEqual([]);
+  });
 });

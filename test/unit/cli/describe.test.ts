@@ -25,6 +25,7 @@ describe('completion', () => {
     expect(ask('fdb', '')).toEqual(['add', 'del', 'flush', '--help']);
     expect(ask('fdb', 'add', 'x', '--kind', 's')).toEqual(['static', 'sticky']);
     expect(ask('vxlan-fdb', '')).toEqual(['add', 'del', 'flush', '--help']);
+    expect(ask('mirror', '')).toEqual(['add', 'del', 'show', '--help']);
     expect(ask('peer', 'd')).toEqual(['del']);
     expect(ask('show', 'le')).toEqual(['ledger']);
     expect(ask('apply', '--conf')).toEqual(['--config', '--confirm']);
