@@ -131,12 +131,15 @@ export async function api(context: Context): Promise<Report> {
       await open(own, () => {
         const client = new Client(own.socket);
         closers.push(() => client.close());
-        const entry = { mac: MAC, vlan: 10, port: 'p1' };
+        const entry = { mac: MAC, vlan: 10, replace: true };
+        let moves = 0;
+        const next = () => (moves++ % 2 === 0 ? 'p1' : 'p2');
         return [
           { who: 'etherloom, switch', ask: () => client.ask('GET', '/v1/switch') },
           { who: 'etherloom, ports', ask: () => client.ask('GET', '/v1/ports') },
           { who: 'etherloom, fdb', ask: () => client.ask('GET', '/v1/fdb') },
-          { who: 'etherloom, entry set', ask: () => client.ask('POST', '/v1/fdb', { ...entry, replace: true }) },
+          // To and fro, so that there is a change every time.
+          { who: 'etherloom, entry moved', ask: () => client.ask('POST', '/v1/fdb', { ...entry, port: next() }) },
           command('etherloom show fdb', process.execPath, [
             join(root, 'bin', 'etherloom'),
             'show',

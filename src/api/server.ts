@@ -111,10 +111,28 @@ function register(app: FastifyInstance, route: Route, url: string): void {
 function send(reply: FastifyReply, mediaType: string, answer: unknown): FastifyReply {
   reply.type(mediaType);
   if (typeof answer === 'string') return reply.send(answer);
-  if (isPieces(answer)) {
-    return reply.send(Readable.from(answer, { objectMode: false, highWaterMark: STREAM_BYTES }));
-  }
+  if (isPieces(answer)) return sendPieces(reply, answer);
   return reply.send(`${JSON.stringify(answer)}\n`);
+}
+
+/** A short answer leaves as one: a stream costs more than most answers. */
+function sendPieces(reply: FastifyReply, answer: Generator<string | Buffer>): FastifyReply {
+  const first: Buffer[] = [];
+  for (let bytes = 0; bytes < STREAM_BYTES; bytes += first[first.length - 1].length) {
+    const { value, done } = answer.next();
+    if (done) return reply.send(Buffer.concat(first));
+    first.push(Buffer.from(value));
+  }
+  return reply.send(Readable.from(resumed(first, answer), { objectMode: false, highWaterMark: STREAM_BYTES }));
+}
+
+function* resumed(first: readonly Buffer[], rest: Generator<string | Buffer>): Generator<string | Buffer> {
+  try {
+    yield* first;
+    yield* rest;
+  } finally {
+    rest.return(undefined);
+  }
 }
 
 function isPieces(answer: unknown): answer is Generator<string | Buffer> {
