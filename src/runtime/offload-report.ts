@@ -27,8 +27,6 @@ export interface OffloadPort {
 const TSO = OFFLOAD_TSO4 | OFFLOAD_TSO6;
 /** Adapters whose segments are together when they arrive, by the kernel or by native code. */
 const GIVE_SUPER_FRAMES: readonly string[] = ['tap', 'vxlan-udp'];
-/** The same for segments inside tunnels: what else an underlay is on cuts them, or leaves them cut. */
-const GIVE_THEM_INSIDE: readonly string[] = ['vxlan-udp'];
 
 /** Why an interface does less than others can; null when nothing is amiss. */
 export function whyFewOffloads({ kind, declined, offloads }: OffloadPort): string | null {
@@ -39,8 +37,9 @@ export function whyFewOffloads({ kind, declined, offloads }: OffloadPort): strin
 /** Whether segments that come in are put together; on an underlay, those inside its tunnels. */
 export function coalesces(port: OffloadPort, ports: readonly OffloadPort[]): boolean {
   if (port.gro !== 'auto') return port.gro === 'on';
-  const giving = port.bridge === null ? GIVE_THEM_INSIDE : GIVE_SUPER_FRAMES;
-  const comesInSuperFrames = giving.includes(port.kind) && (port.offloads & TSO) !== 0;
+  // Inside tunnels only on request: it was measured, and brought nothing (docs/running.md).
+  if (port.bridge === null) return false;
+  const comesInSuperFrames = GIVE_SUPER_FRAMES.includes(port.kind) && (port.offloads & TSO) !== 0;
   return !comesInSuperFrames && othersOf(port, ports).some(({ offloads }) => (offloads & TSO) !== 0);
 }
 

@@ -43,10 +43,10 @@ describe('offloads', () => {
     expect(all(port('tap', ALL), { ...port('udp', 0), bridge: 'br1' })).toEqual([false, false]);
     expect(all(port('tap', ALL), { ...port('udp', 0), gro: 'off' })).toEqual([false, false]);
     expect(all({ ...port('tap', ALL), gro: 'on' })).toEqual([true]);
-    // Inside tunnels only sockets find them together.
-    const underlay = (kind: string) => ({ ...port(kind, ALL), bridge: null });
-    for (const kind of ['tap', 'af-packet']) expect(all(port('tap', ALL), underlay(kind))).toEqual([false, true]);
-    expect(all(port('tap', ALL), underlay('vxlan-udp'))).toEqual([false, false]);
+    // Inside tunnels only on request.
+    const underlay = (gro: OffloadPort['gro']) => ({ ...port('af-packet', ALL), bridge: null, gro });
+    expect(all(port('tap', ALL), underlay('auto'))).toEqual([false, false]);
+    expect(all(port('tap', ALL), underlay('on'))).toEqual([false, true]);
     expect(softwareOffloads(port('udp', 0), [tap()])).toBe('csum tso4 tso6 uso gro');
   });
 
