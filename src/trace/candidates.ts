@@ -34,7 +34,7 @@ import {
 import { privateVlanChanges } from './private-vlan-changes.ts';
 import { routeChanges } from './route-changes.ts';
 import type { Situation } from './situation.ts';
-import { tunnelChanges } from './tunnel-changes.ts';
+import { mapVlan, tunnelChanges } from './tunnel-changes.ts';
 import type { Trace, TracePort } from './types.ts';
 
 const ETHERNET_HEADER = 14;
@@ -98,7 +98,7 @@ function ofReason(
     case 'INGRESS_NO_PVID':
       return wantedVids(s, port, target).map((each) => classifyTo(port, each));
     case 'INGRESS_VLAN':
-      return vid === null ? [] : ingressVlan(s, port, frame, vid, target);
+      return [...unclassified(s, port, frame), ...(vid === null ? [] : ingressVlan(s, port, frame, vid, target))];
     case 'INGRESS_VID_RESERVED':
       return wantedVids(s, port, target).map((each) => becomeTunnel(port, each));
     case 'INGRESS_RESERVED_MAC':
@@ -167,7 +167,7 @@ function hindranceChanges(s: Situation, trace: Trace, port: PortConfig, frame: F
     case 'EGRESS_PRIVATE_VLAN':
       return privateVlanChanges(bridgeConfig(s, port.bridge), port, to, trace.vid);
     case 'EGRESS_VLAN':
-      return trace.vid === null ? [] : otherVlan(port, to, frame, trace.vid);
+      return trace.vid === null ? [] : [...otherVlan(port, to, frame, trace.vid), ...unclassified(s, port, frame)];
     default:
       return flooding(s, trace, frame, to, out);
   }
@@ -175,9 +175,19 @@ function hindranceChanges(s: Situation, trace: Trace, port: PortConfig, frame: F
 
 /** The target is not in the frame's VLAN: it joins, or the frame's port moves to one of its VLANs. */
 function otherVlan(port: PortConfig, to: PortConfig, frame: Frame, vid: number): Change[] {
-  const changes = [join(to, vid)];
-  if (frame.tagVid !== null) return changes;
-  return [...changes, ...vidsOf(to).map((each) => classifyTo(port, each))];
+  const moves = frame.tagVid === null ? vidsOf(to).map((each) => classifyTo(port, each)) : [];
+  // A VNI has to be the other side's as well.
+  return to.tunnel === null ? [join(to, vid), ...moves] : [...moves, mapVlan(to, vid)];
+}
+
+/** Rules say which VLAN the frame is in: the port goes without them, or into a VLAN that they name. */
+function unclassified({ config }: Situation, port: PortConfig, frame: Frame): Change[] {
+  if (!port.classify || frame.tagVid !== null) return [];
+  const { macs, subnets, protocols } = config.classification;
+  const named = new Set([...macs, ...subnets, ...protocols].map(({ vid }) => vid));
+  const joins = [...named].filter((each) => !port.members.some(({ vid }) => vid === each)).slice(0, FEW);
+  const off = setKey(port, 'classify', false, `${port.name} gave frames its own VLAN whatever they are`);
+  return [off, ...(port.mode === 'access' ? [] : joins.map((each) => join(port, each)))];
 }
 
 const FLOOD_KEYS = [

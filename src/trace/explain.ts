@@ -10,6 +10,7 @@ import { ControlError } from '../control/model.ts';
 import { candidates } from './candidates.ts';
 import type { Change } from './change.ts';
 import { TraceError } from './error.ts';
+import { nextHopOf } from './route-changes.ts';
 import type { Situation } from './situation.ts';
 import { worldUnder } from './situation.ts';
 import { type TraceFrame, trace } from './trace.ts';
@@ -74,6 +75,10 @@ export function explain(situation: Situation, frame: TraceFrame, to: string | nu
     const text = `it arrives: ${arrivalText(now, to)}`;
     return { explanation: { trace: now, to, arrives: true, text, fix: null, alternatives: [] }, fixed: null };
   }
+  if (now.stages.some(({ waits }) => waits === true)) {
+    const text = waitingText(situation, now);
+    return { explanation: { trace: now, to, arrives: false, text, fix: null, alternatives: [] }, fixed: null };
+  }
   const { fixes, complete } = search(situation, now, frame, to);
   const [best, ...others] = fixes;
   const explanation: Explanation = {
@@ -87,7 +92,8 @@ export function explain(situation: Situation, frame: TraceFrame, to: string | nu
   return { explanation, fixed: best?.situation ?? null };
 }
 
-function arrives({ reason, outputs }: Trace, to: string | null): boolean {
+function arrives({ reason, outputs, stages }: Trace, to: string | null): boolean {
+  if (stages.some(({ waits }) => waits === true)) return false;
   return to === null ? reason === null : outputs.some((output) => output.port === to || output.tunnel === to);
 }
 
@@ -172,6 +178,15 @@ function arrivalText({ outputs, verdict }: Trace, to: string | null): string {
   if (to === null) return `delivered on ${few(ports)}`;
   const others = ports.filter((port) => port !== to);
   return `delivered on ${to}${others.length === 0 ? '' : ` (and ${few(others)})`}`;
+}
+
+/** Whose answer would send it on: no setting but a configured neighbor would do as well. */
+function waitingText({ config }: Situation, { frame }: Trace): string {
+  const hop = nextHopOf(config, Buffer.from(frame.hex, 'hex'));
+  if (hop === null) return 'it waits in the switch until the next hop has told its MAC';
+  const { address, interface: by } = hop;
+  const [how, answer] = address.includes(':') ? ['ND', 'a neighbor advertisement'] : ['ARP', 'an ARP reply'];
+  return `it waits in the switch, which asks for the MAC of ${address} on interface ${by} (${how}): ${answer} from there sends it on, or the address among the neighbors of ${by}`;
 }
 
 function few(ports: readonly string[]): string {

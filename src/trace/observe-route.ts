@@ -34,7 +34,8 @@ export function observeRoute({ dp, ...world }: World, b: Batch) {
         version === 0x86dd
           ? lookup6(lpm6, vrf[from], view, packet + 24)
           : lookup4(lpm4, vrf[from], ipv4Dst(view, packet));
-      return { text: `${what}: for control, ${whyPunted(adj.kind[row])}` };
+      const waits = adj.kind[row] === ADJ_RESOLVE || adj.kind[row] === ADJ_GROUP;
+      return { text: `${what}: for control, ${whyPunted(adj.kind[row])}`, ...(waits ? { waits } : {}) };
     }
     const out = portName({ dp, ...world }, b.port[0]);
     return { text: `${what}: out of ${out} to ${formatMac(b.dstHigh[0], b.dstLow[0])}` };

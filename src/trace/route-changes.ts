@@ -1,12 +1,14 @@
 /** What might be changed of the router when it does not let a packet through. */
 
-import type { InterfaceConfig, RouteConfig, RouteKind } from '../config/types.ts';
-import { addressBytes, sharePrefix } from '../wire/address.ts';
-import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
+import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind, SwitchConfig } from '../config/types.ts';
+import { addressBytes, addressText, sharePrefix } from '../wire/address.ts';
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, parseMac } from '../wire/ethernet.ts';
 import { isTagType, TAG_BYTES } from '../wire/vlan.ts';
 import type { Change } from './change.ts';
 import type { Situation } from './situation.ts';
 
+/** Next hops looked at. */
+const FEW = 8;
 const KINDS: Readonly<Record<string, RouteKind>> = {
   ROUTE_BLACKHOLE: 'blackhole',
   ROUTE_UNREACHABLE: 'unreachable',
@@ -22,10 +24,70 @@ export function routeChanges({ config }: Situation, reason: string, frame: Buffe
   }
   const kind = KINDS[reason];
   const destination = destinationOf(frame, packet);
+  if (reason === 'ROUTE_NO_ROUTE') return destination === null ? [] : routesTo(config, frame, destination);
   if (kind === undefined || destination === null) return [];
   return config.routes.flatMap((route, at) =>
-    route.kind === kind && covers(route, destination) ? [without(route, at)] : [],
+    route.kind === kind && covers(route.prefix, destination) ? [without(route, at)] : [],
   );
+}
+
+/** Host routes by way of neighbors that are configured: only they can be tried out. */
+function routesTo({ interfaces }: SwitchConfig, frame: Buffer, destination: Uint8Array): Change[] {
+  const vrf = interfaceTo(interfaces, frame)?.vrf;
+  const hops = interfaces
+    .filter((each) => each.vrf === vrf)
+    .flatMap((each) => each.neighbors.map(({ address }) => ({ address, interface: each.name })));
+  const prefix = `${addressText(destination)}/${destination.length * 8}`;
+  return hops
+    .filter(({ address }) => addressBytes(address)?.length === destination.length)
+    .slice(0, FEW)
+    .map((hop) => {
+      const route: RouteConfig = { vrf: vrf!, prefix, kind: 'via', via: [hop] };
+      return {
+        path: 'routes[]',
+        value: `{ to: '${prefix}', via: '${hop.address}' }`,
+        condition: `there were a route to ${prefix} via ${hop.address}`,
+        cost: 2,
+        make: (s) => ({ ...s, config: { ...s.config, routes: [...s.config.routes, route] } }),
+      };
+    });
+}
+
+/** The next hop of a packet by configuration: the longest prefix of its interface's VRF, connected or routed. */
+export function nextHopOf({ interfaces, routes }: SwitchConfig, frame: Buffer): NextHopConfig | null {
+  const destination = destinationOf(frame, packetAt(frame));
+  const vrf = interfaceTo(interfaces, frame)?.vrf;
+  if (destination === null || vrf === undefined) return null;
+  let longest = -1;
+  let found: NextHopConfig | null = null;
+  const offer = (prefix: string, hop: NextHopConfig) => {
+    const length = Number(prefix.split('/')[1]);
+    if (length <= longest || !covers(prefix, destination)) return;
+    longest = length;
+    found = hop;
+  };
+  for (const each of interfaces) {
+    if (each.vrf !== vrf) continue;
+    for (const address of each.addresses) offer(address, { address: addressText(destination), interface: each.name });
+  }
+  for (const { vrf: its, prefix, via } of routes) if (its === vrf && via.length > 0) offer(prefix, via[0]);
+  return found;
+}
+
+/** The interface whose MAC the frame is for. */
+function interfaceTo(interfaces: readonly InterfaceConfig[], frame: Buffer): InterfaceConfig | undefined {
+  const mac = parseMac(macAt(frame));
+  return interfaces.find((each) => {
+    const own = parseMac(each.mac);
+    return own !== null && mac !== null && own.high === mac.high && (own.low | 0) === (mac.low | 0);
+  });
+}
+
+function macAt(frame: Buffer): string {
+  return frame
+    .subarray(0, 6)
+    .toString('hex')
+    .replace(/..(?=.)/g, '$&:');
 }
 
 function without(route: RouteConfig, at: number): Change {
@@ -55,7 +117,7 @@ function isSame(a: RouteConfig, b: RouteConfig): boolean {
   return a.vrf === b.vrf && a.prefix === b.prefix;
 }
 
-function covers({ prefix }: RouteConfig, destination: Uint8Array): boolean {
+function covers(prefix: string, destination: Uint8Array): boolean {
   const [text, length] = prefix.split('/');
   const address = addressBytes(text);
   return address !== null && address.length === destination.length && sharePrefix(address, destination, Number(length));

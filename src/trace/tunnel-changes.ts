@@ -108,6 +108,15 @@ function carryVni(port: PortConfig, { vxlan }: FrameFields, target: PortConfig |
   });
 }
 
+/** One more VLAN in the tunnel. Its VNI is the other side's choice, too: the next one that is free stands for it. */
+export function mapVlan(port: PortConfig, vid: number): Change {
+  const { vnis } = port.tunnel!;
+  const vni = Math.max(...vnis.map((each) => each.vni)) + 1;
+  const all = [...vnis, { vid, vni }].sort((a, b) => (a.vid ?? 0) - (b.vid ?? 0));
+  const condition = `VLAN ${vid} had a VNI (${vni}, say) on tunnel ${port.name}`;
+  return withVnis(port, all, { path: `vnis.${vid}`, value: String(vni), condition });
+}
+
 function withVnis(port: PortConfig, vnis: VniConfig[], words: Pick<Change, 'path' | 'value' | 'condition'>): Change {
   const mapped = vnis.flatMap(({ vid }) => (vid === null ? [] : [{ vid, untagged: true }]));
   const members = vnis.some(({ vid }) => vid === null) ? port.members : mapped;

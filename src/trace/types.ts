@@ -43,6 +43,8 @@ export interface TraceStage {
   reason: string | null;
   /** FDB entry that decided; null where it looked and there was none. Absent where it does not look. */
   entry?: EntryView | null;
+  /** Control keeps the packet until the next hop has told its MAC. */
+  waits?: boolean;
   /** Ports that might have got the frame. */
   ports?: TracePort[];
 }

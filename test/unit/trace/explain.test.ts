@@ -222,4 +222,53 @@ routes: [{ to: 0.0.0.0/0, via: 10.0.20.5 }, { to: 10.9.0.0/16, type: blackhole }
       { port: 'b', sends: false, text: 'no member of VLAN 10', reason: 'EGRESS_VLAN' },
     ]);
   });
+
+  it('says whose answer a packet waits for, and that no port has it yet', () => {
+    for (const to of [null, 'b']) {
+      const found = ask('a', packet('10.0.20.9'), to, ROUTER);
+      expect(found).toMatchObject({ arrives: false, fix: null, trace: { verdict: 'consumed' } });
+      expect(found.text).toBe(
+        'it waits in the switch, which asks for the MAC of 10.0.20.9 on interface v20 (ARP): an ARP reply from there sends it on, or the address among the neighbors of v20',
+      );
+    }
+    const unknown = ROUTER.replace(", neighbors: { 10.0.20.5: '02:00:00:00:00:25' }", '');
+    expect(ask('a', packet('8.8.8.8'), 'b', unknown).text).toContain('the MAC of 10.0.20.5 on interface v20');
+  });
+
+  it('offers a route where there is none', () => {
+    const config = ROUTER.replace('{ to: 0.0.0.0/0, via: 10.0.20.5 }, ', '');
+    const found = ask('a', packet('8.8.8.8'), 'b', config);
+    expect(found.trace.reason?.name).toBe('ROUTE_NO_ROUTE');
+    expect(found.text).toBe('delivered on b if there were a route to 8.8.8.8/32 via 10.0.20.5');
+    expect(found.fix?.changes).toMatchObject([{ path: 'routes[]', value: "{ to: '8.8.8.8/32', via: '10.0.20.5' }" }]);
+  });
+
+  it('looks at rules that classify, and at VLANs that a tunnel has no VNI for', () => {
+    const classified = `
+vlans: { 10: {}, 30: {} }
+classify: { protocols: { '0x88b5': 30 } }
+ports:
+  p1: { adapter: memory, mode: hybrid, pvid: 10, untagged: [10], classify: true }
+  p2: { adapter: memory, mode: access, vlan: 10 }
+`;
+    const ruled = ask('p1', readFields('len=60'), 'p2', classified);
+    expect(ruled.trace.reason?.name).toBe('INGRESS_VLAN');
+    expect(ruled.text).toBe('delivered on p2 if p1 gave frames its own VLAN whatever they are');
+    const tunnel = `
+vlans: { 10: {}, 20: {} }
+vteps: { v0: { underlay: port, uplink: up, local: 192.0.2.1/24, neighbors: { 192.0.2.2: '02:00:00:00:00:99' } } }
+ports:
+  p1: { adapter: memory, mode: access, vlan: 20 }
+  up: { adapter: memory }
+  vx: { adapter: vxlan, vxlan: { vtep: v0, vnis: { 10: 10010 }, remotes: [192.0.2.2] } }
+`;
+    const found = ask('p1', readFields('len=60'), 'vx', tunnel);
+    expect(found.text).toBe('delivered on vx if p1 were in VLAN 10 instead of 20');
+    expect(found.alternatives).toMatchObject([
+      {
+        text: 'delivered on vx if VLAN 20 had a VNI (10011, say) on tunnel vx',
+        changes: [{ path: 'ports.vx.vxlan.vnis.20', value: '10011' }],
+      },
+    ]);
+  });
 });
