@@ -24,6 +24,14 @@ export interface AdapterEvents {
 
 export type QueueOptions = Readonly<Record<string, string | number | boolean>>;
 
+/** Queues of a device for further threads: flows are shared out among all of them. */
+export interface MoreQueues {
+  /** What worker `k` opens its queue with, beside the port's own options. */
+  optionsOf(worker: number): QueueOptions;
+  /** Closes what is open for a worker that is not there to do so. */
+  close(worker: number): void;
+}
+
 export interface Adapter {
   readonly kind: string;
   /** What it is attached to, for people: `tap1`, `127.0.0.1:5001`. */
@@ -34,11 +42,8 @@ export interface Adapter {
   readonly mtu: number;
   /** Pollable descriptor, or -1 when the adapter calls `events.readable`. */
   readonly fd: number;
-  /**
-   * What another thread opens the device with, beside the port's own options, to have one more queue of it: flows are
-   * shared out among the queues. None: the device has this one.
-   */
-  readonly queueOptions?: QueueOptions | null;
+  /** None: the device has this one queue. */
+  readonly moreQueues?: MoreQueues | null;
   /**
    * OFFLOAD_* that frames which are sent may need. What they need beyond that the runtime does in software before
    * (runtime/offloading-adapter.ts); frames that are received may need anything.

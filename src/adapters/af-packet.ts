@@ -49,13 +49,8 @@ export function openPacket(options: PacketOptions, context: AdapterContext): Int
     writeBurst: addon.packetWriteBurst,
   };
   const offloads = options.offloads === 'off' ? 0 : offloadsOfKernel();
-  const queueOptions = fanout === FANOUT_NONE ? null : { fanout };
-  return new InterfacePort(
-    fd,
-    calls,
-    { kind: 'af-packet', device, mtu, offloads, detail: null, queueOptions },
-    context,
-  );
+  const moreQueues = fanout === FANOUT_NONE ? null : { optionsOf: () => ({ fanout }), close: () => {} };
+  return new InterfacePort(fd, calls, { kind: 'af-packet', device, mtu, offloads, detail: null, moreQueues }, context);
 }
 
 /** UDP super-frames (VIRTIO_NET_HDR_GSO_UDP_L4) are known since Linux 6.2. */

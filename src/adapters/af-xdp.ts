@@ -53,12 +53,7 @@ export async function openXdp({ device, mtu, queue }: XdpOptions, context: Adapt
     writeBurst: addon.xdpWriteBurst,
   };
   const detail = `queue ${queue}, ${zeroCopy ? 'zero-copy' : 'copy'}, ${driver ? 'driver' : 'generic'} XDP`;
-  return new InterfacePort(
-    fd,
-    calls,
-    { kind: 'af-xdp', device, mtu, offloads: 0, detail, queueOptions: null },
-    context,
-  );
+  return new InterfacePort(fd, calls, { kind: 'af-xdp', device, mtu, offloads: 0, detail, moreQueues: null }, context);
 }
 
 async function whenFree<T>(open: () => T): Promise<T> {

@@ -20,7 +20,7 @@ import {
   takeSmall,
 } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
-import type { AdapterContext, AdapterEvents, LinkedAdapter, QueueOptions } from './adapter.ts';
+import type { AdapterContext, AdapterEvents, LinkedAdapter, MoreQueues } from './adapter.ts';
 import { unwatchLink, watchLink } from './link-watch.ts';
 import {
   LINK_DELETED,
@@ -48,7 +48,7 @@ export interface InterfaceSettings {
   mtu: number;
   offloads: number;
   detail: string | null;
-  queueOptions: QueueOptions | null;
+  moreQueues: MoreQueues | null;
 }
 
 export type InterfaceCounters = {
@@ -87,7 +87,7 @@ export class InterfacePort implements LinkedAdapter {
   mtu: number;
   readonly offloads: number;
   readonly detail: string | null;
-  readonly queueOptions: QueueOptions | null;
+  readonly moreQueues: MoreQueues | null;
   readonly #counters: InterfaceCounters = { queueFull: 0, framesTooLong: 0 };
   readonly #calls: InterfaceCalls;
   readonly #arena: Arena;
@@ -107,7 +107,7 @@ export class InterfacePort implements LinkedAdapter {
     this.mtu = settings.mtu;
     this.offloads = settings.offloads;
     this.detail = settings.detail;
-    this.queueOptions = settings.queueOptions;
+    this.moreQueues = settings.moreQueues;
     this.#arena = context.arena;
     this.#events = context.events;
     watchLink(this);

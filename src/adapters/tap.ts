@@ -26,11 +26,11 @@ import {
   type AdapterContext,
   type AdapterEvents,
   type LinkedAdapter,
+  type MoreQueues,
   OFFLOAD_CSUM,
   OFFLOAD_TSO4,
   OFFLOAD_TSO6,
   OFFLOAD_USO,
-  type QueueOptions,
 } from './adapter.ts';
 import { unwatchLink, watchLink } from './link-watch.ts';
 import {
@@ -54,8 +54,15 @@ export interface TapOptions {
   mtu: number;
   /** `auto` takes what the kernel can do, `on` fails without checksum and TCP offload, `off` asks for plain frames. */
   offloads: 'auto' | 'on' | 'off';
-  /** More than 1 opens the device for several queues. One adapter is one queue: each worker opens its own. */
+  /** More than 1 opens the device for several queues. */
   queues: number;
+  /**
+   * Queues that are opened with it for further threads (default 0): the device may soon be in another network namespace,
+   * where nobody can open it by its name.
+   */
+  moreQueues?: number;
+  /** The descriptor of such a queue: this adapter is for that one. */
+  queueFd?: number | null;
   /** A device that somebody made for one queue is taken so (default false). */
   orOneQueue?: boolean;
   /** The device stays when the switch ends. One that was made by someone else stays as its maker wanted. */
@@ -96,12 +103,20 @@ const BURST_BYTES = 1024 * 1024;
 /** Opens (or makes) the device, sets MTU, offloads and link up. Throws errors with `code`, `errno`, `syscall`. */
 export function openTap(options: TapOptions, context: AdapterContext): TapAdapter {
   const addon = native();
+  if (options.queueFd !== undefined && options.queueFd !== null) {
+    const offloads = options.offloads === 'off' ? 0 : bestOffloads(addon, options.queueFd);
+    const opened = { created: false, more: [], options, offloads };
+    return new Tap(addon, options.queueFd, options.device, opened, context);
+  }
   const flags =
     (options.offloads === 'off' ? 0 : TAP_VNET_HDR) |
     (options.queues > 1 ? TAP_MULTI_QUEUE : 0) |
     (options.mustExist ? TAP_MUST_EXIST : 0);
   const { fd, name, created, multiQueue } = attach(addon, options, flags);
+  const more: number[] = [];
   try {
+    const wanted = multiQueue ? (options.moreQueues ?? 0) : 0;
+    while (more.length < wanted) more.push(addon.tapOpen(name, flags | TAP_MULTI_QUEUE | TAP_MUST_EXIST).fd);
     if (options.persistent) addon.tapSetPersist(fd, true);
     const available = options.offloads === 'off' ? 0 : bestOffloads(addon, fd);
     if (available === 0) addon.tapSetOffload(fd, 0);
@@ -111,9 +126,9 @@ export function openTap(options: TapOptions, context: AdapterContext): TapAdapte
       });
     }
     configureInterface(addon, name, options.mtu, created);
-    return new Tap(addon, fd, name, { created, multiQueue, options, offloads: available }, context);
+    return new Tap(addon, fd, name, { created, more, options, offloads: available }, context);
   } catch (error) {
-    addon.tapClose(fd);
+    for (const each of [fd, ...more]) addon.tapClose(each);
     throw error;
   }
 }
@@ -148,19 +163,18 @@ function configureInterface(addon: NativeAddon, name: string, mtu: number, creat
 
 interface Opened {
   readonly created: boolean;
-  readonly multiQueue: boolean;
+  /** Descriptors of the queues for further threads. */
+  readonly more: readonly number[];
   readonly options: TapOptions;
   readonly offloads: number;
 }
-
-const QUEUE_OPTIONS = { queues: 2 };
 
 class Tap implements TapAdapter {
   readonly kind = 'tap';
   readonly device: string;
   mtu: number;
   readonly created: boolean;
-  readonly queueOptions: QueueOptions | null;
+  readonly moreQueues: MoreQueues | null;
   readonly offloads: number;
   readonly #addon: NativeAddon;
   readonly #arena: Arena;
@@ -176,13 +190,15 @@ class Tap implements TapAdapter {
   #framesTooLong = 0;
 
   constructor(addon: NativeAddon, fd: number, device: string, opened: Opened, context: AdapterContext) {
-    const { created, multiQueue, options, offloads } = opened;
+    const { created, more, options, offloads } = opened;
     this.#addon = addon;
     this.#fd = fd;
     this.device = device;
     this.mtu = options.mtu;
     this.created = created;
-    this.queueOptions = multiQueue ? QUEUE_OPTIONS : null;
+    const closeMore = (worker: number) => void addon.tapClose(more[worker - 1]);
+    this.moreQueues =
+      more.length === 0 ? null : { optionsOf: (worker) => ({ queueFd: more[worker - 1] }), close: closeMore };
     this.offloads = offloads;
     this.#vnetHdr = options.offloads !== 'off';
     this.#arena = context.arena;

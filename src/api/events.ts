@@ -8,7 +8,9 @@ import { EVENT_NAMES as TABLE_EVENTS } from '../tables/fdb-events.ts';
 export type PortEvent =
   | { event: 'link'; port: string; up: boolean; reason: string }
   /** A device that was gone is there again and cannot be attached; told once per reason. */
-  | { event: 'fault'; text: string };
+  | { event: 'fault'; text: string }
+  /** A thread that forwards has ended, and will be started again; or it has been. Worker 0 is all of them. */
+  | { event: 'worker'; worker: number; up: boolean; reason: string };
 
 /** Learned, moved (from `oldPort`), aged; a limit was hit: evicted to make room, or refused; a static violation. */
 export interface FdbEvent {
@@ -67,6 +69,7 @@ export type EventName = SwitchEvent['event'];
 export const EVENT_NAMES = Object.keys({
   link: 0,
   fault: 0,
+  worker: 0,
   learned: 0,
   moved: 0,
   aged: 0,

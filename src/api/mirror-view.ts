@@ -2,6 +2,7 @@
 
 import type { MirrorConfig } from '../config/types.ts';
 import { MIRROR_COUNTERS, MIRROR_LOST, MIRRORED_BYTES, MIRRORED_FRAMES } from '../tables/mirror-table.ts';
+import { sumAt } from '../tables/shared.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';
 
 export interface MirrorView extends MirrorConfig {
@@ -12,17 +13,17 @@ export interface MirrorView extends MirrorConfig {
   lost: number;
 }
 
-export function mirrorViews({ tables, epoch, directory }: ReadableSwitch): MirrorView[] {
-  const { counters } = tables.mirrors;
-  const stable = new StableReads(epoch);
+export function mirrorViews({ tables, directory }: ReadableSwitch): MirrorView[] {
+  const { countersOf } = tables.mirrors;
+  const stable = new StableReads(tables.gate);
   return directory.mirrors.map(({ index, config }) => {
     const at = index * MIRROR_COUNTERS;
     return {
       ...config,
       ...stable.read(() => ({
-        frames: counters[at + MIRRORED_FRAMES],
-        bytes: counters[at + MIRRORED_BYTES],
-        lost: counters[at + MIRROR_LOST],
+        frames: sumAt(countersOf, at + MIRRORED_FRAMES),
+        bytes: sumAt(countersOf, at + MIRRORED_BYTES),
+        lost: sumAt(countersOf, at + MIRROR_LOST),
       })),
     };
   });

@@ -1,18 +1,17 @@
 /**
  * Reading a switch that forwards on another thread: shared tables and counters, and the names for them.
  *
- * Nothing here asks the forwarding thread or makes it wait. Counters of one row are read between two batches, so
- * that a ledger balances under load too; where that does not succeed for long (a thread that is stuck), the row is
- * taken as it is.
+ * Nothing here asks the forwarding thread or makes it wait. Counters of one row are read between two batches of the
+ * worker that counts in it, so that a ledger balances under load too; where that does not succeed for long (a thread
+ * that is stuck), the row is taken as it is.
  */
 
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import { epochOf, type Gate } from '../tables/gate.ts';
 import type { Directory, PortStatus } from './directory.ts';
 
 export interface ReadableSwitch {
   readonly tables: DataplaneShared;
-  /** Odd while a batch is being counted. */
-  readonly epoch: Int32Array;
   readonly directory: Directory;
   readonly statuses: readonly PortStatus[];
 }
@@ -21,22 +20,43 @@ export interface ReadableSwitch {
 const PATIENCE_MS = 100;
 
 export class StableReads {
-  readonly #epoch: Int32Array;
+  readonly #gate: Gate;
   #patienceMs = PATIENCE_MS;
 
-  constructor(epoch: Int32Array) {
-    this.#epoch = epoch;
+  constructor(gate: Gate) {
+    this.#gate = gate;
   }
 
-  /** What `read` returns when no batch is counted meanwhile. `read` is quick and is called until then. */
+  /** What `read` returns for each worker when that counts no batch meanwhile. `read` is quick and is called until then. */
+  each<T>(read: (worker: number) => T): T[] {
+    return Array.from({ length: this.#gate.workers }, (_, k) => this.#between(k, () => read(k)));
+  }
+
+  /** The same for what all workers write, or may be writing. */
   read<T>(read: () => T): T {
+    return this.#between(null, read);
+  }
+
+  /** Of one worker or of all: even while no batch is under way, and another number when one has been. */
+  #epoch(worker: number | null): number {
+    if (worker !== null) return epochOf(this.#gate, worker);
+    let sum = 0;
+    for (let k = 0; k < this.#gate.workers; k++) {
+      const epoch = epochOf(this.#gate, k);
+      if ((epoch & 1) !== 0) return epoch;
+      sum = (sum + epoch) | 0;
+    }
+    return sum;
+  }
+
+  #between<T>(worker: number | null, read: () => T): T {
     const begin = performance.now();
     const end = begin + this.#patienceMs;
     for (;;) {
-      const before = Atomics.load(this.#epoch, 0);
+      const before = this.#epoch(worker);
       if ((before & 1) === 0) {
         const value = read();
-        if (Atomics.load(this.#epoch, 0) === before) {
+        if (this.#epoch(worker) === before) {
           this.#patienceMs -= performance.now() - begin;
           return value;
         }

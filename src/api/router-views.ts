@@ -3,7 +3,7 @@
  */
 
 import type { InterfaceConfig } from '../config/types.ts';
-import { type LedgerRow, portLedger } from '../dataplane/counters.ts';
+import { portLedger, sumLedger } from '../dataplane/counters.ts';
 import { ADJ_FORWARD, RELAY_REFUSED, RELAY_REPLIES, RELAY_REQUESTS, RELAY_STATS } from '../tables/router-table.ts';
 import { addressBytes, addressText, masked } from '../wire/address.ts';
 import { formatMac } from '../wire/ethernet.ts';
@@ -19,10 +19,10 @@ export interface InterfaceView extends InterfaceConfig {
   dropped: number;
 }
 
-export function interfaceViews({ tables, epoch, directory }: ReadableSwitch): InterfaceView[] {
-  const stable = new StableReads(epoch);
+export function interfaceViews({ tables, directory }: ReadableSwitch): InterfaceView[] {
+  const stable = new StableReads(tables.gate);
   return directory.interfaces.map(({ config, port }) => {
-    const row: LedgerRow = stable.read(() => portLedger(tables.counters, port));
+    const row = sumLedger(stable.each((k) => portLedger(tables.countersOf[k], port)));
     const { router } = tables;
     const iface = router.port.indexOf(port);
     const stat = (which: number) => router.relayed[iface * RELAY_STATS + which]!;

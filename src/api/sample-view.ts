@@ -33,7 +33,7 @@ export function sampleViews({ tables, directory }: ReadableSwitch, nowMs: number
   const ports = new Map(directory.ports.map((port) => [port.index, port.name]));
   for (const { port, config } of directory.interfaces) ports.set(port, config.name);
   const vids = new Map(directory.vlans.map((vlan) => [vlan.fid, vlan.vid]));
-  return listSamples(tables.samples).map((sample) => ({
+  return listSamples(tables.samplesOf).map((sample) => ({
     id: sample.number,
     reason: reasonName(sample.reason),
     port: ports.get(sample.port) ?? null,

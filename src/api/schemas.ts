@@ -226,4 +226,20 @@ export const changeAnswer = z.object({
   switch: switchName,
   actions: z.array(z.string()).describe('What was done, a line each; empty when it was so already.'),
 });
+export const workersAnswer = z.object({
+  switch: switchName,
+  workers: z.array(
+    z.object({
+      worker: z.number().describe('0 has control, protocols and changes too.'),
+      up: z.boolean(),
+      restarts: count,
+      activeSeconds: z.number().describe('At work since its last start.'),
+      idleSeconds: z.number(),
+      rxFrames: count,
+      rxBytes: count,
+      txFrames: count,
+      txBytes: count,
+    }),
+  ),
+});
 export const doneAnswer = z.object({ switch: switchName, done: z.literal(true) });

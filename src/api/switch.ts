@@ -12,6 +12,7 @@ import type { FlushScope } from '../control/fdb-control.ts';
 import type { VxlanFlushScope } from '../control/vxlan-fdb.ts';
 import type { EventHub } from './event-hub.ts';
 import type { ReadableSwitch } from './reader.ts';
+import type { WorkerLoad } from './worker-view.ts';
 
 /** What changes tables and no configuration. */
 export type TableChange =
@@ -20,6 +21,8 @@ export type TableChange =
   | { do: 'delete-entry'; bridge: string; vid: number | null; mac: string }
   | { do: 'flush-vxlan'; what: VxlanFlushScope }
   | { do: 'delete-vxlan-entry'; port: string; vni: number; mac: string }
+  /** The worker ends with an error, as a defect would end it. */
+  | { do: 'restart-worker'; worker: number }
   | { do: 'reset-counters' };
 
 /** A capture under way: what it has, and its end. */
@@ -48,8 +51,8 @@ export interface ApiSwitch {
   make(change: TableChange): Promise<void>;
   /** Resolves when the forwarding thread has answered. */
   ping(): Promise<void>;
-  /** Seconds that the forwarding thread was at work, and at rest, since its start. */
-  load(): { activeSeconds: number; idleSeconds: number };
+  /** The threads that forward. */
+  workers(): WorkerLoad[];
   /** Captures from now on, `most` frames or (0) without end; rejects with FilterError or ControlError. */
   capture(spec: TapSpec, most: number): Promise<RunningCapture>;
 }

@@ -2,7 +2,7 @@
  * The topics of `show`: a question to a readable switch, and its answer.
  */
 
-import { latencyView } from '../dataplane/latency.ts';
+import { latencyView, sumLatency } from '../dataplane/latency.ts';
 import { type FdbFilter, fdbView } from './fdb-view.ts';
 import { mirrorViews } from './mirror-view.ts';
 import type { ReadableSwitch } from './reader.ts';
@@ -26,11 +26,12 @@ export const TOPICS = [
   'samples',
   'ledger',
   'latency',
+  'workers',
   'config',
 ] as const;
 export type Topic = (typeof TOPICS)[number];
 /** Those that tables and counters answer. */
-export type TableTopic = Exclude<Topic, 'config'>;
+export type TableTopic = Exclude<Topic, 'config' | 'workers'>;
 
 export function isTopic(text: string): text is Topic {
   return (TOPICS as readonly string[]).includes(text);
@@ -70,6 +71,6 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
     case 'ledger':
       return ledgerView(readable);
     case 'latency':
-      return { latency: latencyView(readable.tables.counters.latency) };
+      return { latency: latencyView(sumLatency(readable.tables.countersOf)) };
   }
 }

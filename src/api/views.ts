@@ -10,6 +10,7 @@ import {
   portCounters,
   portLedger,
   sumLedger,
+  sumPortCounters,
 } from '../dataplane/counters.ts';
 import { DROP_REASONS } from '../dataplane/reasons.ts';
 import { type Fdb, META_STALE } from '../tables/fdb.ts';
@@ -55,9 +56,9 @@ function learnedBy(fdb: Fdb, column: 'port' | 'fid', nowMs: number): (index: num
   return (index) => counts.get(index) ?? 0;
 }
 
-export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch, nowMs: number): PortView[] {
+export function portViews({ tables, directory, statuses }: ReadableSwitch, nowMs: number): PortView[] {
   const learned = learnedBy(tables.fdb, 'port', nowMs);
-  const stable = new StableReads(epoch);
+  const stable = new StableReads(tables.gate);
   const byName = new Map(statuses.map((status) => [status.name, status]));
   const sets = new Map(directory.ports.map(({ name }) => [name, { untagged: [] as number[], tagged: [] as number[] }]));
   for (const { vid, members } of directory.vlans) {
@@ -85,7 +86,7 @@ export function portViews({ tables, epoch, directory, statuses }: ReadableSwitch
       rxMissed: (status?.adapterCounters.queueFull ?? 0) + (status?.adapterCounters.framesTooLong ?? 0),
       adapterCounters: status?.adapterCounters ?? {},
       learned: learned(port.index),
-      ...stable.read(() => portCounters(tables.counters, port.index)),
+      ...sumPortCounters(stable.each((k) => portCounters(tables.countersOf[k], port.index))),
     };
   });
 }
@@ -110,11 +111,11 @@ export interface VlanView {
   dropped: number;
 }
 
-export function vlanViews({ tables, epoch, directory }: ReadableSwitch, nowMs: number): VlanView[] {
+export function vlanViews({ tables, directory }: ReadableSwitch, nowMs: number): VlanView[] {
   const learned = learnedBy(tables.fdb, 'fid', nowMs);
-  const stable = new StableReads(epoch);
+  const stable = new StableReads(tables.gate);
   return directory.vlans.map(({ fid, bridge, vid, name, members, secondary }) => {
-    const row = stable.read(() => fidLedger(tables.counters, fid));
+    const row = sumLedger(stable.each((k) => fidLedger(tables.countersOf[k], fid)));
     return {
       bridge,
       vid,
@@ -144,9 +145,11 @@ export interface Drops {
   total: Record<string, number>;
 }
 
-export function dropViews({ tables, epoch, directory }: ReadableSwitch): Drops {
-  const stable = new StableReads(epoch);
-  const rows = directory.ports.map((port) => stable.read(() => portLedger(tables.counters, port.index)));
+export function dropViews({ tables, directory }: ReadableSwitch): Drops {
+  const stable = new StableReads(tables.gate);
+  const rows = directory.ports.map((port) =>
+    sumLedger(stable.each((k) => portLedger(tables.countersOf[k], port.index))),
+  );
   const drops: DropView[] = [];
   for (const [i, row] of rows.entries()) {
     for (const { name, sentence } of DROP_REASONS) {
@@ -177,16 +180,18 @@ export interface LedgerView {
 /** VLANs without a frame are left out of a ledger when there are more than this. */
 const FEW_VLANS = 64;
 
-export function ledgerView({ tables, epoch, directory }: ReadableSwitch): LedgerView {
-  const stable = new StableReads(epoch);
-  const { counters } = tables;
+export function ledgerView({ tables, directory }: ReadableSwitch): LedgerView {
+  const stable = new StableReads(tables.gate);
+  const { countersOf } = tables;
+  const ofPort = (index: number) => sumLedger(stable.each((k) => portLedger(countersOf[k], index)));
+  const ofFid = (fid: number) => sumLedger(stable.each((k) => fidLedger(countersOf[k], fid)));
   const ports: Record<string, LedgerRow> = {};
-  for (const { name, index } of directory.ports) ports[name] = stable.read(() => portLedger(counters, index));
+  for (const { name, index } of directory.ports) ports[name] = ofPort(index);
   const all = directory.vlans.map(({ fid, bridge, vid, name }) => {
-    return { bridge, vid, name, ...stable.read(() => fidLedger(counters, fid)) };
+    return { bridge, vid, name, ...ofFid(fid) };
   });
   const vlans = all.length <= FEW_VLANS ? all : all.filter((row) => row.received > 0 || row.dropped > 0);
-  const noVlan = stable.read(() => fidLedger(counters, 0));
+  const noVlan = ofFid(0);
   const total = sumLedger(Object.values(ports));
   return { ports, vlans, noVlan, total, balanced: total.balanced && sumLedger([noVlan, ...all]).balanced };
 }

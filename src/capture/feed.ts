@@ -13,7 +13,8 @@ import { lostRecords, type Ring, RingReader } from './ring.ts';
 import { statisticsBlock } from './statistics.ts';
 
 export interface FeedOptions {
-  readonly ring: Ring;
+  /** One of each thread that forwards. */
+  readonly rings: readonly Ring[];
   /** The switch's name, for the section. */
   readonly application: string;
   readonly names: Names;
@@ -23,7 +24,9 @@ export interface FeedOptions {
 
 export class Feed {
   readonly #options: FeedOptions;
-  readonly #reader: RingReader;
+  readonly #readers: RingReader[];
+  /** The record that each has next, -1 for none; only while frames are taken. */
+  readonly #next: number[];
   readonly #writer: PcapngWriter;
   readonly #interfaces = new Map<string, number>();
   #pieces: Uint8Array[] = [];
@@ -34,7 +37,8 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#reader = new RingReader(options.ring);
+    this.#readers = options.rings.map((ring) => new RingReader(ring));
+    this.#next = options.rings.map(() => -1);
     this.#writer = new PcapngWriter(
       {
         write: (bytes, offset, length) => {
@@ -47,7 +51,7 @@ export class Feed {
   }
 
   get lost(): number {
-    return lostRecords(this.#options.ring);
+    return this.#options.rings.reduce((sum, ring) => sum + lostRecords(ring), 0);
   }
 
   /** All that was wanted is there. */
@@ -57,11 +61,11 @@ export class Feed {
 
   /** What has come since the last call, about `mostBytes` of it; empty when there is nothing. */
   take(mostBytes: number): Uint8Array {
-    const { view } = this.#reader;
     while (this.#bytes < mostBytes && !this.isComplete) {
-      const at = this.#reader.next();
-      if (at < 0) break;
-      this.#write(view, at);
+      const first = this.#earliest();
+      if (first < 0) break;
+      this.#write(this.#readers[first].view, this.#next[first]);
+      this.#next[first] = -1;
     }
     if (this.lost > this.#lostTold && this.#interfaces.size > 0) {
       this.#lostTold = this.lost;
@@ -72,6 +76,21 @@ export class Feed {
     this.#pieces = [];
     this.#bytes = 0;
     return taken;
+  }
+
+  /** The thread whose next frame is the earliest of those that there are; -1 when there are none. */
+  #earliest(): number {
+    let earliest = -1;
+    let time = 0;
+    for (const [k, reader] of this.#readers.entries()) {
+      if (this.#next[k] < 0) this.#next[k] = reader.next();
+      if (this.#next[k] < 0) continue;
+      const its = reader.view.getFloat64(this.#next[k] + TIME_AT);
+      if (earliest >= 0 && its >= time) continue;
+      earliest = k;
+      time = its;
+    }
+    return earliest;
   }
 
   #write(view: DataView, at: number): void {

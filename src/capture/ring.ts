@@ -9,6 +9,7 @@
  * publishes, so a record can be completed after the next ones have been begun.
  */
 
+import type { Arena } from '../dataplane/arena.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 
 const WRITTEN = 0;
@@ -24,6 +25,9 @@ export interface Ring {
   readonly control: Int32Array;
   readonly memory: SharedArrayBuffer;
 }
+
+/** From here on `set` is faster than a loop, though it makes an object a frame (1,514 bytes: 0.2 µs against 2). */
+const LONG_COPY = 192;
 
 /** `bytes` is a power of two. */
 export function createRing(bytes: number): Ring {
@@ -78,6 +82,17 @@ export class RingWriter {
     this.#at = (this.#at - words) | 0;
   }
 
+  /** Copies bytes of the arena to `at`, within what is reserved. */
+  copy(arena: Arena, off: number, at: number, length: number): void {
+    if (length >= LONG_COPY) {
+      this.bytes.set(arena.bytes.subarray(off, off + length), at);
+      return;
+    }
+    const words = length & ~3;
+    for (let n = 0; n < words; n += 4) this.view.setInt32(at + n, arena.view.getInt32(off + n));
+    for (let n = words; n < length; n++) this.view.setUint8(at + n, arena.view.getUint8(off + n));
+  }
+
   lose(): void {
     Atomics.add(this.#control, LOST, 1);
   }
@@ -90,12 +105,15 @@ export class RingWriter {
 
 export class RingReader {
   readonly view: DataView;
+  /** The same memory. */
+  readonly bytes: Uint8Array;
   readonly #control: Int32Array;
   readonly #words: number;
   #at: number;
 
   constructor(ring: Ring) {
     this.view = new DataView(ring.memory);
+    this.bytes = new Uint8Array(ring.memory);
     this.#control = ring.control;
     this.#words = ring.memory.byteLength >> WORD_SHIFT;
     this.#at = Atomics.load(ring.control, READ);

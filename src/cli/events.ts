@@ -50,6 +50,7 @@ export function lineOf(event: SwitchEvent): string {
   switch (event.event) {
     case 'link':
     case 'fault':
+    case 'worker':
       return eventLine(event);
     case 'applied':
     case 'confirmed':

@@ -15,8 +15,6 @@ export interface ConfigOptions {
   ports: readonly string[];
   /** Name of the switch that `ports` describes. */
   name?: string | undefined;
-  /** Before what the file says. */
-  workers?: number | undefined;
   /** How the switch that `ports` describes waits for frames. */
   poll?: PollMode | undefined;
 }
@@ -26,7 +24,7 @@ export class UsageError extends Error {
 }
 
 /** Throws ConfigError and UsageError. */
-export function readRunConfig({ config: file, ports, name, workers, poll }: ConfigOptions): ConfigDocument {
+export function readRunConfig({ config: file, ports, name, poll }: ConfigOptions): ConfigDocument {
   if (file === undefined && ports.length === 0)
     throw new UsageError('run needs -c FILE or --port NAME=ADAPTER:DEVICE…');
   if (file !== undefined && ports.length > 0) throw new UsageError('run takes -c or --port, not both');
@@ -39,15 +37,10 @@ export function readRunConfig({ config: file, ports, name, workers, poll }: Conf
   if (name !== undefined && !new RegExp(NAME_PATTERN).test(name)) {
     throw new UsageError(`--name: ${JSON.stringify(name)} is not a name; ${VALID_NAME}`);
   }
-  const written = file === undefined ? portSpecsDocument(ports, { name, poll }) : readConfigFile(file);
-  const document = workers === undefined ? written : withWorkers(written, workers);
+  const document = file === undefined ? portSpecsDocument(ports, { name, poll }) : readConfigFile(file);
   const problem = unsuited(document.config.ports);
   if (problem !== null) throw new UsageError(`${file ?? '--port'}: ${problem}`);
   return document;
-}
-
-function withWorkers({ raw, config, source }: ConfigDocument, workers: number): ConfigDocument {
-  return { raw: { ...raw, switch: { ...raw.switch, workers } }, config: { ...config, workers }, source };
 }
 
 export function readConfigFile(file: string): ConfigDocument {

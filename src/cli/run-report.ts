@@ -51,6 +51,8 @@ export function eventLine(event: PortEvent): string {
       return `port ${event.port}: link ${event.up ? 'up' : 'down'} (${event.reason})`;
     case 'fault':
       return event.text;
+    case 'worker':
+      return `worker ${event.worker} ${event.up ? 'forwards again' : 'has ended'}${event.reason === '' ? '' : `: ${event.reason}`}`;
   }
 }
 

@@ -17,9 +17,10 @@ import { defaultSocketPath } from '../api/socket-path.ts';
 import { type Listen, openTcpApi } from '../api/tcp.ts';
 import { type ConfigDocument, ConfigError } from '../config/load.ts';
 import { ControlError } from '../control/model.ts';
-import { ForwardingThread, StartError } from '../runtime/forwarding-thread.ts';
+import { StartError } from '../runtime/forwarding-thread.ts';
 import { ServedSwitch } from '../runtime/served.ts';
 import { StateKeeper } from '../runtime/state-keeper.ts';
+import { Supervisor } from '../runtime/supervisor.ts';
 import { MORE_ROUTES } from './api-routes.ts';
 import { createLog, type Log, type LogFormat } from './log.ts';
 import { type ConfigOptions, readRunConfig, UsageError } from './run-config.ts';
@@ -29,6 +30,8 @@ import { version } from './version.ts';
 
 export interface RunOptions extends ConfigOptions {
   log?: LogFormat | undefined;
+  /** Threads that forward, before what the configuration says. */
+  workers?: number | undefined;
   /** Where the page for browsers is served; nowhere when left out. */
   ui?: Listen | undefined;
 }
@@ -60,7 +63,7 @@ class Run {
   readonly #options: RunOptions;
   readonly #log: Log;
   readonly #socketPath: string;
-  #thread: ForwardingThread | undefined;
+  #thread: Supervisor | undefined;
   #served: ServedSwitch | undefined;
   #keeper: StateKeeper | undefined;
   readonly #apis: FastifyInstance[] = [];
@@ -141,10 +144,16 @@ class Run {
   }
 
   async #forward(document: ConfigDocument): Promise<ConfigDocument> {
-    this.#thread = new ForwardingThread(document.config, {
+    const configOf = ({ config }: ConfigDocument) => ({ ...config, workers: this.#options.workers ?? config.workers });
+    this.#thread = new Supervisor(configOf(document), {
       event: (event) => {
         this.#tell(eventLine(event), event);
         this.#served?.tell(event);
+      },
+      stood: () => {
+        const served = this.#served;
+        if (served === undefined) return null;
+        return { config: configOf(served.document), restarting: () => served.restarting() };
       },
       crashed: (why) => void this.#crash(why),
     });

@@ -9,6 +9,7 @@ import type { InterfaceView, NeighborView, RouteView } from '../api/router-views
 import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
+import type { WorkerView } from '../api/worker-view.ts';
 import type { PeerView, VtepView, VxlanFdbView } from '../control/vxlan-views.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import type { LatencyView } from '../dataplane/latency.ts';
@@ -50,9 +51,27 @@ export function topicText(topic: Topic, body: unknown): string {
       return ledgerText(body as LedgerView);
     case 'latency':
       return latencyText((body as { latency: LatencyView }).latency);
+    case 'workers':
+      return workersText((body as { workers: WorkerView[] }).workers);
     case 'config':
       return stringify((body as { config: unknown }).config);
   }
+}
+
+function workersText(workers: readonly WorkerView[]): string {
+  return table(
+    ['WORKER', 'STATE', 'BUSY', 'RX-FRAMES', 'RX-BYTES', 'TX-FRAMES', 'TX-BYTES', 'RESTARTS'],
+    workers.map((w) => [
+      w.worker,
+      w.up ? 'up' : 'ended',
+      `${((100 * w.activeSeconds) / Math.max(w.activeSeconds + w.idleSeconds, 1e-9)).toFixed(1)} %`,
+      w.rxFrames,
+      w.rxBytes,
+      w.txFrames,
+      w.txBytes,
+      w.restarts,
+    ]),
+  );
 }
 
 function portsText(ports: readonly PortView[]): string {

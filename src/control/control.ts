@@ -8,9 +8,8 @@
 
 import { POLL_PRESETS } from '../config/poll.ts';
 import type { ClassificationConfig, PollConfig, VlanConfig } from '../config/types.ts';
-import { PORT_COUNTERS } from '../dataplane/counters.ts';
+import { clearPortCounters } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import { REASON_COUNT } from '../dataplane/reasons.ts';
 import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
 import { resizeFdb, setFidAge } from '../tables/fdb.ts';
 import { setPortBridge } from '../tables/fdb-entries.ts';
@@ -203,8 +202,7 @@ export class Control {
     this.customerRows.settle(port);
     this.ports.set(name, port);
     this.portByIndex[index] = port;
-    this.dp.counters.port.fill(0, index * PORT_COUNTERS, (index + 1) * PORT_COUNTERS);
-    this.dp.counters.portDrops.fill(0, index * REASON_COUNT, (index + 1) * REASON_COUNT);
+    clearPortCounters(this.dp.countersOf, index);
     this.attach(port, bridge);
     if (rewritesTags(port.settings)) this.writeTranslation();
     return port;

@@ -2,8 +2,7 @@
  * Broadcast domains: which row of the VLAN table, by number its FID, is which VLAN of a bridge.
  */
 
-import { FID_COUNTERS } from '../dataplane/counters.ts';
-import { REASON_COUNT } from '../dataplane/reasons.ts';
+import { retireFid } from '../dataplane/counters.ts';
 import { setFidAge } from '../tables/fdb.ts';
 import { flushFid } from '../tables/fdb-flush.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
@@ -56,7 +55,7 @@ export class Domains {
   /** Takes the VLAN's row away, with all that was known in it. */
   drop(bridge: Bridge, vlan: Vlan): void {
     const { dp, forgetting, nowMs } = this.control;
-    const { vlans, fdb, counters } = dp;
+    const { vlans, fdb, countersOf } = dp;
     bridge.vlans.delete(vlan.vid);
     vlan.secondary = undefined;
     settlePrivateVlans(this.control, bridge);
@@ -64,11 +63,7 @@ export class Domains {
     flushFid(fdb, vlan.fid, nowMs());
     forgetting.forget(vlan.fid, ANY);
     fdb.fidLimit[vlan.fid] = 0;
-    // The row will be another VLAN's: what it counted goes to "no VLAN", so that the sums stay true.
-    for (let c = 0; c < FID_COUNTERS; c++) counters.fid[c] += counters.fid[vlan.fid * FID_COUNTERS + c];
-    for (let r = 0; r < REASON_COUNT; r++) counters.fidDrops[r] += counters.fidDrops[vlan.fid * REASON_COUNT + r];
-    counters.fid.fill(0, vlan.fid * FID_COUNTERS, (vlan.fid + 1) * FID_COUNTERS);
-    counters.fidDrops.fill(0, vlan.fid * REASON_COUNT, (vlan.fid + 1) * REASON_COUNT);
+    retireFid(countersOf, vlan.fid);
     this.byFid[vlan.fid] = undefined;
     this.firstFid = Math.min(this.firstFid, vlan.fid);
     compileOutputVlans(this.control);

@@ -21,7 +21,9 @@ export function addMirror(control: Control, config: MirrorConfig): void {
   let index = 0;
   while (taken.has(index)) index++;
   if (index >= MAX_MIRRORS) throw new ControlError(`no room for another mirror (${MAX_MIRRORS})`);
-  control.dp.mirrors.counters.fill(0, index * MIRROR_COUNTERS, (index + 1) * MIRROR_COUNTERS);
+  for (const counters of control.dp.mirrors.countersOf) {
+    counters.fill(0, index * MIRROR_COUNTERS, (index + 1) * MIRROR_COUNTERS);
+  }
   mirrors.set(config.name, { index, config });
   control.layoutChanged();
 }

@@ -18,6 +18,7 @@ import {
 import { receiveNeighborFrame } from '../protocols/neighbor-receive.ts';
 import { createNeighbors, type NeighborAction, type Neighbors } from '../protocols/neighbor-state.ts';
 import { PEER_COUNTERS, PEER_TX_FRAMES, REMOTE_FLAGS, REMOTE_RESOLVED, REMOTE_WORDS } from '../tables/remote-table.ts';
+import { sumAt } from '../tables/shared.ts';
 import { addressText, sameBytes } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import type { Control } from './control.ts';
@@ -116,10 +117,10 @@ export class Underlay {
   }
 
   #keepFresh(host: Host, nowMs: number): void {
-    const { counters } = this.#control.dp.vxlan.remotes;
+    const { countersOf } = this.#control.dp.vxlan.remotes;
     for (const vtep of host.vteps) {
       for (const remote of vtep.remotes.values()) {
-        const sent = counters[remote.row * PEER_COUNTERS + PEER_TX_FRAMES];
+        const sent = sumAt(countersOf, remote.row * PEER_COUNTERS + PEER_TX_FRAMES);
         if (sent === this.#sent.get(remote)) continue;
         this.#sent.set(remote, sent);
         const hop = remote.isGroup ? null : nextHop(vtep, remote.bytes);

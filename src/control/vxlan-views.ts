@@ -31,6 +31,7 @@ import {
   REMOTE_WORDS,
   type RemoteTable,
 } from '../tables/remote-table.ts';
+import { sumAt } from '../tables/shared.ts';
 import {
   VNI_COUNTERS,
   VNI_EXISTS,
@@ -166,12 +167,12 @@ export function vtepViews(tables: VxlanTables, names: VxlanNames): VtepView[] {
           vni,
           flood: listOf(remotes, vnis.words[row * VNI_WORDS + VNI_FLOOD]),
           learned: fdb.fidCount[row],
-          rxFrames: vnis.counters[at + VNI_RX_FRAMES],
-          rxBytes: vnis.counters[at + VNI_RX_BYTES],
-          rxErrors: vnis.counters[at + VNI_RX_ERRORS],
-          txFrames: vnis.counters[at + VNI_TX_FRAMES],
-          txBytes: vnis.counters[at + VNI_TX_BYTES],
-          txUnsent: vnis.counters[at + VNI_TX_UNSENT],
+          rxFrames: sumAt(vnis.countersOf, at + VNI_RX_FRAMES),
+          rxBytes: sumAt(vnis.countersOf, at + VNI_RX_BYTES),
+          rxErrors: sumAt(vnis.countersOf, at + VNI_RX_ERRORS),
+          txFrames: sumAt(vnis.countersOf, at + VNI_TX_FRAMES),
+          txBytes: sumAt(vnis.countersOf, at + VNI_TX_BYTES),
+          txUnsent: sumAt(vnis.countersOf, at + VNI_TX_UNSENT),
         };
       })
       .sort((a, b) => compare(a.port, b.port) || a.vni - b.vni);
@@ -180,7 +181,7 @@ export function vtepViews(tables: VxlanTables, names: VxlanNames): VtepView[] {
 }
 
 export function peerViews({ remotes, fdb }: VxlanTables, names: VxlanNames): PeerView[] {
-  const { words, counters, capacity } = remotes;
+  const { words, countersOf, capacity } = remotes;
   const nameOf = new Map(names.vteps.map(({ row, config }) => [row, config.name]));
   const views: PeerView[] = [];
   for (let row = 0; row < capacity; row++) {
@@ -195,14 +196,14 @@ export function peerViews({ remotes, fdb }: VxlanTables, names: VxlanNames): Pee
       resolved: (flags & REMOTE_RESOLVED) !== 0,
       pathMtu: words[row * REMOTE_WORDS + REMOTE_MAX_IP],
       learned: fdb.portCount[row],
-      rxFrames: counters[at + PEER_RX_FRAMES],
-      rxBytes: counters[at + PEER_RX_BYTES],
-      txFrames: counters[at + PEER_TX_FRAMES],
-      txBytes: counters[at + PEER_TX_BYTES],
-      unknownVni: counters[at + PEER_UNKNOWN_VNI],
-      refused: counters[at + PEER_REFUSED],
-      reservedBits: counters[at + PEER_RESERVED_BITS],
-      unsent: counters[at + PEER_UNSENT],
+      rxFrames: sumAt(countersOf, at + PEER_RX_FRAMES),
+      rxBytes: sumAt(countersOf, at + PEER_RX_BYTES),
+      txFrames: sumAt(countersOf, at + PEER_TX_FRAMES),
+      txBytes: sumAt(countersOf, at + PEER_TX_BYTES),
+      unknownVni: sumAt(countersOf, at + PEER_UNKNOWN_VNI),
+      refused: sumAt(countersOf, at + PEER_REFUSED),
+      reservedBits: sumAt(countersOf, at + PEER_RESERVED_BITS),
+      unsent: sumAt(countersOf, at + PEER_UNSENT),
     });
   }
   return views.sort((a, b) => compare(a.vtep, b.vtep) || compare(a.address, b.address));

@@ -2,8 +2,8 @@
  * Counters and the ledger.
  *
  * One row per port (the port a frame arrived on, or for TX the one it left by) and one per FID; FID 0 is the
- * row of frames that were dropped before they had a VLAN. All are doubles in shared memory, written by the
- * forwarding thread only.
+ * row of frames that were dropped before they had a VLAN. All are doubles in shared memory. Each worker has counters of
+ * its own, written by nobody else while it forwards; the ledger of each balances, and readers add them up.
  *
  * The ledger, for every port and every FID, always:
  *
@@ -14,7 +14,7 @@
  * the copies again (COPIES_LOST), and the frame is a drop when it was the last.
  */
 
-import { sharedFloat64 } from '../tables/shared.ts';
+import { ownFloat64 } from '../tables/shared.ts';
 import { createLatency } from './latency.ts';
 import { DROP_REASONS, REASON_COUNT } from './reasons.ts';
 
@@ -55,21 +55,46 @@ export interface Counters {
   readonly latency: Float64Array;
 }
 
-export function createCounters(ports: number, fids: number): Counters {
-  return {
+/** One for each worker. */
+export function createCounters(ports: number, fids: number, workers = 1): Counters[] {
+  const port = ownFloat64(ports * PORT_COUNTERS, workers);
+  const fid = ownFloat64(fids * FID_COUNTERS, workers);
+  const portDrops = ownFloat64(ports * REASON_COUNT, workers);
+  const fidDrops = ownFloat64(fids * REASON_COUNT, workers);
+  return port.map((_, k) => ({
     ports,
     fids,
-    port: sharedFloat64(ports * PORT_COUNTERS),
-    fid: sharedFloat64(fids * FID_COUNTERS),
-    portDrops: sharedFloat64(ports * REASON_COUNT),
-    fidDrops: sharedFloat64(fids * REASON_COUNT),
+    port: port[k],
+    fid: fid[k],
+    portDrops: portDrops[k],
+    fidDrops: fidDrops[k],
     latency: createLatency(),
-  };
+  }));
 }
 
-/** Everything counts from zero again, which is a balance too. */
-export function resetCounters({ port, fid, portDrops, fidDrops, latency }: Counters): void {
-  for (const column of [port, fid, portDrops, fidDrops, latency]) column.fill(0);
+/** Everything counts from zero again, which is a balance too. While no worker counts, as all that writes here. */
+export function resetCounters(all: readonly Counters[]): void {
+  for (const { port, fid, portDrops, fidDrops, latency } of all) {
+    for (const column of [port, fid, portDrops, fidDrops, latency]) column.fill(0);
+  }
+}
+
+/** A number becomes another port. */
+export function clearPortCounters(all: readonly Counters[], port: number): void {
+  for (const counters of all) {
+    counters.port.fill(0, port * PORT_COUNTERS, (port + 1) * PORT_COUNTERS);
+    counters.portDrops.fill(0, port * REASON_COUNT, (port + 1) * REASON_COUNT);
+  }
+}
+
+/** The row of a FID will be another VLAN's: what it counted goes to "no VLAN", so that the sums stay true. */
+export function retireFid(all: readonly Counters[], fid: number): void {
+  for (const { fid: rows, fidDrops: drops } of all) {
+    for (let c = 0; c < FID_COUNTERS; c++) rows[c] += rows[fid * FID_COUNTERS + c];
+    for (let r = 0; r < REASON_COUNT; r++) drops[r] += drops[fid * REASON_COUNT + r];
+    rows.fill(0, fid * FID_COUNTERS, (fid + 1) * FID_COUNTERS);
+    drops.fill(0, fid * REASON_COUNT, (fid + 1) * REASON_COUNT);
+  }
 }
 
 /** The left and the right side of the ledger of one row, and what makes up the right. */
@@ -170,6 +195,17 @@ export function portCounters(counters: Counters, port: number): PortCounters {
     mirrorCopies: row[at + MIRROR_COPIES],
     mirrorCopiesLost: row[at + MIRROR_COPIES_LOST],
   };
+}
+
+/** The same port on several workers. */
+export function sumPortCounters(rows: readonly PortCounters[]): PortCounters {
+  const [{ drops, ...first }, ...others] = rows;
+  const sum: PortCounters = { ...first, drops: { ...drops } };
+  for (const row of others) {
+    for (const name of Object.keys(first) as (keyof typeof first)[]) sum[name] += row[name];
+    for (const [name, n] of Object.entries(row.drops)) sum.drops[name] = (sum.drops[name] ?? 0) + n;
+  }
+  return sum;
 }
 
 /** Adds rows up; balanced when each is and the sums are. */

@@ -2,11 +2,13 @@
  * Everything that a frame meets, in one object: tables, counters, arena, egress lists.
  *
  * Tables and counters are shared memory (`DataplaneShared` can be posted to another thread); arena and egress
- * belong to the forwarding thread.
+ * belong to the forwarding thread. With several workers each has such an object: the first makes the tables, the others
+ * join them, and what a worker writes all the time, its counters and samples, is its own.
  */
 
 import { type ClassifyTable, createClassifyTable } from '../tables/classify-table.ts';
 import { createFdb, type Fdb } from '../tables/fdb.ts';
+import { createGate, type Gate, MAX_WORKERS, workerGate } from '../tables/gate.ts';
 import { createMirrorTable, type MirrorTable } from '../tables/mirror-table.ts';
 import { createPortTable, MAX_PORTS, type PortTable } from '../tables/port-table.ts';
 import { createRouterTable, type RouterTable } from '../tables/router-table.ts';
@@ -28,11 +30,16 @@ export interface DataplaneShared {
   readonly router: RouterTable;
   readonly translate: TranslateTable;
   readonly classify: ClassifyTable;
+  /** This worker's counters and samples, and each one's. */
   readonly counters: Counters;
+  readonly countersOf: readonly Counters[];
   readonly vxlan: VxlanTables;
   /** LIMIT_*. */
   readonly limits: Int32Array;
   readonly samples: DropSamples;
+  readonly samplesOf: readonly DropSamples[];
+  /** How workers and control keep out of each other's way, and which of them this is. */
+  readonly gate: Gate;
 }
 
 export interface Dataplane extends DataplaneShared {
@@ -78,6 +85,8 @@ export interface DataplaneSize {
    */
   arenaMemory?: ArrayBufferLike;
   vxlan: VxlanSize;
+  /** Threads that forward. */
+  workers: number;
 }
 
 const DEFAULT_SIZE: DataplaneSize = {
@@ -92,6 +101,7 @@ const DEFAULT_SIZE: DataplaneSize = {
   largeSlots: 64,
   batch: BATCH_FRAMES,
   vxlan: { vteps: 8, vnis: 64, tunnels: 8, remotes: 64, fdbEntries: 1024 },
+  workers: 1,
 };
 
 /** Up to here a table is fast enough by itself; touching costs 10 ns a frame (bench S2). */
@@ -103,27 +113,113 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
   if (!(s.ports >= 1 && s.ports < MAX_PORTS)) throw new RangeError(`ports: ${s.ports} is not in 1..${MAX_PORTS - 1}`);
   if (!(s.fids >= 2 && s.fids <= MAX_FIDS)) throw new RangeError(`fids: ${s.fids} is not in 2..${MAX_FIDS}`);
   if (!(s.batch >= 1 && s.batch <= 65_535)) throw new RangeError(`batch: ${s.batch} is not in 1..65535`);
+  if (!(s.workers >= 1 && s.workers <= MAX_WORKERS))
+    throw new RangeError(`workers: ${s.workers} is not in 1..${MAX_WORKERS}`);
+  const gate = createGate(s.workers);
+  const shareGate = s.workers === 1 ? null : gate;
+  const countersOf = createCounters(s.ports, s.fids, s.workers);
+  const samplesOf = createDropSamples(s.workers);
   const shared: DataplaneShared = {
     ports: createPortTable(s.ports, s.tunnelRows),
     vlans: createVlanTable(s.fids, s.bridges, s.ports),
-    fdb: createFdb({ entries: s.fdbEntries, ports: s.ports, fids: s.fids, bridges: s.bridges, seed: s.seed }),
-    mirrors: createMirrorTable(s.ports),
+    fdb: createFdb({
+      entries: s.fdbEntries,
+      ports: s.ports,
+      fids: s.fids,
+      bridges: s.bridges,
+      seed: s.seed,
+      gate: shareGate,
+    }),
+    mirrors: createMirrorTable(s.ports, s.workers),
     router: createRouterTable(s.fids, s.ports, s.interfaces),
     translate: createTranslateTable(s.ports),
     classify: createClassifyTable(),
-    counters: createCounters(s.ports, s.fids),
-    vxlan: createVxlanTables(s.vxlan, s.ports, s.seed),
+    counters: countersOf[0],
+    countersOf,
+    vxlan: createVxlanTables(s.vxlan, s.ports, s.seed, shareGate, s.workers),
     limits: sharedInt32(8),
-    samples: createDropSamples(),
+    samples: samplesOf[0],
+    samplesOf,
+    gate,
   };
   shared.limits[LIMIT_MIN_MTU] = 65_535;
   shared.limits[LIMIT_TUNNEL_MTU] = 65_535;
   shared.limits[LIMIT_TOUCH] = TOUCH_ABOVE;
+  return { ...shared, ...ownParts(s, s.ports) };
+}
+
+type OwnSize = Pick<DataplaneSize, 'smallSlots' | 'largeSlots' | 'batch' | 'arenaMemory'>;
+
+function ownParts(
+  { smallSlots, largeSlots, batch, arenaMemory }: OwnSize,
+  ports: number,
+): Pick<Dataplane, 'arena' | 'egress' | 'underlay' | 'newPeer'> {
   return {
-    ...shared,
-    arena: createArena({ smallSlots: s.smallSlots, largeSlots: s.largeSlots }, s.arenaMemory),
-    egress: createEgress(s.ports, s.batch),
+    arena: createArena({ smallSlots, largeSlots }, arenaMemory),
+    egress: createEgress(ports, batch),
     underlay: createUnderlay(),
     newPeer: () => -1,
   };
+}
+
+/** What is another thread's to post: all but the parts of its own. */
+export function sharedPart(dp: Dataplane): DataplaneShared {
+  const { arena: _arena, egress: _egress, underlay: _underlay, newPeer: _newPeer, ...shared } = dp;
+  return shared;
+}
+
+/** The data plane of worker `k` over the tables of another, which were posted to its thread. */
+export function joinDataplane(shared: DataplaneShared, k: number, size: Partial<OwnSize> = {}): Dataplane {
+  const { vxlan, router } = shared;
+  const gate = workerGate(shared.gate, k);
+  return {
+    ...shared,
+    ...ownParts({ ...DEFAULT_SIZE, ...size }, shared.ports.capacity),
+    gate,
+    fdb: { ...shared.fdb, gate },
+    counters: shared.countersOf[k],
+    samples: shared.samplesOf[k],
+    mirrors: { ...shared.mirrors, counters: shared.mirrors.countersOf[k] },
+    // What a port may give to control is metered by each worker.
+    router: { ...router, meters: new Float64Array(router.meters.length) },
+    vxlan: {
+      ...vxlan,
+      fdb: { ...vxlan.fdb, gate },
+      vnis: { ...vxlan.vnis, counters: vxlan.vnis.countersOf[k] },
+      remotes: { ...vxlan.remotes, counters: vxlan.remotes.countersOf[k] },
+    },
+  };
+}
+
+/**
+ * Takes over the arrays of tables that another thread has replaced (gate.ts, `announceMove`). What the fast lanes read is
+ * left alone where it has not: they have its addresses built in. A table that has grown is known by its length.
+ */
+export function adoptTables(dp: Dataplane, shared: DataplaneShared): void {
+  adoptFdb(dp.fdb, shared.fdb);
+  adoptFdb(dp.vxlan.fdb, shared.vxlan.fdb);
+  adopt(dp.vxlan.remotes, shared.vxlan.remotes, ['nodeRemote', 'nodeNext']);
+  adopt(dp.router.lpm4, shared.router.lpm4, ['roots', 'pages', 'values']);
+  adopt(dp.router.lpm6, shared.router.lpm6, ['roots', 'nodes', 'values']);
+  const { adj } = shared.router;
+  adopt(dp.router.adj, adj, Object.keys(adj) as (keyof typeof adj)[]);
+  const { arriving, leaving, entries } = shared.translate;
+  Object.assign(dp.translate, { arriving, leaving, entries });
+  const { macs, masked, protocols, subnets4, subnets6 } = shared.classify;
+  Object.assign(dp.classify, { macs, masked, protocols });
+  Object.assign(dp.classify.subnets4, subnets4);
+  Object.assign(dp.classify.subnets6, subnets6);
+}
+
+function adopt<K extends string>(
+  mine: Record<K, Int32Array>,
+  theirs: Readonly<Record<K, Int32Array>>,
+  columns: K[],
+): void {
+  for (const column of columns) if (mine[column].length !== theirs[column].length) mine[column] = theirs[column];
+}
+
+function adoptFdb(mine: Fdb, { slots, shift, rec, prev, next }: Fdb): void {
+  if (mine.slots === slots) return;
+  Object.assign(mine, { slots, shift, rec, prev, next });
 }

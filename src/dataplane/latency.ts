@@ -30,6 +30,13 @@ export function recordLatency(latency: Float64Array, us: number, frames: number)
   latency[SUM] += us * frames;
 }
 
+/** What several threads have recorded, together. */
+export function sumLatency(all: readonly { readonly latency: Float64Array }[]): Float64Array {
+  const sum = new Float64Array(BUCKETS + 1);
+  for (const { latency } of all) for (let n = 0; n < sum.length; n++) sum[n] += latency[n];
+  return sum;
+}
+
 function bucketOf(us: number): number {
   const quarters = us >= 2 ** DOUBLINGS ? 2 ** (DOUBLINGS + STEPS_LOG2) : (us * STEPS) | 0;
   if (quarters < STEPS) return quarters;

@@ -4,7 +4,8 @@
  *
  * A ring per reason in shared memory, written where a drop is accounted, so a frame that is forwarded pays nothing.
  * A storm does not pay for each of its frames either: within one millisecond of the switch's clock a reason takes as
- * many samples as its ring holds. Readers on other threads know a record that is being written by its first word.
+ * many samples as its ring holds. Each worker has rings of its own and numbers its samples together with the others.
+ * Readers on other threads know a record that is being written by its first word.
  *
  *   record: number (0 while it is written) | reason | port | FID | length | bytes kept | ms | SAMPLE_* | bytes ...
  */
@@ -32,7 +33,7 @@ const RING_WORDS = SAMPLES_PER_REASON * RECORD_WORDS;
 
 export interface DropSamples {
   readonly records: Int32Array;
-  /** Samples taken, of all reasons; the last number. */
+  /** Samples taken, of all reasons and workers; the last number. */
   readonly taken: Int32Array;
   /** Samples taken per reason. */
   readonly written: Int32Array;
@@ -41,14 +42,16 @@ export interface DropSamples {
   readonly inThatMs: Int32Array;
 }
 
-export function createDropSamples(): DropSamples {
-  return {
+/** One for each worker. */
+export function createDropSamples(workers = 1): DropSamples[] {
+  const taken = sharedInt32(1);
+  return Array.from({ length: workers }, () => ({
     records: sharedInt32(REASON_COUNT * RING_WORDS),
-    taken: sharedInt32(1),
+    taken,
     written: sharedInt32(REASON_COUNT),
     lastMs: sharedInt32(REASON_COUNT),
     inThatMs: sharedInt32(REASON_COUNT),
-  };
+  }));
 }
 
 /** Keeps frame i, which was dropped for `reason`. `flags` is SAMPLE_SHAPED or 0. */
@@ -69,8 +72,14 @@ export function sampleDrop(
   inThatMs[reason]++;
   const at = reason * RING_WORDS + (written[reason] & (SAMPLES_PER_REASON - 1)) * RECORD_WORDS;
   written[reason]++;
-  const number = (taken[0] % MAX_NUMBER) + 1;
-  taken[0] = number;
+  let before = Atomics.load(taken, 0);
+  let number = 0;
+  for (;;) {
+    number = (before % MAX_NUMBER) + 1;
+    const now = Atomics.compareExchange(taken, 0, before, number);
+    if (now === before) break;
+    before = now;
+  }
   const kept = Math.min(b.len[i], SAMPLE_BYTES);
   Atomics.store(records, at, 0);
   records[at + 1] = reason;
@@ -107,7 +116,11 @@ export interface DropSample {
 }
 
 /** The samples that are there, oldest first. Allocates; for readers. */
-export function listSamples({ records }: DropSamples): DropSample[] {
+export function listSamples(all: readonly DropSamples[]): DropSample[] {
+  return all.flatMap(samplesOf).sort((a, b) => a.number - b.number);
+}
+
+function samplesOf({ records }: DropSamples): DropSample[] {
   const samples: DropSample[] = [];
   for (let at = 0; at < records.length; at += RECORD_WORDS) {
     const number = Atomics.load(records, at);
@@ -115,7 +128,7 @@ export function listSamples({ records }: DropSamples): DropSample[] {
     const record = records.slice(at, at + RECORD_WORDS);
     if (Atomics.load(records, at) === number) samples.push(sampleOf(number, record));
   }
-  return samples.sort((a, b) => a.number - b.number);
+  return samples;
 }
 
 function sampleOf(number: number, record: Int32Array): DropSample {

@@ -47,6 +47,14 @@ export function transmit(dp: Dataplane, b: Batch, port: number, sender: Sender |
   for (let k = start + sent; k < start + count; k++) loseCopy(dp, b, egress.list[k] & INDEX_MASK, port, reason);
 }
 
+/** A copy that was counted as sent did not leave after all. */
+export function unsend(dp: Dataplane, b: Batch, i: number, port: number, reason: number): void {
+  const row = port * PORT_COUNTERS;
+  dp.counters.port[row + TX_FRAMES]--;
+  dp.counters.port[row + TX_BYTES] -= b.len[i];
+  loseCopy(dp, b, i, port, reason);
+}
+
 /** A copy of frame i could not leave by `port`: it was no delivery, and the last one makes the frame a drop. */
 export function loseCopy(dp: Dataplane, b: Batch, i: number, port: number, reason: number): void {
   const { port: ports, fid: fids, portDrops, fidDrops } = dp.counters;

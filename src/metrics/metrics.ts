@@ -20,7 +20,7 @@ export interface Snapshot {
   /** Learned, moved, aged, … since the start. */
   fdbEvents: Readonly<Record<string, number>>;
   fdbCapacity: number;
-  load: { activeSeconds: number; idleSeconds: number };
+  workers: readonly WorkerSample[];
   latency: LatencyView;
 }
 
@@ -48,6 +48,15 @@ export interface VlanSample {
   dropped: number;
 }
 
+export interface WorkerSample {
+  worker: number;
+  up: boolean;
+  restarts: number;
+  activeSeconds: number;
+  idleSeconds: number;
+  rxFrames: number;
+}
+
 export interface VniSample {
   port: string;
   vni: number;
@@ -72,6 +81,7 @@ export interface PeerSample {
 
 const VLAN = ['bridge', 'vid'];
 const VNI = ['port', 'vni'];
+const WORKER = ['worker'];
 const PEER = ['vtep', 'peer'];
 
 export class Metrics {
@@ -93,8 +103,19 @@ export class Metrics {
   readonly #peerResolved = this.#gauge('etherloom_peer_resolved', 'Whether the next hop of a peer is known.', PEER);
   readonly #fdbEvents = this.#counter('etherloom_fdb_events_total', 'What happened to addresses.', ['event']);
   readonly #fdbCapacity = this.#gauge('etherloom_fdb_capacity_entries', 'Room of the forwarding database.', []);
-  readonly #active = this.#counter('etherloom_forwarding_active_seconds_total', 'The forwarding thread at work.', []);
-  readonly #idle = this.#counter('etherloom_forwarding_idle_seconds_total', 'The forwarding thread at rest.', []);
+  readonly #active = this.#counter(
+    'etherloom_forwarding_active_seconds_total',
+    'Each thread that forwards at work.',
+    WORKER,
+  );
+  readonly #idle = this.#counter(
+    'etherloom_forwarding_idle_seconds_total',
+    'Each thread that forwards at rest.',
+    WORKER,
+  );
+  readonly #workerUp = this.#gauge('etherloom_worker_up', 'Whether the thread forwards.', WORKER);
+  readonly #workerRestarts = this.#counter('etherloom_worker_restarts_total', 'Starts after it had ended.', WORKER);
+  readonly #workerRx = this.#counter('etherloom_worker_received_frames_total', 'Frames received by it.', WORKER);
   readonly #memory = this.#gauge('process_resident_memory_bytes', 'Resident memory of the process.', []);
   readonly #cpu = this.#counter('process_cpu_seconds_total', 'User and system time of the process.', []);
   readonly #info = this.#gauge('etherloom_info', 'The switch.', ['name', 'version']);
@@ -150,8 +171,14 @@ export class Metrics {
     for (const sample of snapshot.peers) this.#peer(sample);
     for (const [event, n] of Object.entries(snapshot.fdbEvents)) this.#fdbEvents.inc({ event }, n);
     this.#fdbCapacity.set(snapshot.fdbCapacity);
-    this.#active.inc(snapshot.load.activeSeconds);
-    this.#idle.inc(snapshot.load.idleSeconds);
+    for (const { worker, up, restarts, activeSeconds, idleSeconds, rxFrames } of snapshot.workers) {
+      const labels = { worker: String(worker) };
+      this.#workerUp.set(labels, up ? 1 : 0);
+      this.#workerRestarts.inc(labels, restarts);
+      this.#active.inc(labels, activeSeconds);
+      this.#idle.inc(labels, idleSeconds);
+      this.#workerRx.inc(labels, rxFrames);
+    }
     this.#latency = snapshot.latency;
     this.#memory.set(process.memoryUsage.rss());
     const { user, system } = process.cpuUsage();

@@ -24,6 +24,7 @@ import { createDataplane, type DataplaneSize } from '../dataplane/dataplane.ts';
 import { PUNT_KINDS, PUNT_ROUTER, PUNT_SUPPRESS, PUNT_TOO_BIG, PUNT_UNDERLAY } from '../dataplane/punt.ts';
 import type { Fdb } from '../tables/fdb.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
+import { exclusive, exclusiveBetween } from '../tables/gate.ts';
 import { MAX_REMOTES } from '../tables/remote-table.ts';
 import { MAX_VNI_ROWS } from '../tables/vni-table.ts';
 import { MAX_VTEPS } from '../tables/vtep-table.ts';
@@ -54,7 +55,7 @@ export class SwitchCore extends Forwarding {
     const { nowMs, timeUs, senderOf, ...size } = options;
     super(createDataplane(size), options);
     this.control = new Control(this.dp, { nowMs: () => nowMs() | 0 });
-    this.dp.newPeer = (vtep, a, b, c, d) => welcome(this.control, vtep, a, b, c, d);
+    this.dp.newPeer = (vtep, a, b, c, d) => this.exclusively(() => welcome(this.control, vtep, a, b, c, d));
     this.router = new Router(this.control, (port, frame, offload) => this.inject(port, frame, offload));
     this.punts[PUNT_ROUTER] = (batch, i) => this.router.packets.punted(this.dp.arena.bytes, batch, i);
     this.underlay = new Underlay(this.control, (port, frame) => this.emit(port, frame));
@@ -120,16 +121,41 @@ export class SwitchCore extends Forwarding {
 
   /** Writes counters otherwise than by forwarding: who reads them sees all of it or nothing. */
   count(write: () => void): void {
-    Atomics.add(this.epoch, 0, 1);
+    this.exclusively(() => {
+      this.enter();
+      write();
+      this.leave();
+    });
+  }
+
+  /** The same for counters of this thread's own. */
+  account(write: () => void): void {
+    this.enter();
     write();
-    Atomics.add(this.epoch, 0, 1);
+    this.leave();
+  }
+
+  /** Does something to tables while no other thread forwards. */
+  exclusively<T>(change: () => T): T {
+    return this.inTurn ? exclusiveBetween(this.dp.gate, change) : exclusive(this.dp.gate, change);
+  }
+
+  /** Control acts on the punted frame of a batch that another thread has met it in. */
+  handle(batch: Batch): void {
+    this.enter();
+    this.punted(batch);
+    this.settle();
+    this.leave();
   }
 
   protected punted(batch: Batch): void {
     const row = batch.punted;
     this.cause = { batch, row };
-    if ((batch.rxFlags[row] & RX_TOLD) !== 0) this.suppression.heard(this.dp.arena.bytes, batch, row);
-    this.punts[batch.puntKind]?.(batch, row);
+    // It may write any table.
+    exclusiveBetween(this.dp.gate, () => {
+      if ((batch.rxFlags[row] & RX_TOLD) !== 0) this.suppression.heard(this.dp.arena.bytes, batch, row);
+      this.punts[batch.puntKind]?.(batch, row);
+    });
     this.cause = null;
   }
 
@@ -147,9 +173,11 @@ export class SwitchCore extends Forwarding {
   /** Ageing, and what the router does by itself: call about once a second, and until it returns true. */
   tick(slots: number = SWEEP_SLOTS): boolean {
     const now = this.nowMs() | 0;
-    this.protocolTick(now);
-    const bridges = sweep(this.dp.fdb, now, slots);
-    return sweep(this.dp.vxlan.fdb, now, slots) && bridges;
+    return this.exclusively(() => {
+      this.protocolTick(now);
+      const bridges = sweep(this.dp.fdb, now, slots);
+      return sweep(this.dp.vxlan.fdb, now, slots) && bridges;
+    });
   }
 }
 

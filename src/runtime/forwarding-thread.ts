@@ -2,13 +2,18 @@
  * The main thread's end of the forwarding thread: start it, keep what it shares, notice its end.
  */
 
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { waitedNs } from '../adapters/poller.ts';
 import type { PortEvent } from '../api/events.ts';
+import type { WorkerLoad } from '../api/worker-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
+import { rebuildFdb } from '../tables/fdb-rebuild.ts';
+import { reclaim } from '../tables/gate.ts';
 import type { Change, FromWorker, SharedState, ToWorker, WorkerStart } from './messages.ts';
+import type { SideStart, SideWorkerStart } from './side-messages.ts';
 
+const SIDE = new URL('./side-worker.js', import.meta.url);
 /** A thread that does not stop by itself within this is ended. */
 const STOP_MS = 5000;
 
@@ -37,6 +42,10 @@ export class ForwardingThread {
   #state: SharedState | undefined;
   readonly #asked = new Map<number, { made: () => void; refused: (error: Error) => void }>();
   #lastId = 0;
+  /** Side workers, by number; why each that is ending does. */
+  readonly #sides = new Map<number, { worker: Worker; why: string; sleep: BigInt64Array | null }>();
+  /** By number: how often it was started again. */
+  readonly #starts: (number | undefined)[] = [];
   #phase: 'starting' | 'running' | 'stopping' | 'ended' = 'starting';
 
   constructor(config: SwitchConfig, hooks: ThreadHooks, entry = new URL('./worker.js', import.meta.url)) {
@@ -45,8 +54,12 @@ export class ForwardingThread {
     this.#worker = new Worker(entry, { workerData, name: 'forwarding' });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => this.#take(message, resolve, reject));
-      this.#worker.on('error', (error) => this.#ended(withPlace(error), reject));
-      this.#worker.on('exit', (code) => this.#ended(`it exited with ${code}`, reject));
+      let why: string | null = null;
+      this.#worker.on('error', (error) => {
+        why = withPlace(error);
+      });
+      // Only now its devices are closed.
+      this.#worker.on('exit', (code) => void this.#ended(why ?? `it exited with ${code}`, reject));
     });
   }
 
@@ -86,16 +99,53 @@ export class ForwardingThread {
         this.#asked.get(message.id)?.refused(new ControlError(message.message));
         this.#asked.delete(message.id);
         return;
+      case 'start-side':
+        this.#startSide(message.start);
+        return;
       case 'stopped':
         this.#phase = 'ended';
     }
   }
 
-  #ended(why: string, reject: (error: Error) => void): void {
+  #startSide(start: SideStart): void {
+    if (this.#phase === 'stopping' || this.#phase === 'ended') return;
+    const { port1, port2 } = new MessageChannel();
+    const workerData: SideWorkerStart = { ...start, channel: port2 };
+    const worker = new Worker(SIDE, { workerData, transferList: [port2], name: `forwarding ${start.worker}` });
+    const side = { worker, why: '', sleep: null as BigInt64Array | null };
+    worker.on('message', (sleep: BigInt64Array) => {
+      side.sleep = sleep;
+    });
+    this.#sides.set(start.worker, side);
+    this.#starts[start.worker] = (this.#starts[start.worker] ?? -1) + 1;
+    worker.on('error', (error) => {
+      side.why = withPlace(error);
+    });
+    worker.on('exit', () => {
+      this.#sides.delete(start.worker);
+      if (this.#phase === 'ended') return;
+      // It may have died at any point: in a batch, with the lock, alone. Others wait for it until this is done.
+      const { gate, fdb, vxlan } = this.#state?.tables ?? start.tables;
+      reclaim(gate, start.worker, (alone) => {
+        rebuildFdb(fdb, alone);
+        rebuildFdb(vxlan.fdb, alone);
+      });
+      this.#tell({ type: 'side-ended', worker: start.worker, why: side.why });
+    });
+    this.#tell({ type: 'side-joined', worker: start.worker, channel: port1 }, [port1]);
+  }
+
+  #tell(message: ToWorker, transfer: readonly MessagePort[] = []): void {
+    this.#worker.postMessage(message, [...transfer]);
+  }
+
+  async #ended(why: string, reject: (error: Error) => void): Promise<void> {
     const phase = this.#phase;
     this.#phase = 'ended';
+    const sides = [...this.#sides.values()].map(({ worker }) => worker.terminate());
     for (const { refused } of this.#asked.values()) refused(new ControlError('the forwarding thread has ended'));
     this.#asked.clear();
+    if (phase !== 'stopping') await Promise.all(sides);
     if (phase === 'starting') reject(new StartError(`the forwarding thread failed: ${why}`, 1));
     else if (phase === 'running') this.#hooks.crashed(why);
   }
@@ -109,16 +159,18 @@ export class ForwardingThread {
     const id = ++this.#lastId;
     return new Promise((made, refused) => {
       this.#asked.set(id, { made, refused });
-      const message: ToWorker = { type: 'change', id, change };
-      this.#worker.postMessage(message);
+      this.#tell({ type: 'change', id, change });
     });
   }
 
-  /** How long it was at work, and waited; by now. For its event loop, waiting in the poll loop is work. */
-  load(): { activeSeconds: number; idleSeconds: number } {
-    const { active, idle } = this.#worker.performance.eventLoopUtilization();
-    const waited = Number(waitedNs(this.state.sleep)) / 1e6;
-    return { activeSeconds: Math.max(0, active - waited) / 1000, idleSeconds: (idle + waited) / 1000 };
+  /** All that forward: worker 0 and the side workers. */
+  workers(): WorkerLoad[] {
+    const workers = [loadOf(0, this.#worker, 0, this.state.sleep)];
+    for (const [worker, restarts] of this.#starts.entries()) {
+      const side = this.#sides.get(worker);
+      if (restarts !== undefined) workers.push(loadOf(worker, side?.worker, restarts, side?.sleep ?? null));
+    }
+    return workers;
   }
 
   /** Closes every port; resolves with false when the thread had to be ended by force. */
@@ -126,15 +178,18 @@ export class ForwardingThread {
     if (this.#phase === 'ended') return true;
     this.#phase = 'stopping';
     const exited = new Promise<boolean>((resolve) => this.#worker.once('exit', () => resolve(true)));
-    const stop: ToWorker = { type: 'stop' };
-    this.#worker.postMessage(stop);
+    const sides = [...this.#sides.values()].map(({ worker }) => new Promise((resolve) => worker.once('exit', resolve)));
+    this.#tell({ type: 'stop' });
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), STOP_MS);
     });
-    const done = await Promise.race([exited, tooLong]);
+    const done = await Promise.race([Promise.all([exited, ...sides]).then(() => true), tooLong]);
     clearTimeout(timer);
-    if (!done) await this.#worker.terminate();
+    if (!done)
+      await Promise.all(
+        [this.#worker, ...[...this.#sides.values()].map(({ worker }) => worker)].map((each) => each.terminate()),
+      );
     return done;
   }
 }
@@ -144,4 +199,12 @@ function withPlace(error: unknown): string {
   const { message, stack } = error as Error;
   const place = stack?.split('\n').find((line) => line.trimStart().startsWith('at '));
   return place === undefined ? String(message ?? error) : `${message} (${place.trim()})`;
+}
+
+/** For its event loop, waiting in the poll loop is work. */
+function loadOf(worker: number, thread: Worker | undefined, restarts: number, sleep: BigInt64Array | null): WorkerLoad {
+  const { active, idle } = thread?.performance.eventLoopUtilization() ?? { active: 0, idle: 0 };
+  const waited = sleep === null ? 0 : Number(waitedNs(sleep)) / 1e6;
+  const activeSeconds = Math.max(0, active - waited) / 1000;
+  return { worker, up: thread !== undefined, restarts, activeSeconds, idleSeconds: (idle + waited) / 1000 };
 }

@@ -12,9 +12,9 @@ import { type Dataplane, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
 import { type Coalesce, coalesce } from '../dataplane/offload/coalesce.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
+import { beginTurn, endTurn } from '../dataplane/turn.ts';
 import { decapBatch } from '../dataplane/vxlan/decap.ts';
 import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
-import { sharedInt32 } from '../tables/shared.ts';
 import { Capturing } from './capturing.ts';
 import { Mirroring } from './mirroring.ts';
 import { leavesOtherwise, TranslatingSender } from './translating.ts';
@@ -38,8 +38,6 @@ export abstract class Forwarding {
   readonly batch: Batch;
   /** By port number. */
   readonly adapters: (Adapter | undefined)[] = [];
-  /** Odd while a batch is being counted: who reads counters on another thread sees whole batches by it. */
-  readonly epoch = sharedInt32(1);
   readonly senderOf: (port: number) => Sender | null;
   /** Who captures. */
   readonly capturing: Capturing;
@@ -78,16 +76,16 @@ export abstract class Forwarding {
   /** Behind every run of frames, when what they caused has left. */
   protected settle(): void {}
 
-  /** A turn begins; nobody changes tables from here to `leave`. */
-  protected enter(): void {
-    Atomics.add(this.epoch, 0, 1);
+  /** A turn begins: nobody else changes tables from here to `leave`. Returns how often they have moved. */
+  protected enter(): number {
     this.inTurn = true;
+    return beginTurn(this.dp);
   }
 
   protected leave(): void {
     this.inTurn = false;
     if (!this.capturing.isIdle) this.capturing.publish();
-    Atomics.add(this.epoch, 0, 1);
+    endTurn(this.dp);
   }
 
   /** TCP segments that come out of tunnels over these underlay ports are put together. */

@@ -29,12 +29,12 @@ export async function changeLive(
   const change = new PortChange(ports, actions);
   try {
     await change.open();
-    applyWhole(core.control, actions, now, before, change);
+    core.exclusively(() => applyWhole(core.control, actions, now, before, change));
   } catch (error) {
     await change.takeBack();
     throw error;
   }
-  change.commit(actions);
+  await change.commit(actions);
 }
 
 class PortChange {
@@ -110,9 +110,9 @@ class PortChange {
     this.#ports.begin([...this.#left, ...this.#released]);
   }
 
-  commit(actions: readonly Action[]): void {
+  async commit(actions: readonly Action[]): Promise<void> {
     const heldOn = new Set(this.#heirs.values());
-    for (const port of this.#left) if (!heldOn.has(port)) port.adapter?.close();
+    for (const port of this.#left) if (!heldOn.has(port)) this.#ports.shut(port);
     for (const action of actions) {
       if (action.do !== 'set-port') continue;
       const port = this.#ports.get(action.port);
@@ -120,5 +120,7 @@ class PortChange {
     }
     for (const port of this.#ports) port.adapter?.setMtu?.(port.config.mtu);
     this.#ports.begin(this.#coming.values());
+    // A device that was let go is gone everywhere.
+    await this.#ports.sides?.settled();
   }
 }

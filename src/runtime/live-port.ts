@@ -26,6 +26,11 @@ export class LivePort {
   /** Whether the adapter of a port that is down was asked if it is up again. */
   linkAsked: 'no' | 'waiting' | 'answered' = 'no';
 
+  /** What side workers call its device, where that has a queue for each; else null. */
+  queueKey: number | null = null;
+  /** What side workers' queues count as well. */
+  counters: () => Record<string, number> = () => ({ ...this.adapter?.counters });
+
   /** Its device is being opened or let go: nobody else may try. */
   busy = false;
   /** Multicast groups that its socket has joined. */
@@ -38,6 +43,8 @@ export class LivePort {
   /** Goes on where another port with the same device was. */
   inherit(from: LivePort): void {
     this.adapter = from.adapter;
+    this.queueKey = from.queueKey;
+    this.counters = from.counters;
     this.events = from.events;
     this.up = from.up;
     this.linkReason = from.linkReason;
@@ -68,7 +75,7 @@ export class LivePort {
       offloads: offloadNames(this.adapter?.offloads ?? 0),
       offloadsWhy: this.offloadsWhy,
       software: this.offloading === null ? 'none' : this.software,
-      adapterCounters: { ...this.adapter?.counters },
+      adapterCounters: this.counters(),
     };
   }
 

@@ -18,6 +18,7 @@ import { coalesces, softwareOffloads, whyFewOffloads } from './offload-report.ts
 import { OffloadingAdapter, type SoftwareOffloads } from './offloading-adapter.ts';
 import { isAbsence, LINKED_ADAPTERS, LIVE_ADAPTERS, openFailure, openPort } from './open-port.ts';
 import { PollLoop } from './poll-loop.ts';
+import type { SideWorkers } from './side-workers.ts';
 
 export interface PortHooks {
   event(event: PortEvent): void;
@@ -27,6 +28,8 @@ export interface PortHooks {
 
 export class LivePorts {
   readonly loop: PollLoop;
+  /** Threads that have a queue of each device beside this one's; null: there are none. */
+  sides: SideWorkers | null = null;
   readonly #core: SwitchCore;
   readonly #hooks: PortHooks;
   readonly #software: SoftwareOffloads;
@@ -47,7 +50,10 @@ export class LivePorts {
     const { arena } = core.dp;
     this.#software = { finish: createFinish(arena), coalesce: createCoalesce(arena) };
     this.loop = new PollLoop((port, max) => this.#poll(port, max), core.control.poll);
-    core.control.onPollChanged = () => this.loop.setPolicy(core.control.poll);
+    core.control.onPollChanged = () => {
+      this.loop.setPolicy(core.control.poll);
+      this.sides?.pollChanged();
+    };
   }
 
   [Symbol.iterator](): Iterator<LivePort> {
@@ -72,7 +78,7 @@ export class LivePorts {
   /** The port loses its place; its adapter stays open. */
   withdraw(port: LivePort): void {
     this.loop.remove(port.index, false);
-    this.#core.detach(port.name);
+    this.#detach(port);
     this.#byName.delete(port.name);
     this.#byIndex[port.index] = undefined;
     this.#faults.delete(port);
@@ -86,9 +92,10 @@ export class LivePorts {
     const context: AdapterContext = { arena: this.#core.dp.arena, events };
     port.busy = true;
     try {
-      const adapter = await openPort(port.config, context, { mustExist });
+      const adapter = await openPort(port.config, context, { mustExist, workers: this.#core.dp.gate.workers });
       port.adapter = adapter;
       port.events = events;
+      await this.#openMore(port);
       // An interface tells its link by an event; a datagram socket has none to lose.
       port.up = !isLinked(adapter);
       if (port.up) port.linkReason = 'socket open';
@@ -99,10 +106,37 @@ export class LivePorts {
     else if (port.index >= 0) this.#attach(port);
   }
 
+  /** One more queue of the device for each side worker; without them the device is closed. */
+  async #openMore(port: LivePort): Promise<void> {
+    const { sides } = this;
+    if (sides === null) return;
+    port.counters = () => sides.counters(port);
+    port.queueKey = (port.adapter!.moreQueues ?? null) === null ? null : sides.newKey();
+    if (port.queueKey === null) return;
+    try {
+      await sides.open(port);
+    } catch (error) {
+      this.discard(port);
+      throw error;
+    }
+  }
+
   #attach(port: LivePort): void {
     port.events!.port = port;
     port.offloading = new OffloadingAdapter(port.adapter!, this.#software);
     this.#core.attach(port.name, port.offloading, port.up);
+    this.sides?.attach(port);
+  }
+
+  #detach(port: LivePort): void {
+    this.#core.detach(port.name);
+    this.sides?.detach(port.index);
+  }
+
+  /** Closes the device, everywhere. */
+  shut(port: LivePort): void {
+    this.sides?.close(port);
+    port.adapter?.close();
   }
 
   /** Frames and events of these ports count from now on. */
@@ -118,9 +152,9 @@ export class LivePorts {
   /** Closes the port's device while the port keeps its place. */
   release(port: LivePort): void {
     this.loop.remove(port.index, false);
-    this.#core.detach(port.name);
-    this.#core.control.setLink(port.name, false);
-    port.adapter?.close();
+    this.#detach(port);
+    this.#setLink(port, false);
+    this.shut(port);
     port.adapter = null;
     port.offloading = null;
     port.up = false;
@@ -128,6 +162,7 @@ export class LivePorts {
 
   /** Closes a device that was opened in vain: one that was made for it vanishes. */
   discard(port: LivePort): void {
+    this.sides?.close(port);
     if (port.tap !== null) port.tap.discard();
     else port.adapter?.close();
     port.adapter = null;
@@ -188,7 +223,8 @@ export class LivePorts {
   #pathMtu(port: LivePort, address: string, mtu: number): void {
     const { control } = this.#core;
     for (const { name, settings } of control.vxlan.vteps.values()) {
-      if (settings.uplink === port.name) setPathMtu(control, name, address, mtu);
+      if (settings.uplink !== port.name) continue;
+      this.#core.exclusively(() => setPathMtu(control, name, address, mtu));
     }
   }
 
@@ -233,8 +269,7 @@ export class LivePorts {
   #link(port: LivePort, up: boolean, reason: string): void {
     if (this.closed || this.#byIndex[port.index] !== port) return;
     port.up = up;
-    this.#core.control.setLink(port.name, up);
-    if (up && port.config.bridge === null) this.#core.protocolTick(this.#core.control.nowMs());
+    this.#setLink(port, up);
     port.linkAsked = 'no';
     port.linkReason = reason;
     this.#hooks.event({ event: 'link', port: port.name, up, reason });
@@ -242,11 +277,26 @@ export class LivePorts {
     this.#hooks.statusChanged();
   }
 
+  #setLink(port: LivePort, up: boolean): void {
+    this.#core.exclusively(() => {
+      this.#core.control.setLink(port.name, up);
+      if (up && port.config.bridge === null) this.#core.protocolTick(this.#core.control.nowMs());
+    });
+    this.sides?.link(port.index);
+  }
+
+  /** Frames have come to a side worker from a port that is down; it is told what comes of that. */
+  askLink(index: number): void {
+    const port = this.#byIndex[index];
+    port?.linked?.checkLink();
+    queueMicrotask(() => this.sides?.link(index));
+  }
+
   /** The device is gone for good: its descriptor never comes back. */
   #lose(port: LivePort): void {
     this.loop.remove(port.index, true);
-    this.#core.detach(port.name);
-    port.adapter?.close();
+    this.#detach(port);
+    this.shut(port);
     port.adapter = null;
     port.offloadsWhy = null;
     port.offloading = null;
@@ -264,6 +314,7 @@ export class LivePorts {
       port.offloading!.coalesces = together && !isUnderlay;
       if (together && isUnderlay) underlays.push(port.index);
       port.software = softwareOffloads(all[i], all);
+      if (port.index >= 0) this.sides?.settle(port);
     });
     this.#core.coalesceInside(this.#software.coalesce, underlays);
   }

@@ -7,6 +7,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import type { MessagePort } from 'node:worker_threads';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortConfig, SwitchConfig } from '../config/types.ts';
 import { currentConfig } from '../control/current.ts';
@@ -22,12 +23,17 @@ import { LivePorts, type PortHooks } from './live-ports.ts';
 import type { Change } from './messages.ts';
 import { LIVE_ADAPTERS, openFailure, TUNNEL_ADAPTER } from './open-port.ts';
 import { relearnRows } from './relearn.ts';
+import type { SideStart } from './side-messages.ts';
+import { ON_REQUEST } from './side-switch.ts';
+import { SideGone, SideWorkers } from './side-workers.ts';
 
 const TICK_MS = 1000;
 
 export interface LiveHooks extends PortHooks {
   /** Tables have moved to other memory. */
   tablesMoved(): void;
+  /** A side worker is wanted: its channel comes to `joined`, its end to `ended`. */
+  startSide?(start: SideStart): void;
 }
 
 /** A port could not be opened; the message names it. */
@@ -40,6 +46,7 @@ export class LiveSwitch {
   readonly #name: string;
   readonly #hooks: LiveHooks;
   readonly #ports: LivePorts;
+  #sides: SideWorkers | null = null;
   #toldStatuses = '';
   #timer: NodeJS.Timeout | undefined;
   /** Changes are made one after the other. */
@@ -51,9 +58,18 @@ export class LiveSwitch {
     this.#hooks = hooks;
     // Whoever can guess the hash can fill one bucket: another seed at every start, unless a run is to be repeated.
     const seed = config.hashSeed ?? randomBytes(4).readUInt32LE();
-    this.core = new SwitchCore({ ...sizeFor(config), seed, nowMs: monotonicMs, timeUs: wallUs });
+    const { workers } = config;
+    this.core = new SwitchCore({ ...sizeFor(config), workers, seed, nowMs: monotonicMs, timeUs: wallUs });
     configure(this.core, config);
-    this.core.control.onTablesMoved = () => hooks.tablesMoved();
+    this.core.control.onTablesMoved = () => {
+      this.#sides?.tablesMoved();
+      hooks.tablesMoved();
+    };
+    const { onPortsChanged } = this.core.control;
+    this.core.control.onPortsChanged = () => {
+      onPortsChanged();
+      this.#sides?.portsChanged();
+    };
     this.#ports = new LivePorts(this.core, hooks);
     for (const port of config.ports) this.#ports.place(new LivePort(port));
   }
@@ -69,6 +85,7 @@ export class LiveSwitch {
 
   /** Opens every port and forwards from then on. Rejects with OpenError, and then nothing is open. */
   async open(): Promise<void> {
+    this.#makeSides();
     for (const port of this.#ports) {
       try {
         await this.#ports.open(port, false);
@@ -81,9 +98,45 @@ export class LiveSwitch {
         throw new OpenError('stopped while ports were being opened');
       }
     }
+    await this.#beginSides();
     this.#ports.begin(this.#ports);
     this.#ports.settleGroups();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #makeSides(): void {
+    const { workers } = this.core.dp.gate;
+    if (workers === 1) return;
+    try {
+      this.#sides = new SideWorkers(this.core, workers - 1, () => this.#ports, {
+        start: (start) => this.#hooks.startSide?.(start),
+        told: (event) => this.#hooks.event(event),
+        askLink: (index) => this.#ports.askLink(index),
+        counted: () => this.#hooks.statusChanged(),
+      });
+    } catch (error) {
+      throw new OpenError(`switch.workers: ${(error as Error).message}`);
+    }
+    this.#ports.sides = this.#sides;
+  }
+
+  async #beginSides(): Promise<void> {
+    try {
+      await this.#sides?.begin();
+    } catch (error) {
+      this.close();
+      throw error instanceof SideGone ? new OpenError(error.message) : error;
+    }
+  }
+
+  /** A side worker is there. */
+  joined(worker: number, channel: MessagePort): void {
+    this.#sides?.joined(worker, channel);
+  }
+
+  /** A side worker has ended, and holds nothing any more. */
+  ended(worker: number, why: string): void {
+    this.#sides?.ended(worker, why);
   }
 
   /** Makes a change between two batches, whole or not at all; rejects with ControlError when it is refused. */
@@ -106,26 +159,40 @@ export class LiveSwitch {
         return changeLive(this.core, this.#ports, change.actions, now, before);
       }
       case 'flush':
-        return flush(control, change.what);
+        return this.core.exclusively(() => flush(control, change.what));
       case 'delete-entry':
-        return deleteEntry(control, change.bridge, change.vid, change.mac);
+        return this.core.exclusively(() => deleteEntry(control, change.bridge, change.vid, change.mac));
       case 'flush-vxlan':
-        return flushVxlan(control, change.what);
+        return this.core.exclusively(() => flushVxlan(control, change.what));
       case 'delete-vxlan-entry':
-        return deleteVxlanEntry(control, change.port, change.vni, change.mac);
+        return this.core.exclusively(() => deleteVxlanEntry(control, change.port, change.vni, change.mac));
       case 'relearn':
         return relearnRows(this.core, change.rows);
       case 'reset-counters':
         return this.core.count(() => {
-          resetCounters(dp.counters);
-          dp.mirrors.counters.fill(0);
-          dp.vxlan.vnis.counters.fill(0);
-          dp.vxlan.remotes.counters.fill(0);
+          resetCounters(dp.countersOf);
+          for (const { countersOf } of [dp.mirrors, dp.vxlan.vnis, dp.vxlan.remotes]) {
+            for (const counters of countersOf) counters.fill(0);
+          }
         });
       case 'start-capture':
-        return this.core.capturing.start(change.id, change.spec, change.ring);
+        this.core.capturing.start(change.id, change.spec, change.rings[0]);
+        return this.#sides?.startCapture(change.id, change.spec, change.rings);
       case 'stop-capture':
-        return this.core.capturing.stop(change.id);
+        this.core.capturing.stop(change.id);
+        return this.#sides?.stopCapture(change.id);
+      case 'restart-worker':
+        return this.#fail(change.worker);
+    }
+  }
+
+  #fail(worker: number): void {
+    if (worker > 0) {
+      this.#sides?.fail(worker);
+    } else {
+      setImmediate(() => {
+        throw new Error(ON_REQUEST);
+      });
     }
   }
 
@@ -133,6 +200,7 @@ export class LiveSwitch {
   close(): void {
     if (this.#ports.closed) return;
     clearInterval(this.#timer);
+    this.#sides?.stop();
     this.#ports.close();
   }
 

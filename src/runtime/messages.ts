@@ -3,6 +3,7 @@
  * are shared memory, posted once and again when they have moved.
  */
 
+import type { MessagePort } from 'node:worker_threads';
 import type { PortStatus } from '../api/directory.ts';
 import type { PortEvent } from '../api/events.ts';
 import type { Ring } from '../capture/ring.ts';
@@ -13,6 +14,7 @@ import type { FlushScope } from '../control/fdb-control.ts';
 import type { VxlanFlushScope } from '../control/vxlan-fdb.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import type { Numbers } from './directory-of.ts';
+import type { SideStart } from './side-messages.ts';
 
 /** Given to the worker at start. */
 export interface WorkerStart {
@@ -22,8 +24,6 @@ export interface WorkerStart {
 /** What a reader on another thread needs. */
 export interface SharedState {
   tables: DataplaneShared;
-  /** See `SwitchCore.epoch`. */
-  epoch: Int32Array;
   numbers: Numbers;
   statuses: readonly PortStatus[];
   /** How long the poll loop has waited (adapters/poller.ts). */
@@ -45,13 +45,15 @@ export type Change =
   | { do: 'reset-counters' }
   /** Addresses that were known before the start, oldest first: RELEARN_WORDS each (relearn.ts), in shared memory. */
   | { do: 'relearn'; rows: Int32Array }
+  /** The worker ends with an error, as a defect would end it. */
+  | { do: 'restart-worker'; worker: number }
   /** To see whether it answers. */
   | { do: 'nothing' }
   | CaptureChange;
 
 /** Copies frames into the ring from now on, until it is stopped. */
 export type CaptureChange =
-  | { do: 'start-capture'; id: number; spec: TapSpec; ring: Ring }
+  | { do: 'start-capture'; id: number; spec: TapSpec; rings: readonly Ring[] }
   | { do: 'stop-capture'; id: number };
 
 export type FromWorker =
@@ -64,6 +66,13 @@ export type FromWorker =
   /** The change `id` is made, and this is what stands now. */
   | { type: 'changed'; id: number; numbers: Numbers; statuses: readonly PortStatus[] }
   | { type: 'refused'; id: number; message: string }
+  /** A thread is wanted; what it has to say to worker 0 goes through a channel of their own. */
+  | { type: 'start-side'; start: SideStart }
   | { type: 'stopped' };
 
-export type ToWorker = { type: 'stop' } | { type: 'change'; id: number; change: Change };
+export type ToWorker =
+  | { type: 'stop' }
+  | { type: 'change'; id: number; change: Change }
+  | { type: 'side-joined'; worker: number; channel: MessagePort }
+  /** It holds nothing any more, and the gate is free of it. */
+  | { type: 'side-ended'; worker: number; why: string };

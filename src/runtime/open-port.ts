@@ -54,6 +54,8 @@ export async function openPort(port: PortConfig, context: AdapterContext, manner
         mtu,
         offloads: options.offloads as 'auto' | 'on' | 'off',
         queues: Math.max(Number(options.queues), workers),
+        moreQueues: workers - 1,
+        queueFd: options.queueFd === undefined ? null : Number(options.queueFd),
         orOneQueue: options.queues === 1,
         persistent: options.persistent === true,
         mustExist,

@@ -35,7 +35,7 @@ export class Recording {
       nameOf: (port: number) => control.portByIndex[port]?.name ?? `port ${port}`,
       vniOf: (port: number, vid: number) => vniOf(dp.vxlan.vnis, port, vid),
     };
-    this.#feed = new Feed({ ring, application: 'etherloom replay', names, most: 0 });
+    this.#feed = new Feed({ rings: [ring], application: 'etherloom replay', names, most: 0 });
     this.#sink = sink;
   }
 

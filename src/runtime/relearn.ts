@@ -3,7 +3,7 @@
  * which takes them in slices so that frames go on.
  */
 
-import type { FdbEntry } from '../api/fdb-view.ts';
+import { type FdbEntry, fdbEntries } from '../api/fdb-view.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
 import { relearn } from '../tables/fdb-learn.ts';
 import { parseMac } from '../wire/ethernet.ts';
@@ -16,6 +16,11 @@ const SLICE = 2048;
 const MAX_AGE_MS = 2 ** 30;
 
 export type Known = Pick<FdbEntry, 'bridge' | 'vid' | 'mac' | 'port' | 'ageSeconds'>;
+
+/** What is learned now. */
+export function* learnedBy({ readable, nowMs }: { readable: ReadableSwitch; nowMs(): number }): Generator<Known> {
+  for (const entry of fdbEntries(readable, {}, nowMs())) if (entry.kind === 'dynamic') yield entry;
+}
 
 /** What of it names ports and VLANs that there are, oldest first. `awaySeconds`: since it was written down. */
 export function relearnRowsOf({ directory }: ReadableSwitch, known: readonly Known[], awaySeconds: number): Int32Array {
@@ -43,12 +48,15 @@ export async function relearnRows(core: SwitchCore, rows: Int32Array): Promise<v
   const { fdb, vlans, ports } = core.dp;
   for (let at = 0; at < rows.length; ) {
     const now = core.control.nowMs();
-    for (const end = Math.min(at + SLICE * RELEARN_WORDS, rows.length); at < end; at += RELEARN_WORDS) {
-      const [fid, high, low, port, ageMs] = rows.subarray(at, at + RELEARN_WORDS);
-      // What has expired meanwhile is not learned to be swept at once.
-      if (fid >= vlans.capacity || port >= ports.capacity || ageMs >= fdb.fidAgeMs[fid]) continue;
-      relearn(fdb, fid, high, low, port, (now - ageMs) | 0);
-    }
+    const end = Math.min(at + SLICE * RELEARN_WORDS, rows.length);
+    core.exclusively(() => {
+      for (; at < end; at += RELEARN_WORDS) {
+        const [fid, high, low, port, ageMs] = rows.subarray(at, at + RELEARN_WORDS);
+        // What has expired meanwhile is not learned to be swept at once.
+        if (fid >= vlans.capacity || port >= ports.capacity || ageMs >= fdb.fidAgeMs[fid]) continue;
+        relearn(fdb, fid, high, low, port, (now - ageMs) | 0);
+      }
+    });
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -8,6 +8,7 @@ import type { ConfigEvent, PortEvent } from '../api/events.ts';
 import { FdbFeed, type Violations } from '../api/fdb-feed.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
 import type { ApiSwitch, RunningCapture, TableChange } from '../api/switch.ts';
+import type { WorkerLoad } from '../api/worker-view.ts';
 import { Feed } from '../capture/feed.ts';
 import { createRing } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
@@ -17,7 +18,7 @@ import type { Action } from '../control/action.ts';
 import { compileFilter } from '../filter/compile.ts';
 import { vniOf } from '../tables/vni-table.ts';
 import { monotonicMs } from './clock.ts';
-import type { Known } from './relearn.ts';
+import { type Known, learnedBy } from './relearn.ts';
 import { type Changer, Standing } from './standing.ts';
 
 /** What is told beside events: to the log. */
@@ -102,24 +103,30 @@ export class ServedSwitch implements ApiSwitch {
     return this.#standing.relearn(known, awaySeconds);
   }
 
+  /** Other threads forward from now on: see `Stood`. Captures have ended with the old ones. */
+  restarting(): () => Promise<void> {
+    const known = [...learnedBy(this)];
+    return () => this.#standing.restarted(known);
+  }
+
   ping(): Promise<void> {
     return this.#standing.ping();
   }
 
-  load(): { activeSeconds: number; idleSeconds: number } {
-    return this.#changer.load();
+  workers(): WorkerLoad[] {
+    return this.#changer.workers();
   }
 
   async capture(spec: TapSpec, most: number): Promise<RunningCapture> {
     compileFilter(spec.filter);
-    const ring = createRing(RING_BYTES);
+    const rings = Array.from({ length: this.readable.tables.gate.workers }, () => createRing(RING_BYTES));
     const id = ++this.#captures;
-    await this.#standing.make({ do: 'start-capture', id, spec, ring });
+    await this.#standing.make({ do: 'start-capture', id, spec, rings });
     const names = {
       nameOf: (port: number) => this.#portName(port),
       vniOf: (port: number, vid: number) => vniOf(this.readable.tables.vxlan.vnis, port, vid),
     };
-    const feed = new Feed({ ring, application: `etherloom ${this.version}`, names, most });
+    const feed = new Feed({ rings, application: `etherloom ${this.version}`, names, most });
     return { feed, stop: () => void this.#standing.make({ do: 'stop-capture', id }).catch(() => {}) };
   }
 

@@ -9,6 +9,7 @@
 import type { ConfigEvent } from '../api/events.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
 import type { TableChange } from '../api/switch.ts';
+import type { WorkerLoad } from '../api/worker-view.ts';
 import { ConfigError } from '../config/error.ts';
 import { type ConfigDocument, documentOf } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
@@ -26,7 +27,7 @@ import { type Known, relearnRowsOf } from './relearn.ts';
 export interface Changer {
   readonly state: SharedState;
   change(change: Change): Promise<void>;
-  load(): { activeSeconds: number; idleSeconds: number };
+  workers(): WorkerLoad[];
 }
 
 /** What errors of an edit carry in the place of a file's name. */
@@ -60,8 +61,8 @@ export class Standing {
 
   /** Tables, counters and names, for reading. */
   get readable(): ReadableSwitch {
-    const { tables, epoch, statuses } = this.#changer.state;
-    return { tables, epoch, statuses, directory: this.#directory };
+    const { tables, statuses } = this.#changer.state;
+    return { tables, statuses, directory: this.#directory };
   }
 
   /** Seconds until the last change is taken back, or null when none waits to be confirmed. */
@@ -125,6 +126,12 @@ export class Standing {
   relearn(known: readonly Known[], awaySeconds: number): Promise<void> {
     const rows = relearnRowsOf(this.readable, known, awaySeconds);
     return this.#next(() => this.#changer.change({ do: 'relearn', rows }));
+  }
+
+  /** Other threads forward, by numbers of their own. */
+  restarted(known: readonly Known[]): Promise<void> {
+    this.#directory = this.#readDirectory();
+    return this.relearn(known, 0);
   }
 
   /** At once, whatever is being changed. */

@@ -5,10 +5,9 @@
  * the next time.
  */
 
-import { fdbEntries } from '../api/fdb-view.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import type { StateConfig } from '../config/types.ts';
-import type { Known } from './relearn.ts';
+import { learnedBy } from './relearn.ts';
 import type { ServedSwitch } from './served.ts';
 import { basisOf, writeState } from './state-file.ts';
 
@@ -64,7 +63,7 @@ export class StateKeeper {
     const { confirmed } = this.#served;
     const basis = this.#basis;
     const document = basisOf(confirmed.raw) === basis ? null : confirmed.raw;
-    const known = this.#config.fdb ? learned(this.#served) : [];
+    const known = this.#config.fdb ? learnedBy(this.#served) : [];
     await writeState(this.#config.file, { savedAt: Date.now(), basis, document }, known);
     this.#toldFault = '';
   }
@@ -74,8 +73,4 @@ export class StateKeeper {
     this.#toldFault = why;
     this.#fault(`state ${this.#config.file}: not kept: ${why}`);
   }
-}
-
-function* learned({ readable, nowMs }: { readable: ServedSwitch['readable']; nowMs(): number }): Generator<Known> {
-  for (const entry of fdbEntries(readable, {}, nowMs())) if (entry.kind === 'dynamic') yield entry;
 }

@@ -5,7 +5,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { ControlError } from '../control/model.ts';
-import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import { sharedPart } from '../dataplane/dataplane.ts';
 import { numbersOf } from './directory-of.ts';
 import { LiveSwitch, OpenError } from './live.ts';
 import type { Change, FromWorker, ToWorker, WorkerStart } from './messages.ts';
@@ -15,12 +15,6 @@ const port = parentPort!;
 const post = (message: FromWorker): void => port.postMessage(message);
 let live: LiveSwitch | undefined;
 let ready = false;
-
-/** The shared part of the data plane: not the arena, not the egress lists. */
-function tables(): DataplaneShared {
-  const { ports, vlans, fdb, mirrors, router, translate, classify, counters, vxlan, limits, samples } = live!.core.dp;
-  return { ports, vlans, fdb, mirrors, router, translate, classify, counters, vxlan, limits, samples };
-}
 
 function stop(): void {
   live?.close();
@@ -42,7 +36,9 @@ async function change(id: number, change: Change): Promise<void> {
 
 port.on('message', (message: ToWorker) => {
   if (message.type === 'stop') stop();
-  else void change(message.id, message.change);
+  else if (message.type === 'change') void change(message.id, message.change);
+  else if (message.type === 'side-joined') live?.joined(message.worker, message.channel);
+  else live?.ended(message.worker, message.why);
 });
 
 try {
@@ -51,14 +47,15 @@ try {
     statusChanged: () => {
       if (ready) post({ type: 'statuses', statuses: live!.statuses() });
     },
+    startSide: (start) => post({ type: 'start-side', start }),
     tablesMoved: () => {
-      if (ready) post({ type: 'tables', tables: tables() });
+      if (ready) post({ type: 'tables', tables: sharedPart(live!.core.dp) });
     },
   });
   await live.open();
-  const { epoch, control } = live.core;
+  const { dp, control } = live.core;
   const numbers = numbersOf(control);
-  post({ type: 'ready', state: { tables: tables(), epoch, numbers, statuses: live.statuses(), sleep: live.sleep } });
+  post({ type: 'ready', state: { tables: sharedPart(dp), numbers, statuses: live.statuses(), sleep: live.sleep } });
   ready = true;
 } catch (error) {
   if (!(error instanceof OpenError || error instanceof ControlError)) throw error;

@@ -9,6 +9,7 @@ import {
   type Fdb,
   type FdbKindName,
   isLive,
+  isRecord,
   KIND_DYNAMIC,
   KIND_MASK,
   KIND_SHIFT,
@@ -22,6 +23,7 @@ import {
   resizeFdb,
   startSlot,
 } from './fdb.ts';
+import { closeGraves } from './fdb-graves.ts';
 import { needsSweep, sweepAll } from './fdb-sweep.ts';
 
 export interface FdbRow {
@@ -48,6 +50,7 @@ export function putEntry(
   kind: number,
 ): { grown: boolean } {
   removeEntry(fdb, fid, macHigh, macLow);
+  closeGraves(fdb);
   const high = keyHigh(macHigh, fid);
   const word3 = (kind << KIND_SHIFT) | (port < 0 ? NO_PORT : port);
   const low = macLow | 0;
@@ -79,7 +82,7 @@ export function removeWhere(fdb: Fdb, match: (fid: number, port: number, kind: n
     const high = rec[(slot << 2) + 1];
     const word3 = rec[(slot << 2) + 3];
     // `erase` closes the gap from behind: then the same slot is looked at again.
-    if (high !== 0 && match(high & 0xffff, word3 & PORT_MASK, (word3 & KIND_MASK) >> KIND_SHIFT)) erase(fdb, slot);
+    if (isRecord(high) && match(high & 0xffff, word3 & PORT_MASK, (word3 & KIND_MASK) >> KIND_SHIFT)) erase(fdb, slot);
     else slot++;
   }
 }
@@ -103,7 +106,7 @@ export function* listEntries(fdb: Fdb, nowMs: number): Generator<FdbRow> {
   // A snapshot of the key words: callers may remove entries while they iterate.
   const slots: number[] = [];
   for (let slot = 0; slot < fdb.slots; slot++) {
-    if (fdb.rec[(slot << 2) + 1] !== 0 && isLive(fdb, slot, nowMs)) slots.push(slot);
+    if (isRecord(fdb.rec[(slot << 2) + 1]) && isLive(fdb, slot, nowMs)) slots.push(slot);
   }
   const rows = slots.map((slot) => rowAt(fdb, slot, nowMs));
   yield* rows;

@@ -6,21 +6,28 @@
  * learned entries only. When one is reached, `fair` evicts the least recently used entry of the port that
  * holds most, so that a storm of addresses on one port costs that port (ovs lib/mac-learning.h), `lru` the
  * oldest of all, `refuse` learns nothing. Eviction per VLAN looks at a bounded number of old entries.
+ *
+ * With several workers all of this is done under the lock, by what is found then: another worker may have learned or
+ * evicted the address since it was looked up.
  */
 
 import {
+  bury,
   count,
   erase,
   type Fdb,
   GENERATION_SHIFT,
   generationOf,
   isLive,
+  isRecord,
+  isWatched,
   KIND_EXTERNAL,
   KIND_MASK,
   KIND_SHIFT,
   keyHigh,
   META_PORTS_END,
   META_STALE,
+  META_USED,
   OVERFLOW_FAIR,
   OVERFLOW_REFUSE,
   PORT_MASK,
@@ -44,6 +51,7 @@ import {
 } from './fdb-events.ts';
 import { moveToTail } from './fdb-links.ts';
 import { sweepAll } from './fdb-sweep.ts';
+import { type Gate, lock, unlock } from './gate.ts';
 
 /** What `learnSource` found. */
 export const LEARN_OK = 0;
@@ -57,12 +65,53 @@ const FID_SEARCH = 64;
 
 /** A known source was seen again after REFRESH_MS: `slot` is its record and belongs to this port. */
 export function refreshSource(fdb: Fdb, slot: number, port: number, nowMs: number): void {
+  if (fdb.gate !== null) {
+    refreshWatched(fdb, fdb.gate, slot, port, nowMs);
+    return;
+  }
   fdb.rec[(slot << 2) + 2] = nowMs;
   moveToTail(fdb, slot, port);
 }
 
+/** The same beside other workers, whose clocks may be a little ahead, and who may have moved or evicted the entry. */
+function refreshWatched(fdb: Fdb, gate: Gate, slot: number, port: number, nowMs: number): void {
+  const { rec } = fdb;
+  const at = slot << 2;
+  if (isAhead(rec[at + 2], nowMs)) return;
+  lock(gate);
+  const word3 = rec[at + 3];
+  if (isRecord(rec[at + 1]) && (word3 & (KIND_MASK | PORT_MASK)) === port) {
+    rec[at + 2] = nowMs;
+    moveToTail(fdb, slot, port);
+  }
+  unlock(gate);
+}
+
+/** Whether another worker has stamped the entry with a time that this one's clock has not come to. */
+function isAhead(stampMs: number, nowMs: number): boolean {
+  const ms = (stampMs - nowMs) | 0;
+  return ms >= 0 && ms < REFRESH_MS;
+}
+
 /** Learns (fid, MAC) -> port, whatever `slot` (from `probe`, or -1) says of it. */
 export function learnSource(
+  fdb: Fdb,
+  slot: number,
+  low: number,
+  high: number,
+  start: number,
+  port: number,
+  nowMs: number,
+): number {
+  const { gate } = fdb;
+  if (gate === null) return learnFound(fdb, slot, low, high, start, port, nowMs);
+  lock(gate);
+  const found = learnFound(fdb, probe(fdb, low, high, start), low, high, start, port, nowMs);
+  unlock(gate);
+  return found;
+}
+
+function learnFound(
   fdb: Fdb,
   slot: number,
   low: number,
@@ -84,8 +133,7 @@ export function learnSource(
     if (oldPort === port) return LEARN_OK;
     if (kind >> KIND_SHIFT === KIND_EXTERNAL) {
       // Told from outside, not pinned: traffic knows better where the host is now.
-      erase(fdb, slot);
-      if (learnNew(fdb, low, high, start, port, fid, nowMs)) {
+      if (learnInstead(fdb, slot, low, high, start, port, fid, nowMs)) {
         fdb.stats[STAT_MOVED]++;
         writeEvent(fdb.events, EVENT_MOVED, high, low, port, oldPort, nowMs);
       }
@@ -97,28 +145,61 @@ export function learnSource(
   }
   if (!isLive(fdb, slot, nowMs)) {
     // Flushed or expired, not yet swept: as if it were not there.
-    erase(fdb, slot);
-    learnNew(fdb, low, high, start, port, fid, nowMs);
+    learnInstead(fdb, slot, low, high, start, port, fid, nowMs);
     return LEARN_OK;
   }
   if (oldPort === port) {
-    refreshSource(fdb, slot, port, nowMs);
+    if (fdb.gate === null || !isAhead(fdb.rec[at + 2], nowMs)) {
+      fdb.rec[at + 2] = nowMs;
+      moveToTail(fdb, slot, port);
+    }
     return LEARN_OK;
   }
   const limit = fdb.portLimit[port];
   if (limit !== 0 && fdb.portCount[port] >= limit) {
     // The new port is full: the move needs room there like any new address.
-    erase(fdb, slot);
-    if (!learnNew(fdb, low, high, start, port, fid, nowMs)) return LEARN_OK;
+    if (!learnInstead(fdb, slot, low, high, start, port, fid, nowMs)) return LEARN_OK;
   } else {
     uncount(fdb, slot, oldPort, fid);
     fdb.rec[at + 2] = nowMs;
-    fdb.rec[at + 3] = (generationOf(fdb, port, fid) << GENERATION_SHIFT) | port;
+    fdb.rec[at + 3] = wordOf(fdb, port, fid);
     count(fdb, slot, port, fid);
   }
   fdb.stats[STAT_MOVED]++;
   writeEvent(fdb.events, EVENT_MOVED, high, low, port, oldPort, nowMs);
   return LEARN_OK;
+}
+
+/** Learns what is there as if it were not; returns whether there was room. */
+function learnInstead(
+  fdb: Fdb,
+  slot: number,
+  low: number,
+  high: number,
+  start: number,
+  port: number,
+  fid: number,
+  nowMs: number,
+): boolean {
+  if (!isWatched(fdb)) {
+    erase(fdb, slot);
+    return learnNew(fdb, low, high, start, port, fid, nowMs);
+  }
+  // Whoever looks finds the old port or the new one, and in between not nothing: the record stays where it is.
+  const { rec, meta } = fdb;
+  const at = slot << 2;
+  const old = rec[at + 3];
+  if ((old & KIND_MASK) === 0) uncount(fdb, slot, old & PORT_MASK, fid);
+  rec[at + 2] = nowMs;
+  rec[at + 3] = wordOf(fdb, port, fid);
+  if (makeRoom(fdb, port, fid, nowMs)) {
+    noteLearned(fdb, slot, high, low, port, fid, nowMs);
+    return true;
+  }
+  meta[META_USED]--;
+  bury(fdb, slot);
+  noteRefused(fdb, high, low, port, nowMs);
+  return false;
 }
 
 /** Returns whether it was learned. */
@@ -131,21 +212,42 @@ function learnNew(
   fid: number,
   nowMs: number,
 ): boolean {
-  const word3 = (generationOf(fdb, port, fid) << GENERATION_SHIFT) | port;
+  const word3 = wordOf(fdb, port, fid);
   let slot = makeRoom(fdb, port, fid, nowMs) ? place(fdb, low, high, start, nowMs, word3) : -1;
   if (slot < 0 && fdb.meta[META_STALE] !== 0) {
     sweepAll(fdb, nowMs);
     slot = makeRoom(fdb, port, fid, nowMs) ? place(fdb, low, high, start, nowMs, word3) : -1;
   }
   if (slot < 0) {
-    fdb.stats[STAT_REFUSED]++;
-    writeEvent(fdb.events, EVENT_REFUSED, high, low, port, -1, nowMs);
+    noteRefused(fdb, high, low, port, nowMs);
     return false;
   }
+  noteLearned(fdb, slot, high, low, port, fid, nowMs);
+  return true;
+}
+
+/** Word 3 of an entry that is learned now. */
+function wordOf(fdb: Fdb, port: number, fid: number): number {
+  return (generationOf(fdb, port, fid) << GENERATION_SHIFT) | port;
+}
+
+function noteLearned(
+  fdb: Fdb,
+  slot: number,
+  high: number,
+  low: number,
+  port: number,
+  fid: number,
+  nowMs: number,
+): void {
   count(fdb, slot, port, fid);
   fdb.stats[STAT_LEARNED]++;
   writeEvent(fdb.events, EVENT_LEARNED, high, low, port, -1, nowMs);
-  return true;
+}
+
+function noteRefused(fdb: Fdb, high: number, low: number, port: number, nowMs: number): void {
+  fdb.stats[STAT_REFUSED]++;
+  writeEvent(fdb.events, EVENT_REFUSED, high, low, port, -1, nowMs);
 }
 
 /** Sees to it that one more entry keeps within the limits of port, VLAN and bridge; false = it cannot. */

@@ -7,14 +7,18 @@
  */
 
 import {
+  BURIED,
   erase,
   type Fdb,
   GENERATION_SHIFT,
   generationOf,
+  isRecord,
+  isWatched,
   KIND_MASK,
   META_DUE_KNOWN,
   META_DUE_MS,
   META_FLUSHES,
+  META_GRAVES_LOST,
   META_MIN_AGE_MS,
   META_STALE,
   META_SWEEP_AT,
@@ -24,11 +28,13 @@ import {
   STAT_AGED,
 } from './fdb.ts';
 import { EVENT_AGED, writeEvent } from './fdb-events.ts';
+import { closeGrave, closeGraves } from './fdb-graves.ts';
 
 /** Whether anything can have expired, or a flush left something to take out. */
 export function needsSweep(fdb: Fdb, nowMs: number): boolean {
   const { meta } = fdb;
   if (meta[META_STALE] !== 0 || meta[META_SWEEP_AT] !== 0 || meta[META_DUE_KNOWN] === 0) return true;
+  if (meta[META_GRAVES_LOST] !== 0) return true;
   return ((nowMs - meta[META_DUE_MS]) | 0) > 0;
 }
 
@@ -50,6 +56,7 @@ const ERASES_PER_SLICE = 512;
  */
 export function sweepSlice(fdb: Fdb, nowMs: number, most: number): boolean {
   const { meta, rec, fidAgeMs } = fdb;
+  closeGraves(fdb);
   let slot = meta[META_SWEEP_AT];
   if (slot === 0) {
     meta[META_SWEEP_FLUSHES] = meta[META_FLUSHES];
@@ -63,7 +70,12 @@ export function sweepSlice(fdb: Fdb, nowMs: number, most: number): boolean {
     const at = slot << 2;
     const high = rec[at + 1];
     const word3 = rec[at + 3];
-    if (high === 0 || (word3 & KIND_MASK) !== 0) {
+    if (high === BURIED && !isWatched(fdb)) {
+      closeGrave(fdb, slot);
+      erases--;
+      continue;
+    }
+    if (!isRecord(high) || (word3 & KIND_MASK) !== 0) {
       slot++;
       continue;
     }

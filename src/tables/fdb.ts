@@ -15,6 +15,13 @@
  * its port's and its FID's. What a flush leaves behind is swept up later (fdb-sweep.ts), or at once when a
  * limit or a reader needs exact counts.
  *
+ * Several workers may forward by it at once (gate.ts). Lookups take no lock: while another may be in a batch, no record
+ * moves and no slot is used again, and a record changes its port by one store. Whoever writes has the lock and looks
+ * again for what it has found without. What goes then is buried: word 1 is a key that no frame has, so that probes go on
+ * behind it and whoever holds the slot still reads where the address was. Graves are closed when a worker is alone
+ * (fdb-graves.ts). Generations of learned entries are odd, so that no word 3 of one is 0: a slot whose key can be seen
+ * before the rest of it, as on ARM, holds nothing that counts.
+ *
  * The hash is keyed (fdb-hash.ts) so that nobody outside can aim at one cluster. Sizing: 24 bytes a slot at a
  * load of at most 0.8 is 30 bytes an entry.
  *
@@ -24,6 +31,7 @@
 import { createFdbEvents, type FdbEvents } from './fdb-events.ts';
 import { blockShift, MAX_SLOTS, makeSeed, slotOf, wholeBlocks } from './fdb-hash.ts';
 import { clearRecordLinks, linkTail, unlink } from './fdb-links.ts';
+import type { Gate } from './gate.ts';
 import { sharedFloat64, sharedInt32 } from './shared.ts';
 
 // Kinds, in word 3. Only dynamic entries age, move, are counted against limits and are flushed.
@@ -55,6 +63,11 @@ export const STAT_EVICTED = 3;
 export const STAT_REFUSED = 4;
 export const STAT_STATIC_VIOLATIONS = 5;
 export const STAT_NAMES = ['learned', 'moved', 'aged', 'evicted', 'refused', 'staticViolations'] as const;
+
+/** Word 1 of a grave: no key, for FID 0 does not exist. */
+export const BURIED = 1 << 16;
+/** Graves whose slots are known; there may be more (META_GRAVES_LOST). */
+export const GRAVES = 4096;
 
 export interface Fdb {
   /** Slots: whole blocks (fdb-hash.ts), not a power of two. */
@@ -90,6 +103,10 @@ export interface Fdb {
   readonly meta: Int32Array;
   readonly stats: Float64Array;
   readonly events: FdbEvents;
+  /** Slots of graves, META_GRAVES of them. */
+  readonly graves: Int32Array;
+  /** How workers keep out of each other's way; null while there is only one. */
+  readonly gate: Gate | null;
 }
 
 /** Slots in use, of every kind, stale ones included. */
@@ -111,7 +128,10 @@ export const META_DUE_KNOWN = 7;
 export const META_MIN_AGE_MS = 8;
 /** Ports from here on have never held a learned entry. */
 export const META_PORTS_END = 9;
-const META_WORDS = 10;
+/** Slots that are buried, and of those the ones that `graves` had no room for. */
+export const META_BURIED = 10;
+export const META_GRAVES_LOST = 11;
+const META_WORDS = 12;
 
 export interface FdbSize {
   /** Entries to make room for, learned and configured. */
@@ -123,9 +143,13 @@ export interface FdbSize {
   seed: number;
   /** Events kept until they are drained (rounded up to a power of two); 4,096 by default. */
   events?: number;
+  /** Of several workers. */
+  gate?: Gate | null;
 }
 
 const MAX_LOAD = 0.8;
+/** Graves included: a probe must find an empty slot. */
+const MAX_FULL = 0.95;
 /** 802.1Q-2022 §8.8.3: recommended ageing time. */
 const DEFAULT_AGE_MS = 300_000;
 
@@ -152,7 +176,7 @@ export function createFdb(size: FdbSize): Fdb {
     seed: makeSeed(size.seed),
     head: sharedInt32(size.ports).fill(-1),
     tail: sharedInt32(size.ports).fill(-1),
-    portGeneration: sharedInt32(size.ports),
+    portGeneration: sharedInt32(size.ports).fill(1),
     fidGeneration: sharedInt32(size.fids),
     fidAgeMs: sharedInt32(size.fids).fill(DEFAULT_AGE_MS),
     portCount: sharedInt32(size.ports),
@@ -166,6 +190,8 @@ export function createFdb(size: FdbSize): Fdb {
     meta: firstMeta(),
     stats: sharedFloat64(STAT_NAMES.length),
     events: createFdbEvents(size.events ?? 4096),
+    graves: sharedInt32(size.gate == null ? 0 : GRAVES),
+    gate: size.gate ?? null,
   };
 }
 
@@ -186,9 +212,14 @@ export function keyHigh(macHigh: number, fid: number): number {
   return (macHigh << 16) | fid;
 }
 
-/** The generation that a learned entry of this port and FID must have to count. */
+/** The generation that a learned entry of this port and FID must have to count: odd (fdb-flush.ts). */
 export function generationOf(fdb: Fdb, port: number, fid: number): number {
   return (fdb.portGeneration[port] + fdb.fidGeneration[fid]) & 0xffff;
+}
+
+/** Whether word 1 is that of an entry, and not of an empty slot or a grave. */
+export function isRecord(word1: number): boolean {
+  return (word1 & 0xffff) !== 0;
 }
 
 /** Slot of the key, stale and expired entries included, or -1. `start` is startSlot(...). */
@@ -225,8 +256,9 @@ export function isLive(fdb: Fdb, slot: number, nowMs: number): boolean {
  * when the table is at its maximum load.
  */
 export function place(fdb: Fdb, low: number, high: number, start: number, stampMs: number, word3: number): number {
-  if (fdb.meta[META_USED] >= Math.floor(fdb.slots * MAX_LOAD)) return -1;
-  const { rec, slots } = fdb;
+  const { rec, slots, meta } = fdb;
+  if (meta[META_USED] >= Math.floor(slots * MAX_LOAD)) return -1;
+  if (meta[META_USED] + meta[META_BURIED] >= Math.floor(slots * MAX_FULL)) return -1;
   let slot = start;
   while (rec[(slot << 2) + 1] !== 0) if (++slot === slots) slot = 0;
   const at = slot << 2;
@@ -234,23 +266,48 @@ export function place(fdb: Fdb, low: number, high: number, start: number, stampM
   rec[at + 2] = stampMs;
   rec[at + 3] = word3;
   // The key word goes last: a reader on another thread sees no half-made entry.
-  rec[at + 1] = high;
-  fdb.meta[META_USED]++;
+  if (fdb.gate === null) rec[at + 1] = high;
+  else Atomics.store(rec, at + 1, high);
+  meta[META_USED]++;
   return slot;
 }
 
-/** Frees a slot, takes a learned entry off its list and counts, and closes the gap in the cluster. */
+/** Whether others may be looking at records while this thread writes them. */
+export function isWatched({ gate }: Fdb): boolean {
+  return gate !== null && !gate.alone;
+}
+
+/** Takes out a record, and a learned entry off its list and counts. */
 export function erase(fdb: Fdb, slot: number): void {
-  const { rec, slots } = fdb;
+  const { rec } = fdb;
   const at = slot << 2;
   const word3 = rec[at + 3];
   if ((word3 & KIND_MASK) === 0) uncount(fdb, slot, word3 & PORT_MASK, rec[at + 1] & 0xffff);
+  fdb.meta[META_USED]--;
+  if (isWatched(fdb)) bury(fdb, slot);
+  else closeGap(fdb, slot);
+}
+
+/** Takes out a record that is on no list and not counted any more, under the eyes of others. */
+export function bury(fdb: Fdb, slot: number): void {
+  const { rec, meta, graves } = fdb;
+  Atomics.store(rec, (slot << 2) + 1, BURIED);
+  const n = meta[META_BURIED]++ - meta[META_GRAVES_LOST];
+  if (n < graves.length) graves[n] = slot;
+  else meta[META_GRAVES_LOST]++;
+}
+
+/** Frees a slot, and fills it from behind in its cluster. */
+export function closeGap(fdb: Fdb, slot: number): void {
+  const { rec, slots } = fdb;
   let gap = slot;
   let from = slot;
   for (;;) {
     if (++from === slots) from = 0;
     const f = from << 2;
     if (rec[f + 1] === 0) break;
+    // A grave stays where it is until its own turn comes.
+    if (rec[f + 1] === BURIED) continue;
     const home = startSlot(fdb, rec[f], rec[f + 1]);
     // An entry may move to the gap unless its home lies (cyclically) behind it: in (gap, from].
     const stays = gap <= from ? home > gap && home <= from : home > gap || home <= from;
@@ -259,7 +316,7 @@ export function erase(fdb: Fdb, slot: number): void {
     gap = from;
   }
   rec[(gap << 2) + 1] = 0;
-  fdb.meta[META_USED]--;
+  rec[(gap << 2) + 3] = 0;
 }
 
 function moveRecord(fdb: Fdb, from: number, to: number): void {
@@ -314,9 +371,11 @@ export function resizeFdb(fdb: Fdb, entries: number): void {
     for (let s = fdb.head[port]; s >= 0; s = fdb.next[s]) order.push(s);
   }
   for (let s = 0; s < oldSlots; s++) {
-    if (old[(s << 2) + 1] !== 0 && (old[(s << 2) + 3] & KIND_MASK) !== 0) order.push(s);
+    if (isRecord(old[(s << 2) + 1]) && (old[(s << 2) + 3] & KIND_MASK) !== 0) order.push(s);
   }
   const slots = slotsFor(Math.max(entries, order.length));
+  // Tables that have moved are known by their length (dataplane.ts).
+  if (slots === oldSlots) return;
   fdb.slots = slots;
   fdb.shift = blockShift(slots);
   fdb.rec = sharedInt32(slots * 4);
@@ -325,6 +384,8 @@ export function resizeFdb(fdb: Fdb, entries: number): void {
   fdb.head.fill(-1);
   fdb.tail.fill(-1);
   fdb.meta[META_USED] = 0;
+  fdb.meta[META_BURIED] = 0;
+  fdb.meta[META_GRAVES_LOST] = 0;
   fdb.meta[META_SWEEP_AT] = 0;
   for (const s of order) {
     const at = s << 2;

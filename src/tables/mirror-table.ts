@@ -4,7 +4,7 @@
  */
 
 import { bitmapWidth } from './bitmap.ts';
-import { sharedFloat64, sharedInt32 } from './shared.ts';
+import { ownFloat64, sharedInt32 } from './shared.ts';
 
 export const MAX_MIRRORS = 16;
 /** Words of one set of VIDs. */
@@ -37,10 +37,13 @@ export interface MirrorTable {
   readonly outputTpid: Int32Array;
   /** Bits of the mirrors that copy to the same place, its own included: a frame goes there once. */
   readonly twins: Int32Array;
+  /** This worker's, and each one's (`sumAt`). */
   readonly counters: Float64Array;
+  readonly countersOf: readonly Float64Array[];
 }
 
-export function createMirrorTable(ports: number): MirrorTable {
+export function createMirrorTable(ports: number, workers: number): MirrorTable {
+  const countersOf = ownFloat64(MAX_MIRRORS * MIRROR_COUNTERS, workers);
   const width = bitmapWidth(ports);
   return {
     width,
@@ -54,6 +57,7 @@ export function createMirrorTable(ports: number): MirrorTable {
     outputVid: sharedInt32(MAX_MIRRORS),
     outputTpid: sharedInt32(MAX_MIRRORS),
     twins: sharedInt32(MAX_MIRRORS),
-    counters: sharedFloat64(MAX_MIRRORS * MIRROR_COUNTERS),
+    counters: countersOf[0],
+    countersOf,
   };
 }

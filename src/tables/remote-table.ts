@@ -14,7 +14,7 @@
  *          18     last IPv4 identification
  */
 
-import { sharedFloat64, sharedInt32 } from './shared.ts';
+import { ownFloat64, sharedInt32 } from './shared.ts';
 import { ADDRESS_WORDS } from './vtep-table.ts';
 
 /** The FDB keeps a row in 12 bits, of which one number means none. */
@@ -60,7 +60,9 @@ export const PEER_COUNTERS = 8;
 export interface RemoteTable {
   readonly capacity: number;
   readonly words: Int32Array;
+  /** This worker's, and each one's (`sumAt`). */
   readonly counters: Float64Array;
+  readonly countersOf: readonly Float64Array[];
   /** Open addressing over (VTEP, address): row + 1, 0 = empty. A power of two of slots. */
   readonly index: Int32Array;
   /** Nodes of lists: remote row and next node; -1 ends a list. [0] of `meta` is the first free node. */
@@ -69,12 +71,14 @@ export interface RemoteTable {
   readonly meta: Int32Array;
 }
 
-export function createRemoteTable(capacity: number): RemoteTable {
+export function createRemoteTable(capacity: number, workers: number): RemoteTable {
+  const countersOf = ownFloat64(capacity * PEER_COUNTERS, workers);
   const slots = 1 << (33 - Math.clz32(capacity - 1 || 1));
   const table: RemoteTable = {
     capacity,
     words: sharedInt32(capacity * REMOTE_WORDS),
-    counters: sharedFloat64(capacity * PEER_COUNTERS),
+    counters: countersOf[0],
+    countersOf,
     index: sharedInt32(slots),
     nodeRemote: sharedInt32(0),
     nodeNext: sharedInt32(0),
@@ -119,7 +123,7 @@ export function addRemote(table: RemoteTable, vtep: number, address: Int32Array,
   if (row === capacity) return -1;
   const at = row * REMOTE_WORDS;
   words.fill(0, at, at + REMOTE_WORDS);
-  table.counters.fill(0, row * PEER_COUNTERS, (row + 1) * PEER_COUNTERS);
+  for (const counters of table.countersOf) counters.fill(0, row * PEER_COUNTERS, (row + 1) * PEER_COUNTERS);
   for (let n = 0; n < ADDRESS_WORDS; n++) words[at + REMOTE_ADDRESS + n] = address[n];
   words[at + REMOTE_VTEP] = vtep;
   words[at + REMOTE_LIST_HEAD] = -1;

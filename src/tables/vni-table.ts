@@ -5,7 +5,7 @@
  * tunnel port and the VID lead to the row, and the row to the header's options and to the list for floods.
  */
 
-import { sharedFloat64, sharedInt32, sharedUint16 } from './shared.ts';
+import { ownFloat64, sharedInt32, sharedUint16 } from './shared.ts';
 
 export const MAX_VNI_ROWS = 65_536;
 export const VIDS = 4096;
@@ -53,7 +53,9 @@ export interface VniTable {
   /** Rows, row 0 included. */
   readonly capacity: number;
   readonly words: Int32Array;
+  /** This worker's, and each one's (`sumAt`). */
   readonly counters: Float64Array;
+  readonly countersOf: readonly Float64Array[];
   /** Open addressing over (VTEP, VNI): row, 0 = empty. A power of two of slots. */
   readonly index: Int32Array;
   /** Per port: its rows of `rowOf`, -1 = it is no tunnel. */
@@ -64,12 +66,14 @@ export interface VniTable {
   readonly meta: Int32Array;
 }
 
-export function createVniTable(capacity: number, ports: number, tunnels: number): VniTable {
+export function createVniTable(capacity: number, ports: number, tunnels: number, workers: number): VniTable {
+  const countersOf = ownFloat64(capacity * VNI_COUNTERS, workers);
   const slots = 1 << (33 - Math.clz32(capacity - 1 || 1));
   return {
     capacity,
     words: sharedInt32(capacity * VNI_WORDS),
-    counters: sharedFloat64(capacity * VNI_COUNTERS),
+    counters: countersOf[0],
+    countersOf,
     index: sharedInt32(slots),
     tunnelOf: sharedInt32(ports).fill(-1),
     rowOf: sharedUint16(tunnels * VIDS),
@@ -103,14 +107,14 @@ function hashOf(vtep: number, shifted: number): number {
 
 /** Takes a free row for a VNI that has none; 0 when the table is full. */
 export function addVni(table: VniTable, vtep: number, vni: number): number {
-  const { words, capacity, counters } = table;
+  const { words, capacity, countersOf } = table;
   let row = table.meta[0];
   while (row < capacity && (words[row * VNI_WORDS + VNI_FLAGS] & VNI_EXISTS) !== 0) row++;
   if (row >= capacity) return 0;
   table.meta[0] = row + 1;
   const at = row * VNI_WORDS;
   words.fill(0, at, at + VNI_WORDS);
-  counters.fill(0, row * VNI_COUNTERS, (row + 1) * VNI_COUNTERS);
+  for (const counters of countersOf) counters.fill(0, row * VNI_COUNTERS, (row + 1) * VNI_COUNTERS);
   words[at + VNI_SHIFTED] = vni << 8;
   words[at + VNI_VTEP] = vtep;
   words[at + VNI_FLOOD] = -1;

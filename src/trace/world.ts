@@ -19,6 +19,7 @@ import { ownDirectory } from '../runtime/directory-of.ts';
 import { keyHigh, probe, startSlot } from '../tables/fdb.ts';
 import { findEntry } from '../tables/fdb-entries.ts';
 import { learnSource } from '../tables/fdb-learn.ts';
+import { createGate } from '../tables/gate.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
 import { copyTables } from './copy-tables.ts';
@@ -68,13 +69,22 @@ export function worldOf(config: SwitchConfig, down: readonly string[] = []): Wor
 }
 
 /** A running switch as it is now. */
-export function copyWorld({ tables, epoch, directory }: ReadableSwitch, nowMs: number): World {
-  const stable = new StableReads(epoch);
-  const { counters, samples: _samples, ...rest } = tables;
+export function copyWorld({ tables, directory }: ReadableSwitch, nowMs: number): World {
+  const stable = new StableReads(tables.gate);
+  const { counters, countersOf: _counters, samples: _samples, samplesOf: _all, gate: _gate, ...rest } = tables;
+  const countersOf = createCounters(counters.ports, counters.fids);
+  const samplesOf = createDropSamples();
+  const copy = copyTables(rest, stable);
   const dp: Dataplane = {
-    ...copyTables(rest, stable),
-    counters: createCounters(counters.ports, counters.fids),
-    samples: createDropSamples(),
+    ...copy,
+    // Nobody else writes these tables.
+    fdb: { ...copy.fdb, gate: null },
+    vxlan: { ...copy.vxlan, fdb: { ...copy.vxlan.fdb, gate: null } },
+    gate: createGate(1),
+    counters: countersOf[0],
+    countersOf,
+    samples: samplesOf[0],
+    samplesOf,
     arena: createArena(ARENA, new ArrayBuffer(arenaBytes(ARENA))),
     egress: createEgress(tables.ports.capacity, 1),
     underlay: createUnderlay(),

@@ -16,6 +16,9 @@ import { type Namespace, type Result, until } from './netns.ts';
 
 export const BIN = fileURLToPath(new URL('../../bin/etherloom', import.meta.url));
 
+/** Set it to run the live tests of whole switches with several threads that forward. */
+const WORKERS = process.env.ETHERLOOM_TEST_WORKERS;
+
 /** A configuration file's content. */
 export type Raw = Record<string, unknown>;
 
@@ -77,7 +80,8 @@ export function createBench(): Bench {
         file,
         JSON.stringify({ ...config, switch: { name, controlSocket: socket, ...(config.switch ?? {}) } }),
       );
-      const { child, log } = start(['run', '-c', file, ...args], inside);
+      const workers = WORKERS === undefined || args.includes('--workers') ? [] : ['--workers', WORKERS];
+      const { child, log } = start(['run', '-c', file, ...workers, ...args], inside);
       await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up', 20_000);
       if (child.exitCode !== null) throw new Error(`the switch ended with ${child.exitCode}: ${log()}`);
       const get = async <T>(topic: string, query?: Record<string, string>) => (await ask(socket, topic, query)) as T;

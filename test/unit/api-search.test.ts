@@ -25,8 +25,7 @@ const world = { dp: core.dp, directory, nowMs: 0 };
 learnBefore(world, { mac: '02:00:00:00:00:01', port: 'web', vid: 10 });
 learnBefore(world, { mac: '02:00:00:00:00:01', port: 'web', vid: 20 });
 learnBefore(world, { mac: 'fe:dc:ba:98:76:54', port: 'db' });
-const search = (text: string, limit = 10) =>
-  fdbSearch({ tables: core.dp, epoch: core.epoch, directory, statuses: [] }, text, limit, 2000);
+const search = (text: string, limit = 10) => fdbSearch({ tables: core.dp, directory, statuses: [] }, text, limit, 2000);
 
 it.each([
   ['', ['10 02:00:00:00:00:01', '10 02:00:00:00:00:ff', '20 02:00:00:00:00:01', '20 fe:dc:ba:98:76:54']],

@@ -1,7 +1,7 @@
 /** Metrics for Prometheus, read from shared memory at every scrape. */
 
 import { z } from 'zod';
-import { latencyView } from '../../dataplane/latency.ts';
+import { latencyView, sumLatency } from '../../dataplane/latency.ts';
 import { Metrics } from '../../metrics/metrics.ts';
 import { capacityOf } from '../../tables/fdb.ts';
 import { fdbStats } from '../fdb-view.ts';
@@ -9,6 +9,7 @@ import { type Route, route } from '../route.ts';
 import type { ApiSwitch } from '../switch.ts';
 import { portViews, vlanViews } from '../views.ts';
 import { peersOf, vtepsOf } from '../vxlan-view.ts';
+import { workerViews } from '../worker-view.ts';
 
 export function metricRoutes(sw: ApiSwitch): Route[] {
   let metrics: Metrics | undefined;
@@ -33,8 +34,8 @@ export function metricRoutes(sw: ApiSwitch): Route[] {
           peers: peersOf(readable).filter(({ kind }) => kind !== 'stranger'),
           fdbEvents: fdbStats(fdb),
           fdbCapacity: capacityOf(fdb),
-          load: sw.load(),
-          latency: latencyView(readable.tables.counters.latency),
+          workers: workerViews(readable, sw.workers()),
+          latency: latencyView(sumLatency(readable.tables.countersOf)),
         });
       },
     }),

@@ -1,9 +1,11 @@
 /** The switch as a whole: who it is, whether it lives, its counters. */
 
 import { z } from 'zod';
-import type { Route } from '../route.ts';
-import { doneAnswer } from '../schemas.ts';
+import { Refusal } from '../refusal.ts';
+import { type Route, route } from '../route.ts';
+import { doneAnswer, workersAnswer } from '../schemas.ts';
 import type { ApiSwitch } from '../switch.ts';
+import { workerViews } from '../worker-view.ts';
 
 export function switchRoutes(sw: ApiSwitch): Route[] {
   const began = performance.now();
@@ -17,7 +19,7 @@ export function switchRoutes(sw: ApiSwitch): Route[] {
         version: z.string(),
         uptimeSeconds: z.number(),
         ports: z.number(),
-        activeSeconds: z.number().describe('The forwarding thread at work since the start.'),
+        activeSeconds: z.number().describe('The threads that forward at work since their start, together.'),
         confirmSeconds: z.number().nullable().describe('Until the last change is taken back; null when none waits.'),
       }),
       handle: () => ({
@@ -25,10 +27,32 @@ export function switchRoutes(sw: ApiSwitch): Route[] {
         version: sw.version,
         uptimeSeconds: (performance.now() - began) / 1000,
         ports: sw.readable.directory.ports.length,
-        activeSeconds: sw.load().activeSeconds,
+        activeSeconds: sw.workers().reduce((sum, { activeSeconds }) => sum + activeSeconds, 0),
         confirmSeconds: sw.confirmSeconds,
       }),
     },
+    {
+      method: 'GET',
+      path: '/v1/workers',
+      summary: 'Threads that forward: what each has received, and how busy it is',
+      answer: workersAnswer,
+      handle: () => ({
+        switch: sw.readable.directory.name,
+        workers: workerViews(sw.readable, sw.workers()),
+      }),
+    },
+    route({
+      method: 'POST',
+      path: '/v1/workers/:worker/restart',
+      summary: 'Ends a thread that forwards, as a defect would: it is started again and its ports go on',
+      params: z.object({ worker: z.coerce.number().int().min(0) }),
+      answer: doneAnswer,
+      handle: async ({ params: { worker } }) => {
+        if (sw.workers().every((each) => each.worker !== worker)) throw new Refusal(`there is no worker ${worker}`);
+        await sw.make({ do: 'restart-worker', worker });
+        return { switch: sw.readable.directory.name, done: true };
+      },
+    }),
     {
       method: 'POST',
       path: '/v1/counters/reset',

@@ -41,7 +41,7 @@ describe('the FDB as text', () => {
   entry('02:00:00:00:00:01', 'blackhole', null);
   entry('fe:ff:ff:ff:ff:ff', 'sticky', 'p1');
   entry('00:00:00:00:00:01', 'local', null);
-  const readable = { tables: dp, epoch: core.epoch, directory: ownDirectory(control, config), statuses: [] };
+  const readable = { tables: dp, directory: ownDirectory(control, config), statuses: [] };
 
   const filters: FdbFilter[] = [{}, { vid: 10 }, { port: 'p3' }, { bridge: 'br1' }, { mac: '02:00:00:00:00:01' }];
   it.each([...filters, { vid: 4000, port: 'p2' }])('with filter %j', (filter) => {

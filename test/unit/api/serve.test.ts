@@ -136,7 +136,7 @@ describe('metrics and health', () => {
     expect(metrics).toContain('etherloom_port_up{port="p1",bridge="sw"} 1\n');
     expect(metrics).toContain('etherloom_vlan_fdb_entries{bridge="sw",vid="10"} 1\n');
     expect(metrics).toContain('etherloom_fdb_events_total{event="learned"} 2\n');
-    expect(metrics).toContain('etherloom_forwarding_active_seconds_total 1\n');
+    expect(metrics).toContain('etherloom_forwarding_active_seconds_total{worker="0"} 1\n');
     // A second scrape is no second count.
     expect(await text()).toContain('etherloom_port_received_frames_total{port="p1"} 1\n');
     expect((await app.inject('/healthz')).json()).toEqual({ status: 'ok' });

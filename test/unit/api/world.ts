@@ -95,12 +95,12 @@ export async function start(raw: Record<string, unknown>) {
   await live.open();
   const changer = {
     get state() {
-      const { dp, epoch, control } = live.core;
-      return { tables: dp, epoch, numbers: numbersOf(control), statuses: live.statuses(), sleep: live.sleep };
+      const { dp, control } = live.core;
+      return { tables: dp, numbers: numbersOf(control), statuses: live.statuses(), sleep: live.sleep };
     },
     // As a message would: what arrives is a copy.
     change: (change: Change) => live.change(structuredClone(change)),
-    load: () => ({ activeSeconds: 1, idleSeconds: 3 }),
+    workers: () => [{ worker: 0, up: true, restarts: 0, activeSeconds: 1, idleSeconds: 3 }],
   };
   served = new ServedSwitch(changer, document, '0.0.0', { changed: (e) => logged.push(e), violated: () => {} });
   open.push(served);

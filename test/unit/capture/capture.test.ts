@@ -59,7 +59,7 @@ class World {
       nameOf: (port: number) => this.core.control.portByIndex[port]?.name ?? '?',
       vniOf: (port: number, vid: number) => vniOf(this.core.dp.vxlan.vnis, port, vid),
     };
-    return new Feed({ ring, application: 'test', names, most });
+    return new Feed({ rings: [ring], application: 'test', names, most });
   }
 
   send(port: string, ...hex: string[]): void {

@@ -26,7 +26,9 @@ function captured(port: string, frame: Uint8Array, ports: readonly string[], dir
   append(port, frame);
   core.forward();
   checkLedger(core);
-  const reader = new CaptureBlocks().take(new Feed({ ring, application: 'test', names, most: 0 }).take(1 << 20));
+  const reader = new CaptureBlocks().take(
+    new Feed({ rings: [ring], application: 'test', names, most: 0 }).take(1 << 20),
+  );
   const lines: string[] = [];
   while (reader?.next() === true) {
     const walk = new OptionWalk();

@@ -59,7 +59,7 @@ describe('drop samples', () => {
     send(dp, bytes, 42);
     send(dp, bytes.subarray(0, 9), 43);
     send(dp, bytes, 44, RX_TRUNCATED);
-    expect(listSamples(dp.samples)).toEqual([
+    expect(listSamples(dp.samplesOf)).toEqual([
       sample({ number: 1, reason: R.PARSE_GROUP_SOURCE, length: 75, bytes, nowMs: 42 }),
       sample({ number: 2, reason: R.PARSE_RUNT, length: 9, bytes: bytes.slice(0, 9), nowMs: 43 }),
       sample({ number: 3, reason: R.PARSE_TRUNCATED_CAPTURE, length: 75, bytes, nowMs: 44, truncated: true }),
@@ -72,7 +72,7 @@ describe('drop samples', () => {
     const dp = plane();
     const bytes = frame(1200);
     send(dp, bytes);
-    const [kept] = listSamples(dp.samples);
+    const [kept] = listSamples(dp.samplesOf);
     expect(kept).toMatchObject({ reason: R.EGRESS_TOO_LONG, fid: 1, length: 1214 });
     expect(kept.bytes).toEqual(bytes.slice(0, SAMPLE_BYTES));
   });
@@ -80,13 +80,13 @@ describe('drop samples', () => {
   it('say when a frame is as it was to leave', () => {
     const dp = plane();
     send(dp, frame(60), 0, 0, 'full');
-    expect(listSamples(dp.samples)).toMatchObject([{ reason: R.TX_RING_FULL, length: 78, shaped: true }]);
+    expect(listSamples(dp.samplesOf)).toMatchObject([{ reason: R.TX_RING_FULL, length: 78, shaped: true }]);
   });
 
   it('are the last few of each reason, and a storm is not sampled frame by frame', () => {
     const dp = plane();
     for (let ms = 0; ms < 20; ms++) send(dp, frame(ms, '03:00:00:00:00:01'), ms);
-    const kept = () => listSamples(dp.samples).map((each) => each.length - 14);
+    const kept = () => listSamples(dp.samplesOf).map((each) => each.length - 14);
     expect(kept()).toEqual([12, 13, 14, 15, 16, 17, 18, 19]);
     for (let n = 0; n < 100; n++) send(dp, frame(100 + n, '03:00:00:00:00:01'), 30);
     expect(kept()).toEqual([100, 101, 102, 103, 104, 105, 106, 107]);
@@ -98,7 +98,7 @@ describe('drop samples', () => {
   it('leave a forwarded frame alone', () => {
     const dp = plane();
     send(dp, frame(60));
-    expect(listSamples(dp.samples)).toEqual([]);
+    expect(listSamples(dp.samplesOf)).toEqual([]);
     expect(dp.samples.taken[0]).toBe(0);
   });
 });

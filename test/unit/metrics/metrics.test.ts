@@ -18,7 +18,7 @@ const snapshot: Snapshot = {
   peers: [{ vtep: 'v', address: '192.0.2.2', resolved: true, unknownVni: 9, refused: 0, ...traffic }],
   fdbEvents: { learned: 2 ** 50 },
   fdbCapacity: 10,
-  load: { activeSeconds: 0.25, idleSeconds: 1 },
+  workers: [{ worker: 0, up: true, restarts: 0, activeSeconds: 0.25, idleSeconds: 1, rxFrames: 10 }],
   latency: latencyView(latency),
 };
 

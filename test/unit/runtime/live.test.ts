@@ -6,6 +6,8 @@ import { StableReads } from '../../../src/api/reader.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { ForwardingThread, StartError } from '../../../src/runtime/forwarding-thread.ts';
 import { LiveSwitch, OpenError, unsuited } from '../../../src/runtime/live.ts';
+import { Supervisor } from '../../../src/runtime/supervisor.ts';
+import { createGate, enterBatch, leaveBatch, workerGate } from '../../../src/tables/gate.ts';
 import { closeAll, frame, freePort, peer, threePorts, udp, until } from '../api/world.ts';
 
 afterEach(closeAll);
@@ -144,19 +146,71 @@ describe('a forwarding thread', () => {
 
 describe('stable reads', () => {
   it('do not return what was read while a batch was counted', () => {
-    const epoch = new Int32Array(new SharedArrayBuffer(4));
+    const gate = createGate(2);
     let calls = 0;
-    const value = new StableReads(epoch).read(() => {
-      if (++calls < 3) epoch[0] += 2; // a batch went by
+    const value = new StableReads(gate).read(() => {
+      if (++calls < 3) {
+        const other = workerGate(gate, 1);
+        enterBatch(other);
+        leaveBatch(other);
+      }
       return calls;
     });
     expect(value).toBe(3);
+    // What one worker counts does not wait for another.
+    enterBatch(gate);
+    expect(new StableReads(gate).each((k) => k)).toEqual([0, 1]);
   });
 
   it('end, even when the other thread is stuck in a batch', () => {
-    const reads = new StableReads(Int32Array.of(1));
+    const gate = createGate(1);
+    enterBatch(gate);
+    const reads = new StableReads(gate);
     const begin = performance.now();
     for (let i = 0; i < 1000; i++) expect(reads.read(() => i)).toBe(i);
     expect(performance.now() - begin).toBeLessThan(2000);
+  });
+});
+
+describe('a supervisor', () => {
+  const config = loadConfig('{}', 'x');
+  const entry = (code: string) => new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+  const READY = `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ type: 'ready', state: {} });`;
+
+  it('starts forwarding again with what stands, three times a minute', async () => {
+    const events: object[] = [];
+    let remembered = 0;
+    let taught = 0;
+    const over = await new Promise<string>((crashed) => {
+      new Supervisor(
+        config,
+        {
+          event: (event) => events.push(event),
+          stood: () => ({
+            config,
+            restarting: () => {
+              remembered++;
+              return async () => void taught++;
+            },
+          }),
+          crashed,
+        },
+        entry(`${READY} setTimeout(() => { throw new Error('broken'); }, 10)`),
+      );
+    });
+    expect(over).toMatch(/^broken \(at /);
+    expect([remembered, taught]).toEqual([3, 3]);
+    const worker = { event: 'worker', worker: 0 };
+    const down = { ...worker, up: false, reason: expect.stringMatching(/^broken/) };
+    const up = { ...worker, up: true, reason: '' };
+    expect(events).toEqual([down, up, down, up, down, up]);
+  });
+
+  it('does not start what was never served', async () => {
+    const over = await new Promise<string>((crashed) => {
+      const hooks = { event: () => {}, stood: () => null, crashed };
+      new Supervisor(config, hooks, entry(`${READY} setTimeout(() => process.exit(3), 10)`));
+    });
+    expect(over).toBe('it exited with 3');
   });
 });

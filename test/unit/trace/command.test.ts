@@ -76,7 +76,7 @@ describe('etherloom trace', () => {
     for (const { name } of loaded.ports) core.control.setLink(name, true);
     const directory = ownDirectory(core.control, loaded);
     learnBefore({ dp: core.dp, directory, nowMs: 0 }, { mac: '02:00:00:00:00:02', port: 'c' });
-    const readable = { tables: core.dp, epoch: core.epoch, directory, statuses: [] };
+    const readable = { tables: core.dp, directory, statuses: [] };
     const socket = join(folder, 's.sock');
     const server = await openApi(socket, 'x', traceRoutes(readOnly(readable, loaded)));
     try {
@@ -105,7 +105,6 @@ describe('etherloom trace', () => {
     core.control.setLink('a', true);
     const readable = {
       tables: core.dp,
-      epoch: core.epoch,
       directory: ownDirectory(core.control, loaded),
       statuses: [],
     };
@@ -137,7 +136,6 @@ describe('etherloom trace', () => {
     core.poll(0);
     const readable = {
       tables: core.dp,
-      epoch: core.epoch,
       directory: ownDirectory(core.control, loaded),
       statuses: [],
     };

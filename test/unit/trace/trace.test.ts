@@ -132,7 +132,7 @@ ports:
     configure(core, config);
     for (const { name } of config.ports) core.control.setLink(name, true);
     const { arena: _arena, egress: _egress, underlay: _underlay, newPeer: _newPeer, ...tables } = core.dp;
-    const readable = { tables, epoch: core.epoch, directory: ownDirectory(core.control, config), statuses: [] };
+    const readable = { tables, directory: ownDirectory(core.control, config), statuses: [] };
     learnBefore(copyWorld(readable, 5000), { mac: '02:00:00:00:00:03', port: 'b' });
     const before = digest(tables);
     const found = ask(copyWorld(readable, 5000), { port: 'a', bytes: readFields('len=100'), learned: [] });

@@ -25,7 +25,7 @@ function readable({ core }: TunnelWorld): ReadableSwitch {
   );
   const none = { interfaces: [], routes: [], mirrors: [], vteps: [], tunnels: [] };
   const directory = { name: 'x', bridges: [], ports, vlans, ...none };
-  return { tables: core.dp, epoch: core.epoch, directory, statuses: [] };
+  return { tables: core.dp, directory, statuses: [] };
 }
 
 const ask = (world: TunnelWorld, port: string, bytes: Uint8Array) =>

@@ -1,0 +1,306 @@
+/**
+ * Several threads that forward, between Linux hosts: every byte arrives, flows keep their order, counters add up, changes
+ * lose nothing, and a thread that ends comes back.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { askSwitch } from '../../src/api/control-client.ts';
+import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
+import { type Bench, createBench, type Raw, type SwitchProcess } from './switch-process.ts';
+
+const obstacle = liveObstacle();
+if (obstacle) console.warn(`skipped: ${obstacle}`);
+
+const FLOWS = 24;
+const FLOW_BYTES = 400_000;
+
+const [TCP, UDP] = ['flows-tcp.py', 'flows-udp.py'].map((file) => fileURLToPath(new URL(file, import.meta.url))) as [
+  string,
+  string,
+];
+
+describe.skipIf(obstacle !== null)('two workers', () => {
+  let lab: Lab;
+  let bench: Bench;
+  beforeAll(() => {
+    lab = createLab();
+  });
+  beforeEach(() => {
+    bench = createBench();
+  });
+  const programs = new Set<ChildProcess>();
+  afterEach(async () => {
+    for (const program of programs) program.kill('SIGKILL');
+    programs.clear();
+    await bench.close();
+  });
+  afterAll(() => lab?.close());
+
+  const start = (ports: object, more: Raw = {}): Promise<SwitchProcess> =>
+    bench.start({ ...more, ports } as Raw, ['--workers', '2']);
+
+  /** Hosts on TAPs of one switch, in one subnet. */
+  async function hosts(
+    label: string,
+    count: number,
+    more: (i: number) => object = () => ({ mode: 'access', vlan: 10 }),
+  ) {
+    const devices = Array.from({ length: count }, (_, i) => lab.device(`${label}${i}`));
+    const ports = Object.fromEntries(devices.map((device, i) => [`p${i}`, { adapter: 'tap', device, ...more(i) }]));
+    const sw = await start(ports);
+    const spaces = devices.map((device, i) => {
+      const space = lab.namespace(`${label}${i}`);
+      space.adopt(device, { address: `10.9.0.${i + 1}/24` });
+      return space;
+    });
+    return { sw, spaces, devices, ports };
+  }
+
+  /** Lines that a program says. */
+  function talk(space: Namespace, program: string, ...args: (string | number)[]) {
+    const command = ['netns', 'exec', space.name, 'python3', program, ...args.map(String)];
+    const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'inherit'] });
+    programs.add(child);
+    let said = '';
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    return {
+      child,
+      said: () => said,
+      line: async (pattern: RegExp, timeoutMs = 90_000) => {
+        await until(() => pattern.test(said), `${pattern} in ${JSON.stringify(said)}`, timeoutMs);
+        return pattern.exec(said)!;
+      },
+    };
+  }
+
+  /** Flows in both directions at once; how many were true. */
+  async function transfer(a: Namespace, b: Namespace, addresses: [string, string], flows = FLOWS, bytes = FLOW_BYTES) {
+    const servers = [
+      talk(a, TCP, 'serve', addresses[0], 7000, 0, bytes),
+      talk(b, TCP, 'serve', addresses[1], 7000, 0, bytes),
+    ];
+    await Promise.all(servers.map((server) => server.line(/listening\n/)));
+    const clients = [
+      talk(a, TCP, 'send', addresses[1], 7000, flows, bytes),
+      talk(b, TCP, 'send', addresses[0], 7000, flows, bytes),
+    ];
+    const answers = await Promise.all(clients.map((client) => client.line(/^(\d+)\n/)));
+    for (const { child } of servers) child.kill('SIGKILL');
+    return answers.map(([, n]) => Number(n));
+  }
+
+  const descriptors = (sw: SwitchProcess) => readdirSync(`/proc/${sw.child.pid}/fd`).length;
+
+  /** Frames received by each worker so far. */
+  async function shares(sw: SwitchProcess): Promise<number[]> {
+    const { workers } = (await askSwitch(sw.socket, { path: '/v1/workers' })) as { workers: { rxFrames: number }[] };
+    return workers.map(({ rxFrames }) => rxFrames);
+  }
+
+  /** Every frame is in the ledger, and each worker had some. */
+  async function account(sw: SwitchProcess): Promise<void> {
+    // Asked one after the other, while a host may say something of its own.
+    await eventually(async () => {
+      const { balanced, total } = await sw.ledger();
+      const ports = [...(await sw.ports()).values()].reduce((sum, { rxFrames }) => sum + rxFrames, 0);
+      const each = (await shares(sw)).reduce((sum, n) => sum + n, 0);
+      return balanced && ports === total.received && each === total.received;
+    });
+    const each = await shares(sw);
+    for (const n of each) expect(n).toBeGreaterThan(0);
+  }
+
+  it('carry TCP flows between TAPs whole, and their counters add up', async () => {
+    const { sw, spaces } = await hosts('t', 2);
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'])).toEqual([FLOWS, FLOWS]);
+    const { entries } = await sw.fdb();
+    expect(entries.map(({ port }) => port).sort()).toEqual(['p0', 'p1']);
+    await account(sw);
+    const ports = await sw.ports();
+    // A host that speaks before the other is there has nobody to speak to.
+    for (const { drops } of ports.values())
+      expect(Object.keys(drops).filter((name) => name !== 'EGRESS_NO_PORT')).toEqual([]);
+    const shown = bench.cli('show', 'workers', '--socket', sw.socket).stdout;
+    expect(shown).toMatch(/^WORKER +STATE +BUSY .*\n *0 +up .*\n *1 +up /);
+    expect(await sw.stop()).toBe(0);
+  });
+
+  /** Two hosts behind interfaces that exist already. */
+  async function cabled(label: string) {
+    const names = [0, 1].map((n) => [lab.device(`${label}${n}`), lab.device(`${label}${n}x`)] as const);
+    for (const [device, peer] of names) lab.makeVeth(device, peer);
+    const ports = Object.fromEntries(names.map(([device], i) => [`p${i}`, { adapter: 'af-packet', device, vlan: 10 }]));
+    const sw = await start(ports);
+    const spaces = names.map(([, peer], i) => {
+      const space = lab.namespace(`${label}${i}`);
+      space.adopt(peer, { address: `10.9.0.${i + 1}/24` });
+      return space;
+    });
+    return { sw, spaces };
+  }
+
+  it('share the frames of an interface that exists, and see nothing of what they send', async () => {
+    const { sw, spaces } = await cabled('v');
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'])).toEqual([FLOWS, FLOWS]);
+    await account(sw);
+    const { entries } = await sw.fdb();
+    // A frame that came back to its sender's port would move the address.
+    expect(entries.map(({ port }) => port).sort()).toEqual(['p0', 'p1']);
+    expect(await sw.stop()).toBe(0);
+  });
+
+  it('start again all together when worker 0 ends, with what they knew, and not for ever', {
+    timeout: 400_000,
+  }, async () => {
+    const { sw, spaces } = await cabled('z');
+    const restart = () => askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
+    const known = async () => (await sw.fdb()).entries.map(({ mac, port }) => `${mac} ${port}`).sort();
+    const before = await known();
+    for (let times = 1; times <= 3; times++) {
+      await restart();
+      const again = () => sw.log().split('worker 0 forwards again').length - 1;
+      await until(() => again() === times, 'they are back', 60_000);
+      expect(await known()).toEqual(before);
+      expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
+      await account(sw);
+    }
+    await restart();
+    await until(() => sw.child.exitCode !== null, 'it is over', 30_000);
+    expect(sw.child.exitCode).toBe(1);
+    expect(sw.log()).toMatch(/the forwarding thread failed: ended on request/);
+  });
+
+  it('keep the order within a flow', async () => {
+    const { sw, spaces } = await hosts('o', 2);
+    expect(await spaces[0]!.ping('10.9.0.2', { count: 1 })).toBe(1);
+    const [flows, count] = [16, 1500];
+    const receiver = talk(spaces[1]!, UDP, 'receive', '10.9.0.2', 7001, flows, count);
+    await receiver.line(/listening\n/);
+    const sender = talk(spaces[0]!, UDP, 'send', '10.9.0.2', 7001, flows, count);
+    await sender.line(/^24000\n/);
+    const [, got, late, seen] = await receiver.line(/\n(\d+) (\d+) (\d+)\n/);
+    expect(Number(late)).toBe(0);
+    expect(Number(seen)).toBe(flows);
+    const lost = flows * count - Number(got);
+    const missed = [...(await sw.ports()).values()].reduce((sum, port) => sum + port.txDropped + port.rxMissed, 0);
+    // What the machine was too slow for is no fault of order.
+    if (missed === 0) expect(lost).toBeLessThan(flows * count * 0.05);
+    await account(sw);
+  });
+
+  it('keep VLANs apart on trunks and access ports', async () => {
+    const modes = [
+      { mode: 'access', vlan: 10 },
+      { mode: 'access', vlan: 10 },
+      { mode: 'access', vlan: 20 },
+      { mode: 'trunk', vlans: '10,20' },
+    ];
+    const { sw, spaces, devices } = await hosts('l', 4, (i) => modes[i]!);
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8)).toEqual([8, 8]);
+    expect(await spaces[0]!.ping('10.9.0.3', { count: 1, timeoutMs: 300 })).toBe(0);
+    const trunk = await spaces[3]!.frameSocket(devices[3]!);
+    const frame = Buffer.alloc(64);
+    for (const vid of [10, 20]) {
+      for (let n = 0; n < 32; n++) {
+        frame.write(
+          `ffffffffffff0200000000${n.toString(16).padStart(2, '0')}8100${vid.toString(16).padStart(4, '0')}88b5`,
+          'hex',
+        );
+        trunk.send(frame);
+      }
+    }
+    const learned = async (vid: string) => (await sw.fdb({ vlan: vid, port: 'p3' })).entries.length;
+    await eventually(async () => (await learned('10')) === 32 && (await learned('20')) === 32);
+    trunk.close();
+    expect((await sw.ledger()).balanced).toBe(true);
+  });
+
+  it('follow a host that moves', async () => {
+    const { sw, spaces, devices } = await hosts('m', 3);
+    const sockets = await Promise.all(spaces.map((space, i) => space.frameSocket(devices[i]!)));
+    const mac = '02000000aa01';
+    for (let turn = 0; turn < 20; turn++) {
+      const at = turn % 2;
+      const frame = Buffer.alloc(60);
+      frame.write(`ffffffffffff${mac}88b5`, 'hex');
+      sockets[at]!.send(frame);
+      await eventually(async () => {
+        const { entries } = await sw.fdb({ mac: mac.replace(/..(?=.)/g, '$&:') });
+        return entries.length === 1 && entries[0]!.port === `p${at}`;
+      });
+    }
+    for (const socket of sockets) socket.close();
+  });
+
+  it('lose no frame of ports that a change does not name', async () => {
+    const { sw, spaces, devices } = await hosts('c', 2);
+    const raw = ((await askSwitch(sw.socket, { path: '/v1/config' })) as { config: Raw & { ports: object } }).config;
+    const third = lab.device('c9');
+    const more = { ...raw, ports: { ...raw.ports, p9: { adapter: 'tap', device: third, mode: 'access', vlan: 10 } } };
+    const [a, b] = await Promise.all([0, 1].map((i) => spaces[i]!.frameSocket(devices[i]!)));
+    const wanted = 4000;
+    let sent = 0;
+    const timer = setInterval(() => {
+      for (let i = 0; i < 4 && sent < wanted; i++) {
+        const frame = Buffer.alloc(64);
+        // UDP from many ports: both workers have some.
+        frame.write('ffffffffffff02000000000a0800450000320000000040110000', 'hex');
+        frame.write('0a0900010a0900ff', 26, 'hex');
+        frame.writeUInt16BE(1024 + (sent % 64), 34);
+        frame.writeUInt16BE(9, 36);
+        frame.writeUInt16BE(30, 38);
+        frame.writeUInt32BE(sent++, 42);
+        a!.send(frame);
+      }
+    }, 2);
+    let changes = 0;
+    while (sent < wanted) {
+      const body = { config: changes++ % 2 === 0 ? more : raw };
+      await askSwitch(sw.socket, { method: 'POST', path: '/v1/apply', body });
+      expect(readdirSync('/sys/class/net').includes(third)).toBe(changes % 2 === 1);
+    }
+    clearInterval(timer);
+    const numbers = () =>
+      new Set(b!.frames.filter((f) => f[23] === 17 && f[33] === 255).map((f) => f.readUInt32BE(42)));
+    await until(() => numbers().size === wanted, 'all frames are there', 20_000);
+    expect(changes).toBeGreaterThan(2);
+    await account(sw);
+    a!.close();
+    b!.close();
+  });
+
+  it('come back when they end, with their queues, and leave nothing open', { timeout: 400_000 }, async () => {
+    const { sw, spaces } = await hosts('k', 2);
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
+    const before = descriptors(sw);
+    for (let times = 1; times <= 3; times++) {
+      const during = transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2']);
+      await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/1/restart' });
+      expect(await during).toEqual([FLOWS, FLOWS]);
+      const again = () => sw.log().split('worker 1 forwards again').length - 1;
+      await until(() => again() === times, 'it is back', 60_000);
+    }
+    expect(sw.log()).toMatch(/worker 1 has ended: ended on request \(/);
+    const had = await shares(sw);
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
+    const has = await shares(sw);
+    expect(has[1]).toBeGreaterThan(had[1]!);
+    await eventually(async () => descriptors(sw) === before);
+    expect((await sw.ledger()).balanced).toBe(true);
+    expect(await sw.stop()).toBe(0);
+  });
+});
+
+async function eventually(holds: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error('timed out');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
