@@ -26,8 +26,11 @@ const IN_FABRICS = [
   'ROUTE_UNREACHABLE',
   'TX_ERROR',
 ];
-/** Of a device that takes no more: the twins' devices take all. Of tunnels: dataplane/vxlan.test.ts; of the router: routing/fuzz.test.ts. */
-const NOT_HERE = /^(TX|VXLAN|ROUTE)_/;
+/**
+ * Of a device that takes no more: the twins' devices take all. Of tunnels: dataplane/vxlan.test.ts; of the router: routing/fuzz.test.ts. Of
+ * hooks, which are a program's.
+ */
+const NOT_HERE = /^(TX|VXLAN|ROUTE)_|_HOOK$/;
 
 describe('fuzz', () => {
   it(`${WORLDS * FRAMES} frames through ${WORLDS} switches, and every reason to drop one occurs`, () => {
