@@ -11,6 +11,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { endsWithUs } from './leftovers.ts';
 
 export interface Round {
   frames: number;
@@ -25,7 +26,7 @@ export class Contender {
 
   constructor(who: string, command: string, args: string[]) {
     this.who = who;
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.child = endsWithUs(spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] }));
     this.child.on('error', () => {});
     this.reader = createInterface({ input: this.child.stdout as NodeJS.ReadableStream });
     this.lines = this.reader[Symbol.asyncIterator]();

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../src/cli/table.ts';
 import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';
+import { undoneAtEnd, undoOnSignals } from './leftovers.ts';
 import { api } from './live/api.ts';
 import { s14 } from './live/idle.ts';
 import { s6, s6n, s7, s8, s9 } from './live/wires.ts';
@@ -74,8 +75,10 @@ export async function runAll(
   }
   const reports: Report[] = [];
   let status = 0;
+  const ignoreSignals = undoOnSignals();
   for (const name of wanted) {
     const folder = mkdtempSync(join(tmpdir(), 'etherloom-bench-'));
+    const remove = undoneAtEnd(() => rmSync(folder, { recursive: true, force: true }));
     try {
       const { rounds = ROUNDS, seconds = SECONDS } = options;
       const report = await benchmarks[name]({ folder, progress, rounds, seconds });
@@ -85,9 +88,10 @@ export async function runAll(
       progress(`etherloom ${(error as Error).message}`);
       status = 1;
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     }
   }
+  ignoreSignals();
   try {
     await save(reports, options);
   } catch (error) {

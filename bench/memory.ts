@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { worker } from './contender.ts';
 import type { Context } from './forwarding.ts';
+import { endsWithUs } from './leftovers.ts';
 import { MIXED_UNITS, machine, type Report, result } from './report.ts';
 import { expectedDigest, makeFrames, saveFrames, type WorldSpec } from './world.ts';
 
@@ -75,9 +76,10 @@ export async function s13(context: Context): Promise<Report> {
 
 async function observe(file: string, expected: string): Promise<Observed> {
   const args = [SPEC.mode, String(SPEC.macs), String(SPEC.ports), String(SPEC.vlans), file];
-  const child = spawn(process.execPath, ['--expose-gc', '--trace-deopt', worker, ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const flags = ['--expose-gc', '--trace-deopt'];
+  const child = endsWithUs(
+    spawn(process.execPath, [...flags, worker, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }),
+  );
   let deopts = 0;
   const reader = createInterface({ input: child.stdout });
   const waiting: ((line: string) => void)[] = [];

@@ -14,6 +14,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Round } from './contender.ts';
 import type { Runner } from './duel.ts';
+import { undoneAtEnd } from './leftovers.ts';
 import { FRAME_BYTES, type Frames, portOf, RECORD_BYTES, type WorldSpec } from './world.ts';
 
 const VSWITCHD = '/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk';
@@ -32,6 +33,7 @@ export function hasOvsDpdk(): boolean {
 export class OvsDpdk implements Runner {
   readonly who = 'ovs-dpdk';
   readonly #folder: string;
+  readonly #end = undoneAtEnd(() => this.#kill());
   #control: Control | undefined;
   #pid = 0;
 
@@ -105,6 +107,10 @@ export class OvsDpdk implements Runner {
 
   stop(): void {
     this.#control?.close();
+    this.#end();
+  }
+
+  #kill(): void {
     for (const name of ['vs', 'db']) {
       const file = join(this.#folder, `${name}.pid`);
       if (!existsSync(file)) continue;

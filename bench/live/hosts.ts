@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Round } from '../contender.ts';
+import { endsWithUs, undoneAtEnd } from '../leftovers.ts';
 
 const PORT = '5201';
 let made = 0;
@@ -23,11 +24,13 @@ export function deviceName(): string {
 export class Host {
   readonly address: string;
   readonly #namespace: string;
+  readonly #remove: () => void;
 
   constructor(address: string) {
     this.address = address;
     this.#namespace = `elbench-${process.pid}-${made++}`;
     ip('netns', 'add', this.#namespace);
+    this.#remove = undoneAtEnd(() => spawnSync('ip', ['netns', 'del', this.#namespace]));
     ip('-n', this.#namespace, 'link', 'set', 'lo', 'up');
     // Nothing speaks on the wire but the load.
     spawnSync('ip', ['netns', 'exec', this.#namespace, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1']);
@@ -49,11 +52,12 @@ export class Host {
   }
 
   start(command: string, ...args: string[]): ChildProcess {
-    return spawn('ip', ['netns', 'exec', this.#namespace, command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const inside = ['netns', 'exec', this.#namespace, command, ...args];
+    return endsWithUs(spawn('ip', inside, { stdio: ['ignore', 'pipe', 'inherit'] }));
   }
 
   close(): void {
-    spawnSync('ip', ['netns', 'del', this.#namespace]);
+    this.#remove();
   }
 }
 

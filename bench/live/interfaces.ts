@@ -4,6 +4,7 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { endsWithUs } from '../leftovers.ts';
 import { deviceName, type Host, ip } from './hosts.ts';
 import { type LiveSwitch, OvsDaemon, ovsBridge, runEtherloom } from './switches.ts';
 
@@ -53,7 +54,7 @@ export class CRing implements LiveSwitch {
   }
 
   async open(a: Host, b: Host): Promise<void> {
-    const child = spawn(this.#program, [cable(a), cable(b)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = endsWithUs(spawn(this.#program, [cable(a), cable(b)], { stdio: ['ignore', 'pipe', 'inherit'] }));
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
       child.stdout.once('data', () => resolve());

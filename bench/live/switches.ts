@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PollMode } from '../../src/config/types.ts';
 import { root } from '../contender.ts';
+import { endsWithUs, undoneAtEnd } from '../leftovers.ts';
 import { deviceName, Host, ip } from './hosts.ts';
 
 export interface Wiring {
@@ -49,7 +50,7 @@ export async function runEtherloom(folder: string, config: object, namespace?: s
   writeFileSync(file, JSON.stringify({ switch: { ...settings, name, controlSocket: socket }, ...rest }));
   const command = [process.execPath, join(root, 'bin', 'etherloom'), 'run', '-c', file];
   const inside = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command];
-  const child = spawn(inside[0], inside.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = endsWithUs(spawn(inside[0], inside.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] }));
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = text.trim();
@@ -140,7 +141,7 @@ export class CForwarder implements LiveSwitch {
   async open(a: Host, b: Host, { offloads }: Wiring): Promise<void> {
     const devices = [deviceName(), deviceName()];
     const mode = offloads ? 'offloads' : 'plain';
-    this.#child = spawn(this.#program, [...devices, mode], { stdio: ['ignore', 'ignore', 'inherit'] });
+    this.#child = endsWithUs(spawn(this.#program, [...devices, mode], { stdio: ['ignore', 'ignore', 'inherit'] }));
     await until(() => devices.every(hasDevice), 'the C forwarder');
     a.adopt(devices[0]);
     b.adopt(devices[1]);
@@ -155,6 +156,7 @@ export class Vde implements LiveSwitch {
   readonly who = 'vde';
   readonly #folder: string;
   #pid = 0;
+  #end: () => void = () => {};
 
   constructor(folder: string) {
     this.#folder = join(folder, `vde-${deviceName()}`);
@@ -176,11 +178,12 @@ export class Vde implements LiveSwitch {
     if (status !== 0) throw new Error(`vde_switch ended with ${status}`);
     await until(() => existsSync(pidFile) && devices.every(hasDevice), 'vde_switch');
     this.#pid = Number(readFileSync(pidFile, 'utf8'));
+    this.#end = undoneAtEnd(() => void process.kill(this.#pid, 'SIGKILL'));
     return this.#pid;
   }
 
   close(): void {
-    if (this.#pid > 0) process.kill(this.#pid, 'SIGKILL');
+    this.#end();
   }
 }
 
@@ -188,6 +191,7 @@ export class Vde implements LiveSwitch {
 export class OvsDaemon {
   readonly #folder: string;
   readonly #namespace: string | undefined;
+  readonly #end = undoneAtEnd(() => this.#kill());
 
   constructor(folder: string, namespace?: string) {
     this.#folder = join(folder, `ovs-${deviceName()}`);
@@ -237,6 +241,10 @@ export class OvsDaemon {
   }
 
   close(): void {
+    this.#end();
+  }
+
+  #kill(): void {
     for (const name of ['vs', 'db']) {
       const file = this.#at(`${name}.pid`);
       if (!existsSync(file)) continue;
