@@ -4,6 +4,7 @@
  */
 
 import { existsSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 
 const CLASS = '/sys/class/net';
 const IFF_UP = 1;
@@ -35,4 +36,16 @@ export function interfaceMtu(device: string): number | null {
   if (!existsSync(CLASS)) return Number.POSITIVE_INFINITY;
   const mtu = read(device, 'mtu');
   return mtu === null ? null : Number(mtu);
+}
+
+/** 0 where it cannot be known, or when there is no such interface. An interface that is made anew has another. */
+export function interfaceIndexOf(device: string | null): number {
+  return device === null ? 0 : Number(read(device, 'ifindex') ?? 0);
+}
+
+/** The interface that has this address; null when none has. */
+export function interfaceWith(address: string): string | null {
+  const has = ([, addresses]: [string, { address: string }[] | undefined]) =>
+    addresses?.some((each) => each.address === address) === true;
+  return Object.entries(networkInterfaces()).find(has)?.[0] ?? null;
 }

@@ -145,8 +145,8 @@ class VxlanRaw implements VxlanUdpAdapter {
     return { ...this.#udp.counters, refused, tooLong };
   }
 
-  join(group: VxlanGroup): void {
-    this.#udp.join(group);
+  join(group: VxlanGroup): boolean {
+    return this.#udp.join(group);
   }
 
   leave(group: VxlanGroup): boolean {

@@ -37,6 +37,11 @@ export interface VxlanGroup {
   interface?: string;
 }
 
+/** What a membership is known by. */
+export function groupKey(address: string, interfaceName: string | undefined): string {
+  return `${address}%${interfaceName ?? ''}`;
+}
+
 export interface VxlanUdpCounters {
   /** Frames that the kernel refused to send: no route, no such address. */
   refused: number;
@@ -56,8 +61,11 @@ export interface VxlanUdpAdapter extends Adapter {
   /** The port it receives on. */
   readonly port: number;
   readonly counters: Readonly<VxlanUdpCounters>;
-  /** Receives a multicast group from now on. Throws errors with `code`. */
-  join(group: VxlanGroup): void;
+  /**
+   * Receives a multicast group from now on; again where its interface was made anew since. Whether there was anything to
+   * do. Throws errors with `code`.
+   */
+  join(group: VxlanGroup): boolean;
   /** Whether it was joined. */
   leave(group: VxlanGroup): boolean;
   /** Bytes of the longest IP packet that can go to the address now, as far as the kernel knows; 0 without a route. */

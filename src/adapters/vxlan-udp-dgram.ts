@@ -18,10 +18,12 @@ import { ETHERNET_BYTES } from '../wire/ethernet.ts';
 import type { AdapterContext } from './adapter.ts';
 import { DatagramQueue } from './datagram-queue.ts';
 import { frameCopy } from './frame-copy.ts';
+import { interfaceIndexOf, interfaceWith } from './interface-files.ts';
 import { OUTER_IPV4_BYTES, OUTER_IPV6_BYTES, type OuterEnds, readOuter, writeOuter } from './outer-headers.ts';
 import { endpointText } from './udp-contract.ts';
 import {
   FIRST_SOURCE_PORT,
+  groupKey,
   LAST_SOURCE_PORT,
   type VxlanGroup,
   type VxlanUdpAdapter,
@@ -117,7 +119,9 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
   readonly #options: VxlanUdpOptions;
   readonly #local: Uint8Array;
   readonly #v4: boolean;
-  readonly #groups = new Map<string, Socket>();
+  /** Joined, with the index of the interface which they stand and fall with. */
+  readonly #groups = new Map<string, { socket: Socket; watched: number }>();
+  readonly #joining = new Set<string>();
   readonly #queue: DatagramQueue<Waiting>;
   #sendsUnderWay = 0;
   #closed = false;
@@ -145,13 +149,24 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
     socket.on('error', (error) => this.#failed(error));
   }
 
-  join(group: VxlanGroup): void {
-    this.joined(group).catch((error) => this.#failed(error));
+  join(group: VxlanGroup): boolean {
+    const { address, interface: name = this.#options.interface } = group;
+    const key = groupKey(address, name);
+    if (this.#joining.has(key)) return false;
+    const watched = interfaceIndexOf(name ?? interfaceWith(this.#options.local));
+    const known = this.#groups.get(key);
+    // The kernel forgets a membership with the interface that it was on, and says nothing.
+    if (known !== undefined && (watched === 0 || known.watched === watched)) return false;
+    this.leave(group);
+    this.#joining.add(key);
+    this.joined(group)
+      .catch((error) => this.#failed(error))
+      .finally(() => this.#joining.delete(key));
+    return true;
   }
 
   async joined({ address, interface: name = this.#options.interface }: VxlanGroup): Promise<void> {
-    const key = `${address}%${name ?? ''}`;
-    if (this.#groups.has(key)) return;
+    const watched = interfaceIndexOf(name ?? interfaceWith(this.#options.local));
     const socket = await bound(address, this.port, true);
     try {
       socket.addMembership(address, membershipInterface(name, this.#v4));
@@ -163,13 +178,13 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
       socket.close();
       return;
     }
-    this.#groups.set(key, socket);
+    this.#groups.set(groupKey(address, name), { socket, watched });
     this.#listen(socket, addressBytes(address)!);
   }
 
   leave({ address, interface: name = this.#options.interface }: VxlanGroup): boolean {
-    const key = `${address}%${name ?? ''}`;
-    this.#groups.get(key)?.close();
+    const key = groupKey(address, name);
+    this.#groups.get(key)?.socket.close();
     return this.#groups.delete(key);
   }
 
@@ -270,7 +285,7 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
     this.#closed = true;
     this.#queue.clear();
     for (const { socket } of this.#senders) socket.close();
-    for (const socket of this.#groups.values()) socket.close();
+    for (const { socket } of this.#groups.values()) socket.close();
     this.#receiver.close();
   }
 }

@@ -20,6 +20,7 @@ import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
 import { ALL_OFFLOADS, OFFLOAD_TUNNEL } from '../dataplane/offload/needs.ts';
 import { addressBytes, addressText } from '../wire/address.ts';
 import type { AdapterContext, AdapterEvents } from './adapter.ts';
+import { interfaceWith } from './interface-files.ts';
 import {
   type NativeAddon,
   native,
@@ -41,6 +42,7 @@ import {
 import { endpointText } from './udp-contract.ts';
 import {
   FIRST_SOURCE_PORT,
+  groupKey,
   LAST_SOURCE_PORT,
   type VxlanGroup,
   type VxlanUdpAdapter,
@@ -103,6 +105,9 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
   readonly #arena: Arena;
   readonly #events: AdapterEvents;
   readonly #interface: string | undefined;
+  readonly #local: string;
+  /** Joined, with the interface's index then and that of the interface which they stand and fall with. */
+  readonly #groups = new Map<string, { index: number; watched: number }>();
   readonly #counters: VxlanUdpCounters = { refused: 0, tooLong: 0, unreachable: 0, framesTooLong: 0, kernelDrops: 0 };
   readonly #report = new Int32Array(UDP_REPORT_WORDS);
   readonly #notices = new Int32Array(NOTICES * UDP_NOTICE_WORDS);
@@ -121,6 +126,7 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     this.#arena = context.arena;
     this.#events = context.events;
     this.#interface = options.interface;
+    this.#local = options.local;
     const slots = context.arena.smallSlots + context.arena.largeSlots;
     this.#offer = new Int32Array(slots * OFFER_WORDS);
     this.offloads = options.offloads === 'off' ? 0 : ALL_OFFLOADS | OFFLOAD_TUNNEL;
@@ -144,14 +150,34 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     return this.#counters;
   }
 
-  join(group: VxlanGroup): void {
-    const index = interfaceIndex(this.#addon, group.interface ?? this.#interface);
+  join(group: VxlanGroup): boolean {
+    const name = group.interface ?? this.#interface;
+    const index = interfaceIndex(this.#addon, name);
+    // The kernel forgets a membership with the interface that it was on, and says nothing.
+    const watched = name === undefined ? this.#localIndex() : index;
+    const key = groupKey(group.address, name);
+    const known = this.#groups.get(key);
+    if (known !== undefined) {
+      if (watched === 0 || known.watched === watched) return false;
+      this.leave(group);
+    }
     this.#addon.udpJoin(this.#fd, addressBytes(group.address)!, index);
+    this.#groups.set(key, { index, watched });
+    return true;
   }
 
   leave(group: VxlanGroup): boolean {
-    const index = interfaceIndex(this.#addon, group.interface ?? this.#interface);
-    return this.#addon.udpLeave(this.#fd, addressBytes(group.address)!, index);
+    const key = groupKey(group.address, group.interface ?? this.#interface);
+    const known = this.#groups.get(key);
+    if (known === undefined) return false;
+    this.#groups.delete(key);
+    return this.#addon.udpLeave(this.#fd, addressBytes(group.address)!, known.index);
+  }
+
+  /** Index of the interface that has the local address, 0 when none has. */
+  #localIndex(): number {
+    const name = interfaceWith(this.#local);
+    return name === null ? 0 : (this.#addon.ifInfo(name)?.index ?? 0);
   }
 
   pathMtu(address: string): number {

@@ -241,7 +241,8 @@ export class LivePorts {
         port.groups.delete(address);
         this.#leave(socket, { address, ...where });
       }
-      for (const address of wanted) if (!port.groups.has(address)) this.#join(port, socket, { address, ...where });
+      // Those that it has as well: their interface may be another one by now.
+      for (const address of wanted) this.#join(port, socket, { address, ...where });
     }
   }
 
@@ -255,7 +256,7 @@ export class LivePorts {
 
   #join(port: LivePort, socket: VxlanUdpAdapter, group: VxlanGroup): void {
     try {
-      socket.join(group);
+      if (!socket.join(group)) return;
       port.groups.add(group.address);
       this.#faults.delete(port);
     } catch (error) {

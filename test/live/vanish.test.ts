@@ -108,4 +108,34 @@ describe.skipIf(obstacle !== null)('the interface of multicast groups', () => {
       lab.close();
     }
   });
+
+  it.each([
+    ['named', { interface: 'g0' }],
+    ['found by the local address', {}],
+  ])('%s, that is deleted and made again has its groups again', async (_how, where) => {
+    const lab = createLab();
+    const bench = createBench();
+    try {
+      const host = lab.namespace('r');
+      const plug = () => {
+        host.run('ip', 'link', 'add', 'g0', 'type', 'veth', 'peer', 'name', 'g1');
+        host.run('ip', 'addr', 'add', '192.0.2.1/24', 'dev', 'g0');
+        for (const device of ['g0', 'g1']) host.run('ip', 'link', 'set', device, 'up');
+        host.run('ip', 'route', 'add', '224.0.0.0/4', 'dev', 'g0');
+      };
+      const isMember = () => host.run('ip', 'maddr', 'show', 'dev', 'g0').includes('239.1.1.1');
+      plug();
+      const vxlan = { vtep: 'v', vni: 9, flood: 'multicast', group: '239.1.1.1' };
+      const ports = { t: { adapter: 'vxlan', vlan: 10, vxlan } };
+      const sw = await bench.start({ ports, vteps: { v: { local: '192.0.2.1', ...where } } }, [], host);
+      await until(isMember, 'the group is joined');
+      host.run('ip', 'link', 'del', 'g0');
+      plug();
+      await until(isMember, 'the group is joined on the new interface');
+      expect(await sw.stop()).toBe(0);
+    } finally {
+      await bench.close();
+      lab.close();
+    }
+  });
 });
