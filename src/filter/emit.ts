@@ -154,7 +154,8 @@ function emitAddress(out: Output, place: Place, no: string, behindIpv4?: Place, 
     terms.push(base);
   }
   let offset = place.offset;
-  if (index?.kind === 'constant') offset += index.value;
+  // As libpcap folds constants, `ip[-1]` is the byte before the header; what is computed never wraps.
+  if (index?.kind === 'constant') offset = (offset + index.value) >>> 0;
   else if (index !== undefined) terms.push(emitValue(out, index, no));
   if (behindIpv4 !== undefined) {
     const header = emitAddress(out, behindIpv4, no);

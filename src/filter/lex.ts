@@ -30,7 +30,7 @@ const ESCAPED = /\\[^ !()\n\t]+/y;
 const NUMBER = /0[xX][0-9A-Fa-f]+|[0-9]+/y;
 const IPV4 = /[0-9]+(?:\.[0-9]+){1,3}/y;
 /** A run that may be an IPv6 or a MAC address: two colons, or six groups. */
-const COLONS = /[0-9A-Fa-f]*:[0-9A-Fa-f:]*(?:(?:[0-9]+\.){3}[0-9]+)?/y;
+const COLONS = /[0-9A-Fa-f]*:(?:[0-9A-Fa-f]*:)*(?:(?:[0-9]+\.){3}[0-9]+|[0-9A-Fa-f]*)/y;
 const MAC =
   /(?:[0-9A-Fa-f]{1,2}([:.-]))(?:[0-9A-Fa-f]{1,2}\1){4}[0-9A-Fa-f]{1,2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}|[0-9A-Fa-f]{12}/y;
 

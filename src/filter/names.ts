@@ -39,8 +39,13 @@ export const REFUSED: Readonly<Record<string, string>> = {
     ['ppp', 'slip', 'fddi', 'tr', 'wlan', 'radio', 'lane', 'metac', 'bcc', 'oam', 'oamf4', 'sc', 'ilmic', 'vpi', 'vci']
       .concat(['type', 'subtype', 'dir', 'direction', 'addr1', 'addr2', 'addr3', 'addr4', 'ra', 'ta'])
       .concat(['fisu', 'lssu', 'lsu', 'msu', 'sio', 'opc', 'dpc', 'sls'])
-      .concat(['on', 'ifname', 'rset', 'ruleset', 'rulenum', 'srnr', 'subrulenum', 'reason', 'action'])
       .map((word) => [word, 'is of another link type; frames of a switch are Ethernet']),
+  ),
+  ...Object.fromEntries(
+    ['on', 'ifname', 'rset', 'ruleset', 'rulenum', 'srnr', 'subrulenum', 'reason', 'action'].map((word) => [
+      word,
+      'is of the log of a firewall; a port of the switch is chosen by --port',
+    ]),
   ),
 };
 

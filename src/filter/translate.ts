@@ -109,8 +109,10 @@ function value(layers: Layers, side: Arithmetic, conditions: Test[]): Value {
       return constant(side.value);
     case 'length':
       return { kind: 'length' };
-    case 'negate':
-      return { kind: 'negate', of: value(layers, side.of, conditions) };
+    case 'negate': {
+      const of = value(layers, side.of, conditions);
+      return of.kind === 'constant' ? constant(-of.value >>> 0) : { kind: 'negate', of };
+    }
     case 'binary': {
       const left = value(layers, side.left, conditions);
       // As in libpcap, only the left operand's header has to be there: `ip[2:2] - tcp[12] > 0` looks at UDP as well.
