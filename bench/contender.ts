@@ -69,6 +69,7 @@ export const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** What a C twin is made of. */
 export const TWIN: readonly string[] = ['main.c', 'switch.c', 'fdb.c'];
 export const TUNNEL_TWIN: readonly string[] = ['tunnel-main.c', 'tunnel.c', 'switch.c', 'fdb.c'];
+export const ROUTE_TWIN: readonly string[] = ['route-main.c', 'route.c', 'switch.c', 'fdb.c'];
 
 /** Compiles a C twin into `folder`; null where there is no C compiler. */
 export function compileTwin(folder: string, parts: readonly string[] = TWIN): string | null {

@@ -7,14 +7,15 @@
  *   ▸ "build"     ◂ "ROUTES NANOSECONDS"       all routes into an empty table
  *   ▸ "lookup"    ◂ "LOOKUPS NANOSECONDS"      addresses of the packets
  *   ▸ "update"    ◂ "CHANGES NANOSECONDS"      routes taken out of the full table and put back
+ *   ▸ "tables"    ◂ "written"                  what lookups read, to WORLD.tables, for the C twin (bench/c/route-main.c)
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { loadConfig } from '../src/config/load.ts';
 import { forwardBatch } from '../src/dataplane/pipeline.ts';
 import { configure, SwitchCore, sizeFor } from '../src/runtime/core.ts';
-import { createPages, createTree, lookup4, lookup6 } from '../src/tables/lpm.ts';
+import { createPages, createTree, lookup4, lookup6, MATCH } from '../src/tables/lpm.ts';
 import { createRib4, createRib6, growVrfs, putPrefix, type Rib, removePrefix } from '../src/tables/lpm-update.ts';
 import { addressText } from '../src/wire/address.ts';
 import { FIRST_VLAN, gatewayMacLow, hostAddress, LAID, PORTS, portOfHost } from './route-world.ts';
@@ -134,6 +135,25 @@ function update(): string {
   return `${Math.max(1, 2 * changes)} ${Math.round((performance.now() - start) * 1e6)}`;
 }
 
+/** Each array as its length and its words. */
+function writeTables(): string {
+  const { lpm4, lpm6, adj, own } = dp.router;
+  const lpm = family === 4 ? [lpm4.roots, lpm4.pages, lpm4.values] : [lpm6.roots, lpm6.nodes, lpm6.values];
+  const gateways = Array.from({ length: PORTS }, (_, p) => {
+    const { fid, port, config } = router.interface(`vlan${p}`);
+    return [fid, port, config.vid!, gatewayMacLow(p)];
+  });
+  const ways = [adj.kind, adj.ready, adj.first, adj.count, adj.members, own];
+  const parts = [...lpm, ...ways, Int32Array.from([...gateways.flat(), ...MATCH])];
+  writeFileSync(
+    `${path}.tables`,
+    Buffer.concat(
+      parts.flatMap((part) => [Int32Array.of(part.length), part].map((w) => Buffer.from(new Int32Array(w).buffer))),
+    ),
+  );
+  return 'written';
+}
+
 let sink = 0;
 
 function lookup(): string {
@@ -251,6 +271,7 @@ const answer = (line: string): string => {
   if (line === 'build') return build();
   if (line === 'lookup') return lookup();
   if (line === 'update') return update();
+  if (line === 'tables') return writeTables();
   if (line === 'gc') return String(globalThis.gc?.() ?? 0);
   if (line === 'heap') return String(process.memoryUsage().heapUsed);
   if (line === 'sink') return String(sink);
