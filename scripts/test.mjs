@@ -3,11 +3,14 @@
  *
  * Unit tests run anywhere. Live tests need root, /dev/net/tun, network namespaces and the addon; where one of
  * these is missing they are left out and the reason is printed, unless CI or ETHERLOOM_LIVE=require says that
- * they must run. Arguments go to vitest.
+ * they must run. Arguments go to vitest, for one run of both kinds.
+ *
+ * Without arguments there are two lanes side by side: live tests, one file after the other, wait more than they work, and
+ * unit tests work meanwhile. Behind these some of the live tests come again with two threads that forward.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, setup } from './setup.mjs';
 
@@ -34,31 +37,81 @@ if (why !== null && required) {
 }
 
 const out = mkdtempSync(join(tmpdir(), 'etherloom-test-'));
-const report = join(out, 'report.json');
-const projects = why === null ? ['--project', 'unit', '--project', 'live'] : ['--project', 'unit'];
-const { status } = spawnSync(
-  process.execPath,
-  [
-    join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-    'run',
-    ...projects,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-    ...process.argv.slice(2),
+const isLive = why === null;
+const args = process.argv.slice(2);
+
+/** A run of vitest: which tests, and with what environment. */
+const UNIT = {
+  args: ['--project', 'unit', ...(isLive ? [`--maxWorkers=${Math.max(1, availableParallelism() - 1)}`] : [])],
+};
+const LIVE = { args: ['--project', 'live'] };
+/** Changes, routing, tags, links that come and go, and tunnels: whole switches with two workers. */
+const TWO_WORKERS = {
+  args: [
+    '--project',
+    'live',
+    ...['change', 'routing', 'trunk', 'vanish', 'vxlan-mesh', 'vxlan-routing'].map((n) => `test/live/${n}.test.ts`),
   ],
-  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+  env: { ETHERLOOM_TEST_WORKERS: '2' },
+};
+
+let lanes = isLive ? [[LIVE], [UNIT, TWO_WORKERS]] : [[UNIT]];
+if (args.length > 0) lanes = [[{ args: [...UNIT.args.slice(0, 2), ...(isLive ? LIVE.args : []), ...args] }]];
+
+const reports = [];
+let status = 0;
+
+/** One run; its output in one piece where another lane is under way. */
+function vitest({ args, env = {} }, inPieces) {
+  const report = join(out, `report${reports.length}.json`);
+  reports.push(report);
+  const child = spawn(
+    process.execPath,
+    [
+      join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+      'run',
+      ...args,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ],
+    {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', inPieces ? 'inherit' : 'pipe', inPieces ? 'inherit' : 'pipe'],
+    },
+  );
+  const said = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (piece) => said.push(piece));
+  return new Promise((resolve) => {
+    child.on('close', (code) => {
+      process.stdout.write(Buffer.concat(said));
+      if (code !== 0) status = code ?? 1;
+      resolve();
+    });
+  });
+}
+
+await Promise.all(
+  lanes.map(async (lane, n) => {
+    for (const run of lane) await vitest(run, n === 0);
+  }),
 );
-if (existsSync(report)) {
+
+const total = { passed: 0, failed: 0 };
+const skipped = [];
+for (const report of reports) {
+  if (!existsSync(report)) continue;
   const r = JSON.parse(readFileSync(report, 'utf8'));
-  const skipped = [];
   for (const file of r.testResults) {
     for (const t of file.assertionResults)
       if (t.status === 'pending' || t.status === 'skipped') skipped.push(t.fullName);
   }
-  for (const name of skipped) console.log(`skipped: ${name}`);
-  if (why !== null) console.log(`skipped: all live tests (${why})`);
-  console.log(`tests: ${r.numPassedTests} passed, ${r.numFailedTests} failed, ${skipped.length} skipped`);
+  total.passed += r.numPassedTests;
+  total.failed += r.numFailedTests;
 }
+for (const name of skipped) console.log(`skipped: ${name}`);
+if (!isLive) console.log(`skipped: all live tests (${why})`);
+console.log(`tests: ${total.passed} passed, ${total.failed} failed, ${skipped.length} skipped`);
 rmSync(out, { recursive: true, force: true });
-process.exit(status ?? 1);
+process.exit(status);

@@ -6,7 +6,7 @@ import { isListening } from '../api/claim-socket.ts';
 import { AskError } from '../api/control-client.ts';
 import { defaultSocketPath, socketDirectory, switchNames } from '../api/socket-path.ts';
 import { ConfigError, oneLine } from '../config/error.ts';
-import { UsageError } from './run-config.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface SwitchOptions {
   /** Control socket; or the name of the switch; or neither, when only one is running. */

@@ -6,8 +6,9 @@ import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
 import { type ConfigDocument, ConfigError, loadDocument } from '../config/load.ts';
 import { portSpecsDocument } from '../config/port-spec.ts';
 import type { PollMode } from '../config/types.ts';
-import { unsuited } from '../runtime/live.ts';
+import { unsuited } from '../runtime/live-adapters.ts';
 import { readText } from './read-text.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface ConfigOptions {
   /** Configuration file; or `ports`, `--port` lines. */
@@ -17,10 +18,6 @@ export interface ConfigOptions {
   name?: string | undefined;
   /** How the switch that `ports` describes waits for frames. */
   poll?: PollMode | undefined;
-}
-
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 /** Throws ConfigError and UsageError. */

@@ -23,9 +23,10 @@ import { StateKeeper } from '../runtime/state-keeper.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { MORE_ROUTES } from './api-routes.ts';
 import { createLog, type Log, type LogFormat } from './log.ts';
-import { type ConfigOptions, readRunConfig, UsageError } from './run-config.ts';
+import { type ConfigOptions, readRunConfig } from './run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
 import { type Restored, restore } from './run-state.ts';
+import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 
 export interface RunOptions extends ConfigOptions {

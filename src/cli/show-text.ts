@@ -2,7 +2,6 @@
  * The answers of a switch as tables.
  */
 
-import { stringify } from 'yaml';
 import type { FdbView } from '../api/fdb-view.ts';
 import type { MirrorView } from '../api/mirror-view.ts';
 import type { InterfaceView, NeighborView, RouteView } from '../api/router-views.ts';
@@ -21,7 +20,7 @@ import { peersText, vtepsText, vxlanFdbText } from './vxlan-text.ts';
 /** Characters of a list in a table; JSON has all of it. */
 const MAX_LIST = 40;
 
-export function topicText(topic: Topic, body: unknown): string {
+export function topicText(topic: Exclude<Topic, 'config'>, body: unknown): string {
   switch (topic) {
     case 'ports':
       return portsText((body as { ports: PortView[] }).ports);
@@ -53,8 +52,6 @@ export function topicText(topic: Topic, body: unknown): string {
       return latencyText((body as { latency: LatencyView }).latency);
     case 'workers':
       return workersText((body as { workers: WorkerView[] }).workers);
-    case 'config':
-      return stringify((body as { config: unknown }).config);
   }
 }
 

@@ -6,8 +6,8 @@ import { askText, notASwitch } from '../api/control-client.ts';
 import { isTopic, TOPICS, type Topic } from '../api/topics.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { type AskIo, answering, pretty, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
-import { UsageError } from './run-config.ts';
 import { topicText } from './show-text.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface ShowOptions extends SwitchOptions {
   json: boolean;
@@ -49,7 +49,9 @@ function bodyOf(text: Buffer, socket: string): unknown {
 }
 
 /** Tables of an answer. One that has not the fields of a switch's is not from a switch. */
-function textOf(topic: Topic, body: unknown, socket: string): string {
+async function textOf(topic: Topic, body: unknown, socket: string): Promise<string> {
+  // Loaded for this topic alone: it takes longer than to ask and to print all others.
+  if (topic === 'config') return (await import('yaml')).stringify((body as { config: unknown }).config);
   try {
     return topicText(topic, body);
   } catch (error) {

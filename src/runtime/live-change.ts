@@ -14,9 +14,10 @@ import { applyWhole } from '../control/change.ts';
 import { ControlError } from '../control/model.ts';
 import { same } from '../control/plan.ts';
 import type { SwitchCore } from './core.ts';
+import { LIVE_ADAPTERS } from './live-adapters.ts';
 import { LivePort } from './live-port.ts';
 import type { LivePorts } from './live-ports.ts';
-import { deviceText, LIVE_ADAPTERS, openFailure } from './open-port.ts';
+import { deviceText, openFailure } from './open-port.ts';
 
 /** Throws ControlError when the change cannot be made; then everything is as before. */
 export async function changeLive(

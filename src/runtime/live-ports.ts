@@ -13,10 +13,11 @@ import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
 import { PORT_UP } from '../tables/port-table.ts';
 import type { SwitchCore } from './core.ts';
+import { LINKED_ADAPTERS, LIVE_ADAPTERS } from './live-adapters.ts';
 import { EarlyEvents, type LivePort, type PortListener } from './live-port.ts';
 import { coalesces, softwareOffloads, whyFewOffloads } from './offload-report.ts';
 import { OffloadingAdapter, type SoftwareOffloads } from './offloading-adapter.ts';
-import { isAbsence, LINKED_ADAPTERS, LIVE_ADAPTERS, openFailure, openPort } from './open-port.ts';
+import { isAbsence, openFailure, openPort } from './open-port.ts';
 import { PollLoop } from './poll-loop.ts';
 import type { SideWorkers } from './side-workers.ts';
 
@@ -290,7 +291,7 @@ export class LivePorts {
   askLink(index: number): void {
     const port = this.#byIndex[index];
     port?.linked?.checkLink();
-    queueMicrotask(() => this.sides?.link(index));
+    queueMicrotask(() => this.sides?.linkLookedAt(index));
   }
 
   /** The device is gone for good: its descriptor never comes back. */

@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import type { PortStatus } from '../api/directory.ts';
-import type { PortConfig, SwitchConfig } from '../config/types.ts';
+import type { SwitchConfig } from '../config/types.ts';
 import { currentConfig } from '../control/current.ts';
 import { deleteEntry, flush } from '../control/fdb-control.ts';
 import { ControlError } from '../control/model.ts';
@@ -21,7 +21,7 @@ import { changeLive } from './live-change.ts';
 import { LivePort } from './live-port.ts';
 import { LivePorts, type PortHooks } from './live-ports.ts';
 import type { Change } from './messages.ts';
-import { LIVE_ADAPTERS, openFailure, TUNNEL_ADAPTER } from './open-port.ts';
+import { openFailure } from './open-port.ts';
 import { relearnRows } from './relearn.ts';
 import type { SideStart } from './side-messages.ts';
 import { ON_REQUEST } from './side-switch.ts';
@@ -223,14 +223,4 @@ export class LiveSwitch {
   #age(): void {
     if (!this.#ports.closed && !this.core.tick()) setImmediate(() => this.#age());
   }
-}
-
-const DEVICELESS: readonly string[] = ['memory', TUNNEL_ADAPTER];
-
-/** Adapters that no running switch can serve, as a line, or null. */
-export function unsuited(ports: readonly PortConfig[]): string | null {
-  const port = ports.find(({ adapter }) => !DEVICELESS.includes(adapter.kind) && !LIVE_ADAPTERS.includes(adapter.kind));
-  return port === undefined
-    ? null
-    : `ports.${port.name}.adapter: "${port.adapter.kind}" is not for a running switch; valid are ${[...LIVE_ADAPTERS.filter((kind) => !kind.startsWith('vxlan-')), ...DEVICELESS].join(', ')} (captures go through etherloom replay)`;
 }

@@ -13,21 +13,6 @@ import { openUdp } from '../adapters/udp.ts';
 import { openVxlanUdp, type VxlanUdpOptions } from '../adapters/vxlan-udp.ts';
 import type { AdapterConfig, PortConfig } from '../config/types.ts';
 
-/** Adapters that a running switch opens; a `memory` port stays without a device there. */
-export const LIVE_ADAPTERS: readonly string[] = [
-  'tap',
-  'af-packet',
-  'af-xdp',
-  'cap',
-  'udp',
-  'vxlan-udp',
-  'vxlan-raw-socket',
-];
-/** Without a device of their own: a tunnel's frames move through the uplink of its VTEP. */
-export const TUNNEL_ADAPTER = 'vxlan';
-/** Those of them on an interface that may vanish and come back. */
-export const LINKED_ADAPTERS: readonly string[] = ['tap', 'af-packet', 'af-xdp', 'cap'];
-
 /** `tap tap1`, `udp 127.0.0.1:5001`. */
 export function deviceText({ kind, options }: AdapterConfig): string {
   const local = options.port === undefined ? options.local : `${options.local} port ${options.port}`;

@@ -44,8 +44,10 @@ export type ToSide =
   | { do: 'detach'; index: number }
   /** MTU and coalescing may be otherwise. */
   | { do: 'settle'; port: SidePort }
-  /** Links may have come up. */
+  /** The port's link has come up or gone down. */
   | { do: 'link'; index: number }
+  /** What was asked of the port's link (`ask-link`) has been looked at. */
+  | { do: 'link-looked-at'; index: number }
   | { do: 'poll'; poll: PollConfig }
   | { do: 'tables'; tables: DataplaneShared }
   /** Numbers of all ports, for captures. */

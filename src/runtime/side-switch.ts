@@ -145,8 +145,12 @@ export class SideSwitch extends Forwarding {
         this.#settle(message.port);
         return;
       case 'link':
-        this.#asked.set(message.index, 'answered');
-        if ((this.dp.ports.flags[message.index] & PORT_UP) !== 0) this.#asked.delete(message.index);
+        this.#asked.delete(message.index);
+        this.#loop.retry();
+        return;
+      case 'link-looked-at':
+        // Still down, and frames all the same: the data plane drops them.
+        if ((this.dp.ports.flags[message.index] & PORT_UP) === 0) this.#asked.set(message.index, 'answered');
         this.#loop.retry();
         return;
       case 'poll':

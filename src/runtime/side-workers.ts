@@ -183,6 +183,10 @@ export class SideWorkers {
     this.#postAll({ do: 'link', index });
   }
 
+  linkLookedAt(index: number): void {
+    this.#postAll({ do: 'link-looked-at', index });
+  }
+
   tablesMoved(): void {
     this.#postAll({ do: 'tables', tables: sharedPart(this.#core.dp) });
   }

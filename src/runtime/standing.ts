@@ -19,7 +19,7 @@ import { ControlError } from '../control/model.ts';
 import { plan, same } from '../control/plan.ts';
 import { requireRoom } from '../control/room.ts';
 import { directoryOf } from './directory-of.ts';
-import { unsuited } from './live.ts';
+import { unsuited } from './live-adapters.ts';
 import type { CaptureChange, Change, SharedState } from './messages.ts';
 import { type Known, relearnRowsOf } from './relearn.ts';
 

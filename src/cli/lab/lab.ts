@@ -115,7 +115,7 @@ export class Lab {
 
   /** Pings, and holds the outcome against the promise. Links have to come up and neighbors to be found first. */
   async ping(from: LabHost, address: string, reaches: boolean, sentence: string): Promise<void> {
-    const args = ['-n', '-c', '2', '-W', reaches ? '5' : '1', address];
+    const args = ['-n', '-c', '2', '-i', '0.2', '-W', reaches ? '5' : '1', address];
     for (let n = 0; reaches && n < PATIENCE; n++) {
       if ((await from.namespace.run('ping', '-n', '-c', '1', '-W', '1', address)).status === 0) break;
     }
