@@ -191,35 +191,12 @@ export function joinDataplane(shared: DataplaneShared, k: number, size: Partial<
   };
 }
 
-/**
- * Takes over the arrays of tables that another thread has replaced (gate.ts, `announceMove`). What the fast lanes read is
- * left alone where it has not: they have its addresses built in. A table that has grown is known by its length.
- */
-export function adoptTables(dp: Dataplane, shared: DataplaneShared): void {
-  adoptFdb(dp.fdb, shared.fdb);
-  adoptFdb(dp.vxlan.fdb, shared.vxlan.fdb);
-  adopt(dp.vxlan.remotes, shared.vxlan.remotes, ['nodeRemote', 'nodeNext']);
-  adopt(dp.router.lpm4, shared.router.lpm4, ['roots', 'pages', 'values']);
-  adopt(dp.router.lpm6, shared.router.lpm6, ['roots', 'nodes', 'values']);
-  const { adj } = shared.router;
-  adopt(dp.router.adj, adj, Object.keys(adj) as (keyof typeof adj)[]);
-  const { arriving, leaving, entries } = shared.translate;
-  Object.assign(dp.translate, { arriving, leaving, entries });
-  const { macs, masked, protocols, subnets4, subnets6 } = shared.classify;
-  Object.assign(dp.classify, { macs, masked, protocols });
-  Object.assign(dp.classify.subnets4, subnets4);
-  Object.assign(dp.classify.subnets6, subnets6);
-}
+/** What `joinDataplane` gives a worker of its own, by path. */
+const WORKERS_OWN = /^(counters|samples|mirrors\.counters|router\.meters|vxlan\.(vnis|remotes)\.counters)(\.|$)/;
+/** The same of every worker. */
+const OF_EACH = /(^|\.)(countersOf|samplesOf)\./;
 
-function adopt<K extends string>(
-  mine: Record<K, Int32Array>,
-  theirs: Readonly<Record<K, Int32Array>>,
-  columns: K[],
-): void {
-  for (const column of columns) if (mine[column].length !== theirs[column].length) mine[column] = theirs[column];
-}
-
-function adoptFdb(mine: Fdb, { slots, shift, rec, prev, next }: Fdb): void {
-  if (mine.slots === slots) return;
-  Object.assign(mine, { slots, shift, rec, prev, next });
+/** Whether the array at this path is one that a worker has to itself: it stays as long as the worker. */
+export function isWorkersOwn(path: string): boolean {
+  return WORKERS_OWN.test(path) || OF_EACH.test(path);
 }

@@ -106,7 +106,7 @@ const DUE = READY_DUE;
 const LONGEST = READY_LONGEST;
 
 export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
-  const { arena, ports, vlans, fdb, egress, counters, limits, router } = dp;
+  const { arena, ports, vlans, fdb, egress, counters, limits, router, gate } = dp;
   const rows = new Int32Array(b.capacity);
   const slots = new Int32Array(b.capacity);
   const ask = createRouteAsk(dp, b, rows, slots);
@@ -115,6 +115,11 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
   const senders = new Int32Array(b.capacity);
   /** Of this call: what was found about a neighbor's port in another one is not believed. */
   let stamp = 0;
+  /**
+   * Where this worker notes it: worker 0 in the adjacency's own cache line, others in rows of their own. A note that two
+   * wrote at once, each with what it had found, would be neither's.
+   */
+  let ways = gate.worker === 0 ? router.adj.ready : new Int32Array(router.adj.ready.length);
 
   /** The VLAN that frames with this VID (0: none) of the port belong to, when it is the router's; else 0. */
   const vlanOf = (from: number, tagged: number): number => {
@@ -133,7 +138,7 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
 
   /** Finds the port behind which a neighbor is, for this call; false when the slow lane has to say. */
   const findWay = (row: number, nowMs: number): boolean => {
-    const { ready, iface: ifaceOfRow, macHigh, macLow, at: recordOf } = router.adj;
+    const { iface: ifaceOfRow, macHigh, macLow, at: recordOf } = router.adj;
     const { rec } = fdb;
     const iface = ifaceOfRow[row];
     const fid = router.fid[iface];
@@ -159,20 +164,19 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
     const set = ports.reach[router.port[iface] * ports.width + word] & vlans.member[fid * vlans.width + word];
     if (((set >>> (to & 31)) & 1) === 0) return false;
     const at = row << SHIFT;
-    ready[at + TO] = to;
-    ready[at + DUE] = due;
-    ready[at + LONGEST] = ports.mtu[to] + ETHERNET_HEADER;
+    ways[at + TO] = to;
+    ways[at + DUE] = due;
+    ways[at + LONGEST] = ports.mtu[to] + ETHERNET_HEADER;
     const untag = (vlans.untagged[fid * vlans.width + word] >>> (to & 31)) & 1;
     const tag = (ports.pushTpid[router.port[iface]] << 16) | router.vid[iface];
-    ready[at + TAG_WORD] = untag === 1 ? 0 : tag;
-    ready[at + STAMP] = stamp;
+    ways[at + TAG_WORD] = untag === 1 ? 0 : tag;
+    ways[at + STAMP] = stamp;
     return true;
   };
 
   /** Stamps have come round: none of before may be taken for one of now. */
   const forgetWays = (): void => {
-    const { ready } = router.adj;
-    for (let at = STAMP; at < ready.length; at += 1 << SHIFT) ready[at] = 0;
+    for (let at = STAMP; at < ways.length; at += 1 << SHIFT) ways[at] = 0;
     stamp = 1;
   };
 
@@ -211,6 +215,7 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
     const { fid: fids, vid: vids, to: tos, reason: reasons, copies } = b;
     const { adj, own, ifaceOf, vrf: vrfOf, macHigh, macLow } = router;
     const { ready, kind: kinds, used, first: firstMember, count: memberCount, members } = adj;
+    const notes = ways;
     const longest = limits[MIN_MTU] + ETHERNET_HEADER;
     const from = portOf[first];
     const tpid = ports.tpid[from];
@@ -370,12 +375,12 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
 
       // Where is the next hop?
       const now = nowMs[i];
-      if (ready[way + STAMP] !== call || ((now - ready[way + DUE]) | 0) > 0) {
+      if (notes[way + STAMP] !== call || ((now - notes[way + DUE]) | 0) > 0) {
         if (!findWay(row, now)) break;
       }
-      if (bytes > ready[way + MTU] || len - tagLen > ready[way + LONGEST]) break;
-      const to = ready[way + TO];
-      const tag = ready[way + TAG_WORD];
+      if (bytes > ready[way + MTU] || len - tagLen > notes[way + LONGEST]) break;
+      const to = notes[way + TO];
+      const tag = notes[way + TAG_WORD];
       const grows = tag === 0 ? -tagLen : TAG - tagLen;
       if (isTagged && ports.pushTpid[outs & 0xffff] !== tpid) break;
       if ((now - rec[at + 2]) >>> 0 >= FRESH_MS) refreshSource(fdb, slot, from, now);
@@ -426,6 +431,9 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
   return (first) => {
     const n = b.count;
     const portOf = b.port;
+    const { ready } = router.adj;
+    if (gate.worker === 0) ways = ready;
+    else if (ways.length !== ready.length) ways = new Int32Array(ready.length);
     stamp = (stamp + 1) | 0;
     if (stamp === 0) forgetWays();
     let i = first;

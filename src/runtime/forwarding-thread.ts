@@ -125,7 +125,7 @@ export class ForwardingThread {
       this.#sides.delete(start.worker);
       if (this.#phase === 'ended') return;
       // It may have died at any point: in a batch, with the lock, alone. Others wait for it until this is done.
-      const { gate, fdb, vxlan } = this.#state?.tables ?? start.tables;
+      const { gate, fdb, vxlan } = this.#state?.tables ?? start.posted.tables;
       reclaim(gate, start.worker, (alone) => {
         rebuildFdb(fdb, alone);
         rebuildFdb(vxlan.fdb, alone);

@@ -8,12 +8,12 @@ import type { QueueOptions } from '../adapters/adapter.ts';
 import type { Ring } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
 import type { PollConfig, PortConfig } from '../config/types.ts';
-import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import type { PostedTables } from '../dataplane/table-memory.ts';
 
 /** Given to a side worker at its start. */
 export interface SideStart {
   worker: number;
-  tables: DataplaneShared;
+  posted: PostedTables;
   relay: Ring;
   poll: PollConfig;
   /** Poller of worker 0 that is woken for the relay. */
@@ -49,7 +49,7 @@ export type ToSide =
   /** What was asked of the port's link (`ask-link`) has been looked at. */
   | { do: 'link-looked-at'; index: number }
   | { do: 'poll'; poll: PollConfig }
-  | { do: 'tables'; tables: DataplaneShared }
+  | { do: 'tables'; posted: PostedTables }
   /** Numbers of all ports, for captures. */
   | { do: 'names'; ports: ReadonlyMap<string, number> }
   | { do: 'start-capture'; id: number; spec: TapSpec; ring: Ring }

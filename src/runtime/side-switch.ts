@@ -8,10 +8,11 @@ import type { Adapter } from '../adapters/adapter.ts';
 import { wakePoller } from '../adapters/poller.ts';
 import { release } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
-import { adoptTables, joinDataplane } from '../dataplane/dataplane.ts';
+import { joinDataplane } from '../dataplane/dataplane.ts';
 import { recordLatency } from '../dataplane/latency.ts';
 import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
+import { AdoptedTables } from '../dataplane/table-memory.ts';
 import { PORT_UP } from '../tables/port-table.ts';
 import { monotonicMs, wallUs } from './clock.ts';
 import { Forwarding } from './forwarding.ts';
@@ -30,6 +31,7 @@ const FAIL_MS = 200;
 export class SideSwitch extends Forwarding {
   readonly #channel: MessagePort;
   readonly #relay: RelayWriter;
+  readonly #tables: AdoptedTables;
   readonly #loop: PollLoop;
   readonly #software;
   /** Queues that are open, by key. */
@@ -51,8 +53,9 @@ export class SideSwitch extends Forwarding {
   readonly #onStop: () => void;
 
   constructor(start: SideWorkerStart, onStop: () => void) {
-    super(joinDataplane(start.tables, start.worker), { nowMs: monotonicMs, timeUs: wallUs });
+    super(joinDataplane(start.posted.tables, start.worker), { nowMs: monotonicMs, timeUs: wallUs });
     this.#onStop = onStop;
+    this.#tables = new AdoptedTables(this.dp, start.posted);
     this.#channel = start.channel;
     this.#relay = new RelayWriter(this.dp, start.relay, () => void wakePoller(start.poller));
     this.dp.newPeer = (vtep, a, b, c, d) => {
@@ -157,7 +160,7 @@ export class SideSwitch extends Forwarding {
         this.#loop.setPolicy(message.poll);
         return;
       case 'tables':
-        adoptTables(this.dp, message.tables);
+        this.#tables.adopt(message.posted);
         return;
       case 'names':
         this.#names = message.ports;

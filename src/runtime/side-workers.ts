@@ -9,7 +9,7 @@ import { createPoller, type Poller, wakePoller } from '../adapters/poller.ts';
 import type { PortEvent } from '../api/events.ts';
 import { createRing, type Ring } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
-import { sharedPart } from '../dataplane/dataplane.ts';
+import { postTables } from '../dataplane/table-memory.ts';
 import { announceMove } from '../tables/gate.ts';
 import type { SwitchCore } from './core.ts';
 import type { LivePort } from './live-port.ts';
@@ -101,10 +101,9 @@ export class SideWorkers {
 
   #start(side: Side): void {
     side.startedAt = performance.now();
-    const tables = sharedPart(this.#core.dp);
     this.#hooks.start({
       worker: side.worker,
-      tables,
+      posted: postTables(this.#core.dp),
       relay: side.relay,
       poll: this.#core.control.poll,
       poller: this.#poller.id,
@@ -122,7 +121,7 @@ export class SideWorkers {
   async #equip(side: Side): Promise<void> {
     side.inPlace = true;
     // Tables may have moved since the start was asked for.
-    this.#post(side, { do: 'tables', tables: sharedPart(this.#core.dp) });
+    this.#post(side, { do: 'tables', posted: postTables(this.#core.dp) });
     this.#post(side, { do: 'names', ports: this.#names() });
     for (const [id, { spec, rings }] of this.#captures) {
       this.#post(side, { do: 'start-capture', id, spec, ring: rings[side.worker] });
@@ -188,7 +187,7 @@ export class SideWorkers {
   }
 
   tablesMoved(): void {
-    this.#postAll({ do: 'tables', tables: sharedPart(this.#core.dp) });
+    this.#postAll({ do: 'tables', posted: postTables(this.#core.dp) });
   }
 
   pollChanged(): void {

@@ -374,7 +374,6 @@ export function resizeFdb(fdb: Fdb, entries: number): void {
     if (isRecord(old[(s << 2) + 1]) && (old[(s << 2) + 3] & KIND_MASK) !== 0) order.push(s);
   }
   const slots = slotsFor(Math.max(entries, order.length));
-  // Tables that have moved are known by their length (dataplane.ts).
   if (slots === oldSlots) return;
   fdb.slots = slots;
   fdb.shift = blockShift(slots);

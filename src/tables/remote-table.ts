@@ -11,7 +11,7 @@
  *          12     sum of the address words' halves, for checksums
  *          13     REMOTE_*             14     VTEP                   15  underlay port
  *          16     longest outer IP packet                           17  first node of a list
- *          18     last IPv4 identification
+ *          18     last IPv4 identification, modulo 2^16
  */
 
 import { ownFloat64, sharedInt32 } from './shared.ts';

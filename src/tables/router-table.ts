@@ -57,7 +57,7 @@ const METER_BURST = 256;
  *   4      VID
  *   5      MTU
  *
- * and by the lane, for one of its calls: where the neighbor is.
+ * and by the lane, for one of its calls: where the neighbor is. Side workers note it elsewhere.
  *
  *   6      of which call
  *   7      port

@@ -327,8 +327,8 @@ function writeOuter(
     const total = IPV4_BYTES + udpBytes;
     const df = (flags & VNI_DF) !== 0 || ((flags & VNI_DF_INHERIT) !== 0 && flow[FLOW_DF] === 1);
     // RFC 6864: an atomic datagram needs no identification.
-    if (!df) words[r + REMOTE_IDENT] = (words[r + REMOTE_IDENT] + 1) & 0xffff;
-    const ident = df ? 0 : words[r + REMOTE_IDENT];
+    // Workers share it: no two of them may take the same one.
+    const ident = df ? 0 : (Atomics.add(words, r + REMOTE_IDENT, 1) + 1) & 0xffff;
     const fragment = df ? DONT_FRAGMENT : 0;
     let sum = words[r + REMOTE_SUM] + 0x4500 + tos + total + ident + fragment + (ttl << 8) + PROTO_UDP;
     sum = (sum & 0xffff) + (sum >>> 16);

@@ -7,7 +7,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { slotsInUse } from '../../../src/dataplane/arena.ts';
 import type { Batch } from '../../../src/dataplane/batch.ts';
 import { fidLedger, portCounters, portLedger, sumLedger, sumPortCounters } from '../../../src/dataplane/counters.ts';
-import { adoptTables, joinDataplane, sharedPart } from '../../../src/dataplane/dataplane.ts';
+import { joinDataplane, sharedPart } from '../../../src/dataplane/dataplane.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { Forwarding } from '../../../src/runtime/forwarding.ts';
 import { RelayAdapter, RelayReader, RelayWriter } from '../../../src/runtime/relay.ts';
@@ -54,7 +54,6 @@ function bench(ringBytes = 1 << 16) {
   }
   // As posting would: other objects over the same memory.
   const dp = joinDataplane(sharedPart(core.dp), 1, { smallSlots: 64, largeSlots: 2 });
-  adoptTables(dp, sharedPart(core.dp));
   const side = new Side(dp, { nowMs });
   const ring = createRing(ringBytes);
   let woken = 0;
