@@ -36,11 +36,15 @@ async function start(context: Context, spec: WorldSpec, twin: string | null, pre
     if (side === null) continue;
     const delivered = await side.ask('check');
     if (delivered === expected) continue;
-    etherloom.stop();
-    c?.stop();
+    stop({ etherloom, c });
     throw new Error(`bench: ${side.who} does not deliver what it must (digest ${delivered}, expected ${expected})`);
   }
   return { etherloom, c };
+}
+
+function stop({ etherloom, c }: Pair): void {
+  etherloom.stop();
+  c?.stop();
 }
 
 interface Measured {
@@ -65,8 +69,7 @@ async function measure(
     const of = (side: Runner | null) => (side === null ? null : ns[sides.indexOf(side)]);
     return { etherloom: ns[0], c: of(pair.c), other: of(other) };
   } finally {
-    pair.etherloom.stop();
-    pair.c?.stop();
+    stop(pair);
   }
 }
 
@@ -155,35 +158,44 @@ export async function s2(context: Context): Promise<Report> {
   return missing(report, ...(twin === null ? [NO_CC] : []));
 }
 
-/** Both sides are Etherloom here: the peer is S1. */
+/** The peer is S1, on both sides: what many VLANs cost C tells what they cost by themselves. */
 export async function s3(context: Context): Promise<Report> {
+  const twin = compileTwin(context.folder);
   const report = blank('S3', 'Mframes/s', context);
   const notes: string[] = [
     '64 trunks, 10,000 addresses, tagged frames in bursts of 32 a port; beside S1 in the same run',
   ];
   for (const vlans of [1, 2, 100, 4094]) {
     const title = `${vlans.toLocaleString('en')} VLAN${vlans === 1 ? '' : 's'}`;
-    const base = await start(context, S1, null);
-    const many = await start(context, { ...S1, vlans, ports: 64 }, null);
+    const base = await start(context, S1, twin);
+    const many = await start(context, { ...S1, vlans, ports: 64 }, twin).catch((error) => {
+      stop(base);
+      throw error;
+    });
     try {
-      const runners = [
-        { who: 's1', round: (seconds: number) => base.etherloom.round(seconds) },
-        { who: 'etherloom', round: (seconds: number) => many.etherloom.round(seconds) },
-      ];
+      const runners = [named('s1', base.etherloom), named('etherloom', many.etherloom)];
+      if (base.c !== null && many.c !== null) runners.push(named('s1 in c', base.c), named('c', many.c));
       const { ns } = await duel(runners, context, `S3 ${title} beside S1`);
-      report.results.push(result(`etherloom, ${title}`, mpps(ns[1])), result(`s1 beside ${title}`, mpps(ns[0])));
-      const ratio = speedRatio(ns[1], ns[0]);
+      const [s1Ns, ownNs, cS1Ns, cNs] = ns;
+      report.results.push(result(`etherloom, ${title}`, mpps(ownNs)), result(`s1 beside ${title}`, mpps(s1Ns)));
+      const ratio = speedRatio(ownNs, s1Ns);
       if (vlans === 4094) report.ratios.s1 = digits(ratio.median);
-      notes.push(ratioNote(`s1, ${title}`, ratio, '0.90'));
-      notes.push(...unsteady(`s1 beside ${title}`, ns[0]));
+      notes.push(ratioNote(`s1, ${title}`, ratio, '0.90'), ...unsteady(`s1 beside ${title}`, s1Ns));
+      if (cNs === undefined) continue;
+      report.results.push(result(`c, ${title}`, mpps(cNs)));
+      const toC = speedRatio(ownNs, cNs);
+      if (vlans === 4094) report.ratios.c = digits(toC.median);
+      notes.push(ratioNote(`c, ${title}`, toC), `c by itself: ${ratioNote('its own s1', speedRatio(cNs, cS1Ns))}`);
     } finally {
-      base.etherloom.stop();
-      many.etherloom.stop();
+      stop(base);
+      stop(many);
     }
   }
   report.notes = notes;
-  return report;
+  return missing(report, ...(twin === null ? [NO_CC] : []));
 }
+
+const named = (who: string, contender: Contender): Runner => ({ who, round: (seconds) => contender.round(seconds) });
 
 export async function s5(context: Context): Promise<Report> {
   const twin = compileTwin(context.folder);

@@ -12,6 +12,8 @@
  *              ^ altHeadOff             ^ off        ^ altOff
  */
 
+import { bitmapWidth } from '../tables/bitmap.ts';
+
 export const BATCH_FRAMES = 256;
 
 /** The frame is only part of what was on the wire (capture length < original length). */
@@ -133,6 +135,9 @@ export interface Egress {
   readonly stride: number;
   readonly list: Int32Array;
   readonly count: Int32Array;
+  /** What `usedPorts` has found, and what it finds by: a bit a port, all 0 in between. */
+  readonly used: Int32Array;
+  readonly marks: Int32Array;
 }
 
 const LINE_WORDS = 16;
@@ -141,5 +146,12 @@ export function createEgress(ports: number, capacity: number = BATCH_FRAMES): Eg
   // An odd number of cache lines apart: with a power of two the lists of all ports share a few cache sets, and a
   // flood to 256 ports misses at every copy (bench S5).
   const stride = (Math.ceil(capacity / LINE_WORDS) | 1) * LINE_WORDS;
-  return { capacity, stride, list: new Int32Array(ports * stride), count: new Int32Array(ports) };
+  return {
+    capacity,
+    stride,
+    list: new Int32Array(ports * stride),
+    count: new Int32Array(ports),
+    used: new Int32Array(ports),
+    marks: new Int32Array(bitmapWidth(ports)),
+  };
 }

@@ -9,6 +9,7 @@ import type { Adapter } from '../adapters/adapter.ts';
 import { release } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import { type Dataplane, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
+import { usedPorts } from '../dataplane/egress-ports.ts';
 import { type Coalesce, coalesce } from '../dataplane/offload/coalesce.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
@@ -157,11 +158,12 @@ export abstract class Forwarding {
 
   /** Sends what the lists hold of rows [first, end): devices first, then tunnels, which write in front of frames. */
   protected flush(batch: Batch, first: number, end: number): void {
-    const { list, stride, count } = this.dp.egress;
-    if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.sent(batch);
+    const { list, stride, count, used } = this.dp.egress;
+    if (this.dp.mirrors.inForce[0] !== 0) this.mirroring.sent(batch, first, end);
     const { tunnelOf } = this.dp.vxlan.vnis;
-    for (let p = 0; p < count.length; p++) {
-      if (count[p] === 0) continue;
+    const ports = usedPorts(this.dp.egress, batch, first, end);
+    for (let k = 0; k < ports; k++) {
+      const p = used[k];
       if (tunnelOf[p] < 0) transmit(this.dp, batch, p, this.senderOf(p));
       else if (!this.capturing.isIdle) this.capturing.sent(batch, p, list, p * stride, count[p]);
     }

@@ -5,6 +5,7 @@
 
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import { usedPorts } from '../dataplane/egress-ports.ts';
 import { chooseReceived, chooseSent, createChosen, transmitCopies } from '../dataplane/mirror.ts';
 import { copyForVlan, isMemberForCopies, listCopies, releaseCopies } from '../dataplane/mirror-vlan.ts';
 import type { Sender } from '../dataplane/transmit.ts';
@@ -42,11 +43,13 @@ export class Mirroring {
     }
   }
 
-  /** The egress lists are complete. */
-  sent(b: Batch): void {
+  /** The egress lists are complete: rows [first, end) have filled them. */
+  sent(b: Batch, first: number, end: number): void {
     const { egress } = this.#dp;
-    for (let port = 0; port < egress.count.length; port++) {
-      if (egress.count[port] !== 0) this.sentBy(b, port, egress.list, port * egress.stride, egress.count[port]);
+    const ports = usedPorts(egress, b, first, end);
+    for (let k = 0; k < ports; k++) {
+      const port = egress.used[k];
+      this.sentBy(b, port, egress.list, port * egress.stride, egress.count[port]);
     }
   }
 

@@ -55,7 +55,7 @@ export function trace(world: World, frame: TraceFrame): Trace {
   const inner = b.port[0];
   const done = (b.rxFlags[0] & RX_DONE) !== 0;
   const stages = [...(decap === null ? [] : [decap]), ...(done ? [] : forward(world, b))];
-  mirroring?.sent(b);
+  mirroring?.sent(b, 0, 1);
   if (mirrored.length > 0) stages.push(mirrorStage(mirrored));
   const encap = encapStage(world, b);
   if (encap !== null) stages.push(encap.stage);

@@ -8,6 +8,7 @@
 
 import { type Batch, type Egress, INDEX_MASK } from '../batch.ts';
 import { type Dataplane, LIMIT_VTEPS } from '../dataplane.ts';
+import { usedPorts } from '../egress-ports.ts';
 import { encap } from './encap.ts';
 import type { EncapLane } from './encap-lane.ts';
 import { flushUnderlay, type SenderOf } from './flush-underlay.ts';
@@ -26,8 +27,10 @@ export function serveTunnels(dp: Dataplane, b: Batch, first: number, end: number
   const { egress } = dp;
   const { tunnelOf } = dp.vxlan.vnis;
   let tunnels = 0;
-  for (let p = 0; p < egress.count.length; p++) {
-    if (egress.count[p] === 0 || tunnelOf[p] < 0) continue;
+  const ports = usedPorts(egress, b, first, end);
+  for (let k = 0; k < ports; k++) {
+    const p = egress.used[k];
+    if (tunnelOf[p] < 0) continue;
     waiting[tunnels] = p;
     sent[tunnels++] = 0;
   }

@@ -7,6 +7,7 @@ import { HEADROOM, SMALL_SLOT_BYTES } from '../../../src/dataplane/arena.ts';
 import { type Batch, createBatch, INDEX_MASK, RX_TRUNCATED, SHAPE_ALT } from '../../../src/dataplane/batch.ts';
 import { fidLedger, portLedger, sumLedger } from '../../../src/dataplane/counters.ts';
 import { createDataplane, type Dataplane, LIMIT_MIN_MTU, LIMIT_TOUCH } from '../../../src/dataplane/dataplane.ts';
+import { usedPorts } from '../../../src/dataplane/egress-ports.ts';
 import { transmit } from '../../../src/dataplane/transmit.ts';
 import { setBit } from '../../../src/tables/bitmap.ts';
 import {
@@ -269,7 +270,11 @@ export function tell(story: Story, forward: Forward, size: number, poison: numbe
       const found = b.reason[i] === 0 && b.copies[i] > 0;
       verdicts.push(`${b.reason[i]} ${b.copies[i]} ${b.fid[i]} ${b.fid[i] && b.vid[i]} ${found && b.to[i]}`);
     }
-    for (let p = 0; p < story.ports; p++) {
+    const { count, used } = dp.egress;
+    const listed = Array.from(count.keys()).filter((p) => count[p] !== 0);
+    const ports = [...used.subarray(0, usedPorts(dp.egress, b, 0, b.count))];
+    if (String(ports) !== String(listed)) throw new Error(`ports with frames: ${listed}; found: ${ports}`);
+    for (const p of ports) {
       transmit(dp, b, p, {
         lastError: 0,
         send: (_, list, start, count) => {
