@@ -8,7 +8,7 @@ import type { SwitchConfig } from '../config/types.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { type Explanation, explain } from './explain.ts';
 import { type Question, questionOf } from './question.ts';
-import { type Situation, situationOf } from './situation.ts';
+import { type Start, situationOf } from './situation.ts';
 import { trace } from './trace.ts';
 import type { Trace } from './types.ts';
 import { copyWorld, type Learned, learnBefore, portNamed, type World, worldOf } from './world.ts';
@@ -45,7 +45,7 @@ export function explainRunning({ readable, config, nowMs }: RunningSwitch, quest
   return { ...explanation, trace: real, text, fix: null, alternatives: [] };
 }
 
-function explainIn(situation: Situation, { port, bytes, wireLength, to }: Question): Explanation {
+function explainIn(situation: Start, { port, bytes, wireLength, to }: Question): Explanation {
   return explain(situation, { port, bytes, wireLength }, to ?? null).explanation;
 }
 

@@ -23,6 +23,9 @@ export interface Change {
 
 type Patch = Partial<PortConfig>;
 
+/** Service VLANs looked at. */
+const FEW = 8;
+
 export function changePort(port: PortConfig, patch: Patch, words: Omit<Change, 'make'>): Change {
   return { ...words, make: (s) => withPorts(s, (each) => (each.name === port.name ? { ...each, ...patch } : each)) };
 }
@@ -65,23 +68,6 @@ export function allowStaticViolations(config: SwitchConfig, bridge: BridgeConfig
       withBridges(s, (each) =>
         each.name === bridge.name ? { ...each, fdb: { ...each.fdb, staticViolation: 'forward' } } : each,
       ),
-  };
-}
-
-/** The port is left to the bridge: no mirror sends copies out of it. */
-export function endMirrors(s: Situation, port: PortConfig): Change {
-  const { mirrors } = s.config;
-  const ends = mirrors.filter((mirror) => mirror.output === port.name).map((mirror) => mirror.name);
-  const make = (before: Situation): Situation => ({
-    ...before,
-    config: { ...before.config, mirrors: before.config.mirrors.filter((mirror) => mirror.output !== port.name) },
-  });
-  return {
-    path: `mirrors[${mirrors.findIndex((mirror) => mirror.output === port.name)}]`,
-    value: null,
-    condition: `${port.name} were not the output of mirror ${ends.join(', ')}`,
-    cost: Math.max(1, ends.length),
-    make,
   };
 }
 
@@ -191,12 +177,14 @@ export function becomeTunnel(port: PortConfig, vid: number): Change {
   );
 }
 
-/** Into the service VLAN of the first that is listed. */
-function serveCustomerVid(port: PortConfig, cvid: number): Change {
-  const { vid } = port.serviceVlans[0]!;
+/** Into a service VLAN, with the tag. */
+function serveCustomerVid(port: PortConfig, cvid: number, vid: number): Change {
   return changePort(
     port,
-    { serviceVlans: [...port.serviceVlans, { cvid, vid, keepTag: true }].sort((a, b) => a.cvid - b.cvid) },
+    {
+      members: withMember(port.members, vid, true),
+      serviceVlans: [...port.serviceVlans, { cvid, vid, keepTag: true }].sort((a, b) => a.cvid - b.cvid),
+    },
     {
       path: `ports.${port.name}.serviceVlans.${cvid}`,
       value: String(vid),
@@ -206,23 +194,28 @@ function serveCustomerVid(port: PortConfig, cvid: number): Change {
   );
 }
 
-/** `cvid` null: any frame. */
-export function carryCustomerVid(port: PortConfig, cvid: number | null): Change {
-  if (cvid !== null && port.serviceVlans.length > 0) return serveCustomerVid(port, cvid);
+/** `cvid` null: any frame. `wanted`: service VLANs that would do, beside those that others go to. */
+export function carryCustomerVid(port: PortConfig, cvid: number | null, wanted: readonly number[] = []): Change[] {
+  if (cvid !== null && port.serviceVlans.length > 0) {
+    const vids = [...new Set([...wanted, ...port.serviceVlans.map(({ vid }) => vid)])];
+    return vids.slice(0, FEW).map((vid) => serveCustomerVid(port, cvid, vid));
+  }
   const cvids = cvid === null ? null : [...(port.tunnelCvids ?? []), cvid].sort((a, b) => a - b);
-  return changePort(
-    port,
-    { tunnelCvids: cvids, serviceVlans: [] },
-    {
-      path: `ports.${port.name}.cvids`,
-      value: cvids === null ? 'all frames (no cvids)' : compressVlans(cvids),
-      condition:
-        cvid === null
-          ? `${port.name} had no list of customer VLANs`
-          : `customer VLAN ${cvid} were among the cvids of ${port.name}`,
-      cost: 1,
-    },
-  );
+  return [
+    changePort(
+      port,
+      { tunnelCvids: cvids, serviceVlans: [] },
+      {
+        path: `ports.${port.name}.cvids`,
+        value: cvids === null ? 'all frames (no cvids)' : compressVlans(cvids),
+        condition:
+          cvid === null
+            ? `${port.name} had no list of customer VLANs`
+            : `customer VLAN ${cvid} were among the cvids of ${port.name}`,
+        cost: 1,
+      },
+    ),
+  ];
 }
 
 /** To another bridge. There its VLANs are the same; between aware and unaware it has the one that is asked for. */

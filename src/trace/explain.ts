@@ -11,7 +11,7 @@ import { candidates } from './candidates.ts';
 import type { Change } from './change.ts';
 import { TraceError } from './error.ts';
 import { nextHopOf } from './route-changes.ts';
-import type { Situation } from './situation.ts';
+import type { Situation, Start } from './situation.ts';
 import { worldUnder } from './situation.ts';
 import { type TraceFrame, trace } from './trace.ts';
 import type { Trace } from './types.ts';
@@ -66,7 +66,8 @@ const MAX_ALTERNATIVES = 4;
 const FEW = 8;
 
 /** Throws TraceError for ports that are not there, ControlError for a configuration that fits no tables. */
-export function explain(situation: Situation, frame: TraceFrame, to: string | null = null): Found {
+export function explain(asked: Start, frame: TraceFrame, to: string | null = null): Found {
+  const situation: Situation = { ...asked, file: asked.config };
   if (to !== null && !situation.config.ports.some((port) => port.name === to)) {
     throw new TraceError(`there is no port "${to}" that it could arrive on`);
   }
@@ -75,26 +76,24 @@ export function explain(situation: Situation, frame: TraceFrame, to: string | nu
     const text = `it arrives: ${arrivalText(now, to)}`;
     return { explanation: { trace: now, to, arrives: true, text, fix: null, alternatives: [] }, fixed: null };
   }
-  if (now.stages.some(({ waits }) => waits === true)) {
-    const text = waitingText(situation, now);
-    return { explanation: { trace: now, to, arrives: false, text, fix: null, alternatives: [] }, fixed: null };
-  }
+  const waits = now.stages.some((stage) => stage.waits === true);
   const { fixes, complete } = search(situation, now, frame, to);
   const [best, ...others] = fixes;
   const explanation: Explanation = {
     trace: now,
     to,
     arrives: false,
-    text: best === undefined ? hopeless(now, complete) : best.fix.text,
+    text: waits ? waitingText(situation, now, best?.fix) : (best?.fix.text ?? hopeless(now, complete)),
     fix: best?.fix ?? null,
     alternatives: others.slice(0, MAX_ALTERNATIVES).map((other) => other.fix),
   };
   return { explanation, fixed: best?.situation ?? null };
 }
 
-function arrives({ reason, outputs, stages }: Trace, to: string | null): boolean {
+function arrives({ reason, outputs, mirrored, stages }: Trace, to: string | null): boolean {
   if (stages.some(({ waits }) => waits === true)) return false;
-  return to === null ? reason === null : outputs.some((output) => output.port === to || output.tunnel === to);
+  if (to === null) return reason === null;
+  return [...outputs, ...mirrored].some((output) => output.port === to || output.tunnel === to);
 }
 
 /** Situations in which the frame arrives, all of the smallest cost, and whether everything was tried. */
@@ -167,26 +166,32 @@ function fixOf(changes: readonly Change[], found: Trace, to: string | null): Fix
   return {
     text: `${arrivalText(found, to)} if ${changes.map((change) => change.condition).join(', and ')}`,
     changes: changes.map(({ path, value, condition }) => ({ path, value, condition })),
-    delivered: [...new Set(found.outputs.map((output) => output.tunnel ?? output.port))],
+    delivered: portsOf(found, to),
   };
 }
 
+/** Where it leaves; a copy counts where it was asked for. */
+function portsOf({ outputs, mirrored }: Trace, to: string | null): string[] {
+  const copies = mirrored.filter(({ port }) => port === to);
+  return [...new Set([...outputs, ...copies].map((output) => output.tunnel ?? output.port))];
+}
+
 /** `delivered on p2 (and p3, p4)`; `to` is the one that matters. */
-function arrivalText({ outputs, verdict }: Trace, to: string | null): string {
-  if (verdict === 'consumed') return 'consumed by the switch itself';
-  const ports = [...new Set(outputs.map((output) => output.tunnel ?? output.port))];
+function arrivalText(found: Trace, to: string | null): string {
+  if (to === null && found.verdict === 'consumed') return 'consumed by the switch itself';
+  const ports = portsOf(found, to);
   if (to === null) return `delivered on ${few(ports)}`;
   const others = ports.filter((port) => port !== to);
   return `delivered on ${to}${others.length === 0 ? '' : ` (and ${few(others)})`}`;
 }
 
 /** Whose answer would send it on: no setting but a configured neighbor would do as well. */
-function waitingText({ config }: Situation, { frame }: Trace): string {
+function waitingText({ config }: Situation, { frame }: Trace, fix: Fix | undefined): string {
   const hop = nextHopOf(config, Buffer.from(frame.hex, 'hex'));
   if (hop === null) return 'it waits in the switch until the next hop has told its MAC';
   const { address, interface: by } = hop;
   const [how, answer] = address.includes(':') ? ['ND', 'a neighbor advertisement'] : ['ARP', 'an ARP reply'];
-  return `it waits in the switch, which asks for the MAC of ${address} on interface ${by} (${how}): ${answer} from there sends it on, or the address among the neighbors of ${by}`;
+  return `it waits in the switch, which asks for the MAC of ${address} on interface ${by} (${how}): ${answer} from there sends it on, or the address among the neighbors of ${by}${fix === undefined ? '' : `; ${fix.text}`}`;
 }
 
 function few(ports: readonly string[]): string {

@@ -11,7 +11,7 @@ import { formatMac } from '../wire/ethernet.ts';
 import { ipv4Dst, ipv4Text } from '../wire/ipv4.ts';
 import { ipv6Text } from '../wire/ipv6-text.ts';
 import type { Told } from './types.ts';
-import { portName, type World } from './world.ts';
+import { entryOf, portName, type World } from './world.ts';
 
 /** Null where the frame is not for an interface of the router. */
 export function observeRoute({ dp, ...world }: World, b: Batch) {
@@ -26,8 +26,9 @@ export function observeRoute({ dp, ...world }: World, b: Batch) {
     const to =
       version === 0x0800 ? ipv4Text(view, packet + 16) : version === 0x86dd ? ipv6Text(view, packet + 24) : null;
     const what = to === null ? `to ${name}` : `${to}, come to ${name}`;
-    if (reason !== DROP_NONE) return { text: what };
-    if (dp.router.port[dp.router.ifaceOf[b.fid[0]]] !== b.port[0]) {
+    const handed = dp.router.port[dp.router.ifaceOf[b.fid[0]]] === b.port[0];
+    if (reason !== DROP_NONE && !handed) return { text: what };
+    if (!handed) {
       if (to === null) return { text: `${what}: for control` };
       const { adj, lpm4, lpm6, vrf } = dp.router;
       const row =
@@ -37,8 +38,10 @@ export function observeRoute({ dp, ...world }: World, b: Batch) {
       const waits = adj.kind[row] === ADJ_RESOLVE || adj.kind[row] === ADJ_GROUP;
       return { text: `${what}: for control, ${whyPunted(adj.kind[row])}`, ...(waits ? { waits } : {}) };
     }
-    const out = portName({ dp, ...world }, b.port[0]);
-    return { text: `${what}: out of ${out} to ${formatMac(b.dstHigh[0], b.dstLow[0])}` };
+    const out = portName({ dp, ...world }, b.port[0]) ?? '';
+    const mac = formatMac(b.dstHigh[0], b.dstLow[0]);
+    const entry = entryOf({ dp, ...world }, b.fid[0], b.dstHigh[0], b.dstLow[0]);
+    return { text: `${what}: out of ${out} to ${mac}`, entry, routed: { interface: out, mac } };
   };
 }
 

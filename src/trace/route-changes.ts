@@ -1,10 +1,11 @@
 /** What might be changed of the router when it does not let a packet through. */
 
 import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind, SwitchConfig } from '../config/types.ts';
-import { addressBytes, addressText, sharePrefix } from '../wire/address.ts';
-import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, parseMac } from '../wire/ethernet.ts';
-import { isTagType, TAG_BYTES } from '../wire/vlan.ts';
+import { addressBytes, addressText } from '../wire/address.ts';
+import { parseMac } from '../wire/ethernet.ts';
 import type { Change } from './change.ts';
+import { macAt, packetOf } from './frame-fields.ts';
+import { changeInterface, covers, tableChanges } from './interface-changes.ts';
 import type { Situation } from './situation.ts';
 
 /** Next hops looked at. */
@@ -16,46 +17,66 @@ const KINDS: Readonly<Record<string, RouteKind>> = {
 };
 
 /** `reason` is a ROUTE_* that ended the frame. */
-export function routeChanges({ config }: Situation, reason: string, frame: Buffer): Change[] {
-  const packet = packetAt(frame);
+export function routeChanges(s: Situation, reason: string, frame: Buffer): Change[] {
+  const { config } = s;
+  const packet = packetOf(frame);
+  if (packet === null) return [];
   if (reason === 'ROUTE_TOO_BIG') {
-    const bytes = frame.length - packet;
-    return config.interfaces.filter(({ mtu }) => mtu < bytes).map((each) => longer(each, bytes));
+    return config.interfaces.filter(({ mtu }) => mtu < packet.bytes).map((each) => longer(each, packet.bytes));
   }
+  const by = interfaceTo(config.interfaces, frame);
+  if (by === undefined) return [];
+  if (reason === 'ROUTE_NO_ROUTE') return [...tableChanges(s, by, packet.dst), ...routesTo(config, by, packet.dst)];
   const kind = KINDS[reason];
-  const destination = destinationOf(frame, packet);
-  if (reason === 'ROUTE_NO_ROUTE') return destination === null ? [] : routesTo(config, frame, destination);
-  if (kind === undefined || destination === null) return [];
-  return config.routes.flatMap((route, at) =>
-    route.kind === kind && covers(route.prefix, destination) ? [without(route, at)] : [],
-  );
+  return config.routes
+    .filter((route) => route.kind === kind && route.vrf === by.vrf && covers(route.prefix, packet.dst))
+    .map((route) => without(s, route));
 }
 
-/** Host routes by way of neighbors that are configured: only they can be tried out. */
-function routesTo({ interfaces }: SwitchConfig, frame: Buffer, destination: Uint8Array): Change[] {
-  const vrf = interfaceTo(interfaces, frame)?.vrf;
-  const hops = interfaces
+/** The next hop does not answer: by way of another one that is configured. */
+export function nextHopChanges({ config, file }: Situation, frame: Buffer): Change[] {
+  const hop = nextHopOf(config, frame);
+  const route = config.routes.find(({ via }) => via.some((each) => each === hop));
+  if (hop === null || route === undefined) return [];
+  return neighborsIn(config, route.vrf, addressBytes(hop.address)!.length).map((via) => {
+    const routes = config.routes.map((each) => (each === route ? { ...route, via: [via] } : each));
+    return {
+      path: `routes[${placeOf(file, route)}].via`,
+      value: via.address,
+      condition: `the route to ${route.prefix} were via ${via.address} instead of ${hop.address}`,
+      cost: 1,
+      make: (before: Situation) => ({ ...before, config: { ...before.config, routes } }),
+    };
+  });
+}
+
+/** Neighbors that are configured: only they can be tried out. */
+function neighborsIn({ interfaces }: SwitchConfig, vrf: string, bytes: number): NextHopConfig[] {
+  return interfaces
     .filter((each) => each.vrf === vrf)
-    .flatMap((each) => each.neighbors.map(({ address }) => ({ address, interface: each.name })));
+    .flatMap((each) => each.neighbors.map(({ address }) => ({ address, interface: each.name })))
+    .filter(({ address }) => addressBytes(address)?.length === bytes)
+    .slice(0, FEW);
+}
+
+/** A route that is there by way of a neighbor, or one more. */
+function routesTo(config: SwitchConfig, { vrf }: InterfaceConfig, destination: Uint8Array): Change[] {
   const prefix = `${addressText(destination)}/${destination.length * 8}`;
-  return hops
-    .filter(({ address }) => addressBytes(address)?.length === destination.length)
-    .slice(0, FEW)
-    .map((hop) => {
-      const route: RouteConfig = { vrf: vrf!, prefix, kind: 'via', via: [hop] };
-      return {
-        path: 'routes[]',
-        value: `{ to: '${prefix}', via: '${hop.address}' }`,
-        condition: `there were a route to ${prefix} via ${hop.address}`,
-        cost: 2,
-        make: (s) => ({ ...s, config: { ...s.config, routes: [...s.config.routes, route] } }),
-      };
-    });
+  return neighborsIn(config, vrf, destination.length).map((hop) => {
+    const route: RouteConfig = { vrf, prefix, kind: 'via', via: [hop] };
+    return {
+      path: 'routes[]',
+      value: `{ to: '${prefix}', via: '${hop.address}' }`,
+      condition: `there were a route to ${prefix} via ${hop.address}`,
+      cost: 2,
+      make: (s) => ({ ...s, config: { ...s.config, routes: [...s.config.routes, route] } }),
+    };
+  });
 }
 
 /** The next hop of a packet by configuration: the longest prefix of its interface's VRF, connected or routed. */
 export function nextHopOf({ interfaces, routes }: SwitchConfig, frame: Buffer): NextHopConfig | null {
-  const destination = destinationOf(frame, packetAt(frame));
+  const destination = packetOf(frame)?.dst ?? null;
   const vrf = interfaceTo(interfaces, frame)?.vrf;
   if (destination === null || vrf === undefined) return null;
   let longest = -1;
@@ -76,62 +97,35 @@ export function nextHopOf({ interfaces, routes }: SwitchConfig, frame: Buffer): 
 
 /** The interface whose MAC the frame is for. */
 function interfaceTo(interfaces: readonly InterfaceConfig[], frame: Buffer): InterfaceConfig | undefined {
-  const mac = parseMac(macAt(frame));
+  const mac = parseMac(macAt(frame, 0));
   return interfaces.find((each) => {
     const own = parseMac(each.mac);
     return own !== null && mac !== null && own.high === mac.high && (own.low | 0) === (mac.low | 0);
   });
 }
 
-function macAt(frame: Buffer): string {
-  return frame
-    .subarray(0, 6)
-    .toString('hex')
-    .replace(/..(?=.)/g, '$&:');
-}
-
-function without(route: RouteConfig, at: number): Change {
+function without(s: Situation, route: RouteConfig): Change {
   return {
-    path: `routes[${at}]`,
+    path: `routes[${placeOf(s.file, route)}]`,
     value: null,
     condition: `there were no ${route.kind} route to ${route.prefix}`,
     cost: 1,
-    make: (s) => ({ ...s, config: { ...s.config, routes: s.config.routes.filter((each) => !isSame(each, route)) } }),
-  };
-}
-
-function longer({ name, mtu: was }: InterfaceConfig, mtu: number): Change {
-  return {
-    path: `interfaces.${name}.mtu`,
-    value: String(mtu),
-    condition: `the MTU of interface ${name} were ${mtu} instead of ${was}`,
-    cost: 1,
-    make: (s) => {
-      const interfaces = s.config.interfaces.map((each) => (each.name === name ? { ...each, mtu } : each));
-      return { ...s, config: { ...s.config, interfaces } };
+    make: (before) => {
+      const routes = before.config.routes.filter((each) => !isSame(each, route));
+      return { ...before, config: { ...before.config, routes } };
     },
   };
 }
 
+function placeOf({ routes }: SwitchConfig, route: RouteConfig): number {
+  return routes.findIndex((each) => isSame(each, route));
+}
+
+function longer(by: InterfaceConfig, mtu: number): Change {
+  const condition = `the MTU of interface ${by.name} were ${mtu} instead of ${by.mtu}`;
+  return changeInterface(by, { mtu }, { key: 'mtu', value: String(mtu), condition });
+}
+
 function isSame(a: RouteConfig, b: RouteConfig): boolean {
   return a.vrf === b.vrf && a.prefix === b.prefix;
-}
-
-function covers(prefix: string, destination: Uint8Array): boolean {
-  const [text, length] = prefix.split('/');
-  const address = addressBytes(text);
-  return address !== null && address.length === destination.length && sharePrefix(address, destination, Number(length));
-}
-
-function packetAt(frame: Buffer): number {
-  let at = 12;
-  while (at + TAG_BYTES + 2 <= frame.length && isTagType(frame.readUInt16BE(at))) at += TAG_BYTES;
-  return at + 2;
-}
-
-function destinationOf(frame: Buffer, packet: number): Uint8Array | null {
-  const type = frame.readUInt16BE(packet - 2);
-  if (type === ETHERTYPE_IPV4 && frame.length >= packet + 20) return frame.subarray(packet + 16, packet + 20);
-  if (type === ETHERTYPE_IPV6 && frame.length >= packet + 40) return frame.subarray(packet + 24, packet + 40);
-  return null;
 }

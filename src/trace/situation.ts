@@ -12,18 +12,24 @@ import { formatMac } from '../wire/ethernet.ts';
 import type { Learned } from './world.ts';
 import { learnBefore, type World, worldOf } from './world.ts';
 
-export interface Situation {
+export interface Start {
   readonly config: SwitchConfig;
   /** Ports whose link is down. */
   readonly down: readonly string[];
   readonly learned: readonly Learned[];
 }
 
+/** On the way to another one. */
+export interface Situation extends Start {
+  /** The configuration before any change: places in lists are counted there. */
+  readonly file: SwitchConfig;
+}
+
 /** Learned entries that a world tried out has room for: it knows two addresses, and small tables are quickly made. */
 const ROOM = 64;
 
 /** The world of a situation. Throws ControlError where the configuration contradicts itself. */
-export function worldUnder({ config, down, learned }: Situation): World {
+export function worldUnder({ config, down, learned }: Start): World {
   const bridges = config.bridges.map((bridge) => ({ ...bridge, fdb: { ...bridge.fdb, maxEntries: ROOM } }));
   const world = worldOf({ ...config, bridges }, down);
   for (const each of learned) if (mayKnow(world, each)) learnBefore(world, each);
@@ -45,7 +51,7 @@ export function situationOf(
   config: SwitchConfig,
   macs: readonly string[],
   nowMs: number,
-): Situation {
+): Start {
   const down = directory.ports.filter((port) => (tables.ports.flags[port.index] & PORT_UP) === 0);
   const names = new Map(directory.ports.map((port) => [port.index, port.name]));
   const vids = new Map(directory.vlans.map((vlan) => [vlan.fid, vlan.vid]));

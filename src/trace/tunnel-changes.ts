@@ -8,6 +8,9 @@ import type { Situation } from './situation.ts';
 import type { Trace } from './types.ts';
 
 const MAX_MTU = 65_535;
+/** Outer IP, UDP and VXLAN headers. */
+const OVERHEAD4 = 36;
+const OVERHEAD6 = 56;
 /** VLANs looked at where any would do. */
 const FEW = 8;
 
@@ -19,7 +22,9 @@ export function tunnelChanges(s: Situation, trace: Trace, target: PortConfig | u
   const from = tunnels.filter(({ name }) => name === trace.tunnel);
   switch (trace.reason?.name) {
     case 'VXLAN_NOT_FOR_VTEP':
-      return vtepsAt(s, trace.port, frame).flatMap((vtep) => listenOn(vtep, frame));
+      return s.config.vteps
+        .filter(({ uplink }) => uplink === trace.port)
+        .flatMap((vtep) => [...listenOn(vtep, frame), ...addressedAs(vtep, frame)]);
     case 'VXLAN_UNKNOWN_PEER':
       return vtepsAt(s, trace.port, frame).flatMap((vtep) => allowed(vtep, frame));
     case 'VXLAN_UNKNOWN_VNI': {
@@ -40,9 +45,11 @@ export function tunnelChanges(s: Situation, trace: Trace, target: PortConfig | u
           vtepKey(vtep, 'udp6ZeroChecksum', true, `VTEP ${vtep.name} took UDP over IPv6 without a checksum`),
         );
     case 'VXLAN_MTU':
-      return vtepsOf(s, into).flatMap((vtep) => longerPath(vtep, trace));
+      return into.flatMap((port) => longerPath(s, port, trace.frame.length));
     case 'VXLAN_NO_REMOTE':
       return into.flatMap((port) => floodTo(s, port));
+    case 'VXLAN_UNRESOLVED':
+      return into.flatMap((port) => reachRemotes(s, port));
     default:
       return [];
   }
@@ -66,6 +73,33 @@ function listenOn(vtep: VtepConfig, { outer }: FrameFields): Change[] {
   const port = outer?.udp?.dst;
   if (port === undefined || port === 0 || port === vtep.udpPort) return [];
   return [vtepKey(vtep, 'udpPort', port, `VTEP ${vtep.name} listened on UDP port ${port} instead of ${vtep.udpPort}`)];
+}
+
+/** The VTEP is who the frame is sent to. */
+function addressedAs(vtep: VtepConfig, { outer }: FrameFields): Change[] {
+  const address = outer?.ip?.dst;
+  if (outer === undefined || outer === null || address === undefined || address === null) return [];
+  const vid = outer.tags[0]?.id ?? null;
+  const { name } = vtep;
+  const changes: Change[] = [];
+  if (address !== vtep.local) {
+    const value = `${address}/${vtep.prefix}`;
+    const words = { path: `vteps.${name}.local`, value, condition: `VTEP ${name} had the address ${address}`, cost: 1 };
+    changes.push(changeVtep(vtep, { local: address }, words));
+  }
+  if (outer.eth_dst !== vtep.mac) {
+    const condition = `the MAC of VTEP ${name} were ${outer.eth_dst}`;
+    changes.push(
+      changeVtep(vtep, { mac: outer.eth_dst }, { path: `vteps.${name}.mac`, value: outer.eth_dst, condition, cost: 1 }),
+    );
+  }
+  if (vid !== vtep.vlan) {
+    const condition =
+      vid === null ? `the underlay of VTEP ${name} were untagged` : `the underlay of VTEP ${name} were VLAN ${vid}`;
+    const value = vid === null ? null : String(vid);
+    changes.push(changeVtep(vtep, { vlan: vid }, { path: `vteps.${name}.vlan`, value, condition, cost: 1 }));
+  }
+  return changes;
 }
 
 function allowed(vtep: VtepConfig, { outer }: FrameFields): Change[] {
@@ -131,9 +165,60 @@ function withVnis(port: PortConfig, vnis: VniConfig[], words: Pick<Change, 'path
   );
 }
 
-/** Remotes that the VTEP knows from elsewhere. */
+/** Entries that say where an address is behind a tunnel. */
+export function tunnelEntryChanges({ config, file }: Situation, mac: string): Change[] {
+  return config.vxlanEntries
+    .filter((entry) => entry.mac === mac && entry.kind === 'blackhole')
+    .map((entry) => ({
+      path: `vxlanFdb[${file.vxlanEntries.indexOf(entry)}]`,
+      value: null,
+      condition: `${mac} had no ${entry.kind} entry on tunnel ${entry.port}`,
+      cost: 1,
+      make: (s) => {
+        const vxlanEntries = s.config.vxlanEntries.filter((each) => each !== entry);
+        return { ...s, config: { ...s.config, vxlanEntries } };
+      },
+    }));
+}
+
+/** The MAC of a remote is not known: neighbors that are configured may be the way to it, or be meant in its place. */
+function reachRemotes({ config }: Situation, port: PortConfig): Change[] {
+  const tunnel = port.tunnel!;
+  const vtep = config.vteps.find(({ name }) => name === tunnel.vtep);
+  if (vtep === undefined) return [];
+  const known = vtep.neighbors.map(({ address }) => address);
+  const lost = tunnel.remotes.filter((remote) => !known.includes(remote)).slice(0, FEW);
+  return lost.flatMap((remote) =>
+    known.slice(0, FEW).flatMap((via) => {
+      const to = `${remote}/${remote.includes(':') ? 128 : 32}`;
+      const routes = [...vtep.routes, { to, via }];
+      const routeWords = {
+        path: `vteps.${vtep.name}.routes[]`,
+        value: `{ to: '${to}', via: '${via}' }`,
+        condition: `VTEP ${vtep.name} had a route to ${remote} via ${via}`,
+        cost: 1,
+      };
+      const remotes = tunnel.remotes.map((each) => (each === remote ? via : each));
+      const remoteWords = {
+        path: `ports.${port.name}.vxlan.remotes`,
+        value: `[${remotes.join(', ')}]`,
+        condition: `the remote of tunnel ${port.name} were ${via} instead of ${remote}`,
+        cost: 1,
+      };
+      return [
+        changePort(port, { tunnel: { ...tunnel, remotes } }, remoteWords),
+        changeVtep(vtep, { routes }, routeWords),
+      ];
+    }),
+  );
+}
+
+/** Remotes that the VTEP knows from elsewhere, or those that are there. */
 function floodTo({ config }: Situation, port: PortConfig): Change[] {
   const tunnel = port.tunnel!;
+  if (tunnel.flood === 'none' && tunnel.remotes.length > 0) {
+    return [set(port, 'flood', 'head-end', `tunnel ${port.name} flooded to its remotes`)];
+  }
   const vtep = config.vteps.find(({ name }) => name === tunnel.vtep);
   const others = config.ports.flatMap((each) => (each.tunnel?.vtep === tunnel.vtep ? each.tunnel.remotes : []));
   const known = [...new Set([...(vtep?.peers ?? []), ...others])].filter((each) => !tunnel.remotes.includes(each));
@@ -152,11 +237,23 @@ function floodTo({ config }: Situation, port: PortConfig): Change[] {
   });
 }
 
-function longerPath(vtep: VtepConfig, { frame }: Trace): Change[] {
-  const overhead = vtep.local.includes(':') ? 56 : 36;
-  const mtu = frame.length + overhead;
-  if (mtu <= vtep.mtu || mtu > MAX_MTU) return [];
-  return [vtepKey(vtep, 'mtu', mtu, `the MTU of VTEP ${vtep.name} were ${mtu} instead of ${vtep.mtu}`)];
+/** The link of a VTEP takes what the tunnel makes of a frame. */
+export function longerPath(s: Situation, port: PortConfig, bytes: number): Change[] {
+  return vtepsOf(s, [port]).flatMap((vtep) => {
+    const mtu = bytes + (vtep.local.includes(':') ? OVERHEAD6 : OVERHEAD4);
+    if (mtu <= vtep.mtu || mtu > MAX_MTU) return [];
+    return [vtepKey(vtep, 'mtu', mtu, `the MTU of VTEP ${vtep.name} were ${mtu} instead of ${vtep.mtu}`)];
+  });
+}
+
+/** A VNI stands for another VLAN. */
+export function remapVni(port: PortConfig, from: number, to: number): Change[] {
+  const entry = port.tunnel?.vnis.find(({ vid }) => vid === from);
+  if (entry === undefined) return [];
+  const others = port.tunnel!.vnis.filter(({ vid }) => vid !== from && vid !== to);
+  const vnis = [...others, { vid: to, vni: entry.vni }].sort((a, b) => a.vid! - b.vid!);
+  const condition = `VNI ${entry.vni} were VLAN ${to} instead of ${from} on tunnel ${port.name}`;
+  return [withVnis(port, vnis, { path: `vnis.${to}`, value: String(entry.vni), condition })];
 }
 
 function set<K extends keyof TunnelConfig>(

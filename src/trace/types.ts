@@ -43,10 +43,19 @@ export interface TraceStage {
   reason: string | null;
   /** FDB entry that decided; null where it looked and there was none. Absent where it does not look. */
   entry?: EntryView | null;
+  /** Where the router hands it on. */
+  routed?: RoutedView;
   /** Control keeps the packet until the next hop has told its MAC. */
   waits?: boolean;
   /** Ports that might have got the frame. */
   ports?: TracePort[];
+}
+
+export interface RoutedView {
+  /** Interface that it leaves by. */
+  interface: string;
+  /** MAC of the next hop. */
+  mac: string;
 }
 
 export interface TracePort {

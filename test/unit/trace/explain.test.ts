@@ -9,7 +9,7 @@ import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
 import { ownDirectory } from '../../../src/runtime/directory-of.ts';
 import { explain } from '../../../src/trace/explain.ts';
 import { readFields } from '../../../src/trace/read-frame.ts';
-import { type Situation, worldUnder } from '../../../src/trace/situation.ts';
+import { type Start, worldUnder } from '../../../src/trace/situation.ts';
 import { trace } from '../../../src/trace/trace.ts';
 import { learnBefore } from '../../../src/trace/world.ts';
 import { ethernetFrame, udpIpv4 } from '../../../src/wire/build.ts';
@@ -17,7 +17,7 @@ import { Random } from '../dataplane/world.ts';
 import { type Case, SPOILS, soundCase } from './misconfigure.ts';
 
 /** Sends the frame through a whole switch, fast lane and adapters included: the ports where it comes out. */
-function deliveredBy({ config, down, learned }: Situation, from: string, bytes: Uint8Array): string[] {
+function deliveredBy({ config, down, learned }: Start, from: string, bytes: Uint8Array): string[] {
   const core = new SwitchCore({
     ...sizeFor(config),
     fdbEntries: 64,

@@ -3,7 +3,7 @@
  */
 
 import type { FdbEntryConfig, PortConfig, SwitchConfig } from '../../../src/config/types.ts';
-import type { Situation } from '../../../src/trace/situation.ts';
+import type { Start } from '../../../src/trace/situation.ts';
 import { load } from '../control/random-config.ts';
 import type { Random } from '../dataplane/world.ts';
 
@@ -14,7 +14,7 @@ const GROUP = '01:00:5e:00:00:fb';
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 
 export interface Case {
-  situation: Situation;
+  situation: Start;
   from: string;
   to: string;
   bytes: Uint8Array;
@@ -83,7 +83,7 @@ function frame(dst: string, tag: [number, number] | null, length: number): Uint8
   return Uint8Array.from([...head, ...tagBytes, 0x88, 0xb5, ...new Array(length).fill(0x5a)]);
 }
 
-type Spoil = (s: Situation, r: Random, vid: number) => Situation;
+type Spoil = (s: Start, r: Random, vid: number) => Start;
 
 const ofPort =
   (name: string, change: (port: PortConfig, r: Random, vid: number) => Partial<PortConfig>): Spoil =>

@@ -1,0 +1,114 @@
+/** For mistakes in every feature an explanation names a change, and a whole switch under that change does deliver. */
+
+import { describe, expect, it } from 'vitest';
+import { MemoryAdapter } from '../../../src/adapters/memory.ts';
+import { ConfigError } from '../../../src/config/load.ts';
+import type { SwitchConfig } from '../../../src/config/types.ts';
+import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
+import { explain } from '../../../src/trace/explain.ts';
+import type { Start } from '../../../src/trace/situation.ts';
+import { load } from '../control/random-config.ts';
+import { Random } from '../dataplane/world.ts';
+import { type Feature, type File, type Flow, MARK } from './feature.ts';
+import { BRIDGE } from './features-bridge.ts';
+import { HOPELESS_PACKETS, ROUTER } from './features-router.ts';
+import { HOPELESS_DATAGRAMS, TUNNEL } from './features-tunnel.ts';
+
+/** Sends the frame through a whole switch: the ports where it comes out. */
+function deliveredBy({ config }: Start, { from, bytes }: Flow): string[] {
+  const core = new SwitchCore({
+    ...sizeFor(config),
+    fdbEntries: 64,
+    fids: 64,
+    smallSlots: 8,
+    largeSlots: 1,
+    nowMs: () => 0,
+  });
+  configure(core, config);
+  const adapters = new Map<string, MemoryAdapter>();
+  for (const { name, tunnel } of config.ports) {
+    if (tunnel !== null) {
+      core.control.setLink(name, true);
+      continue;
+    }
+    const events = { link: () => {}, readable: () => {} };
+    const adapter = new MemoryAdapter({ mtu: 9000 }, { arena: core.dp.arena, events });
+    adapters.set(name, adapter);
+    core.attach(name, adapter, true);
+  }
+  adapters.get(from)!.push(bytes);
+  core.poll(core.control.port(from).index);
+  const has = (adapter: MemoryAdapter) => adapter.take().some((frame) => Buffer.from(frame).includes(MARK));
+  return [...adapters].filter(([, adapter]) => has(adapter)).map(([name]) => name);
+}
+
+/** Null where the file would be refused, or does no harm. */
+function spoilt(feature: Feature, mistakes: readonly ((file: File) => unknown)[]): SwitchConfig | null {
+  const file = feature.file();
+  try {
+    for (const mistake of mistakes) mistake(file);
+    const config = load(file);
+    return reaches({ config, down: [], learned: [] }, feature.flow) ? null : config;
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+const reaches = (s: Start, flow: Flow) => deliveredBy(s, flow).includes(flow.seen ?? flow.to);
+
+function verify(config: SwitchConfig, flow: Flow, most: number, story: string): void {
+  const situation = { config, down: [], learned: [] };
+  const { explanation, fixed } = explain(situation, { port: flow.from, bytes: flow.bytes }, flow.to);
+  const told = `${story}: ${explanation.trace.reason?.name}: ${explanation.text}`;
+  expect(explanation.arrives, told).toBe(false);
+  expect(fixed, told).not.toBeNull();
+  expect(reaches(fixed!, flow), told).toBe(true);
+  expect(explanation.fix!.changes.length, told).toBeLessThanOrEqual(most);
+}
+
+const named = Object.entries({ ...BRIDGE, ...ROUTER, ...TUNNEL });
+
+describe('explain of mistakes in', () => {
+  describe.each(named)('%s', (_name, feature) => {
+    it('what is right arrives', () => {
+      const situation = { config: load(feature.file()), down: [], learned: [] };
+      expect(deliveredBy(situation, feature.flow)).toContain(feature.flow.seen ?? feature.flow.to);
+      const { from, to, bytes } = feature.flow;
+      expect(explain(situation, { port: from, bytes }, to).explanation).toMatchObject({ arrives: true });
+    });
+
+    it.each(Object.entries(feature.mistakes))('%s', (name, mistake) => {
+      const config = spoilt(feature, [mistake]);
+      expect(config, 'the mistake is one').not.toBeNull();
+      verify(config!, feature.flow, 1, name);
+    });
+
+    it('two at a time', () => {
+      const r = new Random(7);
+      const names = Object.keys(feature.mistakes);
+      for (let n = 0; n < 6; n++) {
+        const two = [r.pick(names), r.pick(names)];
+        const config = spoilt(
+          feature,
+          two.map((name) => feature.mistakes[name]),
+        );
+        if (config !== null) verify(config, feature.flow, 2, two.join(' and '));
+      }
+    });
+  });
+
+  it.each([
+    ...Object.entries(HOPELESS_PACKETS).map(
+      ([name, bytes]) => [name, ROUTER['routing IPv4, connected']!, bytes] as const,
+    ),
+    ...Object.entries(HOPELESS_DATAGRAMS).map(
+      ([name, bytes]) => [name, TUNNEL['VXLAN, out of the tunnel']!, bytes] as const,
+    ),
+  ])('says that nothing delivers %s', (_name, { file, flow }, bytes) => {
+    const situation = { config: load(file()), down: [], learned: [] };
+    const { explanation } = explain(situation, { port: flow.from, bytes }, flow.to);
+    expect(explanation).toMatchObject({ arrives: false, fix: null });
+    expect(explanation.text).toMatch(/^no change of the configuration can deliver it: /);
+  });
+});
