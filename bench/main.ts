@@ -15,6 +15,7 @@ import { s13 } from './memory.ts';
 import { micro } from './micro.ts';
 import { MIXED_UNITS, markdown, type Report, text } from './report.ts';
 import { routing } from './routing.ts';
+import { s10 } from './scaling.ts';
 import { s11 } from './table.ts';
 import { s4 } from './tunnels.ts';
 
@@ -43,6 +44,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S7: s7,
   S8: s8,
   S9: s9,
+  S10: s10,
   S11: s11,
   S12: s12,
   S13: s13,

@@ -1,15 +1,21 @@
 /**
  * Etherloom's side of an in-memory benchmark, in a process of its own: the counterpart of bench/c/main.c.
  *
- *   worker.js MODE MACS PORTS VLANS FRAMES_FILE
+ *   worker.js MODE MACS PORTS VLANS FRAMES_FILE [WORKERS]
+ *
+ * In mode `turns` it forwards as a running switch does, in turns, and WORKERS threads do so over one set of tables, each with
+ * memory and frames of its own (team.ts).
  */
 
 import { readFileSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
+import { isMainThread, workerData } from 'node:worker_threads';
 import { createBatch } from '../src/dataplane/batch.ts';
-import { createDataplane, type Dataplane, LIMIT_MIN_MTU } from '../src/dataplane/dataplane.ts';
+import { createDataplane, type Dataplane, joinDataplane, LIMIT_MIN_MTU } from '../src/dataplane/dataplane.ts';
 import { forwardBatch } from '../src/dataplane/pipeline.ts';
+import { beginTurn, endTurn } from '../src/dataplane/turn.ts';
+import { monotonicMs } from '../src/runtime/clock.ts';
 import { setBit } from '../src/tables/bitmap.ts';
 import { flushAll } from '../src/tables/fdb-flush.ts';
 import { sweepAll } from '../src/tables/fdb-sweep.ts';
@@ -23,19 +29,24 @@ import {
   PORT_STATE_LEARNS,
   PORT_UP,
 } from '../src/tables/port-table.ts';
+import { serveTeam, Team, type TeamMate } from './team.ts';
 import { BATCH, CHECKED_FRAMES, Fnv, FRAME_BYTES, RECORD_BYTES, STORM_DESTINATION } from './world.ts';
 
 const HEADROOM = 128;
 const STRIDE = 33 * 64;
 const SEED = 12_345;
-const [mode, macsText, portsText, vlansText, framesFile] = process.argv.slice(2);
+const mate = isMainThread ? null : (workerData as TeamMate);
+const args = mate?.args ?? process.argv.slice(2);
+const [mode, macsText, portsText, vlansText, framesFile, workersText = '1'] = args;
+const workers = Number(workersText);
 const macs = Number(macsText);
 const ports = Number(portsText);
 const vlans = Number(vlansText);
 const file = readFileSync(framesFile);
 const frames = file.readInt32LE(0);
 
-const dp = makeWorld();
+const dp =
+  mate === null ? makeWorld() : joinDataplane(mate.tables, mate.worker, { smallSlots: frames + 32, largeSlots: 1 });
 const { view, bytes } = dp.arena;
 const batch = createBatch(BATCH);
 const offs = Int32Array.from({ length: frames }, (_, i) => i * STRIDE + HEADROOM);
@@ -58,6 +69,7 @@ function makeWorld(): Dataplane {
     smallSlots: frames + 32,
     largeSlots: 1,
     seed: SEED,
+    workers,
   });
   const { ports: table, vlans: vlanTable, fdb, limits } = made;
   fdb.bridgeLimit[0] = entries;
@@ -159,6 +171,21 @@ function forwardRound(seconds: number): string {
   return `${done} ${Math.round((now - start) * 1e6)}`;
 }
 
+/** The same in turns, by the clock that all threads have. */
+function turnsRound(seconds: number): number {
+  const end = monotonicMs() + seconds * 1e3;
+  let done = 0;
+  for (let now = monotonicMs(); now < end; now = monotonicMs()) {
+    takeBatch();
+    beginTurn(dp);
+    go(now);
+    emptyLists();
+    endTurn(dp);
+    done += BATCH;
+  }
+  return done;
+}
+
 /** So many frames by one reading of the clock: the number that it returns is an object on V8's heap (S13). */
 function forwardFrames(count: number): string {
   const now = performance.now() | 0;
@@ -247,8 +274,10 @@ new PerformanceObserver((list) => {
   }
 }).observe({ entryTypes: ['gc'] });
 
-if (mode !== 'learn') teach();
+if (mode !== 'learn' && mate === null) teach();
 layFrames();
+if (mate !== null) serveTeam(mate, turnsRound);
+const team = mode === 'turns' ? new Team(dp, workers, args, turnsRound) : null;
 if (mode === 'learn') flushTable();
 const answer = async (line: string): Promise<string> => {
   if (line === 'check') return check();
@@ -256,7 +285,9 @@ const answer = async (line: string): Promise<string> => {
   if (line === 'heap') return String(process.memoryUsage().heapUsed);
   if (line === 'gcstats') return collections();
   if (line.startsWith('frames ')) return forwardFrames(Number(line.slice(7)));
+  if (team !== null) return team.round(Number(line));
   return mode === 'learn' ? learnRound(Number(line)) : forwardRound(Number(line));
 };
-process.stdout.write('ready\n');
-for await (const line of createInterface({ input: process.stdin })) process.stdout.write(`${await answer(line)}\n`);
+if (mate === null) process.stdout.write('ready\n');
+for await (const line of mate === null ? createInterface({ input: process.stdin }) : [])
+  process.stdout.write(`${await answer(line)}\n`);

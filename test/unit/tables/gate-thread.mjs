@@ -12,13 +12,14 @@ import {
   workerGate,
 } from '../../../dist/tables/gate.js';
 
-/** words: 0, 1 pair that only who is alone writes; 2 written under the lock; 3 threads in a batch; 4 broken promises; 5 stop. */
+/** words: 0, 1 pair that only who is alone writes; 2 written under the lock; 3 threads in a batch; 4 broken promises; 5 stop; 7 is never written. */
 const { gate: shared, worker, words, rounds, act } = workerData;
 const gate = workerGate(shared, worker);
 
-/** Long enough for another thread to be seen in between. */
+let dawdles = 0;
+/** Now and then long enough for any other thread to come in between, if it can. */
 const dawdle = () => {
-  for (let n = 0; n < 50; n++) Atomics.load(words, 5);
+  if (++dawdles % 64 === 0) Atomics.wait(words, 7, 0, 0.5);
 };
 const broken = () => Atomics.add(words, 4, 1);
 
