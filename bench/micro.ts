@@ -13,6 +13,7 @@ import * as port from '../src/tables/port-table.ts';
 import { etherDstHigh, etherDstLow, etherSrcHigh, etherSrcLow, etherType } from '../src/wire/ethernet.ts';
 import { tagTci } from '../src/wire/vlan.ts';
 import type { Context } from './forwarding.ts';
+import { controlCases } from './micro-control.ts';
 import { offloadCases } from './micro-offload.ts';
 import { digits, machine, type Report, result } from './report.ts';
 
@@ -41,7 +42,13 @@ export async function micro(context: Context): Promise<Report> {
   } catch {
     return { ...report, missing: ['benchmark'], notes: ['the `benchmark` package is not installed: npm install'] };
   }
-  for (const { name, items, run } of [...parseCases(), ...fdbCases(), ...laneCases(), ...offloadCases()]) {
+  for (const { name, items, run } of [
+    ...parseCases(),
+    ...fdbCases(),
+    ...laneCases(),
+    ...offloadCases(),
+    ...controlCases(),
+  ]) {
     const bench = new benchmark(name, run, { maxTime: Math.min(context.seconds, 2) }).run();
     if (bench.error !== undefined) throw new Error(`bench: ${name}: ${String(bench.error)}`);
     const values = bench.stats.sample.map((seconds) => (seconds * 1e9) / items);

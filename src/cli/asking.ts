@@ -5,7 +5,8 @@
 import { isListening } from '../api/claim-socket.ts';
 import { AskError } from '../api/control-client.ts';
 import { defaultSocketPath, socketDirectory, switchNames } from '../api/socket-path.ts';
-import { ConfigError, oneLine } from '../config/error.ts';
+import { ConfigError } from '../config/error.ts';
+import { complain } from './complain.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface SwitchOptions {
@@ -35,7 +36,7 @@ export async function answering(io: AskIo, work: () => Promise<string | Uint8Arr
   } catch (error) {
     const isUsage = error instanceof UsageError || error instanceof ConfigError;
     if (!(isUsage || error instanceof AskError)) throw error;
-    io.err.write(`etherloom: ${oneLine(error.message)}\n`);
+    complain(io.err, error.message);
     return isUsage || (error instanceof AskError && error.usage) ? BAD_USAGE : FAILED;
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { existsSync } from 'node:fs';
+import { complain } from './complain.ts';
 
 export interface BenchOptions {
   json: boolean;
@@ -29,7 +30,10 @@ const COMPILED = new URL('../../out/bench/bench/main.js', import.meta.url);
 export async function runBench(names: readonly string[], options: BenchOptions): Promise<number> {
   const tell = (line: string) => process.stderr.write(`${line}\n`);
   if (!existsSync(COMPILED)) {
-    tell('etherloom bench: the benchmarks are not built: they are part of a checkout, `npm run build` compiles them');
+    complain(
+      process.stderr,
+      'the benchmarks are not built: they are part of a checkout, `npm run build` compiles them',
+    );
     return 1;
   }
   const { runAll } = (await import(COMPILED.href)) as Benchmarks;

@@ -16,6 +16,7 @@ import type { CaptureReader } from '../pcap/reader.ts';
 import { dissectFrame, type FrameFields } from '../wire/dissect.ts';
 import { frameText } from '../wire/dissect-text.ts';
 import { type AskIo, BAD_USAGE, FAILED, OK, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
+import { complain } from './complain.ts';
 
 export interface CaptureOptions extends SwitchOptions {
   /** Words of the filter. */
@@ -38,7 +39,7 @@ const TEXT = new TextDecoder();
 
 export async function capture(options: CaptureOptions, io: AskIo = TERMINAL): Promise<number> {
   io.out.on('error', () => {}); // told in the callback of the write
-  const say = (line: string) => io.err.write(`etherloom: ${oneLine(line)}\n`);
+  const say = (line: string) => complain(io.err, line);
   let file: number | null = null;
   let stream: IncomingMessage | null = null;
   try {

@@ -8,12 +8,12 @@
  * Frames of other link types are counted and named, not dissected: the switch is an Ethernet switch.
  */
 import { openFileSource } from '../adapters/file-source.ts';
-import { oneLine } from '../config/error.ts';
 import { CaptureError, CaptureReader } from '../pcap/reader.ts';
 import type { ByteSource } from '../pcap/source.ts';
 import { dissectFrame, type FrameFields, undissected } from '../wire/dissect.ts';
 import { frameLine } from '../wire/dissect-text.ts';
 import { PORT_VXLAN } from '../wire/udp.ts';
+import { complain } from './complain.ts';
 
 export interface DissectOptions {
   /** One JSON object per line; otherwise a line to read. */
@@ -56,7 +56,7 @@ const ENCAP_UNKNOWN = 0;
  * cannot be opened or is damaged. A closed pipe is no failure. Never rejects because of the capture.
  */
 export async function dissect(capture: string, opts: DissectOptions, out: NodeJS.WritableStream): Promise<number> {
-  const complain = (message: string) => (opts.err ?? process.stderr).write(`${oneLine(message)}\n`);
+  const err = opts.err ?? process.stderr;
   const ignore = () => {}; // failures arrive in the write's callback; unheard, the event would end the process
   out.on('error', ignore);
   let source: (ByteSource & { close?(): void }) | undefined;
@@ -64,15 +64,15 @@ export async function dissect(capture: string, opts: DissectOptions, out: NodeJS
     source = (opts.open ?? openFileSource)(capture);
     const damage = await printAll(source, capture, opts, out);
     if (damage === null) return OK;
-    complain(damage);
+    complain(err, damage);
     return BAD_INPUT;
   } catch (error) {
     if (error instanceof OutputError) {
       if (error.closed) return OK;
-      complain(`cannot write: ${error.message}`);
+      complain(err, `cannot write: ${error.message}`);
       return FAILED;
     }
-    complain(openMessage(capture, error));
+    complain(err, openMessage(capture, error));
     return BAD_INPUT;
   } finally {
     source?.close?.();

@@ -6,7 +6,7 @@
  */
 
 import { isIP } from 'node:net';
-import { oneLine } from '../config/error.ts';
+import { complain } from './complain.ts';
 import { Doctor, type Report } from './doctor/checks.ts';
 import { openProbePort, type ProbePort } from './doctor/probe-port.ts';
 import { table } from './table.ts';
@@ -39,14 +39,14 @@ export async function doctorVxlan(
   io.out.on('error', () => {}); // a reader that goes away (`| head`) is no failure
   const problem = badAddress(peer, options);
   if (problem !== null) {
-    io.err.write(`etherloom: ${oneLine(problem)}\n`);
+    complain(io.err, problem);
     return BAD_USAGE;
   }
   let probes: ProbePort;
   try {
     probes = await openProbePort({ peer, local: options.local, port: options.port, capture: options.capture });
   } catch (error) {
-    io.err.write(`etherloom: doctor vxlan ${peer}: ${oneLine((error as Error).message)}\n`);
+    complain(io.err, `doctor vxlan ${peer}: ${(error as Error).message}`);
     return FAILED;
   }
   let report: Report;

@@ -7,13 +7,14 @@ import { oneLine } from '../config/error.ts';
 import { readIos } from '../config/ios.ts';
 import { loadConfig } from '../config/load.ts';
 import { type AskIo, answering, TERMINAL } from './asking.ts';
+import { complain } from './complain.ts';
 import { configText } from './run-config.ts';
 
 export function importIos(file: string, options: { adapter: 'tap' | 'memory' }, io: AskIo = TERMINAL): Promise<number> {
   return answering(io, async () => {
     const { config, unread } = readIos(configText(file), options.adapter);
     const lines = unread.map(({ line, text }) => `${file}:${line}: not imported: ${oneLine(text)}`);
-    for (const line of lines) io.err.write(`etherloom: ${oneLine(line)}\n`);
+    for (const line of lines) complain(io.err, line);
     const document = new Document(config);
     document.commentBefore = [
       ` Made from ${oneLine(file)} by etherloom import ios.`,

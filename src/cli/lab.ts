@@ -3,6 +3,7 @@
  * after Ctrl-C and failures. The exit status says whether everything came out as promised.
  */
 
+import { complain } from './complain.ts';
 import { Lab } from './lab/lab.ts';
 import { hasProgram, liveObstacle } from './lab/namespace.ts';
 import { isolation } from './lab/stories/isolation.ts';
@@ -31,12 +32,12 @@ export async function lab(name: string | undefined, { keep }: { keep: boolean })
   const story = STORIES.find((each) => each.name === name);
   if (story === undefined) {
     const names = STORIES.map((each) => each.name).join(', ');
-    process.stderr.write(`etherloom: there is no lab ${JSON.stringify(name)}; valid are ${names}\n`);
+    complain(process.stderr, `there is no lab ${JSON.stringify(name)}; valid are ${names}`);
     return 2;
   }
   const obstacle = liveObstacle() ?? (hasProgram('ping') ? null : 'it needs ping') ?? story.obstacle?.() ?? null;
   if (obstacle !== null) {
-    process.stderr.write(`etherloom: lab ${name} cannot run here: ${obstacle}\n`);
+    complain(process.stderr, `lab ${name} cannot run here: ${obstacle}`);
     return 1;
   }
   return runStory(story, keep);

@@ -14,6 +14,7 @@ import { addChangeCommands } from './commands/change.ts';
 import { addDescribeCommands } from './commands/describe.ts';
 import { addTraceCommands } from './commands/trace.ts';
 import { addWatchCommands } from './commands/watch.ts';
+import { complain } from './complain.ts';
 import { keepHeapSmall } from './small-heap.ts';
 import { version } from './version.ts';
 
@@ -243,6 +244,6 @@ export async function main(args: string[]): Promise<number> {
   await new Promise((resolve) => setImmediate(resolve)); // an error of the last write is told a moment later
   const failure = stdoutFailure();
   if (failure === null || status !== 0) return status;
-  process.stderr.write(`etherloom: cannot write: ${failure.message}\n`);
+  complain(process.stderr, `cannot write: ${failure.message}`);
   return 1;
 }

@@ -8,7 +8,6 @@
 
 import { fstatSync, statSync } from 'node:fs';
 import { type FileSource, openFileSource } from '../adapters/file-source.ts';
-import { oneLine } from '../config/error.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
@@ -17,6 +16,7 @@ import { CaptureError } from '../pcap/reader.ts';
 import type { ByteSink } from '../pcap/source.ts';
 import type { RecordingOptions } from '../runtime/recording.ts';
 import { Replay, type ReplayClock, ReplayError, type ReplayInput, runReplay } from '../runtime/replay.ts';
+import { complain } from './complain.ts';
 import { makeProgress } from './progress.ts';
 import { readText } from './read-text.ts';
 import { OutputDirectory, overwritten } from './replay-output.ts';
@@ -62,7 +62,7 @@ export async function replay(options: ReplayCommand, io: ReplayIo = process): Pr
     return await execute(options, io, engine, output, totalBytes);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    io.stderr.write(`${oneLine(error.message)}\n`);
+    complain(io.stderr, error.message);
     return BAD_INPUT;
   } finally {
     for (const source of sources) source.close();
@@ -159,7 +159,7 @@ async function execute(
     output.abort();
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;
-    io.stderr.write(`${oneLine(`--out ${options.out}: ${reasonOf(error)}`)}\n`);
+    complain(io.stderr, `--out ${options.out}: ${reasonOf(error)}`);
     return FAILED;
   } finally {
     progress.stop();
@@ -170,14 +170,14 @@ async function execute(
   const text = options.json ? `${JSON.stringify(report)}\n` : reportText(report);
   const printed = await write(io.stdout, text);
   if (printed !== null) {
-    io.stderr.write(`cannot write: ${printed}\n`);
+    complain(io.stderr, `cannot write: ${printed}`);
     status = FAILED;
   }
   const rate = options.json ? '' : rateText(engine.frames, engine.forwardMs, elapsed);
   if (rate !== '') io.stderr.write(rate);
   for (const { damage } of engine.inputs) {
     if (damage === null) continue;
-    io.stderr.write(`${oneLine(damage)}\n`);
+    complain(io.stderr, damage);
     status = BAD_INPUT;
   }
   return status;

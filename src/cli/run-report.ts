@@ -78,7 +78,7 @@ export function configLine(event: ConfigEvent): string {
     case 'rolled-back':
       return `rolled back, ${event.why}: ${actionList(event.actions)}`;
     case 'rollback-failed':
-      return `the last change cannot be taken back: ${event.why}`;
+      return `the last change cannot be taken back yet, and still waits to be confirmed: ${event.why}`;
   }
 }
 

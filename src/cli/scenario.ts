@@ -7,10 +7,10 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { oneLine } from '../config/error.ts';
 import { ConfigError } from '../config/load.ts';
 import { readScenario } from '../scenario/read.ts';
 import { type Result, runScenario } from '../scenario/run.ts';
+import { complain } from './complain.ts';
 import { readText } from './read-text.ts';
 
 const OK = 0;
@@ -30,13 +30,13 @@ export async function scenario(
   const totals = { passed: 0, failed: 0, skipped: 0 };
   const outcomes: Outcome[] = [];
   const errors: string[] = [];
-  const complain = (line: string) => {
+  const wrong = (line: string) => {
     errors.push(line);
-    err.write(`${oneLine(line)}\n`);
+    complain(err, line);
   };
   const pipe = new Pipe(out);
-  for (const file of findFiles(paths, complain)) {
-    const outcome = runFile(file, complain);
+  for (const file of findFiles(paths, wrong)) {
+    const outcome = runFile(file, wrong);
     if (outcome === null) continue;
     totals[outcome.result === 'pass' ? 'passed' : outcome.result === 'fail' ? 'failed' : 'skipped']++;
     if (options.json) outcomes.push(outcome);
@@ -49,20 +49,20 @@ export async function scenario(
 }
 
 /** Null when the file is no scenario; then the line has been written. */
-function runFile(file: string, complain: (line: string) => void): Outcome | null {
+function runFile(file: string, wrong: (line: string) => void): Outcome | null {
   try {
     const scenario = readScenario(readText(file), file);
     const { id, title, level } = scenario;
     return { file, id, title, level, ...runScenario(scenario) };
   } catch (error) {
-    if (error instanceof ConfigError) complain(error.message);
-    else complain(`${file}: ${reasonOf(error)}`);
+    if (error instanceof ConfigError) wrong(error.message);
+    else wrong(`${file}: ${reasonOf(error)}`);
     return null;
   }
 }
 
 /** Files as named, folders with all that is in them, in the order of names. */
-function findFiles(paths: readonly string[], complain: (line: string) => void): string[] {
+function findFiles(paths: readonly string[], wrong: (line: string) => void): string[] {
   const files: string[] = [];
   for (const path of paths) {
     try {
@@ -71,10 +71,10 @@ function findFiles(paths: readonly string[], complain: (line: string) => void): 
         continue;
       }
       const inside = filesIn(path);
-      if (inside.length === 0) complain(`${path}: no scenario in it; valid are files *.yaml, *.yml and *.json`);
+      if (inside.length === 0) wrong(`${path}: no scenario in it; valid are files *.yaml, *.yml and *.json`);
       files.push(...inside);
     } catch (error) {
-      complain(`${path}: ${reasonOf(error)}`);
+      wrong(`${path}: ${reasonOf(error)}`);
     }
   }
   return files;

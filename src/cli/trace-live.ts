@@ -8,12 +8,12 @@
 
 import { AskError, askSwitch, openStream } from '../api/control-client.ts';
 import { CaptureBlocks } from '../capture/blocks.ts';
-import { oneLine } from '../config/error.ts';
 import { TraceError } from '../trace/error.ts';
 import { queryOf } from '../trace/question.ts';
 import type { Trace } from '../trace/types.ts';
 import { type AskIo, BAD_USAGE, FAILED, OK, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
 import { line, type Shown, shown } from './capture.ts';
+import { complain } from './complain.ts';
 import { wayText } from './trace-text.ts';
 
 export interface LiveOptions extends SwitchOptions {
@@ -32,7 +32,7 @@ const MAX_FRAME_BYTES = 65_535;
 export async function traceLive(options: LiveOptions, io: AskIo = TERMINAL): Promise<number> {
   const { live, port, count = COUNT, json } = options;
   io.out.on('error', () => {}); // told in the callback of the write
-  const say = (text: string) => io.err.write(`etherloom: ${oneLine(text)}\n`);
+  const say = (text: string) => complain(io.err, text);
   try {
     const socket = await socketOf(options);
     const query = { dir: 'in', snaplen: String(MAX_FRAME_BYTES), count: String(count) };

@@ -7,7 +7,6 @@
 
 import { openFileSource } from '../adapters/file-source.ts';
 import { AskError, askSwitch, notASwitch } from '../api/control-client.ts';
-import { oneLine } from '../config/error.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
@@ -20,6 +19,7 @@ import { readFields, readHex } from '../trace/read-frame.ts';
 import type { Trace } from '../trace/types.ts';
 import { worldOf } from '../trace/world.ts';
 import { socketOf } from './asking.ts';
+import { complain } from './complain.ts';
 import { openMessage } from './dissect.ts';
 import { readText } from './read-text.ts';
 import { explanationText, traceText } from './trace-text.ts';
@@ -88,7 +88,7 @@ async function answerTo<T>(
 ): Promise<number> {
   io.out.on('error', () => {}); // a reader that goes away (`| head`) is no failure
   const fail = (message: string, status: number) => {
-    io.err.write(`etherloom: ${oneLine(message)}\n`);
+    complain(io.err, message);
     return status;
   };
   try {

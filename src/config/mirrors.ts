@@ -36,9 +36,12 @@ export function readMirrors(raw: RawMirror[], bridges: Bridges, ports: PortConfi
       const problem = `bridge ${bridge.name} has no VLAN ${outputVlan}; add it to "vlans" or to a port`;
       throw error([...path, 'outputVlan'], problem);
     }
+    const selectVlan = readVlans(entry.selectVlan, [...path, 'selectVlan']);
+    if (selectVlan.length === 1 && selectVlan[0] === outputVlan) {
+      throw error([...path, 'outputVlan'], 'is the one VLAN that is copied, and a VLAN is not copied into itself');
+    }
     const selectSrc = entry.selectSrc.map((port, i) => checkPort(port, [...path, 'selectSrc', i]));
     const selectDst = entry.selectDst.map((port, i) => checkPort(port, [...path, 'selectDst', i]));
-    const selectVlan = readVlans(entry.selectVlan, [...path, 'selectVlan']);
     if (selectSrc.length + selectDst.length + selectVlan.length === 0 && !selectAll) {
       throw error(path, 'selects nothing; valid are selectSrc, selectDst, selectVlan or selectAll: true');
     }

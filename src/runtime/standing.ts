@@ -30,6 +30,15 @@ export interface Changer {
   workers(): WorkerLoad[];
 }
 
+/** A change that is taken back unless it is confirmed until then (`performance.now`). */
+interface Unconfirmed {
+  before: ConfigDocument;
+  timer: NodeJS.Timeout;
+  until: number;
+}
+
+/** After a rollback that could not be done. */
+const ROLLBACK_AGAIN_SECONDS = 10;
 /** What errors of an edit carry in the place of a file's name. */
 const REQUEST = 'request';
 const NOTHING = new Uint8Array(0);
@@ -40,7 +49,7 @@ export class Standing {
   #document: ConfigDocument;
   #directory: ReadableSwitch['directory'];
   #changes: Promise<unknown> = Promise.resolve();
-  #unconfirmed: { before: ConfigDocument; timer: NodeJS.Timeout; until: number } | null = null;
+  #unconfirmed: Unconfirmed | null = null;
 
   /** The forwarding thread is ready. */
   constructor(changer: Changer, document: ConfigDocument, tell: (event: ConfigEvent) => void) {
@@ -103,18 +112,29 @@ export class Standing {
   /** The last change stays. */
   confirm(): Promise<void> {
     return this.#next(async () => {
-      this.#endConfirmation();
+      clearTimeout(this.#requireUnconfirmed().timer);
+      this.#unconfirmed = null;
       this.#tell({ event: 'confirmed' });
     });
   }
 
-  /** Takes the unconfirmed change back. */
+  /** Takes the unconfirmed change back. Where that cannot be done the change goes on waiting, and it is tried again. */
   rollback(why: string): Promise<Action[]> {
-    return this.#next(async () => {
-      const actions = await this.#carryOut(this.#endConfirmation());
-      this.#tell({ event: 'rolled-back', actions: actions.map(describe), why });
-      return actions;
-    });
+    return this.#next(() => this.#takeBack(this.#requireUnconfirmed(), why));
+  }
+
+  async #takeBack({ before, timer }: Unconfirmed, why: string): Promise<Action[]> {
+    clearTimeout(timer);
+    let actions: Action[];
+    try {
+      actions = await this.#carryOut(before);
+    } catch (error) {
+      this.#expectConfirmation(before, ROLLBACK_AGAIN_SECONDS);
+      throw error;
+    }
+    this.#unconfirmed = null;
+    this.#tell({ event: 'rolled-back', actions: actions.map(describe), why });
+    return actions;
   }
 
   /** What changes tables and no configuration. */
@@ -168,19 +188,19 @@ export class Standing {
 
   #expectConfirmation(before: ConfigDocument, seconds: number): void {
     const timer = setTimeout(() => {
-      this.rollback('it was not confirmed in time').catch((error: Error) =>
-        this.#tell({ event: 'rollback-failed', why: error.message }),
+      // It may have been confirmed by what is under way.
+      const due = () => this.#unconfirmed === unconfirmed;
+      this.#next(async () => due() && this.#takeBack(unconfirmed, 'it was not confirmed in time')).catch(
+        (error: Error) => this.#tell({ event: 'rollback-failed', why: error.message }),
       );
     }, seconds * 1000);
-    this.#unconfirmed = { before, timer, until: performance.now() + seconds * 1000 };
+    const unconfirmed = { before, timer, until: performance.now() + seconds * 1000 };
+    this.#unconfirmed = unconfirmed;
   }
 
-  #endConfirmation(): ConfigDocument {
+  #requireUnconfirmed(): Unconfirmed {
     if (this.#unconfirmed === null) throw new ControlError('no change waits to be confirmed');
-    const { before, timer } = this.#unconfirmed;
-    clearTimeout(timer);
-    this.#unconfirmed = null;
-    return before;
+    return this.#unconfirmed;
   }
 
   #refuseUnconfirmed(): void {

