@@ -21,6 +21,8 @@ NAPI_MODULE_INIT() {
       {"packetReadBurst", packet_read_burst},
       {"packetWriteBurst", packet_write_burst},
       {"xdpOpen", xdp_open},
+      {"xdpStart", xdp_start},
+      {"xdpHeld", xdp_held},
       {"xdpClose", xdp_close},
       {"xdpState", xdp_state},
       {"xdpMissed", xdp_missed},

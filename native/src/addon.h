@@ -2,7 +2,7 @@
  * What the files of the addon share: argument readers, error throwing, the functions that addon.c exports.
  *
  * Native code moves bytes. It holds no policy, keeps no pointer into JavaScript memory beyond a call (but the poller's
- * sleep column, which it holds by a reference), and checks
+ * sleep column and an XDP socket's arena, which it holds by a reference), and checks
  * every argument: whatever a caller passes, the answer is a TypeError or RangeError, never a crash. The control
  * calls throw errors that look like Node's own (code, errno, syscall); the burst calls report an errno in a
  * column instead, since a full queue or a vanished device is an everyday answer and not an exception.
@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 10
+#define ADDON_API 11
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -87,8 +87,10 @@ napi_value packet_missed(napi_env env, napi_callback_info info);
 napi_value packet_read_burst(napi_env env, napi_callback_info info);
 napi_value packet_write_burst(napi_env env, napi_callback_info info);
 
-/* -- xdp-open.c, xdp-burst.c */
+/* -- xdp-open.c, xdp-read.c, xdp-write.c */
 napi_value xdp_open(napi_env env, napi_callback_info info);
+napi_value xdp_start(napi_env env, napi_callback_info info);
+napi_value xdp_held(napi_env env, napi_callback_info info);
 napi_value xdp_close(napi_env env, napi_callback_info info);
 napi_value xdp_state(napi_env env, napi_callback_info info);
 napi_value xdp_missed(napi_env env, napi_callback_info info);

@@ -7,10 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* The list words of src/dataplane/batch.ts. */
-#define SHAPE_ALT (1 << 16)
-#define INDEX_MASK 0xffff
-
 static bool arg_report_of(napi_env env, napi_value value, size_t words, Column *report) {
   if (!arg_column(env, value, "report", report)) return false;
   return report->count >= words || throw_range(env, "report must have %zu words", words);

@@ -32,6 +32,10 @@
 /* Rings, whose frames have a length before they are read: that of a frame which waits for a larger slot, else 0. */
 #define REPORT_LONG 2
 
+/* The list words of src/dataplane/batch.ts. */
+#define SHAPE_ALT (1 << 16)
+#define INDEX_MASK 0xffff
+
 static inline uint32_t le16(const uint8_t *at) { return (uint32_t)at[0] | (uint32_t)at[1] << 8; }
 
 static inline void put_le16(uint8_t *at, uint32_t value) {

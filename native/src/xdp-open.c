@@ -12,11 +12,14 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/ethtool.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -50,8 +53,10 @@ static void destroy(void *state) {
   unmap_ring(&xdp->completion);
   unmap_ring(&xdp->rx);
   unmap_ring(&xdp->tx);
-  if (xdp->memory) munmap(xdp->memory, xdp->memory_bytes);
-  free(xdp->free_chunks);
+  if (xdp->arena_ref) napi_delete_reference(xdp->env, xdp->arena_ref);
+  free(xdp->spare);
+  free(xdp->is_spare);
+  free(xdp->sending);
   free(xdp);
 }
 
@@ -78,12 +83,12 @@ static const char *hint_of(int error) {
   }
 }
 
-static int make_map(Xdp *xdp, uint32_t queue) {
+static int make_map(Xdp *xdp) {
   union bpf_attr attributes = {0};
   attributes.map_type = BPF_MAP_TYPE_XSKMAP;
   attributes.key_size = sizeof(uint32_t);
   attributes.value_size = sizeof(uint32_t);
-  attributes.max_entries = queue + 1;
+  attributes.max_entries = xdp->queue + 1;
   xdp->map_fd = bpf(BPF_MAP_CREATE, &attributes);
   return xdp->map_fd < 0 ? errno : 0;
 }
@@ -161,11 +166,13 @@ static int map_rings(Xdp *xdp) {
 }
 
 /* A socket that is bound with these flags; each attempt has one of its own. */
-static int open_socket(Xdp *xdp, uint32_t queue, uint16_t flags) {
+static int open_socket(Xdp *xdp, uint16_t flags) {
   xdp->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (xdp->fd < 0) return errno;
-  struct xdp_umem_reg memory = {
-      .addr = (uint64_t)(uintptr_t)xdp->memory, .len = xdp->memory_bytes, .chunk_size = xdp->chunk_bytes};
+  struct xdp_umem_reg memory = {.addr = (uint64_t)(uintptr_t)xdp->arena.at - xdp->delta,
+                                .len = slot_address(xdp, xdp->slots),
+                                .chunk_size = xdp->slot_bytes,
+                                .flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG};
   int entries = (int)xdp->ring_entries, bytes = QUEUE_BYTES;
   setsockopt(xdp->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
   int error = 0;
@@ -178,7 +185,7 @@ static int open_socket(Xdp *xdp, uint32_t queue, uint16_t flags) {
   if (!error) error = map_rings(xdp);
   if (!error) {
     struct sockaddr_xdp address = {
-        .sxdp_family = AF_XDP, .sxdp_flags = flags, .sxdp_ifindex = (uint32_t)xdp->index, .sxdp_queue_id = queue};
+        .sxdp_family = AF_XDP, .sxdp_flags = flags, .sxdp_ifindex = (uint32_t)xdp->index, .sxdp_queue_id = xdp->queue};
     if (bind(xdp->fd, (struct sockaddr *)&address, sizeof address) < 0) error = errno;
   }
   if (!error) return 0;
@@ -190,13 +197,13 @@ static int open_socket(Xdp *xdp, uint32_t queue, uint16_t flags) {
   return error;
 }
 
-static int open_best(Xdp *xdp, uint32_t queue, bool needs_frags) {
+static int open_best(Xdp *xdp, bool needs_frags) {
   const uint16_t attempts[] = {XDP_ZEROCOPY | XDP_USE_SG, XDP_ZEROCOPY, XDP_COPY | XDP_USE_SG, XDP_COPY};
   int error = EMSGSIZE;
   for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
     bool zero_copy = (attempts[i] & XDP_ZEROCOPY) != 0, frags = (attempts[i] & XDP_USE_SG) != 0;
     if ((zero_copy && !xdp->driver) || (needs_frags && !frags)) continue;
-    int answer = open_socket(xdp, queue, attempts[i] | XDP_USE_NEED_WAKEUP);
+    int answer = open_socket(xdp, attempts[i] | XDP_USE_NEED_WAKEUP);
     xdp->zero_copy = zero_copy;
     xdp->frags = frags;
     if (!answer) return 0;
@@ -207,18 +214,22 @@ static int open_best(Xdp *xdp, uint32_t queue, bool needs_frags) {
   return error;
 }
 
-static int allocate(Xdp *xdp, uint32_t chunk_bytes, uint32_t ring_entries) {
-  xdp->chunk_bytes = chunk_bytes;
-  xdp->ring_entries = ring_entries;
-  xdp->memory_bytes = (size_t)chunk_bytes * ring_entries * 2;
-  xdp->free_chunks = malloc(ring_entries * sizeof *xdp->free_chunks);
-  void *at = mmap(NULL, xdp->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) return errno;
-  xdp->memory = at;
-  if (xdp->free_chunks == NULL) return ENOMEM;
-  for (uint32_t i = 0; i < ring_entries; i++) xdp->free_chunks[i] = 2 * ring_entries - 1 - i;
-  xdp->free_count = ring_entries;
-  return 0;
+static int allocate(Xdp *xdp) {
+  xdp->delta = (uint32_t)((uintptr_t)xdp->arena.at & (uintptr_t)(getpagesize() - 1));
+  xdp->spare_max = xdp->ring_entries;
+  xdp->spare = malloc(xdp->spare_max * sizeof *xdp->spare);
+  xdp->is_spare = calloc(xdp->slots, sizeof *xdp->is_spare);
+  xdp->sending = calloc(xdp->slots, sizeof *xdp->sending);
+  return xdp->spare && xdp->is_spare && xdp->sending ? 0 : ENOMEM;
+}
+
+/* virtio-net alone sends from our memory even where the kernel is said to copy (IFF_TX_SKB_NO_LINEAR). */
+static bool reads_later(const Xdp *xdp, const char name[IFNAMSIZ]) {
+  if (xdp->zero_copy) return true;
+  struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+  struct ifreq request = {.ifr_data = (char *)&driver};
+  memcpy(request.ifr_name, name, IFNAMSIZ);
+  return ioctl(xdp->promiscuous_fd, SIOCETHTOOL, &request) == 0 && strcmp(driver.driver, "virtio_net") == 0;
 }
 
 /* Until its descriptor is closed. */
@@ -229,19 +240,16 @@ static int make_promiscuous(Xdp *xdp) {
   return setsockopt(xdp->promiscuous_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0 ? errno : 0;
 }
 
-static int divert(Xdp *xdp, uint32_t queue) {
-  uint32_t key = queue, value = (uint32_t)xdp->fd;
+static int divert(Xdp *xdp) {
+  uint32_t key = xdp->queue, value = (uint32_t)xdp->fd;
   union bpf_attr attributes = {0};
   attributes.map_fd = (uint32_t)xdp->map_fd;
   attributes.key = (uint64_t)(uintptr_t)&key;
   attributes.value = (uint64_t)(uintptr_t)&value;
-  if (bpf(BPF_MAP_UPDATE_ELEM, &attributes) < 0) return errno;
-  for (uint32_t i = 0; i < xdp->ring_entries; i++) *address_at(&xdp->fill, i) = (uint64_t)i * xdp->chunk_bytes;
-  ring_store(xdp->fill.producer, xdp->ring_entries);
-  return 0;
+  return bpf(BPF_MAP_UPDATE_ELEM, &attributes) < 0 ? errno : 0;
 }
 
-static int set_up(Xdp *xdp, const char name[IFNAMSIZ], uint32_t queue, bool needs_frags, const char **step) {
+static int set_up(Xdp *xdp, const char name[IFNAMSIZ], bool needs_frags, const char **step) {
   int error;
   *step = "ioctl(SIOCGIFHWADDR)";
   xdp->index = ethernet_index(name);
@@ -249,15 +257,15 @@ static int set_up(Xdp *xdp, const char name[IFNAMSIZ], uint32_t queue, bool need
   *step = "setsockopt(PACKET_ADD_MEMBERSHIP)";
   if ((error = make_promiscuous(xdp))) return error;
   *step = "bpf(BPF_MAP_CREATE)";
-  if ((error = make_map(xdp, queue))) return error;
+  if ((error = make_map(xdp))) return error;
   *step = "bpf(BPF_PROG_LOAD)";
   if ((error = load_program(xdp))) return error;
   *step = "bpf(BPF_LINK_CREATE)";
   if ((error = attach_best(xdp))) return error;
   *step = "bind(AF_XDP)";
-  if ((error = open_best(xdp, queue, needs_frags))) return error;
-  *step = "bpf(BPF_MAP_UPDATE_ELEM)";
-  return divert(xdp, queue);
+  if ((error = open_best(xdp, needs_frags))) return error;
+  xdp->reads_later = reads_later(xdp, name);
+  return 0;
 }
 
 static napi_value describe(napi_env env, const Xdp *xdp) {
@@ -266,35 +274,61 @@ static napi_value describe(napi_env env, const Xdp *xdp) {
       napi_set_named_property(env, result, "fd", make_int(env, xdp->fd)) != napi_ok ||
       napi_set_named_property(env, result, "zeroCopy", make_bool(env, xdp->zero_copy)) != napi_ok ||
       napi_set_named_property(env, result, "driver", make_bool(env, xdp->driver)) != napi_ok ||
-      napi_set_named_property(env, result, "frags", make_bool(env, xdp->frags)) != napi_ok)
+      napi_set_named_property(env, result, "frags", make_bool(env, xdp->frags)) != napi_ok ||
+      napi_set_named_property(env, result, "delta", make_int(env, xdp->delta)) != napi_ok)
     return NULL;
   return result;
 }
 
+/* Memory that no JavaScript can take away or move. */
+static bool arg_shared(napi_env env, napi_value value, Bytes *out) {
+  napi_value buffer;
+  bool movable = true;
+  if (!arg_bytes(env, value, "arena", out)) return false;
+  if (napi_get_typedarray_info(env, value, NULL, NULL, NULL, &buffer, NULL) != napi_ok ||
+      napi_is_arraybuffer(env, buffer, &movable) != napi_ok || movable)
+    return throw_type(env, "arena must lie in a SharedArrayBuffer");
+  return true;
+}
+
 /*
- * xdpOpen(name, queue, chunkBytes, entries, needsFrags) -> { fd, zeroCopy, driver, frags }. Chunks have 2048 or 4096
- * bytes, rings a power of two of entries; needsFrags: frames are longer than a chunk.
+ * xdpOpen(name, queue, arena, slotBytes, slots, entries, needsFrags) -> { fd, zeroCopy, driver, frags, delta }. The first
+ * `slots` slots of the arena are the socket's memory; rings have a power of two of entries; needsFrags: frames are longer
+ * than a slot. `delta`: bytes from the beginning of a page to the arena. Nothing arrives before xdpStart.
  */
 napi_value xdp_open(napi_env env, napi_callback_info info) {
-  napi_value argv[5];
+  napi_value argv[7];
   char name[IFNAMSIZ] = "";
-  int64_t queue, chunk_bytes, entries;
+  int64_t queue, slot_bytes, slots, entries;
+  Bytes arena;
   bool needs_frags;
-  if (!args_read(env, info, 5, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
-      !arg_int(env, argv[1], "queue", 0, MAX_QUEUE, &queue) ||
-      !arg_int(env, argv[2], "chunkBytes", 2048, 4096, &chunk_bytes) ||
-      !arg_int(env, argv[3], "entries", 64, 16384, &entries) || !arg_bool(env, argv[4], "needsFrags", &needs_frags))
+  if (!args_read(env, info, 7, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
+      !arg_int(env, argv[1], "queue", 0, MAX_QUEUE, &queue) || !arg_shared(env, argv[2], &arena) ||
+      !arg_int(env, argv[3], "slotBytes", 2048, 4096, &slot_bytes) ||
+      !arg_int(env, argv[4], "slots", 1, INT32_MAX, &slots) ||
+      !arg_int(env, argv[5], "entries", 64, 16384, &entries) || !arg_bool(env, argv[6], "needsFrags", &needs_frags))
     return NULL;
-  if ((chunk_bytes & (chunk_bytes - 1)) || (entries & (entries - 1))) {
-    throw_range(env, "chunkBytes and entries must be powers of two");
+  if (entries & (entries - 1)) {
+    throw_range(env, "entries must be a power of two");
+    return NULL;
+  }
+  if (slots > INT32_MAX / slot_bytes || (size_t)(slots * slot_bytes) > arena.size) {
+    throw_range(env, "the arena has no %lld slots", (long long)slots);
     return NULL;
   }
   Xdp *xdp = calloc(1, sizeof *xdp);
   if (xdp == NULL) return throw_errno(env, ENOMEM, "xdpOpen", name, NULL);
   xdp->fd = xdp->map_fd = xdp->program_fd = xdp->link_fd = xdp->promiscuous_fd = -1;
-  const char *step = "mmap";
-  int error = allocate(xdp, (uint32_t)chunk_bytes, (uint32_t)entries);
-  if (!error) error = set_up(xdp, name, (uint32_t)queue, needs_frags, &step);
+  xdp->env = env;
+  xdp->queue = (uint32_t)queue;
+  xdp->arena = arena;
+  xdp->slot_bytes = (uint32_t)slot_bytes;
+  xdp->slots = (uint32_t)slots;
+  xdp->ring_entries = (uint32_t)entries;
+  const char *step = "malloc";
+  int error = allocate(xdp);
+  if (!error && napi_create_reference(env, argv[2], 1, &xdp->arena_ref) != napi_ok) error = ENOMEM;
+  if (!error) error = set_up(xdp, name, needs_frags, &step);
   napi_value result = error ? NULL : describe(env, xdp);
   if (!error && (result == NULL || !owned_add(env, xdp->fd, OWNED_XDP, xdp, destroy))) error = ENOMEM;
   if (!error) return result;
@@ -302,6 +336,37 @@ napi_value xdp_open(napi_env env, napi_callback_info info) {
   destroy(xdp);
   if (fd >= 0) close(fd);
   return throw_errno(env, error, step, name, hint_of(error));
+}
+
+/*
+ * xdpStart(fd, slots, receiving): gives the socket slots of its own, the first `receiving` to receive into and the others
+ * for what has to be copied to be sent, and diverts frames from then on. Once.
+ */
+napi_value xdp_start(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  int fd = -1;
+  Xdp *xdp;
+  Column slots;
+  int64_t receiving;
+  if (!args_read(env, info, 3, argv) || !(xdp = arg_state(env, argv[0], OWNED_XDP, &fd)) ||
+      !arg_column(env, argv[1], "slots", &slots) ||
+      !arg_int(env, argv[2], "receiving", 0, (int64_t)slots.count, &receiving))
+    return NULL;
+  for (size_t n = 0; n < slots.count; n++) {
+    uint32_t slot = (uint32_t)slots.at[n];
+    if (slot >= xdp->slots || xdp->is_spare[slot]) continue;
+    if (n < (size_t)receiving) {
+      xdp_give(xdp, slot);
+    } else if (xdp->sending[slot] == 0 && xdp->spare_count < xdp->spare_max) {
+      xdp->is_spare[slot] = 1;
+      xdp->spare[xdp->spare_count++] = slot;
+    }
+  }
+  int error = divert(xdp);
+  if (error) return throw_errno(env, error, "bpf(BPF_MAP_UPDATE_ELEM)", NULL, NULL);
+  /* A driver that found nothing to receive into when it was bound waits for this. */
+  if (*xdp->fill.flags & XDP_RING_NEED_WAKEUP) recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+  return NULL;
 }
 
 /* xdpClose(fd) -> whether it was open */

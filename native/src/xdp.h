@@ -1,11 +1,20 @@
 /*
- * An XDP socket with its memory and rings, as its two files share it.
+ * An XDP socket with its rings, as its files share it. Its memory (UMEM) is the arena itself: the kernel writes received
+ * frames into slots and reads sent ones out of them.
  *
- *   fill ring:  chunks that the kernel may write to      rx ring:  what it wrote
- *   tx ring:    what it is to send                       completion ring: chunks that were sent
+ *   fill ring:  slots that the kernel may write to       rx ring:  what it wrote
+ *   tx ring:    what it is to send                       completion ring: what was sent
  *
- * Chunks [0, ring) are for receiving and always belong to the kernel or to the burst that is being read; the others
- * are for sending, and those that are free stand on a stack.
+ *   arena:    | slot 0 | slot 1 | ... | large slots, scratch ...
+ *   slot:     | 256, the kernel's room | received frame ... |          one chunk of the UMEM
+ *
+ * Slots are an odd number of cache lines long, so chunks are not aligned (XDP_UMEM_UNALIGNED_CHUNK_FLAG): an address has
+ * the offset into its chunk in its upper 16 bits. A driver that copies nothing wants a chunk within one page of memory;
+ * JavaScript chooses slots for it that are (`delta`, `pages`).
+ *
+ * A port has slots of its own, which JavaScript takes from the arena once: those for receiving are in the kernel or
+ * lent to a batch, the spare ones are for frames that have to be copied to be sent. Slots of others are sent from in
+ * place and held meanwhile.
  */
 #ifndef ETHERLOOM_XDP_H
 #define ETHERLOOM_XDP_H
@@ -36,15 +45,25 @@ typedef struct {
   int fd;
   int index;
   int map_fd, program_fd, link_fd, promiscuous_fd;
-  uint8_t *memory;
-  size_t memory_bytes;
-  uint32_t chunk_bytes;
+  uint32_t queue;
+  napi_env env;
+  /* The arena lives as long as the kernel may write to it. */
+  napi_ref arena_ref;
+  Bytes arena;
+  /* Bytes from the page that the UMEM begins with to the arena. */
+  uint32_t delta;
+  uint32_t slot_bytes, slots;
   uint32_t ring_entries;
   Ring fill, completion, rx, tx;
-  uint32_t *free_chunks;
-  uint32_t free_count;
+  uint32_t *spare;
+  uint32_t spare_count, spare_max;
+  /* Per slot: it is one of the spare ones; how often it is being sent from in place. */
+  uint8_t *is_spare;
+  uint16_t *sending;
   uint64_t missed_told;
   bool zero_copy, driver, frags;
+  /* The driver reads a frame after the call that sent it, when the switch may have gone on writing to it. */
+  bool reads_later;
 } Xdp;
 
 static inline uint32_t ring_load(const uint32_t *at) { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
@@ -55,8 +74,18 @@ static inline struct xdp_desc *descriptor_at(const Ring *ring, uint32_t number) 
 static inline uint64_t *address_at(const Ring *ring, uint32_t number) {
   return (uint64_t *)ring->entries + (number & ring->mask);
 }
+static inline uint64_t slot_address(const Xdp *xdp, uint32_t slot) {
+  return (uint64_t)slot * xdp->slot_bytes + xdp->delta;
+}
+/* Where in the arena an address of the UMEM lies. */
+static inline uint64_t offset_of(const Xdp *xdp, uint64_t address) {
+  uint64_t base = address & ((1ULL << XSK_UNALIGNED_BUF_OFFSET_SHIFT) - 1);
+  return base + (address >> XSK_UNALIGNED_BUF_OFFSET_SHIFT) - xdp->delta;
+}
 
-/* xdp-burst.c: has the kernel send what is in the tx ring; 0 or an errno. */
+/* xdp-read.c: gives a slot to the kernel; false when the ring has no room. */
+bool xdp_give(Xdp *xdp, uint32_t slot);
+/* xdp-write.c: has the kernel send what is in the tx ring; 0 or an errno. */
 int xdp_kick(Xdp *xdp);
 
 #endif

@@ -1,24 +1,13 @@
 /**
  * A port on an interface of the kernel, through a ring: what `af-packet` and `af-xdp` have in common.
  *
- * Every burst is one native call. A frame's length is known before it is copied out of the ring, so that only long
- * frames take large slots: a burst ends at one that does not fit, and goes on with a slot that does.
- *
  * Link: asked of all devices of a thread twice a second, and at once when a burst fails. An interface that was
  * deleted or moved to another namespace never comes back under its descriptor: `fd` becomes -1, and the port has to be
  * opened again.
  */
 
 import { constants } from 'node:os';
-import {
-  type Arena,
-  frameStart,
-  LARGE_FRAME_BYTES,
-  release,
-  SMALL_FRAME_BYTES,
-  takeLarge,
-  takeSmall,
-} from '../dataplane/arena.ts';
+import type { Arena } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import type { AdapterContext, AdapterEvents, LinkedAdapter, MoreQueues } from './adapter.ts';
 import { unwatchLink, watchLink } from './link-watch.ts';
@@ -29,7 +18,6 @@ import {
   type NativeAddon,
   REPORT_ERRNO,
   REPORT_FRAMES,
-  REPORT_LONG,
   REPORT_WORDS,
 } from './native.ts';
 
@@ -38,8 +26,6 @@ export interface InterfaceCalls {
   close(fd: number): boolean;
   state(fd: number): number;
   missed(fd: number): number;
-  readBurst: NativeAddon['packetReadBurst'];
-  writeBurst: NativeAddon['packetWriteBurst'];
 }
 
 export interface InterfaceSettings {
@@ -59,9 +45,6 @@ export type InterfaceCounters = {
 };
 
 const { ENODEV, ENETDOWN, ENXIO } = constants.errno;
-/** Slots offered to a quiet device, as for a TAP. */
-const QUIET_BURST = 8;
-const BURST_BYTES = 512 * 1024;
 
 const LINK_REASONS: Readonly<Record<number, string>> = {
   [LINK_UP]: 'interface up',
@@ -81,25 +64,31 @@ export function checkInterface(addon: NativeAddon, device: string, mtu: number):
   });
 }
 
-export class InterfacePort implements LinkedAdapter {
+export abstract class InterfacePort implements LinkedAdapter {
   readonly kind: string;
   readonly device: string;
   mtu: number;
   readonly offloads: number;
   readonly detail: string | null;
   readonly moreQueues: MoreQueues | null;
+  protected readonly arena: Arena;
+  /** What a burst call says, and what it says behind that. */
+  protected readonly report: Int32Array;
   readonly #counters: InterfaceCounters = { queueFull: 0, framesTooLong: 0 };
   readonly #calls: InterfaceCalls;
-  readonly #arena: Arena;
   readonly #events: AdapterEvents;
-  readonly #report = new Int32Array(REPORT_WORDS);
   #fd: number;
-  #burst = QUIET_BURST;
   #state = -1;
   #closed = false;
   #lastError = 0;
 
-  constructor(fd: number, calls: InterfaceCalls, settings: InterfaceSettings, context: AdapterContext) {
+  constructor(
+    fd: number,
+    calls: InterfaceCalls,
+    settings: InterfaceSettings,
+    context: AdapterContext,
+    reportWords: number = REPORT_WORDS,
+  ) {
     this.#fd = fd;
     this.#calls = calls;
     this.kind = settings.kind;
@@ -108,11 +97,17 @@ export class InterfacePort implements LinkedAdapter {
     this.offloads = settings.offloads;
     this.detail = settings.detail;
     this.moreQueues = settings.moreQueues;
-    this.#arena = context.arena;
+    this.arena = context.arena;
+    this.report = new Int32Array(reportWords);
     this.#events = context.events;
     watchLink(this);
     this.checkLink();
   }
+
+  abstract receive(batch: Batch, port: number, max: number): number;
+
+  /** Sends what `send` was given, while the link is up. */
+  protected abstract write(batch: Batch, list: Int32Array, start: number, count: number): number;
 
   get fd(): number {
     return this.#fd;
@@ -136,99 +131,27 @@ export class InterfacePort implements LinkedAdapter {
     this.mtu = mtu;
   }
 
-  receive(batch: Batch, port: number, max: number): number {
-    if (this.#fd < 0) return 0;
-    const begin = batch.count;
-    let room = Math.min(max, batch.capacity - begin);
-    let large = false;
-    while (room > 0) {
-      const offered = large ? this.#takeLargeSlot(batch) : this.#takeSmallSlots(batch, Math.min(room, this.#burst));
-      if (offered === 0) break; // the frames wait in the ring
-      const got = this.#readBurst(batch, port, offered, large ? LARGE_FRAME_BYTES : SMALL_FRAME_BYTES);
-      room -= got;
-      if (this.#report[REPORT_ERRNO] !== 0) this.checkLink();
-      large = this.#report[REPORT_LONG] !== 0;
-      if (got === offered) {
-        this.#burst = Math.min(this.#burst * 2, batch.capacity);
-      } else if (!large) {
-        this.#burst = Math.max(QUIET_BURST, got * 2);
-        break;
-      }
-    }
-    return batch.count - begin;
-  }
-
-  /** Puts up to `wanted` free slots behind the batch's last frame. */
-  #takeSmallSlots(batch: Batch, wanted: number): number {
-    for (let n = 0; n < wanted; n++) {
-      const slot = takeSmall(this.#arena);
-      if (slot < 0) return n;
-      batch.slot[batch.count + n] = slot;
-      batch.off[batch.count + n] = frameStart(this.#arena, slot);
-    }
-    return wanted;
-  }
-
-  #takeLargeSlot(batch: Batch): number {
-    const slot = takeLarge(this.#arena);
-    if (slot < 0) return 0;
-    batch.slot[batch.count] = slot;
-    batch.off[batch.count] = frameStart(this.#arena, slot);
-    return 1;
-  }
-
-  #readBurst(batch: Batch, port: number, offered: number, capacity: number): number {
-    const first = batch.count;
-    const got = this.#calls.readBurst(
-      this.#fd,
-      this.#arena.bytes,
-      batch.off,
-      batch.len,
-      batch.gso,
-      batch.csum,
-      first,
-      offered,
-      capacity,
-      BURST_BYTES,
-      this.#report,
-    );
-    const end = first + got;
-    // Last taken, first given back: the free stack is as it was.
-    for (let i = first + offered - 1; i >= end; i--) release(this.#arena, batch.slot[i]);
-    for (let i = first; i < end; i++) {
-      batch.port[i] = port;
-      batch.rxFlags[i] = 0;
-    }
-    batch.count = end;
-    this.#counters.framesTooLong += this.#report[REPORT_FRAMES];
-    return got;
-  }
-
   send(batch: Batch, list: Int32Array, start: number, count: number): number {
     if (this.#fd < 0 || this.#state !== LINK_UP) {
       this.#lastError = ENETDOWN;
       return 0;
     }
-    const sent = this.#calls.writeBurst(
-      this.#fd,
-      this.#arena.bytes,
-      list,
-      start,
-      count,
-      batch.off,
-      batch.len,
-      batch.altHeadOff,
-      batch.altHeadLen,
-      batch.altOff,
-      batch.altLen,
-      batch.gso,
-      batch.csum,
-      this.#report,
-    );
-    const error = this.#report[REPORT_ERRNO];
+    const sent = this.write(batch, list, start, count);
+    const error = this.report[REPORT_ERRNO];
     this.#lastError = error;
     if (error === ENETDOWN || error === ENXIO || error === ENODEV) this.checkLink();
     return sent;
+  }
+
+  /** Rows [first, end) have come in a burst: what is the same in all of them, and what the report says. */
+  protected received(batch: Batch, port: number, first: number, end: number): void {
+    for (let i = first; i < end; i++) {
+      batch.port[i] = port;
+      batch.rxFlags[i] = 0;
+    }
+    batch.count = end;
+    this.#counters.framesTooLong += this.report[REPORT_FRAMES];
+    if (this.report[REPORT_ERRNO] !== 0) this.checkLink();
   }
 
   checkLink(): void {

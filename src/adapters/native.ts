@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 10;
+const API = 11;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -31,6 +31,8 @@ export const REPORT_ERRNO = 0;
 export const REPORT_FRAMES = 1;
 /** Rings: length of the frame that waits for a larger slot, else 0. */
 export const REPORT_LONG = 2;
+/** In its place after `xdpWriteBurst`: how many slots follow. */
+export const REPORT_FREED = 2;
 export const REPORT_WORDS = 3;
 
 export const UDP_GRO = 1 << 0;
@@ -67,8 +69,10 @@ export interface OpenedXdp {
   zeroCopy: boolean;
   /** The driver runs the program; otherwise the kernel does, on frames that it has made its own. */
   driver: boolean;
-  /** A frame may be longer than a chunk. */
+  /** A frame may be longer than a slot. */
   frags: boolean;
+  /** Bytes from the beginning of a page of memory to the arena. */
+  delta: number;
 }
 
 export interface InterfaceInfo {
@@ -167,16 +171,67 @@ export interface NativeAddon {
     csum: Int32Array,
     report: Int32Array,
   ): number;
-  /** An XDP socket: chunks of 2048 or 4096 bytes, `entries` a power of two; the program goes when it is closed. */
-  xdpOpen(name: string, queue: number, chunkBytes: number, entries: number, needsFrags: boolean): OpenedXdp;
+  /**
+   * An XDP socket whose memory is the first `slots` slots of the arena, which lies in a SharedArrayBuffer; `entries` is a
+   * power of two. The program goes when it is closed.
+   */
+  xdpOpen(
+    name: string,
+    queue: number,
+    arena: Uint8Array,
+    slotBytes: number,
+    slots: number,
+    entries: number,
+    needsFrags: boolean,
+  ): OpenedXdp;
+  /** Slots of its own: the first `receiving` to receive into, the others for what is copied to be sent. */
+  xdpStart(fd: number, slots: Int32Array, receiving: number): void;
+  /** Fills `out` with slots of others that are being sent from, each as often as it is held; says how many. */
+  xdpHeld(fd: number, out: Int32Array): number;
   /** Whether it was open. */
   xdpClose(fd: number): boolean;
   /** LINK_*. */
   xdpState(fd: number): number;
   /** Frames that found no room since it was last asked. */
   xdpMissed(fd: number): number;
-  xdpReadBurst: NativeAddon['packetReadBurst'];
-  xdpWriteBurst: NativeAddon['packetWriteBurst'];
+  /**
+   * Gives back[0 .. backCount) to the kernel, then fills slot, off, len, gso and csum from row `first` on. A frame in
+   * several pieces ends the burst (REPORT_LONG); with `largeAt` such a one is read to there, and its row has slot -1.
+   */
+  xdpReadBurst(
+    fd: number,
+    slot: Int32Array,
+    off: Int32Array,
+    len: Int32Array,
+    gso: Int32Array,
+    csum: Int32Array,
+    first: number,
+    max: number,
+    back: Int32Array,
+    backCount: number,
+    largeAt: number,
+    largeBytes: number,
+    report: Int32Array,
+  ): number;
+  /** As packetWriteBurst. Behind the report's words: REPORT_FREED slots that are to be released, each once. */
+  xdpWriteBurst(
+    fd: number,
+    arena: Uint8Array,
+    list: Int32Array,
+    start: number,
+    count: number,
+    off: Int32Array,
+    len: Int32Array,
+    altHeadOff: Int32Array,
+    altHeadLen: Int32Array,
+    altOff: Int32Array,
+    altLen: Int32Array,
+    gso: Int32Array,
+    csum: Int32Array,
+    slot: Int32Array,
+    holders: Int32Array,
+    report: Int32Array,
+  ): number;
   ifInfo(name: string): InterfaceInfo | null;
   ifSetMtu(name: string, mtu: number): void;
   ifSetUp(name: string, up: boolean): void;

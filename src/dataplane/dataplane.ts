@@ -89,6 +89,9 @@ export interface DataplaneSize {
   workers: number;
 }
 
+/** Small slots of an arena whose ports keep none for themselves. */
+export const SMALL_SLOTS = 2048;
+
 const DEFAULT_SIZE: DataplaneSize = {
   ports: 64,
   fids: 4096,
@@ -97,7 +100,7 @@ const DEFAULT_SIZE: DataplaneSize = {
   tunnelRows: 8,
   interfaces: 64,
   seed: 0,
-  smallSlots: 2048,
+  smallSlots: SMALL_SLOTS,
   largeSlots: 64,
   batch: BATCH_FRAMES,
   vxlan: { vteps: 8, vnis: 64, tunnels: 8, remotes: 64, fdbEntries: 1024 },

@@ -8,6 +8,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
+import { XDP_PORT_SLOTS } from '../adapters/af-xdp.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { currentConfig } from '../control/current.ts';
@@ -15,6 +16,7 @@ import { deleteEntry, flush } from '../control/fdb-control.ts';
 import { ControlError } from '../control/model.ts';
 import { deleteVxlanEntry, flushVxlan } from '../control/vxlan-fdb.ts';
 import { resetCounters } from '../dataplane/counters.ts';
+import { SMALL_SLOTS } from '../dataplane/dataplane.ts';
 import { monotonicMs, wallUs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
 import { changeLive } from './live-change.ts';
@@ -59,7 +61,8 @@ export class LiveSwitch {
     // Whoever can guess the hash can fill one bucket: another seed at every start, unless a run is to be repeated.
     const seed = config.hashSeed ?? randomBytes(4).readUInt32LE();
     const { workers } = config;
-    this.core = new SwitchCore({ ...sizeFor(config), workers, seed, nowMs: monotonicMs, timeUs: wallUs });
+    const smallSlots = smallSlotsFor(config);
+    this.core = new SwitchCore({ ...sizeFor(config), smallSlots, workers, seed, nowMs: monotonicMs, timeUs: wallUs });
     configure(this.core, config);
     this.core.control.onTablesMoved = () => {
       this.#sides?.tablesMoved();
@@ -223,4 +226,13 @@ export class LiveSwitch {
   #age(): void {
     if (!this.#ports.closed && !this.core.tick()) setImmediate(() => this.#age());
   }
+}
+
+/**
+ * Slots for af-xdp ports beside those for everybody: memory that no port uses is none. One more can be added with as many
+ * slots as it wants; further ones share what is left.
+ */
+function smallSlotsFor({ ports }: SwitchConfig): number {
+  const xdp = ports.filter(({ adapter }) => adapter.kind === 'af-xdp').length;
+  return SMALL_SLOTS + (xdp + 1) * XDP_PORT_SLOTS;
 }

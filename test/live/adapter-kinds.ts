@@ -7,7 +7,7 @@ import { createSocket } from 'node:dgram';
 import { createRequire } from 'node:module';
 import type { Adapter, AdapterContext } from '../../src/adapters/adapter.ts';
 import { openPacket } from '../../src/adapters/af-packet.ts';
-import { openXdp } from '../../src/adapters/af-xdp.ts';
+import { openXdp, XDP_PORT_SLOTS } from '../../src/adapters/af-xdp.ts';
 import { openCap } from '../../src/adapters/cap.ts';
 import { MemoryAdapter } from '../../src/adapters/memory.ts';
 import { openTap } from '../../src/adapters/tap.ts';
@@ -51,6 +51,8 @@ export interface Kind {
   openings: number;
   /** A frame shorter than an Ethernet header is refused by the device, not by the pipeline. */
   refusesShort: boolean;
+  /** Slots of the arena that an open one keeps for itself. */
+  ownSlots: number;
   /** Frames that `send` takes before anybody reads: then it is full. 0: it cannot be made to fill up here. */
   queueFrames: number;
 }
@@ -89,6 +91,7 @@ function memory(): Kind {
   return {
     openings: 10_000,
     refusesShort: false,
+    ownSlots: 0,
     queueFrames: 1024,
     async open(arena, _label, mtu) {
       const { context, links } = listen(arena);
@@ -111,6 +114,7 @@ function udp(transport: UdpAdapter['transport']): Kind {
   return {
     openings: 500,
     refusesShort: false,
+    ownSlots: 0,
     // The kernel takes what it is given, and delivers it at once.
     queueFrames: transport === 'native' ? 0 : 1024,
     async open(arena, _label, mtu) {
@@ -134,6 +138,7 @@ function tap(lab: Lab): Kind {
   return {
     openings: 1000,
     refusesShort: true,
+    ownSlots: 0,
     queueFrames: 0,
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
@@ -159,6 +164,7 @@ function packet(lab: Lab): Kind {
   return {
     openings: 40,
     refusesShort: true,
+    ownSlots: 0,
     queueFrames: 0,
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
@@ -177,6 +183,7 @@ function xdp(lab: Lab): Kind {
   return {
     openings: 8,
     refusesShort: true,
+    ownSlots: XDP_PORT_SLOTS,
     queueFrames: 0,
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
@@ -195,6 +202,7 @@ function cap(lab: Lab): Kind {
   return {
     openings: 5,
     refusesShort: true,
+    ownSlots: 0,
     queueFrames: 0,
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);

@@ -1,6 +1,9 @@
 /** Ports on a queue of an interface (af-xdp): on veth cables, where the kernel copies and nothing is finished for us. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openXdp, XDP_PORT_SLOTS } from '../../src/adapters/af-xdp.ts';
+import { createArena, release, retain, SMALL_SLOT_BYTES, slotsInUse } from '../../src/dataplane/arena.ts';
+import { createBatch } from '../../src/dataplane/batch.ts';
 import { cabled } from './cabled.ts';
 import { createLab, type Lab, liveObstacle, until } from './netns.ts';
 import { type Bench, createBench, type Raw } from './switch-process.ts';
@@ -39,6 +42,53 @@ describe.skipIf(obstacle !== null)('af-xdp ports', () => {
     expect((await sw.ledger()).balanced).toBe(true);
     expect(await sw.stop()).toBe(0);
     expect(program(devices[0]!)).toBe(false);
+  });
+
+  it('forward a frame where the kernel has put it, and give it no slot that somebody holds', async () => {
+    const { hosts, devices, fars } = cabled(lab, 'u', 2, '34', { ipv6: false });
+    const [near, far] = [await hosts[0]!.frameSocket(fars[0]!), await hosts[1]!.frameSocket(fars[1]!)];
+    const arena = createArena({ smallSlots: 4 * XDP_PORT_SLOTS, largeSlots: 1 });
+    const context = { arena, events: { link: () => {}, readable: () => {} } };
+    const a = await openXdp({ device: devices[0]!, mtu: 1500, queue: 0 }, context);
+    const b = await openXdp({ device: devices[1]!, mtu: 1500, queue: 0 }, context);
+    try {
+      expect(slotsInUse(arena)).toBe(2 * XDP_PORT_SLOTS);
+      const batch = createBatch();
+      const frame = (n: number) => {
+        const bytes = Buffer.alloc(200, n & 0xff);
+        bytes.write('02000000000202000000000188b5', 'hex');
+        return bytes;
+      };
+      const receive = async (count: number) => {
+        batch.count = 0;
+        await until(() => a.receive(batch, 0, count - batch.count) >= 0 && batch.count === count, `${count} arrive`);
+      };
+      near.send(frame(7));
+      await receive(1);
+      const [slot, off] = [batch.slot[0]!, batch.off[0]!];
+      expect(off - slot * SMALL_SLOT_BYTES).toBe(256);
+      retain(arena, slot);
+      expect(b.send(batch, Int32Array.of(0), 0, 1)).toBe(1);
+      release(arena, slot);
+      await until(() => far.frames.some((each) => each.equals(frame(7))), 'it is at the far end');
+      for (let round = 0; round < 2 * XDP_PORT_SLOTS; round += 200) {
+        for (let n = 0; n < 200; n++) near.send(frame(n));
+        await receive(200);
+        for (let i = 0; i < 200; i++) release(arena, batch.slot[i]!);
+      }
+      expect(Buffer.from(arena.bytes.subarray(off, off + 200))).toEqual(frame(7));
+      release(arena, slot);
+      const full = { ...context, arena: createArena({ smallSlots: 100, largeSlots: 1 }) };
+      b.close();
+      await expect(openXdp({ device: devices[1]!, mtu: 1500, queue: 0 }, full)).rejects.toThrow(
+        /ENOBUFS: other af-xdp/,
+      );
+      expect(slotsInUse(full.arena)).toBe(0);
+    } finally {
+      a.close();
+      b.close();
+    }
+    expect(slotsInUse(arena)).toBe(0);
   });
 
   it('carry 9,000-byte packets in several chunks, beside af-packet ports and TAPs with super-frames', async () => {

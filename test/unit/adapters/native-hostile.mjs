@@ -49,7 +49,12 @@ const openDevice = () => {
     tap = addon.tapOpen(device, pick([0, 1])).fd;
     addon.ifSetUp(device, true); // the host's own frames then meet the reads
     packet = addon.packetOpen(device, 1522, 64, -1);
-    xdp = addon.xdpOpen(device, 0, 2048, 64, false).fd;
+    xdp = addon.xdpOpen(device, 0, shared, 2112, 31, 64, false).fd;
+    addon.xdpStart(
+      xdp,
+      Int32Array.from({ length: 24 }, (_, n) => n),
+      16,
+    );
   } catch {
     if (tap < 0) tap = packet = 0; // not allowed here: the checks in front of the system calls are still met
     xdp = 0; // nor XDP, or the kernel has not yet let go of the last one
@@ -157,6 +162,7 @@ const report = () => pick([new Int32Array(3), new Int32Array(3), new Int32Array(
 
 const group = () => pick([-3, -2, -1, 0, 7, 65_535, 65_536]);
 const [capacity, maxBytes] = [() => pick([63, 64, 1920, 2 ** 30]), () => pick([0, 1, 1e5])];
+const largeAt = () => pick([0, 0, 4096, 65_530, 2 ** 31 - 1, -1]);
 const incoming = [bytes, column, column, column, column, count, count, capacity, maxBytes];
 const outgoing = [bytes, column, count, count, ...new Array(8).fill(column)];
 
@@ -197,15 +203,19 @@ const shapes = {
   xdpOpen: [
     () => pick(['el-none', '', 'a b']),
     () => pick([-1, 0, 4095, 4096]),
-    () => pick([2047, 2048, 3000, 4096]),
+    bytes,
+    () => pick([2047, 2048, 2112, 4096, 4097]),
+    () => pick([0, 1, 31, 32, 2 ** 31 - 1]),
     () => pick([63, 64, 65, 16_384, 16_385]),
     flag,
   ],
+  xdpStart: [xdpFd, column, count],
+  xdpHeld: [xdpFd, column],
   xdpClose: [closing(xdpFd)],
   xdpState: [xdpFd],
   xdpMissed: [xdpFd],
-  xdpReadBurst: [xdpFd, ...incoming, report],
-  xdpWriteBurst: [xdpFd, ...outgoing, report],
+  xdpReadBurst: [xdpFd, ...new Array(5).fill(column), count, count, column, count, largeAt, capacity, report],
+  xdpWriteBurst: [xdpFd, ...outgoing, column, column, report],
   ifInfo: [name],
   ifSetMtu: [name, () => pick([0, 68, 1500, 65_535, 65_536])],
   ifSetUp: [name, flag],
