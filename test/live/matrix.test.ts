@@ -143,6 +143,8 @@ describe.skipIf(obstacle !== null)('adapter matrix', () => {
 });
 
 describe.skipIf(obstacle !== null)('trunks of every kind', () => {
+  const onInterfaces = names.filter((name) => ['af-packet', 'af-xdp', 'cap'].includes(name));
+  const ends = onInterfaces.flatMap((one, i) => onInterfaces.slice(i).map((other) => [one, other]));
   let world: World;
   beforeAll(() => {
     world = { lab: createLab(), bench: createBench() };
@@ -155,18 +157,26 @@ describe.skipIf(obstacle !== null)('trunks of every kind', () => {
   it('carry tagged TCP between two switches whole, super-frames and segments', async () => {
     const { lab, bench } = world;
     const trunk = (vlan: number, more: Raw): Raw => ({ mode: 'trunk', vlans: String(vlan), mtu: JUMBO, ...more });
-    const veth = ['tva', 'tvb'].map((label) => lab.device(label)) as [string, string];
-    lab.makeVeth(veth[0], veth[1]);
-    for (const device of veth) lab.run('ip', 'link', 'set', device, 'mtu', String(JUMBO), 'up');
     const taps = ['tta', 'ttb'].map((label) => lab.device(label));
     const udp = [await freeUdpPort(), await freeUdpPort()];
-    // VLAN 10 goes by datagrams, 20 by a veth pair, 30 by TAPs of which one takes no offloads.
-    const sides = [0, 1].map((side) => ({
+    // VLAN 10 goes by datagrams, 30 by TAPs of which one takes no offloads.
+    const sides: Record<string, Raw>[] = [0, 1].map((side) => ({
       udp: trunk(10, { adapter: 'udp', local: `127.0.0.1:${udp[side]}`, remote: `127.0.0.1:${udp[1 - side]}` }),
-      veth: trunk(20, { adapter: 'af-packet', device: veth[side] }),
       tap: trunk(30, { adapter: 'tap', device: taps[side], offloads: side === 0 ? 'auto' : 'off' }),
     }));
-    const hosts = [10, 20, 30].map((vlan) => [0, 1].map((side) => ({ vlan, label: `t${vlan}${side}` })));
+    // Each of the others by a veth pair with one kind of adapter at each end.
+    const wired = ends.map((adapters, i) => {
+      const vlan = 40 + i;
+      const devices = ['a', 'b'].map((end) => lab.device(`tv${i}${end}`));
+      lab.makeVeth(devices[0]!, devices[1]!);
+      for (const device of devices) lab.run('ip', 'link', 'set', device, 'mtu', String(JUMBO), 'up');
+      for (const [side, adapter] of adapters.entries()) {
+        sides[side]![`v${vlan}`] = trunk(vlan, { adapter, device: devices[side] });
+      }
+      return vlan;
+    });
+    const vlans = [10, 30, ...wired];
+    const hosts = vlans.map((vlan) => [0, 1].map((side) => ({ vlan, label: `t${vlan}${side}` })));
     for (const [side, trunks] of sides.entries()) {
       const access = hosts.map((both) => {
         const { vlan, label } = both[side]!;
