@@ -91,7 +91,8 @@ const FRAME_OVERHEAD = 14 + 8 + 1;
 const QUIET_BURST = 8;
 /**
  * From here on frames share a system call (io_uring): 64-byte UDP takes 2.3 µs of processor time a frame instead of 3.3, TCP
- * super-frames a sixth less. Reads that find nothing cost too, so that a quiet device is read one call at a time.
+ * super-frames a sixth less. Reads that find nothing cost more than they save, so that a quiet device is read one call at a
+ * time, and plain frames are while bursts are not full: with half of them in vain a frame took a third to a half more.
  */
 const TOGETHER_FRAMES = 4;
 /**
@@ -184,6 +185,8 @@ class Tap implements TapAdapter {
   #fd: number;
   #large: boolean;
   #burst = QUIET_BURST;
+  /** The last read found a frame for every slot offered. */
+  #full = false;
   #up: boolean | undefined;
   #closed = false;
   #lastError = 0;
@@ -257,7 +260,8 @@ class Tap implements TapAdapter {
         this.checkLink();
         break;
       }
-      if (got < offered) {
+      this.#full = got === offered;
+      if (!this.#full) {
         this.#burst = Math.max(QUIET_BURST, got * 2);
         break;
       }
@@ -293,7 +297,7 @@ class Tap implements TapAdapter {
       this.#large ? LARGE_FRAME_BYTES : SMALL_FRAME_BYTES,
       BURST_BYTES,
       this.#vnetHdr,
-      offered > QUIET_BURST,
+      offered > QUIET_BURST && (this.#large || this.#full),
       this.#report,
     );
     const end = first + got;
