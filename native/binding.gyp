@@ -26,6 +26,7 @@
             'src/uring.c',
             'src/unfinished.c',
             'src/xdp-open.c',
+            'src/xdp-program.c',
             'src/xdp-read.c',
             'src/xdp-write.c',
           ],

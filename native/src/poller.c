@@ -278,7 +278,7 @@ napi_value poller_create(napi_env env, napi_callback_info info) {
   napi_valuetype type;
   uv_loop_t *loop;
   Column ready;
-  Sleep *sleep;
+  Sleep *sleep = NULL;
   if (!args_read(env, info, 3, argv)) return NULL;
   if (napi_typeof(env, argv[0], &type) != napi_ok || type != napi_function) {
     throw_type(env, "callback must be a function");

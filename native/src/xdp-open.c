@@ -1,20 +1,14 @@
 /*
  * Opening an XDP socket (AF_XDP): frames of one receive queue of an interface pass the kernel's network stack by.
  *
- * The program that diverts them is five instructions, loaded as they are: no compiler and no library is needed. It is
- * attached by a link, whose descriptor is the attachment: when it is closed, by us or by the end of the process
- * however that comes, the program is off the interface. Nothing stale can stay for a next start to find.
- *
  * Tried in this order, and told: the driver's own XDP before the generic one, zero-copy before copying, frames in
  * several chunks before frames in one.
  */
 #include "xdp.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/if.h>
-#include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
@@ -22,15 +16,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MAX_QUEUE 4095
 #define QUEUE_BYTES (16 << 20)
-
-static int bpf(int command, union bpf_attr *attributes) {
-  return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
-}
 
 static void unmap_ring(Ring *ring) {
   if (ring->map) munmap(ring->map, ring->map_bytes);
@@ -81,59 +70,6 @@ static const char *hint_of(int error) {
     default:
       return NULL;
   }
-}
-
-static int make_map(Xdp *xdp) {
-  union bpf_attr attributes = {0};
-  attributes.map_type = BPF_MAP_TYPE_XSKMAP;
-  attributes.key_size = sizeof(uint32_t);
-  attributes.value_size = sizeof(uint32_t);
-  attributes.max_entries = xdp->queue + 1;
-  xdp->map_fd = bpf(BPF_MAP_CREATE, &attributes);
-  return xdp->map_fd < 0 ? errno : 0;
-}
-
-/* return bpf_redirect_map(&sockets, context->rx_queue_index, XDP_PASS): other queues are the host's. */
-static int load_program(Xdp *xdp) {
-  const struct bpf_insn program[] = {
-      {.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_1,
-       .off = offsetof(struct xdp_md, rx_queue_index)},
-      {.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = xdp->map_fd},
-      {.code = 0},
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = XDP_PASS},
-      {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect_map},
-      {.code = BPF_JMP | BPF_EXIT},
-  };
-  union bpf_attr attributes = {0};
-  attributes.prog_type = BPF_PROG_TYPE_XDP;
-  attributes.insns = (uint64_t)(uintptr_t)program;
-  attributes.insn_cnt = sizeof program / sizeof program[0];
-  attributes.license = (uint64_t)(uintptr_t) "Apache-2.0";
-  memcpy(attributes.prog_name, "etherloom", sizeof "etherloom");
-  attributes.prog_flags = BPF_F_XDP_HAS_FRAGS;
-  xdp->program_fd = bpf(BPF_PROG_LOAD, &attributes);
-  if (xdp->program_fd < 0 && errno == EINVAL) {
-    attributes.prog_flags = 0;
-    xdp->program_fd = bpf(BPF_PROG_LOAD, &attributes);
-  }
-  return xdp->program_fd < 0 ? errno : 0;
-}
-
-static int attach(Xdp *xdp, uint32_t mode) {
-  union bpf_attr attributes = {0};
-  attributes.link_create.prog_fd = (uint32_t)xdp->program_fd;
-  attributes.link_create.target_ifindex = (uint32_t)xdp->index;
-  attributes.link_create.attach_type = BPF_XDP;
-  attributes.link_create.flags = mode;
-  xdp->link_fd = bpf(BPF_LINK_CREATE, &attributes);
-  return xdp->link_fd < 0 ? errno : 0;
-}
-
-static int attach_best(Xdp *xdp) {
-  int error = attach(xdp, XDP_FLAGS_DRV_MODE);
-  xdp->driver = error == 0;
-  if (!error || error == EBUSY || error == EEXIST || error == EPERM || error == EACCES) return error;
-  return attach(xdp, XDP_FLAGS_SKB_MODE);
 }
 
 static int map_ring(int fd, Ring *ring, const struct xdp_ring_offset *offsets, size_t entry_bytes, uint32_t entries,
@@ -240,15 +176,6 @@ static int make_promiscuous(Xdp *xdp) {
   return setsockopt(xdp->promiscuous_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0 ? errno : 0;
 }
 
-static int divert(Xdp *xdp) {
-  uint32_t key = xdp->queue, value = (uint32_t)xdp->fd;
-  union bpf_attr attributes = {0};
-  attributes.map_fd = (uint32_t)xdp->map_fd;
-  attributes.key = (uint64_t)(uintptr_t)&key;
-  attributes.value = (uint64_t)(uintptr_t)&value;
-  return bpf(BPF_MAP_UPDATE_ELEM, &attributes) < 0 ? errno : 0;
-}
-
 static int set_up(Xdp *xdp, const char name[IFNAMSIZ], bool needs_frags, const char **step) {
   int error;
   *step = "ioctl(SIOCGIFHWADDR)";
@@ -257,11 +184,11 @@ static int set_up(Xdp *xdp, const char name[IFNAMSIZ], bool needs_frags, const c
   *step = "setsockopt(PACKET_ADD_MEMBERSHIP)";
   if ((error = make_promiscuous(xdp))) return error;
   *step = "bpf(BPF_MAP_CREATE)";
-  if ((error = make_map(xdp))) return error;
+  if ((error = xdp_make_map(xdp))) return error;
   *step = "bpf(BPF_PROG_LOAD)";
-  if ((error = load_program(xdp))) return error;
+  if ((error = xdp_load_program(xdp))) return error;
   *step = "bpf(BPF_LINK_CREATE)";
-  if ((error = attach_best(xdp))) return error;
+  if ((error = xdp_attach_best(xdp))) return error;
   *step = "bind(AF_XDP)";
   if ((error = open_best(xdp, needs_frags))) return error;
   xdp->reads_later = reads_later(xdp, name);
@@ -362,7 +289,7 @@ napi_value xdp_start(napi_env env, napi_callback_info info) {
       xdp->spare[xdp->spare_count++] = slot;
     }
   }
-  int error = divert(xdp);
+  int error = xdp_divert(xdp);
   if (error) return throw_errno(env, error, "bpf(BPF_MAP_UPDATE_ELEM)", NULL, NULL);
   /* A driver that found nothing to receive into when it was bound waits for this. */
   if (*xdp->fill.flags & XDP_RING_NEED_WAKEUP) recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);

@@ -83,6 +83,11 @@ static inline uint64_t offset_of(const Xdp *xdp, uint64_t address) {
   return base + (address >> XSK_UNALIGNED_BUF_OFFSET_SHIFT) - xdp->delta;
 }
 
+/* xdp-program.c, in this order; 0 or an errno. The first three make the program, the last one diverts frames to the socket. */
+int xdp_make_map(Xdp *xdp);
+int xdp_load_program(Xdp *xdp);
+int xdp_attach_best(Xdp *xdp);
+int xdp_divert(Xdp *xdp);
 /* xdp-read.c: gives a slot to the kernel; false when the ring has no room. */
 bool xdp_give(Xdp *xdp, uint32_t slot);
 /* xdp-write.c: has the kernel send what is in the tx ring; 0 or an errno. */
