@@ -58,8 +58,8 @@ const LEAST_SLOTS = 64;
 const BURST_BYTES = 512 * 1024;
 /** The smallest page there is, which a driver without copying wants a slot to lie in. */
 const PAGE_BYTES = 4096;
-/** The kernel lets go of a queue some time after its socket was closed. */
-const BUSY_MS = 1000;
+/** The kernel lets go of an interface some time after its socket was closed; of the queue when its workers come to it. */
+const [BUSY_MS, BUSY_QUEUE_MS] = [1000, 10_000];
 const BUSY_STEP_MS = 10;
 
 /** Rejects with errors that have `code`, `errno`, `syscall`; ENODEV when there is no such interface. */
@@ -105,12 +105,14 @@ function takeOwn(arena: Arena, { zeroCopy, delta }: OpenedXdp): Int32Array {
 }
 
 async function whenFree<T>(open: () => T): Promise<T> {
-  const end = performance.now() + BUSY_MS;
+  const begin = performance.now();
   for (;;) {
     try {
       return open();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || performance.now() > end) throw error;
+      const { code, syscall } = error as NodeJS.ErrnoException;
+      const patience = syscall === 'bind(AF_XDP)' ? BUSY_QUEUE_MS : BUSY_MS;
+      if (code !== 'EBUSY' || performance.now() - begin > patience) throw error;
       await sleep(BUSY_STEP_MS);
     }
   }
