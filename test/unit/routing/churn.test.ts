@@ -4,7 +4,11 @@
  */
 import { afterEach, expect, it } from 'vitest';
 import type { ConfigInput, Switch } from '../../../src/index.ts';
+import { ipv6Frame } from '../../../src/protocols/neighbor-send.ts';
+import { addressBytes } from '../../../src/wire/address.ts';
 import { arpFrame, udpIpv4, udpIpv6 } from '../../../src/wire/build.ts';
+import { ND_NEIGHBOR_ADVERTISEMENT } from '../../../src/wire/icmpv6.ts';
+import { neighborSolicitation } from '../../../src/wire/nd.ts';
 import { Random } from '../dataplane/world.ts';
 import { checkLedger, describe as dissect, GW, Host, router } from './hosts.ts';
 
@@ -49,6 +53,14 @@ const arp = (mac: string, senderIp: string, targetIp: string) =>
       { operation: 1, senderMac: mac, senderIp, targetMac: '00:00:00:00:00:00', targetIp },
     ),
   );
+
+/** Asks everybody for the MAC of `target` (RFC 4861 4.3). */
+const solicit = (low: number, sender: string, target: string) => {
+  const mac = { high: 0x0200, low };
+  return Buffer.from(
+    ipv6Frame(mac, null, neighborSolicitation(addressBytes(sender)!, null, addressBytes(target)!, mac)),
+  );
+};
 
 /** One packet each of what stays: a connected host and a route, IPv4 and IPv6. */
 function staying(): Uint8Array[] {
@@ -135,6 +147,37 @@ it('a flood of ARP from one port stays in its limits and takes nothing from the 
     expect(a.all.some((frame) => frame.readUInt16BE(20) === 2)).toBe(true);
     a.take();
     a.send(GW, staying()[0]!);
+    expect(b.take().length).toBe(1);
+    clock.advance(1000);
+    sw.tick();
+  }
+});
+
+it('a flood of neighbor solicitations from one port stays in its limits and takes nothing from the others', () => {
+  const { sw, clock, a, b } = world(CONFIG);
+  const c = new Host(sw.port('c'), '02:00:00:00:00:0c', []);
+  const isAnswer = (frame: Buffer) => frame.readUInt16BE(12) === 0x86dd && frame[54] === ND_NEIGHBOR_ADVERTISEMENT;
+  // A host that is known before.
+  a.send(GW, staying()[2]!);
+  expect(b.take().length).toBe(1);
+  for (let second = 0; second < 5; second++) {
+    const flood = Array.from({ length: 5000 }, (_, n) => {
+      const low = 0x0100_0000 + second * 5000 + n;
+      return {
+        port: 'c',
+        frame: solicit(low, `2001:db8:20::${(0x1000 + second * 5000 + n).toString(16)}`, '2001:db8:20::1'),
+      };
+    });
+    sw.send(flood);
+    const answers = c.all.filter(isAnswer).length;
+    expect(answers).toBeGreaterThan(0);
+    expect(answers).toBeLessThanOrEqual(1300);
+    c.take();
+    // A host at another port is answered at once, and those who are known are reached as ever.
+    a.raw(solicit(0x0000000a, '2001:db8:10::2', '2001:db8:10::1'));
+    expect(a.all.some(isAnswer)).toBe(true);
+    a.take();
+    a.send(GW, staying()[2]!);
     expect(b.take().length).toBe(1);
     clock.advance(1000);
     sw.tick();

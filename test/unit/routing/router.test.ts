@@ -127,6 +127,43 @@ describe('between VLANs', () => {
     expect([red.take().length, blue.take().length]).toEqual([0, 1]);
   });
 
+  it('keeps routes of VRFs apart while those of one change', () => {
+    const config = (routes: ConfigInput['routes']): ConfigInput => ({
+      ports: Object.fromEntries(
+        [10, 20, 30, 40].map((vlan) => [`p${vlan}`, { adapter: 'memory', mode: 'access', vlan }]),
+      ) as ConfigInput['ports'],
+      interfaces: {
+        r1: { vlan: 10, vrf: 'red', mac: GW, addresses: ['10.0.1.1/24'] },
+        r2: { vlan: 20, vrf: 'red', mac: GW, addresses: ['10.0.2.1/24'] },
+        b1: { vlan: 30, vrf: 'blue', mac: GW, addresses: ['10.0.1.1/24'] },
+        b2: { vlan: 40, vrf: 'blue', mac: GW, addresses: ['10.0.2.1/24'] },
+      },
+      routes: routes ?? [],
+    });
+    const to = '172.16.0.0/12';
+    const via = '10.0.2.9';
+    const both = [
+      { vrf: 'red', to, via },
+      { vrf: 'blue', to, via },
+    ];
+    const { sw } = router(config(both));
+    opened.push(sw);
+    const red = new Host(sw.port('p20'), '02:00:00:00:00:02', ['10.0.2.9/24']);
+    const blue = new Host(sw.port('p40'), '02:00:00:00:00:03', ['10.0.2.9/24']);
+    const tenants = ['p10', 'p30'].map((port) => new Host(sw.port(port), '02:00:00:00:00:01', ['10.0.1.9/24']));
+    const arrived = () => {
+      for (const host of tenants) host.send(GW, udpIpv4({ src: '10.0.1.9', dst: '172.20.0.1' }, 1, 2));
+      return [red.take().length, blue.take().length];
+    };
+    expect(arrived()).toEqual([1, 1]);
+    sw.apply(config([both[0]!]));
+    expect(arrived()).toEqual([1, 0]);
+    sw.apply(config([{ vrf: 'red', to, type: 'blackhole' }, both[1]!]));
+    expect(arrived()).toEqual([0, 1]);
+    sw.apply(config(both));
+    expect(arrived()).toEqual([1, 1]);
+  });
+
   it('does not route between hosts of one subnet in two VLANs: ARP stays in its broadcast domain', () => {
     const { sw, a, b } = world();
     const other = new Host(sw.port('t'), '02:00:00:00:00:1b', ['10.0.10.9/24'], 20);
