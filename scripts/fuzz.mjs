@@ -1,8 +1,8 @@
 /**
- * `npm run fuzz [-- --frames N --fabric N --captures N --changes N --datagrams N --seed N --seconds N]`: random frames through
- * random switches, packets through one that routes, tunnels and mirrors, damaged captures through replay, changes of a
- * switch under traffic, forged datagrams for a VTEP. Everything follows from the seed; a failure says how to see it again.
- * A share of it runs with the unit tests.
+ * `npm run fuzz [-- --frames N --fabric N --captures N --changes N --datagrams N --routing N --seed N --seconds N]`: random
+ * frames through random switches, packets through one that routes, tunnels and mirrors, damaged captures through replay,
+ * changes of a switch under traffic, forged datagrams for a VTEP, damaged packets for a router beside a reference.
+ * Everything follows from the seed; a failure says how to see it again. A share of it runs with the unit tests.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,6 +14,7 @@ const SPEC = {
   captures: 1_000_000,
   changes: 10_000,
   datagrams: 1_000_000,
+  routing: 1_000_000,
   seed: undefined,
   seconds: 3600,
 };

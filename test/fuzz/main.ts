@@ -4,6 +4,7 @@ import { fuzzChanges } from './changes.ts';
 import { fuzzDatagrams } from './datagrams.ts';
 import { fuzzFabric } from './fabric.ts';
 import { fuzzWorld } from './frames.ts';
+import { fuzzRouting } from './routing.ts';
 
 export interface FuzzOptions {
   frames: number;
@@ -11,6 +12,7 @@ export interface FuzzOptions {
   captures: number;
   changes: number;
   datagrams: number;
+  routing: number;
   seed: number;
   /** Stops after so many seconds, an equal share of them for each part. */
   seconds: number;
@@ -25,7 +27,7 @@ export const FABRIC_FRAMES = 2000;
 
 /** Changes of one switch, one after the other. */
 export const CHAIN_STEPS = 50;
-const PARTS = ['frames', 'fabric', 'captures', 'changes', 'datagrams'] as const;
+const PARTS = ['frames', 'fabric', 'captures', 'changes', 'datagrams', 'routing'] as const;
 type Part = (typeof PARTS)[number];
 
 /** Returns null, or what went wrong and how to see it again. */
@@ -35,7 +37,8 @@ export function fuzz(options: FuzzOptions): string | null {
     part(options, 'fabric', options.fabric, FABRIC_FRAMES, fuzzFabric) ??
     part(options, 'captures', options.captures, BLOCK, fuzzCaptures) ??
     part(options, 'changes', options.changes, CHAIN_STEPS, fuzzChanges) ??
-    part(options, 'datagrams', options.datagrams, WORLD_FRAMES, fuzzDatagrams)
+    part(options, 'datagrams', options.datagrams, WORLD_FRAMES, fuzzDatagrams) ??
+    part(options, 'routing', options.routing, WORLD_FRAMES, fuzzRouting)
   );
 }
 

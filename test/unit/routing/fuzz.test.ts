@@ -16,6 +16,7 @@ import {
   writeIpv4Fragment,
 } from '../../../src/wire/ipv4.ts';
 import { ipv6DstAt, ipv6Fits, ipv6HopLimit, isIpv6LinkLocal, isIpv6Multicast } from '../../../src/wire/ipv6.ts';
+import { fuzzRouting } from '../../fuzz/routing.ts';
 import { Random } from '../dataplane/world.ts';
 import { viewOf } from '../wire/bytes.ts';
 import { checkLedger, GW, Host, router } from './hosts.ts';
@@ -157,4 +158,8 @@ it(`${FRAMES} packets, whole and damaged`, () => {
   const reasons = DROP_REASONS.map((reason) => reason.name).filter((name) => name.startsWith('ROUTE_'));
   expect(reasons.filter((name) => !(name in met))).toEqual([]);
   sw.close();
+});
+
+it('packets do what a reference without any code of the router says', () => {
+  for (const seed of [1, 2]) fuzzRouting(seed, 4000);
 });
