@@ -62,7 +62,17 @@ describe('fuzz', () => {
     const lines: string[] = [];
     const say = (line: string) => lines.push(line);
     expect(
-      fuzz({ frames: 300, fabric: 100, captures: 700, changes: 3, datagrams: 500, seed: -5, seconds: 60, say }),
+      fuzz({
+        frames: 300,
+        fabric: 100,
+        captures: 700,
+        changes: 3,
+        datagrams: 500,
+        routing: 300,
+        seed: -5,
+        seconds: 60,
+        say,
+      }),
     ).toBe(null);
     expect(lines).toEqual([
       'frames: 300 of 300',
@@ -73,9 +83,9 @@ describe('fuzz', () => {
       'datagrams: 500 of 500',
     ]);
     lines.length = 0;
-    expect(fuzz({ frames: 300, fabric: 1, captures: 10, changes: 9, datagrams: 1, seed: 1, seconds: 0, say })).toBe(
-      null,
-    );
+    expect(
+      fuzz({ frames: 300, fabric: 1, captures: 10, changes: 9, datagrams: 1, routing: 1, seed: 1, seconds: 0, say }),
+    ).toBe(null);
     expect(lines).toEqual([
       'frames: 0 of 300, time is up',
       'fabric: 0 of 1, time is up',
