@@ -81,6 +81,7 @@ describe('fuzz', () => {
       'captures: 700 of 700',
       'changes: 3 of 3',
       'datagrams: 500 of 500',
+      'routing: 300 of 300',
     ]);
     lines.length = 0;
     expect(
@@ -92,6 +93,7 @@ describe('fuzz', () => {
       'captures: 0 of 10, time is up',
       'changes: 0 of 9, time is up',
       'datagrams: 0 of 1, time is up',
+      'routing: 0 of 1, time is up',
     ]);
   });
 });
