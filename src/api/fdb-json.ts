@@ -20,7 +20,9 @@ import {
 import { checkFilter, type FdbFilter, fdbStats, gather, macHigh, macLow } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';
 
-const PIECE_BYTES = 256 * 1024;
+/** Of the first piece; each is twice the one before, up to the most: memory of that size is not had for nothing. */
+const FIRST_BYTES = 4096;
+const MOST_BYTES = 256 * 1024;
 /** An address and an age. */
 const VARIABLE_BYTES = 17 + 12;
 const HEX = Buffer.from('0123456789abcdef');
@@ -37,7 +39,8 @@ function* pieces({ tables, directory }: ReadableSwitch, filter: FdbFilter, now: 
   const tails = new Tails(directory.ports);
   const only = filter.port === undefined ? -1 : directory.ports.find(({ name }) => name === filter.port)!.index;
   yield Buffer.from(`{"switch":${JSON.stringify(directory.name)},"entries":[`);
-  let out = Buffer.allocUnsafe(PIECE_BYTES);
+  let bytes = FIRST_BYTES;
+  let out = Buffer.allocUnsafe(bytes);
   let at = 0;
   let comma = '';
   for (const { fid, bridge, vid, macs } of gather(fdb, directory, filter, now)) {
@@ -50,7 +53,8 @@ function* pieces({ tables, directory }: ReadableSwitch, filter: FdbFilter, now: 
       const tail = tails.of(word3);
       if (at + head.length + VARIABLE_BYTES + tail.length > out.length) {
         yield out.subarray(0, at);
-        out = Buffer.allocUnsafe(PIECE_BYTES);
+        bytes = Math.max(Math.min(2 * bytes, MOST_BYTES), head.length + VARIABLE_BYTES + tail.length);
+        out = Buffer.allocUnsafe(bytes);
         at = 0;
       }
       at += head.copy(out, at);

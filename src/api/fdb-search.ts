@@ -7,6 +7,7 @@
 
 import { FDB_KIND_NAMES, isLive, KIND_DYNAMIC, KIND_MASK, KIND_SHIFT, NO_PORT, PORT_MASK } from '../tables/fdb.ts';
 import { findEntry } from '../tables/fdb-entries.ts';
+import { nextTouched } from '../tables/fdb-strips.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import type { Directory } from './directory.ts';
 import type { FdbEntry } from './fdb-view.ts';
@@ -26,7 +27,8 @@ export function fdbSearch(readable: ReadableSwitch, text: string, limit: number,
   const wanted = matcher(text.trim().toLowerCase(), directory);
   const entries: FdbEntry[] = [];
   let total = 0;
-  for (let slot = 0; slot < fdb.slots; slot++) {
+  const next = (slot: number) => nextTouched(fdb.strips, slot, fdb.slots);
+  for (let slot = next(0); slot < fdb.slots; slot = next(slot + 1)) {
     const at = slot << 2;
     const high = fdb.rec[at + 1];
     if (high === 0 || !isLive(fdb, slot, now)) continue;

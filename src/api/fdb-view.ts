@@ -9,6 +9,7 @@
 import type { FdbKindName } from '../tables/fdb.ts';
 import { type Fdb, isLive, META_USED, STAT_NAMES } from '../tables/fdb.ts';
 import { findEntry } from '../tables/fdb-entries.ts';
+import { nextTouched } from '../tables/fdb-strips.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
 import type { Directory, DirectoryVlan } from './directory.ts';
 import type { ReadableSwitch } from './reader.ts';
@@ -77,6 +78,8 @@ const LOW = 2 ** 32;
 export const macHigh = (mac: number): number => Math.floor(mac / LOW);
 export const macLow = (mac: number): number => (mac % LOW) | 0;
 
+const SPARE = 64;
+
 export interface Gathered extends DirectoryVlan {
   /** Sorted. */
   macs: Float64Array;
@@ -104,15 +107,20 @@ function addressesOf(fdb: Fdb, vlans: readonly DirectoryVlan[], now: number): Ma
   const wanted = new Uint8Array(fdb.fidCount.length);
   for (const { fid } of vlans) wanted[fid] = 1;
   // More than are there now: some may come meanwhile.
-  const room = fdb.meta[META_USED] + 4096;
-  const fids = new Uint16Array(room);
-  const macs = new Float64Array(room);
+  let room = fdb.meta[META_USED] + SPARE;
+  let fids = new Uint16Array(room);
+  let macs = new Float64Array(room);
   const counts = new Int32Array(wanted.length);
-  const { rec, slots } = fdb;
+  const { rec, strips, slots } = fdb;
   let n = 0;
-  for (let slot = 0; slot < slots && n < room; slot++) {
+  for (let slot = nextTouched(strips, 0, slots); slot < slots; slot = nextTouched(strips, slot + 1, slots)) {
     const high = rec[(slot << 2) + 1];
     if (high === 0 || wanted[high & 0xffff] === 0 || !isLive(fdb, slot, now)) continue;
+    if (n === room) {
+      room *= 2;
+      fids = grown(fids, new Uint16Array(room));
+      macs = grown(macs, new Float64Array(room));
+    }
     fids[n] = high & 0xffff;
     macs[n] = (high >>> 16) * LOW + (rec[slot << 2] >>> 0);
     counts[fids[n++]]++;
@@ -123,6 +131,11 @@ function addressesOf(fdb: Fdb, vlans: readonly DirectoryVlan[], now: number): Ma
   for (let i = 0; i < n; i++) sorted.get(fids[i])![counts[fids[i]]++] = macs[i];
   for (const list of sorted.values()) list.sort();
   return sorted;
+}
+
+function grown<T extends Uint16Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
 /** Throws Refusal. */

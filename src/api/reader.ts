@@ -18,6 +18,13 @@ export interface ReadableSwitch {
 
 /** All waiting of one answer together. */
 const PATIENCE_MS = 100;
+/**
+ * Looking, then sleeping, in turn. A batch is over in some microseconds, but a worker that lost its processor in the midst of one comes no
+ * further while this thread holds it.
+ */
+const LOOK_MS = 0.03;
+const SLEEP_MS = 0.05;
+const NOBODY = new Int32Array(new SharedArrayBuffer(4));
 
 export class StableReads {
   readonly #gate: Gate;
@@ -52,6 +59,7 @@ export class StableReads {
   #between<T>(worker: number | null, read: () => T): T {
     const begin = performance.now();
     const end = begin + this.#patienceMs;
+    let lookUntil = begin + LOOK_MS;
     for (;;) {
       const before = this.#epoch(worker);
       if ((before & 1) === 0) {
@@ -61,10 +69,14 @@ export class StableReads {
           return value;
         }
       }
-      if (performance.now() >= end) {
+      const now = performance.now();
+      if (now >= end) {
         this.#patienceMs = 0;
         return read();
       }
+      if (now < lookUntil) continue;
+      Atomics.wait(NOBODY, 0, 0, SLEEP_MS);
+      lookUntil = performance.now() + LOOK_MS;
     }
   }
 }

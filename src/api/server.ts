@@ -81,30 +81,41 @@ function boundedServer(handler: Parameters<typeof createServer>[1]): Server {
 }
 
 function register(app: FastifyInstance, route: Route, url: string): void {
-  const { method, params, query, body, bodyLimit } = route;
+  const { method, params, query, body, bodyLimit, mediaType = 'application/json' } = route;
   app.route({
     method,
     url,
     exposeHeadRoute: false,
     ...(bodyLimit === undefined ? {} : { bodyLimit }),
-    handler: async (request, reply) => {
+    handler: (request, reply) => {
       const input = {
         params: read(params, request.params, 'path'),
         query: read(query, request.query, 'query', url),
         body: body === undefined ? undefined : given(body, request.body),
       };
-      // The request is here, and its answer may take longer than a client may dawdle: a device that opens slowly.
-      const socket: Partial<Socket> = request.raw.socket; // of a test it is none
-      socket.setTimeout?.(0);
-      try {
-        const answer = await route.handle(input as Parameters<Route['handle']>[0], reply);
-        if (reply.sent) return reply;
-        return send(reply, route.mediaType ?? 'application/json', answer);
-      } finally {
-        if (!reply.sent) socket.setTimeout?.(PATIENCE_MS);
-      }
+      const answer = route.handle(input as Parameters<Route['handle']>[0], reply);
+      // What is there at once leaves at once: no turn of the event loop, no timer.
+      if (answer instanceof Promise) return later(request.raw.socket, reply, answer, mediaType);
+      if (!reply.sent) send(reply, mediaType, answer);
+      return undefined;
     },
   });
+}
+
+/** The request is here, and its answer may take longer than a client may dawdle: a device that opens slowly. */
+async function later(
+  socket: Partial<Socket>, // of a test it is none
+  reply: FastifyReply,
+  answer: Promise<unknown>,
+  mediaType: string,
+): Promise<FastifyReply> {
+  socket.setTimeout?.(0);
+  try {
+    const made = await answer;
+    return reply.sent ? reply : send(reply, mediaType, made);
+  } finally {
+    if (!reply.sent) socket.setTimeout?.(PATIENCE_MS);
+  }
 }
 
 /** JSON gets its line break: people read it with curl. */

@@ -24,6 +24,7 @@ import {
   startSlot,
 } from './fdb.ts';
 import { closeGraves } from './fdb-graves.ts';
+import { nextTouched } from './fdb-strips.ts';
 import { needsSweep, sweepAll } from './fdb-sweep.ts';
 
 export interface FdbRow {
@@ -105,7 +106,8 @@ export function findEntry(fdb: Fdb, fid: number, macHigh: number, macLow: number
 export function* listEntries(fdb: Fdb, nowMs: number): Generator<FdbRow> {
   // A snapshot of the key words: callers may remove entries while they iterate.
   const slots: number[] = [];
-  for (let slot = 0; slot < fdb.slots; slot++) {
+  const next = (slot: number) => nextTouched(fdb.strips, slot, fdb.slots);
+  for (let slot = next(0); slot < fdb.slots; slot = next(slot + 1)) {
     if (isRecord(fdb.rec[(slot << 2) + 1]) && isLive(fdb, slot, nowMs)) slots.push(slot);
   }
   const rows = slots.map((slot) => rowAt(fdb, slot, nowMs));

@@ -31,6 +31,7 @@
 import { createFdbEvents, type FdbEvents } from './fdb-events.ts';
 import { blockShift, MAX_SLOTS, makeSeed, slotOf, wholeBlocks } from './fdb-hash.ts';
 import { clearRecordLinks, linkTail, unlink } from './fdb-links.ts';
+import { createStrips, touchStrip } from './fdb-strips.ts';
 import type { Gate } from './gate.ts';
 import { sharedFloat64, sharedInt32 } from './shared.ts';
 
@@ -76,6 +77,8 @@ export interface Fdb {
   shift: number;
   /** 4 words per slot. */
   rec: Int32Array;
+  /** fdb-strips.ts */
+  strips: Uint8Array;
   /** Towards the older and the newer entry of the same port's list; -1 ends it. Learned entries only. */
   prev: Int32Array;
   next: Int32Array;
@@ -171,6 +174,7 @@ export function createFdb(size: FdbSize): Fdb {
     slots,
     shift: blockShift(slots),
     rec: sharedInt32(slots * 4),
+    strips: createStrips(slots),
     prev: sharedInt32(slots),
     next: sharedInt32(slots),
     seed: makeSeed(size.seed),
@@ -261,6 +265,7 @@ export function place(fdb: Fdb, low: number, high: number, start: number, stampM
   if (meta[META_USED] + meta[META_BURIED] >= Math.floor(slots * MAX_FULL)) return -1;
   let slot = start;
   while (rec[(slot << 2) + 1] !== 0) if (++slot === slots) slot = 0;
+  touchStrip(fdb.strips, slot);
   const at = slot << 2;
   rec[at] = low;
   rec[at + 2] = stampMs;
@@ -378,6 +383,7 @@ export function resizeFdb(fdb: Fdb, entries: number): void {
   fdb.slots = slots;
   fdb.shift = blockShift(slots);
   fdb.rec = sharedInt32(slots * 4);
+  fdb.strips = createStrips(slots);
   fdb.prev = sharedInt32(slots);
   fdb.next = sharedInt32(slots);
   fdb.head.fill(-1);
