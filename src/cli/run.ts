@@ -26,6 +26,7 @@ import { createLog, type Log, type LogFormat } from './log.ts';
 import { type ConfigOptions, readRunConfig } from './run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
 import { type Restored, restore } from './run-state.ts';
+import { optimizeCode } from './small-heap.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 
@@ -146,6 +147,7 @@ class Run {
 
   async #forward(document: ConfigDocument): Promise<ConfigDocument> {
     const configOf = ({ config }: ConfigDocument) => ({ ...config, workers: this.#options.workers ?? config.workers });
+    optimizeCode();
     this.#thread = new Supervisor(configOf(document), {
       event: (event) => {
         this.#tell(eventLine(event), event);

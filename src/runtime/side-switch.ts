@@ -122,9 +122,9 @@ export class SideSwitch extends Forwarding {
     }
     this.#polled = port;
     this.#source = this.adapters[port];
-    const begin = performance.now();
+    const begin = monotonicMs();
     const received = this.poll(port, max);
-    if (received > 0) recordLatency(this.dp.counters.latency, (performance.now() - begin) * 1000, received);
+    if (received > 0) recordLatency(this.dp.counters.latency, (monotonicMs() - begin) * 1000, received);
     return received;
   }
 
