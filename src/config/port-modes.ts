@@ -74,14 +74,8 @@ export function readUnawarePort(name: string, port: RawPort, source: Source): Po
 }
 
 /** The uplink of a VTEP has outer frames only: no bridge, no VLANs. */
-export function readUplink(name: string, port: RawPort, vtep: string, source: Source): PortVlans {
-  refuseVlanKeys(
-    name,
-    port,
-    source,
-    ['bridge', ...VLAN_KEYS],
-    `the port is the uplink of VTEP ${vtep}: it is in no bridge`,
-  );
+export function readUplink(name: string, port: RawPort, owner: string, source: Source): PortVlans {
+  refuseVlanKeys(name, port, source, ['bridge', ...VLAN_KEYS], `the port is ${owner}: it is in no bridge`);
   return { ...NO_VLANS };
 }
 

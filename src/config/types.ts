@@ -255,6 +255,31 @@ export interface MirrorConfig {
   outputVlan: number | null; // this VLAN
 }
 
+export type MacvlanMode = 'private' | 'vepa' | 'bridge' | 'passthru' | 'source';
+
+/** A port that shares the parent of its group. */
+export interface MacvlanChild {
+  port: string;
+  mode: MacvlanMode;
+  /** Unicast MACs that are its own. */
+  macs: string[];
+  /** `source` only: it takes what these send. */
+  sources: string[];
+}
+
+/** Ports that share a parent port, or one VLAN of it, as the kernel's macvlan devices do. */
+export interface MacvlanConfig {
+  name: string;
+  parent: string;
+  /** Null: frames without a tag, and those with the tag of a VLAN that no other group of the parent has. */
+  vlan: number | null;
+  children: MacvlanChild[];
+  /** Stands for the network stack of the parent. */
+  host: { port: string; mac: string } | null;
+  /** Host and children reach each other. */
+  hostAccess: boolean;
+}
+
 /** An interface of the router in a VLAN: SVI, or sub-interface of a trunk. */
 export interface InterfaceConfig {
   name: string;
@@ -327,6 +352,7 @@ export interface SwitchConfig {
   vxlanEntries: VxlanEntryConfig[];
   mirrors: MirrorConfig[];
   classification: ClassificationConfig;
+  macvlan: MacvlanConfig[];
   interfaces: InterfaceConfig[];
   routes: RouteConfig[];
   /** Threads that forward. */

@@ -6,6 +6,7 @@ import type {
   ClassificationConfig,
   FdbEntryConfig,
   InterfaceConfig,
+  MacvlanConfig,
   MirrorConfig,
   PollConfig,
   PortConfig,
@@ -41,6 +42,7 @@ export type Action =
   | { do: 'add-mirror'; mirror: MirrorConfig }
   | { do: 'set-poll'; poll: PollConfig }
   | { do: 'set-classification'; classification: ClassificationConfig }
+  | { do: 'set-macvlan'; groups: MacvlanConfig[] }
   | { do: 'remove-route'; route: RouteConfig }
   | { do: 'remove-interface'; interface: string }
   | { do: 'add-interface'; interface: InterfaceConfig }
@@ -89,6 +91,8 @@ export function describe(action: Action): string {
       const { macs, subnets, protocols } = action.classification;
       return `set-classification (${macs.length} MACs, ${subnets.length} subnets, ${protocols.length} protocols)`;
     }
+    case 'set-macvlan':
+      return `set-macvlan (${action.groups.map(({ name }) => name).join(', ') || 'no group'})`;
     case 'remove-route':
     case 'add-route':
       return `${action.do} ${action.route.prefix} ${action.route.via.map((hop) => hop.address).join(' ') || action.route.kind}`;

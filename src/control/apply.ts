@@ -97,6 +97,9 @@ export function apply(control: Control, action: Action): void {
     case 'set-classification':
       control.setClassification(action.classification);
       return;
+    case 'set-macvlan':
+      control.setMacvlan(action.groups);
+      return;
     case 'remove-route':
       routerOf(control).removeRoute(action.route);
       return;

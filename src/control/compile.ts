@@ -19,6 +19,7 @@ import {
   PORT_HUB,
   PORT_INGRESS_FILTERING,
   PORT_LEARNING,
+  PORT_MACVLAN,
   PORT_MIRROR_OUTPUT,
   PORT_STATE_FORWARDS,
   PORT_STATE_LEARNS,
@@ -87,8 +88,13 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     setBit(ports.flood, ports.width, FLOOD_MULTICAST, p, s.multicastFlood && b.multicastFlood);
     setBit(ports.flood, ports.width, FLOOD_BROADCAST, p, s.broadcastFlood && b.broadcastFlood);
   }
-  // A port of no bridge takes frames when VTEPs listen on it.
-  else if (isUp(port) && dp.vxlan.vteps.firstOf[p] >= 0) flags |= PORT_UP;
+  // A port of no bridge takes frames when VTEPs listen on it, or when it belongs to a macvlan group.
+  else {
+    const inGroup = dp.macvlan.role[p] !== 0;
+    if (inGroup) flags |= PORT_MACVLAN;
+    if (isUp(port) && (inGroup || dp.vxlan.vteps.firstOf[p] >= 0)) flags |= PORT_UP;
+    ports.tpid[p] = dp.macvlan.tagged[p] === 0 ? TPID_NONE : TPID_C;
+  }
   if (port.tunnel !== null) flags |= port.tunnel.suppresses ? PORT_VXLAN | PORT_TOLD : PORT_VXLAN;
   else if (bridge?.suppresses === true) flags |= PORT_SUPPRESS;
   ports.tunnelRow[p] = Math.max(port.tunnelRow, 0);

@@ -7,7 +7,7 @@
  */
 
 import { POLL_PRESETS } from '../config/poll.ts';
-import type { ClassificationConfig, PollConfig, VlanConfig } from '../config/types.ts';
+import type { ClassificationConfig, MacvlanConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { clearPortCounters } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
@@ -17,6 +17,7 @@ import { flushFid, flushPort } from '../tables/fdb-flush.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { compileClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
+import { compileMacvlan, requireMacvlan } from './compile-macvlan.ts';
 import { compileMirrors } from './compile-mirrors.ts';
 import { CustomerRows } from './customer-rows.ts';
 import { checkVid, Domains, UNAWARE_VID } from './domains.ts';
@@ -66,6 +67,7 @@ export class Control {
   classification: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
   /** Where there is none, interfaces and routes are refused. */
   router: RouterControl | null = null;
+  macvlan: readonly MacvlanConfig[] = [];
   private readonly customerRows: CustomerRows;
   private readonly domains: Domains;
 
@@ -240,6 +242,14 @@ export class Control {
     this.onTablesMoved();
   }
 
+  /** All macvlan groups. Their ports are in no bridge. */
+  setMacvlan(groups: readonly MacvlanConfig[]): void {
+    requireMacvlan(this, groups);
+    this.macvlan = groups;
+    this.layoutChanged();
+    if (groups.length === 0) compileMacvlan(this);
+  }
+
   /** Rules of all ports that have some. */
   private writeTranslation(): void {
     if (compileTranslation(this.dp.translate, this.ports.values())) this.onTablesMoved();
@@ -283,6 +293,7 @@ export class Control {
   /** Ports or mirrors have changed: what mirrors copy, and whom each port reaches. */
   layoutChanged(): void {
     if (this.mirrors.size !== 0 || this.dp.mirrors.inForce[0] !== 0) compileMirrors(this);
+    if (this.macvlan.length !== 0) compileMacvlan(this);
     compileReach(this.dp, this.ports.values());
     this.onPortsChanged();
   }

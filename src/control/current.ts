@@ -41,6 +41,7 @@ export function currentConfig(
   const { interfaces, routes } = control.router?.configuration() ?? { interfaces: [], routes: [] };
   const fdbEntries = configuredEntries(control, interfaces);
   const { classification, poll } = control;
+  const macvlan = [...control.macvlan];
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
   const vxlanEntries = configuredVxlanEntries(control);
   const none = { workers: 1, hashSeed: null, controlSocket: null, api: null, state: null };
@@ -52,6 +53,7 @@ export function currentConfig(
     vteps,
     vxlanEntries,
     classification,
+    macvlan,
     interfaces,
     routes,
     mirrors,

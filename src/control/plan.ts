@@ -148,6 +148,7 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
     if (!keepsVxlanEntry(entry)) actions.push({ do: 'add-vxlan-entry', entry });
   }
   for (const mirror of mirrors.values()) if (!keepsMirror(mirror)) actions.push({ do: 'add-mirror', mirror });
+  if (!same(from?.macvlan ?? [], to.macvlan)) actions.push({ do: 'set-macvlan', groups: to.macvlan });
   actions.push(...routing.last);
   return actions;
 }

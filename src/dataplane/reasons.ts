@@ -60,6 +60,8 @@ export const VXLAN_MTU = 63;
 export const VXLAN_NO_REMOTE = 64;
 export const VXLAN_UNRESOLVED = 65;
 export const EGRESS_PRIVATE_VLAN = 70;
+export const MACVLAN_NO_GROUP = 80;
+export const MACVLAN_NO_CHILD = 81;
 
 /** Rows of the drop counters: numbers are below this. */
 export const REASON_COUNT = 96;
@@ -216,6 +218,12 @@ export const DROP_REASONS: readonly DropReason[] = [
     EGRESS_PRIVATE_VLAN,
     'EGRESS_PRIVATE_VLAN',
     'The frame is of an isolated or community VLAN, and its destination is a host of the same private VLAN that those do not reach.',
+  ),
+  reason(MACVLAN_NO_GROUP, 'MACVLAN_NO_GROUP', 'No macvlan group of the parent has the VLAN of the frame.'),
+  reason(
+    MACVLAN_NO_CHILD,
+    'MACVLAN_NO_CHILD',
+    'The frame from outside is for no child of its macvlan group, and the group has no host.',
   ),
 ];
 

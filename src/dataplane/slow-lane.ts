@@ -7,6 +7,7 @@
  * together.
  */
 
+import { PORT_MACVLAN } from '../tables/port-table.ts';
 import { type Batch, RX_DONE, RX_PUNTED, RX_TOLD } from './batch.ts';
 import type { Dataplane } from './dataplane.ts';
 import { PUNT_TOLD, PUNT_UNDERLAY, punt } from './punt.ts';
@@ -15,6 +16,7 @@ import { classify } from './stages/classify.ts';
 import { egress } from './stages/egress.ts';
 import { learn } from './stages/learn.ts';
 import { lookup } from './stages/lookup.ts';
+import { macvlan } from './stages/macvlan.ts';
 import { parse } from './stages/parse.ts';
 import { route } from './stages/route.ts';
 
@@ -29,13 +31,19 @@ export function slowLane(dp: Dataplane, b: Batch, i: number): void {
   b.copies[i] = 0;
   b.reason[i] =
     parse(dp, b, i) || // addresses and tag
+    ((dp.ports.flags[b.port[i]] & PORT_MACVLAN) !== 0 ? macvlan(dp, b, i) : bridge(dp, b, i));
+  account(dp, b, i, length);
+  if ((rxFlags & RX_TOLD) !== 0 && b.punted < 0) punt(b, i, PUNT_TOLD);
+}
+
+function bridge(dp: Dataplane, b: Batch, i: number): number {
+  return (
     classify(dp, b, i) || // its VLAN, and whether its port may bring it
     learn(dp, b, i) || // the source
     lookup(dp, b, i) || // the destination
     route(dp, b, i) || // the next VLAN, where the destination is its interface
-    egress(dp, b, i); // out of one port, or flooded
-  account(dp, b, i, length);
-  if ((rxFlags & RX_TOLD) !== 0 && b.punted < 0) punt(b, i, PUNT_TOLD);
+    egress(dp, b, i) // out of one port, or flooded
+  );
 }
 
 export interface SlowStage {
@@ -44,7 +52,7 @@ export interface SlowStage {
 }
 
 /** What `slowLane` does before it accounts; calls through a list would cost it 25 ns a frame. */
-export const SLOW_STAGES: readonly SlowStage[] = [
+const SLOW_STAGES: readonly SlowStage[] = [
   { name: 'parse', run: parse },
   { name: 'classify', run: classify },
   { name: 'learn', run: learn },
@@ -52,3 +60,13 @@ export const SLOW_STAGES: readonly SlowStage[] = [
   { name: 'route', run: route },
   { name: 'egress', run: egress },
 ];
+
+const MACVLAN_STAGES: readonly SlowStage[] = [
+  { name: 'parse', run: parse },
+  { name: 'macvlan', run: macvlan },
+];
+
+/** The stages that frames of this port pass. */
+export function stagesOf(dp: Dataplane, port: number): readonly SlowStage[] {
+  return (dp.ports.flags[port] & PORT_MACVLAN) !== 0 ? MACVLAN_STAGES : SLOW_STAGES;
+}

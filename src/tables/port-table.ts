@@ -49,6 +49,9 @@ export const PORT_REGENERATES = 1 << 18;
 /** Tags of frames that leave get another priority. */
 export const PORT_MAPS_PRIORITY = 1 << 19;
 
+/** Belongs to a macvlan group, and to no bridge: see macvlan-table.ts. */
+export const PORT_MACVLAN = 1 << 23;
+
 /** Rows of `flood`. */
 export const FLOOD_UNKNOWN_UNICAST = 0;
 export const FLOOD_MULTICAST = 1;

@@ -28,6 +28,7 @@ import { fidAt } from '../tables/vlan-table.ts';
 import { formatMac, isGroupMac, isZeroMac } from '../wire/ethernet.ts';
 import { tciPcp, tciText, tciVid } from '../wire/vlan.ts';
 import { observeEgress } from './observe-egress.ts';
+import { observeMacvlan } from './observe-macvlan.ts';
 import { observeRoute } from './observe-route.ts';
 import type { Told } from './types.ts';
 import { type EntryView, entryOf, portName, vlanOf, vlanText, type World } from './world.ts';
@@ -42,6 +43,7 @@ export const OBSERVERS: Readonly<Record<string, Observer>> = {
   lookup: observeLookup,
   route: observeRoute,
   egress: observeEgress,
+  macvlan: observeMacvlan,
 };
 
 const ETHERNET_HEADER = 14;

@@ -6,7 +6,7 @@
 import { frameStart, LARGE_FRAME_BYTES, release, takeFor } from '../dataplane/arena.ts';
 import { type Batch, createBatch, RX_DONE, RX_TRUNCATED } from '../dataplane/batch.ts';
 import { DROP_NONE } from '../dataplane/reasons.ts';
-import { SLOW_STAGES } from '../dataplane/slow-lane.ts';
+import { stagesOf } from '../dataplane/slow-lane.ts';
 import { account } from '../dataplane/stages/account.ts';
 import { Mirroring } from '../runtime/mirroring.ts';
 import { tciVid } from '../wire/vlan.ts';
@@ -93,7 +93,7 @@ function forward(world: World, b: Batch): TraceStage[] {
   const stages: TraceStage[] = [];
   const length = b.len[0];
   let reason = DROP_NONE;
-  for (const { name, run } of SLOW_STAGES) {
+  for (const { name, run } of stagesOf(world.dp, b.port[0])) {
     const tell = OBSERVERS[name]?.(world, b);
     reason = run(world.dp, b, 0);
     const told = tell === undefined ? { text: '' } : tell(reason);

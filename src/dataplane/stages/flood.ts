@@ -156,7 +156,7 @@ function shapeRun(dp: Dataplane, b: Batch, first: number, end: number, floodRow:
   return ALT_NONE;
 }
 
-function countFloods(dp: Dataplane, b: Batch, first: number, frames: number, ports: number): void {
+export function countFloods(dp: Dataplane, b: Batch, first: number, frames: number, ports: number): void {
   const { port, fid } = dp.counters;
   const portRow = b.port[first] * PORT_COUNTERS;
   const fidRow = b.fid[first] * FID_COUNTERS;
