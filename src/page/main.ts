@@ -156,10 +156,21 @@ function askForm(what: 'trace' | 'explain'): void {
   void ask(what, { port: port.value, ...questionOf(fields.value.trim()), ...target });
 }
 
-function explainSample({ id }: Sample): void {
-  chosen = id;
+/** Bytes of a frame that a query has room for. */
+const MAX_QUERY_FRAME = 2048;
+
+function explainSample(sample: Sample): void {
+  chosen = sample.id;
   showSamples(samples, chosen, explainSample);
-  void ask('explain', { drop: String(id) });
+  void ask('explain', questionOfSample(sample));
+}
+
+/** By its bytes where they are known here: under a storm of drops the switch has forgotten the sample by now. */
+function questionOfSample({ id, port, shaped, hex, length, truncated }: Sample): Record<string, string> {
+  if (port === null || shaped || length > MAX_QUERY_FRAME) return { drop: String(id) };
+  // What was not kept of it is payload, which decides nothing.
+  const question = { port, frame: hex.padEnd(length * 2, '0') };
+  return truncated ? { ...question, length: String(length + 1) } : question;
 }
 
 byId('question').addEventListener('submit', (event) => {

@@ -56,8 +56,12 @@ export interface Sample {
   port: string | null;
   vid: number | null;
   ageSeconds: number;
+  /** Of the whole frame; `hex` has the first bytes of it. */
+  length: number;
+  truncated: boolean;
   shaped: boolean;
   text: string;
+  hex: string;
 }
 
 export interface Stage {

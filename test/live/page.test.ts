@@ -132,6 +132,24 @@ describe.skipIf(!here)('the page', () => {
     expect(await page.locator('.way .cross').count()).toBe(1);
   });
 
+  it('explains a drop that the switch has forgotten under a storm of others', async () => {
+    await page.keyboard.press('Escape');
+    expect(await page.locator('#answer > *').count()).toBe(0);
+    await page.evaluate('document.activeElement.blur()');
+    await send(0, 'vlan=30,src=02:00:00:00:00:01');
+    await page.waitForSelector('#reasons li:has-text("INGRESS_FRAME_TYPE 2")');
+    await page.waitForSelector('#samples[data-chosen="null"] button[data-sample="2"]');
+    const old = page.locator('#samples button:has-text("INGRESS_FRAME_TYPE")').last();
+    await old.focus(); // the list stands still
+    const id = await old.getAttribute('data-sample');
+    for (let n = 0; n < 20; n++) await send(0, 'vlan=30,src=02:00:00:00:00:01');
+    await page.waitForSelector('#reasons li:has-text("INGRESS_FRAME_TYPE 22")');
+    expect(await old.getAttribute('data-sample')).toBe(id);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#answer > *');
+    expect(await text('#answer')).toContain('Dropped: INGRESS_FRAME_TYPE');
+  });
+
   it('is light or dark, as the system is or as one likes', async () => {
     const theme = () => page.evaluate('document.documentElement.dataset.theme');
     const paper = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
