@@ -8,6 +8,7 @@ import { Lab } from './lab/lab.ts';
 import { hasProgram, liveObstacle } from './lab/namespace.ts';
 import { isolation } from './lab/stories/isolation.ts';
 import { layer3Switch } from './lab/stories/layer-3-switch.ts';
+import { macvlan } from './lab/stories/macvlan.ts';
 import { privateVlan } from './lab/stories/private-vlan.ts';
 import { routerOnAStick } from './lab/stories/router-on-a-stick.ts';
 import { trunkNative } from './lab/stories/trunk-native.ts';
@@ -15,7 +16,15 @@ import { vxlan } from './lab/stories/vxlan.ts';
 import type { Story } from './lab/story.ts';
 import { table } from './table.ts';
 
-export const STORIES: readonly Story[] = [isolation, trunkNative, routerOnAStick, layer3Switch, privateVlan, vxlan];
+export const STORIES: readonly Story[] = [
+  isolation,
+  trunkNative,
+  routerOnAStick,
+  layer3Switch,
+  privateVlan,
+  macvlan,
+  vxlan,
+];
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 

@@ -75,6 +75,13 @@ const PROMISES: Record<string, string[]> = {
     'i1 does not reach i3, on the other',
     'explain names the isolated VLAN',
   ],
+  macvlan: [
+    'b1 reaches b2',
+    'v1 does not reach v2: edge does not send back where a frame came from',
+    'what v1 sends to v2 leaves by the uplink',
+    'v1 reaches v2, by way of edge',
+    'p1 still does not reach p2: its broadcasts come back to nobody else',
+  ],
   vxlan: ['red1 reaches red2', 'red1 does not reach blue2', 'and there behind 192.0.2.2, in VNI 10010'],
 };
 
