@@ -69,7 +69,7 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
 
   it('take longer frames when their MTU is changed while they are open', async () => {
     const { hosts, devices, fars } = cabled(lab, 'l', 1, '28', { mtu: 9000, ipv6: false });
-    const arena = createArena({ smallSlots: 64, largeSlots: 8 });
+    const arena = createArena({ smallSlots: 4096, largeSlots: 8 });
     const events = { link: () => {}, readable: () => {} };
     const options = { device: devices[0]!, mtu: 1500 };
     const socket = await hosts[0]!.frameSocket(fars[0]!);
