@@ -5,6 +5,7 @@
 
 import type {
   InterfaceConfig,
+  MacvlanConfig,
   MirrorConfig,
   RouteConfig,
   SecondaryVlan,
@@ -22,6 +23,7 @@ export interface Directory {
   tunnels: readonly { port: string; vnis: readonly VniConfig[] }[];
   interfaces: readonly DirectoryInterface[];
   routes: readonly RouteConfig[];
+  macvlan: readonly MacvlanConfig[];
   mirrors: readonly { index: number; config: MirrorConfig }[];
 }
 

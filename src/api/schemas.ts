@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import type { MacvlanConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import { FDB_KIND_NAMES } from '../tables/fdb.ts';
@@ -167,6 +168,23 @@ const mirrorView: z.ZodType<MirrorView> = z.object({
   lost: count.describe('Copies that their port could not send.'),
 });
 
+const macvlanView: z.ZodType<MacvlanConfig> = z.object({
+  name: z.string(),
+  parent: z.string(),
+  vlan: vid.describe('Null: frames without a tag, and those of VLANs that no other group of the parent has.'),
+  children: z.array(
+    z.object({
+      port: z.string(),
+      mode: z.enum(['private', 'vepa', 'bridge', 'passthru', 'source']),
+      macs: z.array(z.string()),
+      sources: z.array(z.string()),
+    }),
+  ),
+  host: z.object({ port: z.string(), mac: z.string() }).nullable(),
+  hostAccess: z.boolean(),
+});
+
+export const macvlanAnswer = z.object({ switch: switchName, groups: z.array(macvlanView) });
 export const mirrorsAnswer = z.object({ switch: switchName, mirrors: z.array(mirrorView) });
 export const interfacesAnswer = z.object({ switch: switchName, interfaces: z.array(interfaceView) });
 export const neighborsAnswer = z.object({ switch: switchName, neighbors: z.array(neighborView) });

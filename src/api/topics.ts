@@ -18,6 +18,7 @@ export const TOPICS = [
   'interfaces',
   'neighbors',
   'routes',
+  'macvlan',
   'mirrors',
   'vteps',
   'peers',
@@ -56,6 +57,8 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
       return { neighbors: neighborViews(readable) };
     case 'routes':
       return { routes: routeViews(readable) };
+    case 'macvlan':
+      return { groups: readable.directory.macvlan };
     case 'mirrors':
       return { mirrors: mirrorViews(readable) };
     case 'vteps':

@@ -9,6 +9,7 @@ import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
 import type { WorkerView } from '../api/worker-view.ts';
+import type { MacvlanConfig } from '../config/types.ts';
 import type { PeerView, VtepView, VxlanFdbView } from '../control/vxlan-views.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import type { LatencyView } from '../dataplane/latency.ts';
@@ -34,6 +35,8 @@ export function topicText(topic: Exclude<Topic, 'config'>, body: unknown): strin
       return neighborsText((body as { neighbors: NeighborView[] }).neighbors);
     case 'routes':
       return routesText((body as { routes: RouteView[] }).routes);
+    case 'macvlan':
+      return macvlanText((body as { groups: MacvlanConfig[] }).groups);
     case 'mirrors':
       return mirrorsText((body as { mirrors: MirrorView[] }).mirrors);
     case 'vteps':
@@ -173,6 +176,18 @@ function interfacesText(interfaces: readonly InterfaceView[]): string {
       each.sent,
       each.dropped,
     ]),
+  );
+}
+
+/** A line a port, the host's first. */
+function macvlanText(groups: readonly MacvlanConfig[]): string {
+  return table(
+    ['GROUP', 'PARENT', 'VLAN', 'PORT', 'MODE', 'MACS', 'SOURCES'],
+    groups.flatMap(({ name, parent, vlan, children, host, hostAccess }) => {
+      const rows = children.map((c) => [c.port, c.mode, clip(c.macs.join(' ')), clip(c.sources.join(' '))]);
+      if (host !== null) rows.unshift([host.port, hostAccess ? 'host, with access' : 'host', host.mac, '']);
+      return rows.map((row) => [name, parent, vlan === null ? 'all' : String(vlan), ...row]);
+    }),
   );
 }
 

@@ -31,6 +31,7 @@ import {
   PORT_TUNNEL_CVIDS,
   PORT_UP,
   PORT_VXLAN,
+  PRIORITY_WORDS,
   TUNNEL_ROW,
 } from '../tables/port-table.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
@@ -94,6 +95,10 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     if (inGroup) flags |= PORT_MACVLAN;
     if (isUp(port) && (inGroup || dp.vxlan.vteps.firstOf[p] >= 0)) flags |= PORT_UP;
     ports.tpid[p] = dp.macvlan.tagged[p] === 0 ? TPID_NONE : TPID_C;
+    // Its number may have been that of a port of a bridge.
+    ports.pushTpid[p] = TPID_C;
+    ports.reservedMac[p] = 0;
+    ports.priority.fill(0, p * PRIORITY_WORDS, (p + 1) * PRIORITY_WORDS);
   }
   if (port.tunnel !== null) flags |= port.tunnel.suppresses ? PORT_VXLAN | PORT_TOLD : PORT_VXLAN;
   else if (bridge?.suppresses === true) flags |= PORT_SUPPRESS;

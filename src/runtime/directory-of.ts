@@ -60,6 +60,7 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
     vlans: config.bridges.flatMap((bridge) => vlansOf(bridge, config, numbers.bridges.get(bridge.name)!, vlans)),
     interfaces: config.interfaces.map((each) => ({ port: numbers.ports.get(each.name)!, config: each })),
     routes: config.routes,
+    macvlan: config.macvlan,
     mirrors: config.mirrors.map((each) => ({ index: numbers.mirrors.get(each.name)!, config: each })),
     vteps: config.vteps.map((vtep) => ({ row: numbers.vteps.get(vtep.name)!, config: vtep })),
     tunnels: config.ports.flatMap(({ name, tunnel }) => (tunnel === null ? [] : [{ port: name, vnis: tunnel.vnis }])),

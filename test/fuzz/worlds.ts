@@ -65,8 +65,28 @@ function rollConfig(random: Prng): Raw {
   if (chance(random, 60)) config.fdb = fdb;
   // Nothing looks at the copies here; an output drops what arrives on it and what is sent to it.
   const output = fdb.find((entry) => entry.port !== undefined)?.port ?? `p${random.below(count)}`;
-  if (chance(random, 25)) config.mirrors = [{ name: 'm', output, selectAll: true }];
+  if (chance(random, 40)) config.mirrors = [{ name: 'm', output, selectAll: true }];
+  if (chance(random, 25)) rollMacvlan(random, config, ports);
   return config;
+}
+
+/** Ports of their own that share a parent, or a VLAN of it, with hosts' addresses. */
+function rollMacvlan(random: Prng, config: Raw, ports: Record<string, Raw>): void {
+  for (let n = 0; n < 5; n++) {
+    ports[`m${n}`] = { adapter: 'memory' };
+    if (chance(random, 20)) ports[`m${n}`].mtu = pick(random, [68, 1504, 9000]);
+  }
+  const children: Record<string, Raw> = {};
+  for (let n = 1; n < 4; n++) {
+    const mode = pick(random, ['bridge', 'bridge', 'vepa', 'private', 'source']);
+    children[`m${n}`] = { mode, macs: [macText(8 * n), macText(8 * n + random.below(3) + 1)] };
+    if (mode === 'source') children[`m${n}`].sources = [macText(random.below(HOSTS))];
+  }
+  const group: Raw = { parent: 'm0', children };
+  if (chance(random, 40)) group.vlan = pick(random, VIDS);
+  if (chance(random, 50))
+    Object.assign(group, { host: { port: 'm4', mac: macText(1) }, hostAccess: chance(random, 50) });
+  config.macvlan = { group };
 }
 
 function macText(host: number): string {

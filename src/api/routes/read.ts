@@ -11,6 +11,7 @@ import {
   interfacesAnswer,
   latencyAnswer,
   ledgerAnswer,
+  macvlanAnswer,
   mirrorsAnswer,
   neighborsAnswer,
   portsAnswer,
@@ -50,6 +51,7 @@ export function readRoutes(sw: ApiSwitch): Route[] {
   return [
     topic('ports', 'Ports with their VLANs, link and counters', portsAnswer),
     topic('vlans', 'VLANs with their ports and counters', vlansAnswer),
+    topic('macvlan', 'Macvlan groups with their children', macvlanAnswer),
     topic('mirrors', 'Mirrors and what they have copied', mirrorsAnswer),
     topic('interfaces', 'Interfaces of the router', interfacesAnswer),
     topic('neighbors', 'Neighbors that are known, and next hops that are not', neighborsAnswer),

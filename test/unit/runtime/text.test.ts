@@ -47,6 +47,22 @@ describe('tables', () => {
     expect(two).toMatch(/AGE {2}BRIDGE\n.*12s {2}a\n.* - .*12s {2}b\n/);
   });
 
+  it('of macvlan groups have a line a port, the host first', () => {
+    const children = [
+      { port: 'web', mode: 'bridge', macs: ['02:00:00:00:00:01', '02:00:00:00:00:02'], sources: [] },
+      { port: 'tap9', mode: 'source', macs: [], sources: ['02:00:00:00:00:09'] },
+    ];
+    const host = { port: 'h', mac: '02:00:00:00:00:10' };
+    const group = { name: 'lan', parent: 'up', vlan: 10, children, host, hostAccess: true };
+    expect(topicText('macvlan', { groups: [group] }).split('\n')).toEqual([
+      'GROUP  PARENT  VLAN  PORT  MODE               MACS                                 SOURCES',
+      'lan    up      10    h     host, with access  02:00:00:00:00:10                    -',
+      'lan    up      10    web   bridge             02:00:00:00:00:01 02:00:00:00:00:02  -',
+      'lan    up      10    tap9  source             -                                    02:00:00:00:00:09',
+      '',
+    ]);
+  });
+
   it('of no drops say so', () => {
     expect(topicText('drops', { drops: [], total: {} })).toBe('no frame was dropped\n');
   });

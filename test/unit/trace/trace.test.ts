@@ -229,6 +229,7 @@ function numbered(dp: Dataplane, ports: number, nowMs: number): World {
       vlans: [],
       interfaces: [],
       routes: [],
+      macvlan: [],
       mirrors: [],
       vteps: [],
       tunnels: [],
