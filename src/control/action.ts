@@ -53,7 +53,7 @@ export function describe(action: Action): string {
   switch (action.do) {
     case 'add-port':
       return action.port.bridge === null
-        ? `add-port ${action.port.name} (underlay)`
+        ? `add-port ${action.port.name} (in no bridge)`
         : `add-port ${action.port.name} (${action.port.mode}, bridge ${action.port.bridge})`;
     case 'add-vtep':
     case 'set-vtep':
