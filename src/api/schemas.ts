@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { MACVLAN_MODES } from '../config/schema-macvlan.ts';
 import type { MacvlanConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
@@ -175,7 +176,7 @@ const macvlanView: z.ZodType<MacvlanConfig> = z.object({
   children: z.array(
     z.object({
       port: z.string(),
-      mode: z.enum(['private', 'vepa', 'bridge', 'passthru', 'source']),
+      mode: z.enum(MACVLAN_MODES),
       macs: z.array(z.string()),
       sources: z.array(z.string()),
     }),

@@ -3,10 +3,9 @@
  *
  * While a program is loaded, V8 lets the space for young objects grow to tens of megabytes and optimizes functions that run for a second and
  * never again, which takes memory that is given back late or never. A switch allocates nothing for a frame and little for a question: the
- * megabyte to begin with is enough. Measured with 64 ports on Node 20: the space 16 to 20 MB less of 130, optimizing 8 MB less of 106.
+ * megabyte to begin with is enough. What either brings, and what `--lite-mode` would cost, is in BENCHMARKS.md under S14.
  *
- * Both are flags of the process that V8 looks at whenever the question comes up. `--lite-mode` instead took 15 MB, but what is loaded under it
- * stays slow: a question then cost four times as much.
+ * Both are flags of the process that V8 looks at whenever the question comes up.
  */
 
 import { setFlagsFromString } from 'node:v8';

@@ -2,12 +2,21 @@
 import type { z } from 'zod';
 import { boolean, choice, list, map, NAME_PATTERN, name, named, vid } from './leaf.ts';
 import { macText } from './schema-routing.ts';
+import type { MacvlanMode } from './types.ts';
 
 const MAX_MACS = 1024;
 
+export const MACVLAN_MODES = [
+  'private',
+  'vepa',
+  'bridge',
+  'passthru',
+  'source',
+] as const satisfies readonly MacvlanMode[];
+
 const child = map(
   {
-    mode: choice(['private', 'vepa', 'bridge', 'passthru', 'source'], 'a macvlan mode')
+    mode: choice(MACVLAN_MODES, 'a macvlan mode')
       .default('bridge')
       .describe(
         'private: reaches no other child; vepa: other children by way of a switch outside that reflects; bridge: other children in bridge mode directly; passthru: the only child, takes all unicast from outside; source: takes what the addresses of "sources" send.',

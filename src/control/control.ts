@@ -246,8 +246,8 @@ export class Control {
   setMacvlan(groups: readonly MacvlanConfig[]): void {
     requireMacvlan(this, groups);
     this.macvlan = groups;
-    this.layoutChanged();
-    if (groups.length === 0) compileMacvlan(this);
+    compileMacvlan(this);
+    this.onPortsChanged();
   }
 
   /** Rules of all ports that have some. */

@@ -1,11 +1,9 @@
 /** An explanation names a change, and the switch under that change does deliver. */
 
 import { describe, expect, it } from 'vitest';
-import { MemoryAdapter } from '../../../src/adapters/memory.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { SwitchConfig } from '../../../src/config/types.ts';
 import { ControlError } from '../../../src/control/model.ts';
-import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
 import { ownDirectory } from '../../../src/runtime/directory-of.ts';
 import { explain } from '../../../src/trace/explain.ts';
 import { readFields } from '../../../src/trace/read-frame.ts';
@@ -15,33 +13,20 @@ import { learnBefore } from '../../../src/trace/world.ts';
 import { ethernetFrame, udpIpv4 } from '../../../src/wire/build.ts';
 import { Random } from '../dataplane/world.ts';
 import { type Case, SPOILS, soundCase } from './misconfigure.ts';
+import { sentThrough, wholeSwitch } from './whole-switch.ts';
 
-/** Sends the frame through a whole switch, fast lane and adapters included: the ports where it comes out. */
-function deliveredBy({ config, down, learned }: Start, from: string, bytes: Uint8Array): string[] {
-  const core = new SwitchCore({
-    ...sizeFor(config),
-    fdbEntries: 64,
-    fids: 64,
-    smallSlots: 8,
-    largeSlots: 1,
-    nowMs: () => 0,
-  });
-  configure(core, config);
-  const adapters = new Map<string, MemoryAdapter>();
-  for (const { name } of config.ports) {
-    const events = { link: () => {}, readable: () => {} };
-    const adapter = new MemoryAdapter({ mtu: 9000 }, { arena: core.dp.arena, events });
-    adapters.set(name, adapter);
-    core.attach(name, adapter, !down.includes(name));
-  }
-  const directory = ownDirectory(core.control, config);
+/** The ports of a whole switch where the frame comes out. */
+function deliveredBy(start: Start, from: string, bytes: Uint8Array): string[] {
+  const { config, learned } = start;
+  const sw = wholeSwitch(start);
+  const { dp, control } = sw.core;
+  const directory = ownDirectory(control, config);
   for (const { mac, port, vid } of learned) {
     const known = directory.vlans.some((each) => each.vid === (vid ?? null) && each.bridge === bridgeOf(config, port));
-    if (known) learnBefore({ dp: core.dp, directory, nowMs: 0 }, { mac, port, vid });
+    if (known) learnBefore({ dp, directory, nowMs: 0 }, { mac, port, vid });
   }
-  adapters.get(from)!.push(bytes);
-  core.poll(core.control.port(from).index);
-  return [...adapters].filter(([, adapter]) => adapter.take().length > 0).map(([name]) => name);
+  const sent = sentThrough(sw, from, bytes);
+  return sent.filter(([, frames]) => frames.length > 0).map(([name]) => name);
 }
 
 const bridgeOf = ({ ports }: SwitchConfig, name: string) => ports.find((port) => port.name === name)?.bridge;

@@ -1,10 +1,8 @@
 /** For mistakes in every feature an explanation names a change, and a whole switch under that change does deliver. */
 
 import { describe, expect, it } from 'vitest';
-import { MemoryAdapter } from '../../../src/adapters/memory.ts';
 import { ConfigError } from '../../../src/config/load.ts';
 import type { SwitchConfig } from '../../../src/config/types.ts';
-import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
 import { explain } from '../../../src/trace/explain.ts';
 import type { Start } from '../../../src/trace/situation.ts';
 import { load } from '../control/random-config.ts';
@@ -13,33 +11,13 @@ import { type Feature, type File, type Flow, MARK } from './feature.ts';
 import { BRIDGE } from './features-bridge.ts';
 import { HOPELESS_PACKETS, ROUTER } from './features-router.ts';
 import { HOPELESS_DATAGRAMS, TUNNEL } from './features-tunnel.ts';
+import { sentThrough, wholeSwitch } from './whole-switch.ts';
 
-/** Sends the frame through a whole switch: the ports where it comes out. */
-function deliveredBy({ config }: Start, { from, bytes }: Flow): string[] {
-  const core = new SwitchCore({
-    ...sizeFor(config),
-    fdbEntries: 64,
-    fids: 64,
-    smallSlots: 8,
-    largeSlots: 1,
-    nowMs: () => 0,
-  });
-  configure(core, config);
-  const adapters = new Map<string, MemoryAdapter>();
-  for (const { name, tunnel } of config.ports) {
-    if (tunnel !== null) {
-      core.control.setLink(name, true);
-      continue;
-    }
-    const events = { link: () => {}, readable: () => {} };
-    const adapter = new MemoryAdapter({ mtu: 9000 }, { arena: core.dp.arena, events });
-    adapters.set(name, adapter);
-    core.attach(name, adapter, true);
-  }
-  adapters.get(from)!.push(bytes);
-  core.poll(core.control.port(from).index);
-  const has = (adapter: MemoryAdapter) => adapter.take().some((frame) => Buffer.from(frame).includes(MARK));
-  return [...adapters].filter(([, adapter]) => has(adapter)).map(([name]) => name);
+/** The ports of a whole switch where the frame comes out. */
+function deliveredBy(start: Start, { from, bytes }: Flow): string[] {
+  const isIt = (frame: Uint8Array) => Buffer.from(frame).includes(MARK);
+  const sent = sentThrough(wholeSwitch(start), from, bytes);
+  return sent.filter(([, frames]) => frames.some(isIt)).map(([name]) => name);
 }
 
 /** Null where the file would be refused, or does no harm. */
