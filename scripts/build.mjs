@@ -1,4 +1,4 @@
-/** Compiles src (and bench) to dist, with the page for browsers, and writes the JSON Schema of the configuration. */
+/** Compiles src (and bench) to dist, with the page for browsers and the JSON Schema of the configuration, and bundles the command. */
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must, root } from './setup.mjs';
@@ -14,4 +14,5 @@ for (const file of ['index.html', 'page.css', 'icon.svg']) {
   copyFileSync(join(root, 'src', 'page', file), join(root, 'dist', 'page', file));
 }
 must(process.execPath, ['scripts/schema.mjs'], 'writing the configuration schema');
+must(process.execPath, ['scripts/bundle.mjs'], 'bundling the command');
 writeFileSync(join(root, 'dist', '.built'), `${started.toISOString()}\n`);
