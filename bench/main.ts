@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../src/cli/table.ts';
+import { change } from './change.ts';
 import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';
 import { undoneAtEnd, undoOnSignals } from './leftovers.ts';
 import { api } from './live/api.ts';
@@ -51,6 +52,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   S14: s14,
   api,
   routing,
+  change,
   micro,
 };
 

@@ -63,7 +63,9 @@ typedef struct Poller {
   bool armed;
   bool running;
   int64_t spin_us;
-  int64_t waited_ns; /* since the last callback */
+  int64_t waited_ns;  /* since the last callback */
+  int64_t stopped_ns; /* the longest time since the last callback that was neither a wait nor a callback */
+  int64_t left_ns;    /* end of the last wait or callback, or 0 */
   uv_prepare_t prepare;
   uv_idle_t idle;
   int open_handles;
@@ -144,12 +146,14 @@ static void spin(Poller *poller, int64_t begin, Found *found) {
 
 static void wait_for(Poller *poller, int timeout_ms, Found *found) {
   int64_t begin = now_ns();
+  if (poller->left_ns != 0 && begin - poller->left_ns > poller->stopped_ns) poller->stopped_ns = begin - poller->left_ns;
   atomic_store_explicit(&poller->sleep->since, begin, memory_order_relaxed);
   bool may_spin = poller->spin_us > 0 && timeout_ms != 0;
   if (may_spin) spin(poller, begin, found);
   if (!may_spin || is_empty(found)) look(poller, MAX_EVENTS, timeout_ms, found);
   int64_t waited = now_ns() - begin;
   poller->waited_ns += waited;
+  poller->left_ns = begin + waited;
   waited += atomic_load_explicit(&poller->sleep->waited, memory_order_relaxed);
   atomic_store_explicit(&poller->sleep->waited, waited, memory_order_relaxed);
   atomic_store_explicit(&poller->sleep->since, 0, memory_order_relaxed);
@@ -158,7 +162,7 @@ static void wait_for(Poller *poller, int timeout_ms, Found *found) {
 static void call_back(Poller *poller, const Found *found) {
   napi_env env = poller->env;
   napi_handle_scope scope;
-  napi_value callback, receiver, error, ready, argv[2];
+  napi_value callback, receiver, error, ready, argv[3];
   Column column;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   if (napi_get_reference_value(env, poller->callback, &callback) == napi_ok && callback != NULL &&
@@ -168,8 +172,10 @@ static void call_back(Poller *poller, const Found *found) {
     memcpy(column.at, found->tags, count * sizeof *column.at);
     argv[0] = make_int(env, (int64_t)count);
     argv[1] = make_int(env, poller->waited_ns / 1000);
+    argv[2] = make_int(env, poller->stopped_ns / 1000);
     poller->waited_ns = 0;
-    if (napi_make_callback(env, poller->async, receiver, callback, 2, argv, NULL) == napi_pending_exception &&
+    poller->stopped_ns = 0;
+    if (napi_make_callback(env, poller->async, receiver, callback, 3, argv, NULL) == napi_pending_exception &&
         napi_get_and_clear_last_exception(env, &error) == napi_ok)
       napi_fatal_exception(env, error);
   }
@@ -210,6 +216,8 @@ static void on_prepare(uv_prepare_t *handle) {
       call_back(poller, &found);
       /* The callback may have closed the poller; libuv frees it no sooner than in its turn. */
       if (poller->id != id) return;
+      /* A thread that does not wait here has other work: nothing stands still for it. */
+      poller->left_ns = poller->armed ? now_ns() : 0;
       if (!poller->armed) stop(poller);
     }
     if (!poller->armed || found.loop_ready || timeout == 0 || is_empty(&found)) return;
@@ -270,7 +278,8 @@ static bool arg_sleep(napi_env env, napi_value value, Sleep **out) {
 /*
  * pollerCreate(callback, ready, sleep) -> id
  *
- * The callback is called with the number of tags in `ready` and the microseconds waited since it was last called. `sleep` tells how long the thread has waited (Sleep); it is
+ * The callback is called with the number of tags in `ready`, the microseconds waited since it was last called, and the most microseconds in one piece
+ * that the thread's event loop has taken for other things since then. `sleep` tells how long the thread has waited (Sleep); it is
  * written as long as the poller is open.
  */
 napi_value poller_create(napi_env env, napi_callback_info info) {

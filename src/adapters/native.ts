@@ -297,7 +297,11 @@ export interface NativeAddon {
   udpPlainDrops(fd: number): number;
   udpPlainReadBurst: NativeAddon['packetReadBurst'];
   udpPlainWriteBurst: NativeAddon['packetWriteBurst'];
-  pollerCreate(callback: (count: number, waitedUs: number) => void, ready: Int32Array, sleep: Int32Array): number;
+  pollerCreate(
+    callback: (count: number, waitedUs: number, stoppedUs: number) => void,
+    ready: Int32Array,
+    sleep: Int32Array,
+  ): number;
   pollerAdd(poller: number, fd: number, tag: number): void;
   pollerRemove(poller: number, fd: number): boolean;
   pollerWait(poller: number, timeoutMs: number, ready: Int32Array): number;

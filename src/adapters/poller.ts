@@ -43,9 +43,12 @@ export function waitedNs(sleep: BigInt64Array): bigint {
   return since === 0n ? waited : waited + (process.hrtime.bigint() - since);
 }
 
-/** `onReadable` is told how many tags are in `ready`, and how long the thread has waited since it was last called. */
+/**
+ * `onReadable` is told how many tags are in `ready`, how long the thread has waited since it was last called, and the longest
+ * time in between that its event loop has taken for other things in one piece.
+ */
 export function createPoller(
-  onReadable: (count: number, waitedUs: number) => void,
+  onReadable: (count: number, waitedUs: number, stoppedUs: number) => void,
   sleep: BigInt64Array = createSleep(),
 ): Poller {
   const addon = native();

@@ -214,6 +214,9 @@ export const latencyAnswer = z.object({
         .array(z.object({ belowMicroseconds: microseconds, frames: count }))
         .describe('Frames that took less, each with those before it.'),
       sumMicroseconds: microseconds,
+      longestStopMicroseconds: microseconds.describe(
+        'The longest time for which a thread did not look at its ports, because a change, a timer or a message kept it.',
+      ),
     })
     .describe('From the read of a burst until it was sent, for each frame since the start or a reset of counters.'),
 });

@@ -260,8 +260,13 @@ function latencyText(view: LatencyView): string {
   const { frames, buckets } = view;
   const us = (value: number) => `${Number(value.toPrecision(3))} µs`;
   const summary = table(
-    ['FRAMES', 'MEAN', 'P50', 'P90', 'P99', 'P99.9', 'MAX'],
-    [[frames, us(view.meanMicroseconds), us(view.p50), us(view.p90), us(view.p99), us(view.p999), us(view.max)]],
+    ['FRAMES', 'MEAN', 'P50', 'P90', 'P99', 'P99.9', 'MAX', 'LONGEST-STOP'],
+    [
+      [
+        ...[frames, us(view.meanMicroseconds), us(view.p50), us(view.p90), us(view.p99), us(view.p999), us(view.max)],
+        us(view.longestStopMicroseconds),
+      ],
+    ],
   );
   if (frames === 0) return summary;
   const rows = buckets.map(({ belowMicroseconds, frames: below }, i) => ({

@@ -7,6 +7,9 @@
  *
  * The buckets are those of an HDR histogram: four of the same width for every doubling, from a quarter of a
  * microsecond to a second; the last one holds what took longer. A value read back is at most a quarter too high, or a quarter of a microsecond.
+ *
+ * Beside it the longest stop: how long a thread that forwards has at the most not looked at its ports, because a change, a timer or a
+ * message kept it. What came meanwhile has waited in its device for so long.
  */
 
 import { sharedFloat64 } from '../tables/shared.ts';
@@ -17,11 +20,12 @@ const STEPS = 1 << STEPS_LOG2;
 /** Doublings of a microsecond up to about a second: what is exported. */
 export const DOUBLINGS = 20;
 const BUCKETS = (DOUBLINGS + 1) * STEPS + 1;
-/** Behind the buckets: the sum in microseconds. */
+/** Behind the buckets: the sum in microseconds, and the longest stop. */
 const SUM = BUCKETS;
+const STOP = BUCKETS + 1;
 
 export function createLatency(): Float64Array {
-  return sharedFloat64(BUCKETS + 1);
+  return sharedFloat64(BUCKETS + 2);
 }
 
 /** `frames` frames took `us` microseconds. */
@@ -30,10 +34,18 @@ export function recordLatency(latency: Float64Array, us: number, frames: number)
   latency[SUM] += us * frames;
 }
 
+/** Ports were not looked at for `us` microseconds. */
+export function recordStop(latency: Float64Array, us: number): void {
+  if (us > latency[STOP]) latency[STOP] = us;
+}
+
 /** What several threads have recorded, together. */
 export function sumLatency(all: readonly { readonly latency: Float64Array }[]): Float64Array {
-  const sum = new Float64Array(BUCKETS + 1);
-  for (const { latency } of all) for (let n = 0; n < sum.length; n++) sum[n] += latency[n];
+  const sum = new Float64Array(BUCKETS + 2);
+  for (const { latency } of all) {
+    for (let n = 0; n <= SUM; n++) sum[n] += latency[n];
+    recordStop(sum, latency[STOP]);
+  }
   return sum;
 }
 
@@ -63,6 +75,8 @@ export interface LatencyView {
   /** Frames that took less than 1, 2, 4, … microseconds, each with those before it; what is missing to `frames` took longer. */
   buckets: { belowMicroseconds: number; frames: number }[];
   sumMicroseconds: number;
+  /** The longest that ports were not looked at, for other work of the thread. */
+  longestStopMicroseconds: number;
 }
 
 /** Reads it, on any thread. Percentiles are upper ends of buckets; 0 without frames. */
@@ -94,5 +108,6 @@ export function latencyView(latency: Float64Array): LatencyView {
     max: within(1),
     buckets,
     sumMicroseconds,
+    longestStopMicroseconds: latency[STOP],
   };
 }

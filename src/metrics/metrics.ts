@@ -116,6 +116,11 @@ export class Metrics {
   readonly #workerUp = this.#gauge('etherloom_worker_up', 'Whether the thread forwards.', WORKER);
   readonly #workerRestarts = this.#counter('etherloom_worker_restarts_total', 'Starts after it had ended.', WORKER);
   readonly #workerRx = this.#counter('etherloom_worker_received_frames_total', 'Frames received by it.', WORKER);
+  readonly #longestStop = this.#gauge(
+    'etherloom_forwarding_longest_stop_seconds',
+    'The longest time for which a thread did not look at its ports, since the start or a reset of counters.',
+    [],
+  );
   readonly #memory = this.#gauge('process_resident_memory_bytes', 'Resident memory of the process.', []);
   readonly #cpu = this.#counter('process_cpu_seconds_total', 'User and system time of the process.', []);
   readonly #info = this.#gauge('etherloom_info', 'The switch.', ['name', 'version']);
@@ -180,6 +185,7 @@ export class Metrics {
       this.#workerRx.inc(labels, rxFrames);
     }
     this.#latency = snapshot.latency;
+    this.#longestStop.set(snapshot.latency.longestStopMicroseconds / 1e6);
     this.#memory.set(process.memoryUsage.rss());
     const { user, system } = process.cpuUsage();
     this.#cpu.inc((user + system) / 1e6);

@@ -8,7 +8,7 @@ import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
 import { isVxlanSocket, type VxlanGroup, type VxlanUdpAdapter } from '../adapters/vxlan-udp-contract.ts';
 import type { PortEvent } from '../api/events.ts';
 import { setPathMtu } from '../control/vtep-control.ts';
-import { recordLatency } from '../dataplane/latency.ts';
+import { recordLatency, recordStop } from '../dataplane/latency.ts';
 import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
 import { PORT_UP } from '../tables/port-table.ts';
@@ -51,7 +51,11 @@ export class LivePorts {
     this.#hooks = hooks;
     const { arena } = core.dp;
     this.#software = { finish: createFinish(arena), coalesce: createCoalesce(arena) };
-    this.loop = new PollLoop((port, max) => this.#poll(port, max), core.control.poll);
+    this.loop = new PollLoop(
+      (port, max) => this.#poll(port, max),
+      core.control.poll,
+      (us) => recordStop(core.dp.counters.latency, us),
+    );
     core.control.onPollChanged = () => {
       this.loop.setPolicy(core.control.poll);
       this.sides?.pollChanged();

@@ -28,6 +28,7 @@ const AT_ONCE_US = 2;
 
 export class PollLoop {
   readonly #poll: (port: number, max: number) => number;
+  readonly #tellStopped: (us: number) => void;
   readonly #fds = new Map<number, number>();
   readonly #emptyReads: number[] = [];
   readonly #parked = new Set<number>();
@@ -43,10 +44,14 @@ export class PollLoop {
   #spinUs = 0;
   #stopped = false;
 
-  /** `poll` reads at most `max` frames of a port, forwards them and says how many there were. */
-  constructor(poll: (port: number, max: number) => number, policy: PollConfig) {
+  /**
+   * `poll` reads at most `max` frames of a port, forwards them and says how many there were. `stopped` is told how long no port
+   * was looked at for other work of the thread, at the most since it was last told.
+   */
+  constructor(poll: (port: number, max: number) => number, policy: PollConfig, stopped: (us: number) => void) {
     this.#poll = poll;
     this.#policy = policy;
+    this.#tellStopped = stopped;
   }
 
   /** From the next round on. */
@@ -59,7 +64,10 @@ export class PollLoop {
   add(port: number, fd: number): void {
     if (fd < 0) return;
     if (this.#poller === undefined) {
-      const poller = createPoller((count, waitedUs) => this.#serve(poller, count, waitedUs), this.sleep);
+      const poller = createPoller((count, waitedUs, stoppedUs) => {
+        this.#tellStopped(stoppedUs);
+        this.#serve(poller, count, waitedUs);
+      }, this.sleep);
       poller.arm();
       this.#poller = poller;
     }

@@ -9,7 +9,7 @@ import { wakePoller } from '../adapters/poller.ts';
 import { release } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import { joinDataplane } from '../dataplane/dataplane.ts';
-import { recordLatency } from '../dataplane/latency.ts';
+import { recordLatency, recordStop } from '../dataplane/latency.ts';
 import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
 import { AdoptedTables } from '../dataplane/table-memory.ts';
@@ -64,7 +64,11 @@ export class SideSwitch extends Forwarding {
     };
     this.capturing.names = (name) => this.#names.get(name);
     this.#software = { finish: createFinish(this.dp.arena), coalesce: createCoalesce(this.dp.arena) };
-    this.#loop = new PollLoop((port, max) => this.#poll(port, max), start.poll);
+    this.#loop = new PollLoop(
+      (port, max) => this.#poll(port, max),
+      start.poll,
+      (us) => recordStop(this.dp.counters.latency, us),
+    );
     this.#channel.on('message', (message: ToSide) => this.#take(message));
     this.#timer = setInterval(() => this.#tick(), COUNTERS_MS);
     this.#say({ type: 'here' });

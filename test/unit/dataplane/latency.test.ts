@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLatency, latencyView, recordLatency } from '../../../src/dataplane/latency.ts';
+import { createLatency, latencyView, recordLatency, recordStop, sumLatency } from '../../../src/dataplane/latency.ts';
 
 describe('the latency histogram', () => {
   it('is empty at first', () => {
@@ -16,6 +16,16 @@ describe('the latency histogram', () => {
     expect(max).toBeGreaterThan(us);
     expect(max).toBeLessThanOrEqual(Math.max(0.25, us) * 1.25 + 0.25);
     for (const { belowMicroseconds, frames: below } of buckets) expect(below).toBe(us < belowMicroseconds ? 3 : 0);
+  });
+
+  it('has the longest stop of all threads beside it', () => {
+    const threads = [createLatency(), createLatency(), createLatency()];
+    threads.forEach((latency, i) => {
+      for (const us of [3, [200, 900, 40][i]!, 7]) recordStop(latency, us);
+      recordLatency(latency, 10, 1);
+    });
+    const sum = sumLatency(threads.map((latency) => ({ latency })));
+    expect(latencyView(sum)).toMatchObject({ frames: 3, longestStopMicroseconds: 900, sumMicroseconds: 30 });
   });
 
   it('keeps what took longer than a second apart', () => {

@@ -1,12 +1,13 @@
 /** The text of a scrape, of what no small switch has. */
 
 import { describe, expect, it } from 'vitest';
-import { createLatency, latencyView, recordLatency } from '../../../src/dataplane/latency.ts';
+import { createLatency, latencyView, recordLatency, recordStop } from '../../../src/dataplane/latency.ts';
 import { Metrics, type Snapshot } from '../../../src/metrics/metrics.ts';
 
 const latency = createLatency();
 recordLatency(latency, 3, 5);
 recordLatency(latency, 1e7, 2);
+recordStop(latency, 1500);
 
 const traffic = { rxFrames: 1, rxBytes: 2, txFrames: 3, txBytes: 4 };
 const snapshot: Snapshot = {
@@ -46,6 +47,7 @@ describe('metrics', () => {
       `${name}_bucket{le="0.000004"} 5`,
     ]);
     expect(buckets.slice(-2)).toEqual([`${name}_bucket{le="1.048576"} 5`, `${name}_bucket{le="+Inf"} 7`]);
+    expect(lines).toContain('etherloom_forwarding_longest_stop_seconds 0.0015');
     expect(lines).toContain(`${name}_count 7`);
     expect(lines).toContain(`${name}_sum 20.000015`);
   });

@@ -37,14 +37,18 @@ async function turns(
 ): Promise<Turn[]> {
   const seen: Turn[] = [];
   const done = new Promise<void>((resolve) => {
-    const loop = new PollLoop((port, max) => {
-      seen.push({ port, max });
-      if (seen.length === count) {
-        loop.stop();
-        resolve();
-      }
-      return frames(seen.length - 1);
-    }, policy);
+    const loop = new PollLoop(
+      (port, max) => {
+        seen.push({ port, max });
+        if (seen.length === count) {
+          loop.stop();
+          resolve();
+        }
+        return frames(seen.length - 1);
+      },
+      policy,
+      () => {},
+    );
     closers.push(() => loop.stop());
     void (async () => {
       const fds = await Promise.all(Array.from({ length: ports }, readable));
@@ -73,10 +77,14 @@ describe.skipIf(!available.ok)('the poll loop', () => {
 
   it('leaves a descriptor alone that is readable and gives nothing, until it is told to look again', async () => {
     let polls = 0;
-    const loop = new PollLoop(() => {
-      polls++;
-      return 0;
-    }, POLL_PRESETS.latency);
+    const loop = new PollLoop(
+      () => {
+        polls++;
+        return 0;
+      },
+      POLL_PRESETS.latency,
+      () => {},
+    );
     closers.push(() => loop.stop());
     loop.add(0, await readable());
     const quiet = async () => {
@@ -97,8 +105,32 @@ describe.skipIf(!available.ok)('the poll loop', () => {
     await turns(2, 1, () => 1);
   });
 
+  it('tells how long other work kept it from its ports, and not how long it waited', async () => {
+    const stops: number[] = [];
+    const loop = new PollLoop(
+      () => 1,
+      POLL_PRESETS.throughput,
+      (us) => stops.push(us),
+    );
+    closers.push(() => loop.stop());
+    loop.add(0, native().udpOpen(LOOPBACK, 0, 0, 0, 49_152, 65_535, 1, 1450));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(stops).toEqual([]);
+    const end = performance.now() + 20;
+    while (performance.now() < end);
+    loop.add(1, await readable());
+    while (stops.length < 100) await new Promise((resolve) => setImmediate(resolve));
+    expect(stops[0]).toBeGreaterThanOrEqual(19_000);
+    // Another process may take the processor for a while, not all the time.
+    expect(stops.slice(1).filter((us) => us < 19_000).length).toBeGreaterThan(90);
+  });
+
   it('tells how long it has waited', async () => {
-    const loop = new PollLoop(() => 0, POLL_PRESETS.throughput);
+    const loop = new PollLoop(
+      () => 0,
+      POLL_PRESETS.throughput,
+      () => {},
+    );
     closers.push(() => loop.stop());
     loop.add(0, native().udpOpen(LOOPBACK, 0, 0, 0, 49_152, 65_535, 1, 1450));
     await new Promise((resolve) => setTimeout(resolve, 30));
