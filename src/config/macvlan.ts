@@ -28,9 +28,6 @@ export class Macvlan {
     if (names.length > MAX_GROUPS) {
       throw this.#error(['macvlan'], `there are ${names.length} groups; valid are at most ${MAX_GROUPS}`);
     }
-    if (names.length > 0 && config.switch.workers > 1) {
-      throw this.#error(['macvlan'], 'needs one forwarding thread; valid is "switch.workers: 1"');
-    }
     this.groups = names.map((name) => this.#group(name, config.macvlan[name]!));
   }
 

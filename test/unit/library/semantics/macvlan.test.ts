@@ -142,9 +142,8 @@ describe('macvlan in a configuration', () => {
     expect(() => made(ports, { macvlan })).toThrow(problem);
   });
 
-  it('is refused with several workers, with mirrors of its ports, and with VLANs of its ports', () => {
+  it('is refused with mirrors of its ports, and with VLANs of its ports', () => {
     const macvlan = { g: { parent: 'up', children: { x } } };
-    expect(() => made(ports, { macvlan, switch: { workers: 2 } })).toThrow(/one forwarding thread/);
     const mirrors = [{ name: 'm', selectSrc: ['x'], output: 'y' }];
     expect(() => made(ports, { macvlan, mirrors })).toThrow(/mirrors do not copy/);
     expect(() => made({ ...ports, x: { vlan: 3 } }, { macvlan })).toThrow(/in no bridge; remove "vlan"/);
