@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 11
+#define ADDON_API 12
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -103,6 +103,8 @@ bool interface_exists(const char name[16]);
 int ethernet_index(const char name[16]);
 /* By index, since a name may be given to another interface: STATE_DELETED also when it is in another namespace. */
 int interface_state(int index);
+/* What it says of itself to ethtool -i. */
+bool interface_has_driver(const char name[16], const char *driver);
 #define STATE_DELETED 0
 #define STATE_DOWN 1
 #define STATE_UP 2

@@ -2,8 +2,10 @@
 #include "addon.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -46,6 +48,22 @@ int interface_state(int index) {
   return !(flags & IFF_UP) ? STATE_DOWN : flags & IFF_RUNNING ? STATE_UP : STATE_NO_CARRIER;
 }
 
+bool interface_has_driver(const char name[16], const char *driver) {
+  struct ethtool_drvinfo answer = {.cmd = ETHTOOL_GDRVINFO};
+  struct ifreq request = {.ifr_data = (char *)&answer};
+  return ask(name, SIOCETHTOOL, &request) == 0 && strcmp(answer.driver, driver) == 0;
+}
+
+/* Queues that a socket can be bound to: receiving, sending, or both. One where the driver does not say. */
+static int64_t queues_of(const char name[IFNAMSIZ]) {
+  struct ethtool_channels answer = {.cmd = ETHTOOL_GCHANNELS};
+  struct ifreq request = {.ifr_data = (char *)&answer};
+  if (ask(name, SIOCETHTOOL, &request) != 0) return 1;
+  uint32_t most = answer.rx_count > answer.tx_count ? answer.rx_count : answer.tx_count;
+  most += answer.combined_count;
+  return most > 0 ? most : 1;
+}
+
 static const char *hint_of(int error) {
   if (error == EPERM || error == EACCES) return "needs CAP_NET_ADMIN (root)";
   if (error == ENODEV) return "there is no such interface";
@@ -53,7 +71,7 @@ static const char *hint_of(int error) {
   return NULL;
 }
 
-/* ifInfo(name) -> { index, mtu, flags, carrier } or null where there is none */
+/* ifInfo(name) -> { index, mtu, flags, carrier, queues } or null where there is none */
 napi_value if_info(napi_env env, napi_callback_info info) {
   napi_value argv[1], result;
   char name[IFNAMSIZ] = "";
@@ -77,6 +95,7 @@ napi_value if_info(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, "mtu", make_int(env, mtu));
   napi_set_named_property(env, result, "flags", make_int(env, flags));
   napi_set_named_property(env, result, "carrier", make_bool(env, (flags & IFF_RUNNING) != 0));
+  napi_set_named_property(env, result, "queues", make_int(env, queues_of(name)));
   return result;
 }
 

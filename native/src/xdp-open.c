@@ -7,13 +7,11 @@
 #include "xdp.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
+#include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_packet.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -161,11 +159,7 @@ static int allocate(Xdp *xdp) {
 
 /* virtio-net alone sends from our memory even where the kernel is said to copy (IFF_TX_SKB_NO_LINEAR). */
 static bool reads_later(const Xdp *xdp, const char name[IFNAMSIZ]) {
-  if (xdp->zero_copy) return true;
-  struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
-  struct ifreq request = {.ifr_data = (char *)&driver};
-  memcpy(request.ifr_name, name, IFNAMSIZ);
-  return ioctl(xdp->promiscuous_fd, SIOCETHTOOL, &request) == 0 && strcmp(driver.driver, "virtio_net") == 0;
+  return xdp->zero_copy || interface_has_driver(name, "virtio_net");
 }
 
 /* Until its descriptor is closed. */
@@ -176,11 +170,8 @@ static int make_promiscuous(Xdp *xdp) {
   return setsockopt(xdp->promiscuous_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0 ? errno : 0;
 }
 
-static int set_up(Xdp *xdp, const char name[IFNAMSIZ], bool needs_frags, const char **step) {
+static int make_program(Xdp *xdp, const char **step) {
   int error;
-  *step = "ioctl(SIOCGIFHWADDR)";
-  xdp->index = ethernet_index(name);
-  if (xdp->index < 0) return -xdp->index;
   *step = "setsockopt(PACKET_ADD_MEMBERSHIP)";
   if ((error = make_promiscuous(xdp))) return error;
   *step = "bpf(BPF_MAP_CREATE)";
@@ -188,7 +179,22 @@ static int set_up(Xdp *xdp, const char name[IFNAMSIZ], bool needs_frags, const c
   *step = "bpf(BPF_PROG_LOAD)";
   if ((error = xdp_load_program(xdp))) return error;
   *step = "bpf(BPF_LINK_CREATE)";
-  if ((error = xdp_attach_best(xdp))) return error;
+  return xdp_attach_best(xdp);
+}
+
+static int set_up(Xdp *xdp, const char name[IFNAMSIZ], bool needs_frags, int64_t map, const char **step) {
+  int error;
+  *step = "ioctl(SIOCGIFHWADDR)";
+  xdp->index = ethernet_index(name);
+  if (xdp->index < 0) return -xdp->index;
+  if (map < 0) {
+    if ((error = make_program(xdp, step))) return error;
+  } else {
+    /* Its owner may close it meanwhile, in another thread. */
+    *step = "fcntl(F_DUPFD_CLOEXEC)";
+    xdp->map_fd = fcntl((int)map, F_DUPFD_CLOEXEC, 0);
+    if (xdp->map_fd < 0) return errno;
+  }
   *step = "bind(AF_XDP)";
   if ((error = open_best(xdp, needs_frags))) return error;
   xdp->reads_later = reads_later(xdp, name);
@@ -202,7 +208,8 @@ static napi_value describe(napi_env env, const Xdp *xdp) {
       napi_set_named_property(env, result, "zeroCopy", make_bool(env, xdp->zero_copy)) != napi_ok ||
       napi_set_named_property(env, result, "driver", make_bool(env, xdp->driver)) != napi_ok ||
       napi_set_named_property(env, result, "frags", make_bool(env, xdp->frags)) != napi_ok ||
-      napi_set_named_property(env, result, "delta", make_int(env, xdp->delta)) != napi_ok)
+      napi_set_named_property(env, result, "delta", make_int(env, xdp->delta)) != napi_ok ||
+      napi_set_named_property(env, result, "map", make_int(env, xdp->map_fd)) != napi_ok)
     return NULL;
   return result;
 }
@@ -219,21 +226,27 @@ static bool arg_shared(napi_env env, napi_value value, Bytes *out) {
 }
 
 /*
- * xdpOpen(name, queue, arena, slotBytes, slots, entries, needsFrags) -> { fd, zeroCopy, driver, frags, delta }. The first
- * `slots` slots of the arena are the socket's memory; rings have a power of two of entries; needsFrags: frames are longer
- * than a slot. `delta`: bytes from the beginning of a page to the arena. Nothing arrives before xdpStart.
+ * xdpOpen(name, queue, arena, slotBytes, slots, entries, needsFrags, lastQueue, map, driver) -> { fd, zeroCopy, driver,
+ * frags, delta, map }. The first `slots` slots of the arena are the socket's memory; rings have a power of two of entries;
+ * needsFrags: frames are longer than a slot. `delta`: bytes from the beginning of a page to the arena. Nothing arrives
+ * before xdpStart.
+ *
+ * map = -1: puts the program on the interface, for queues up to lastQueue; it goes with this socket. Sockets of further
+ * queues, of any thread, are given the `map` and `driver` that this one answered.
  */
 napi_value xdp_open(napi_env env, napi_callback_info info) {
-  napi_value argv[7];
+  napi_value argv[10];
   char name[IFNAMSIZ] = "";
-  int64_t queue, slot_bytes, slots, entries;
+  int64_t queue, slot_bytes, slots, entries, last_queue, map;
   Bytes arena;
-  bool needs_frags;
-  if (!args_read(env, info, 7, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
+  bool needs_frags, driver;
+  if (!args_read(env, info, 10, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
       !arg_int(env, argv[1], "queue", 0, MAX_QUEUE, &queue) || !arg_shared(env, argv[2], &arena) ||
       !arg_int(env, argv[3], "slotBytes", 2048, 4096, &slot_bytes) ||
       !arg_int(env, argv[4], "slots", 1, INT32_MAX, &slots) ||
-      !arg_int(env, argv[5], "entries", 64, 16384, &entries) || !arg_bool(env, argv[6], "needsFrags", &needs_frags))
+      !arg_int(env, argv[5], "entries", 64, 16384, &entries) || !arg_bool(env, argv[6], "needsFrags", &needs_frags) ||
+      !arg_int(env, argv[7], "lastQueue", queue, MAX_QUEUE, &last_queue) ||
+      !arg_int(env, argv[8], "map", -1, INT32_MAX, &map) || !arg_bool(env, argv[9], "driver", &driver))
     return NULL;
   if (entries & (entries - 1)) {
     throw_range(env, "entries must be a power of two");
@@ -248,6 +261,8 @@ napi_value xdp_open(napi_env env, napi_callback_info info) {
   xdp->fd = xdp->map_fd = xdp->program_fd = xdp->link_fd = xdp->promiscuous_fd = -1;
   xdp->env = env;
   xdp->queue = (uint32_t)queue;
+  xdp->last_queue = (uint32_t)last_queue;
+  xdp->driver = driver;
   xdp->arena = arena;
   xdp->slot_bytes = (uint32_t)slot_bytes;
   xdp->slots = (uint32_t)slots;
@@ -255,7 +270,7 @@ napi_value xdp_open(napi_env env, napi_callback_info info) {
   const char *step = "malloc";
   int error = allocate(xdp);
   if (!error && napi_create_reference(env, argv[2], 1, &xdp->arena_ref) != napi_ok) error = ENOMEM;
-  if (!error) error = set_up(xdp, name, needs_frags, &step);
+  if (!error) error = set_up(xdp, name, needs_frags, map, &step);
   napi_value result = error ? NULL : describe(env, xdp);
   if (!error && (result == NULL || !owned_add(env, xdp->fd, OWNED_XDP, xdp, destroy))) error = ENOMEM;
   if (!error) return result;

@@ -1,5 +1,5 @@
 /*
- * The program that diverts frames to an XDP socket: five instructions, loaded as they are by bpf(2), so that no compiler and no
+ * The program that diverts frames to the XDP socket of their queue: five instructions, loaded as they are by bpf(2), so that no compiler and no
  * library is needed. It is attached by a link, whose descriptor is the attachment: when it is closed, by us or by the end of
  * the process however that comes, the program is off the interface. Nothing stale can stay for a next start to find.
  */
@@ -21,7 +21,7 @@ int xdp_make_map(Xdp *xdp) {
   attributes.map_type = BPF_MAP_TYPE_XSKMAP;
   attributes.key_size = sizeof(uint32_t);
   attributes.value_size = sizeof(uint32_t);
-  attributes.max_entries = xdp->queue + 1;
+  attributes.max_entries = xdp->last_queue + 1;
   xdp->map_fd = bpf(BPF_MAP_CREATE, &attributes);
   return xdp->map_fd < 0 ? errno : 0;
 }

@@ -46,6 +46,8 @@ typedef struct {
   int index;
   int map_fd, program_fd, link_fd, promiscuous_fd;
   uint32_t queue;
+  /* The first one of an interface makes map and program and is their owner; others share its map. */
+  uint32_t last_queue;
   napi_env env;
   /* The arena lives as long as the kernel may write to it. */
   napi_ref arena_ref;

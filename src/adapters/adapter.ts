@@ -26,8 +26,8 @@ export type QueueOptions = Readonly<Record<string, string | number | boolean>>;
 
 /** Queues of a device for further threads: flows are shared out among all of them. */
 export interface MoreQueues {
-  /** What worker `k` opens its queue with, beside the port's own options. */
-  optionsOf(worker: number): QueueOptions;
+  /** What worker `k` opens its queue with, beside the port's own options; null: there is none for it. */
+  optionsOf(worker: number): QueueOptions | null;
   /** Closes what is open for a worker that is not there to do so. */
   close(worker: number): void;
 }
@@ -42,6 +42,8 @@ export interface Adapter {
   readonly mtu: number;
   /** Pollable descriptor, or -1 when the adapter calls `events.readable`. */
   readonly fd: number;
+  /** Further ones, where frames come by several queues. */
+  readonly moreFds?: readonly number[];
   /** None: the device has this one queue. */
   readonly moreQueues?: MoreQueues | null;
   /**

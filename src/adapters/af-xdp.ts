@@ -1,15 +1,15 @@
 /**
- * A port on a receive queue of an interface, past the kernel's network stack (AF_XDP).
+ * A port on receive queues of an interface, past the kernel's network stack (AF_XDP).
  *
- * A small program on the interface diverts the frames of the queue into memory that the kernel (zero-copy: the
+ * A small program on the interface diverts the frames of each queue into memory that the kernel (zero-copy: the
  * driver) and this process share, which is the arena: a frame is forwarded where the kernel has put it, and leaves by any port
  * of this kind from the slot that it is in. Everything else that arrives on the interface goes on to the host. The program is
  * gone with the process, however that ends.
  *
- * The port keeps slots of its own: what the kernel may write to is never taken by others, nor theirs by it. One that is
- * lent to a batch goes back to the kernel when nobody else holds it any more, at the next burst. Copied is what no single slot
- * holds: long frames, which come and go in several chunks, and frames in their other shape; and what is sent through a
- * driver that reads it later (native/src/xdp-write.c).
+ * A queue has a socket (xdp-socket.ts), and all of the port's send by the first. With several threads each has sockets for
+ * its share of the queues, over its own arena; the first thread's port has the program, and the table that all enter themselves in.
+ * Copied is what no single slot holds: long frames, which come and go in several chunks, and frames in their other
+ * shape; and what is sent through a driver that reads it later (native/src/xdp-write.c).
  *
  * Frames come finished, one by one: a network card or a veth pair segments for a receiver that has a program, and what
  * a sender on this machine left unsummed is found out. Nothing is finished by the kernel on the way out, so the port
@@ -19,223 +19,160 @@
  * seen here: turn that off there, or use af-packet.
  */
 
-import { constants } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Arena,
-  frameStart,
-  LARGE_FRAME_BYTES,
-  release,
-  retain,
-  SMALL_SLOT_BYTES,
-  takeLarge,
-  takeSmall,
-} from '../dataplane/arena.ts';
+import { frameStart, release, SMALL_SLOT_BYTES, takeLarge } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
-import type { AdapterContext } from './adapter.ts';
-import { checkInterface, InterfacePort, type InterfaceSettings } from './interface-port.ts';
-import { type NativeAddon, native, type OpenedXdp, REPORT_FREED, REPORT_LONG, REPORT_WORDS } from './native.ts';
+import type { AdapterContext, MoreQueues } from './adapter.ts';
+import { checkInterface, InterfacePort } from './interface-port.ts';
+import { type NativeAddon, native, nativeAvailable, REPORT_LONG } from './native.ts';
+import { openSocket, XDP_REPORT_WORDS, type XdpSocket } from './xdp-socket.ts';
 
 export interface XdpOptions {
   device: string;
   /** Bytes after the Ethernet header and tags; the interface must allow them. */
   mtu: number;
-  /** Receive queue of the interface whose frames are taken. */
+  /** First receive queue of the interface whose frames are taken. */
   queue: number;
+  /** How many from there on (default 1); null: all that there are. */
+  queues?: number | null;
+  /** Threads among which they are shared out, one after the other (default 1). */
+  workers?: number;
+  /** Opens the share of a further thread. */
+  share?: XdpShare | null;
+}
+
+/** What a further thread is told by the first. */
+export interface XdpShare {
+  /** Numbers of its queues, between blanks. */
+  serves: string;
+  map: number;
+  driver: boolean;
 }
 
 const FRAME_OVERHEAD = 14 + 8;
 /** The kernel's room in front of a received frame. */
 const KERNEL_HEADROOM = 256;
-/** Frames that may wait, in each direction. */
-const RING_ENTRIES = 2048;
-/** Slots for frames that are copied to be sent: five batches of 9,000-byte frames, or two of short ones. */
-const SPARE_SLOTS = 512;
-/** Slots that a port takes from the arena: never more than half of what is free there. */
-export const XDP_PORT_SLOTS = RING_ENTRIES + SPARE_SLOTS;
-const LEAST_SLOTS = 64;
 /** Bytes of long frames in one burst. */
 const BURST_BYTES = 512 * 1024;
-/** The smallest page there is, which a driver without copying wants a slot to lie in. */
-const PAGE_BYTES = 4096;
-/** The kernel lets go of an interface some time after its socket was closed; of the queue when its workers come to it. */
-const [BUSY_MS, BUSY_QUEUE_MS] = [1000, 10_000];
-const BUSY_STEP_MS = 10;
+export const MAX_XDP_QUEUES = 64;
+
+/** How many queues `openXdp` opens, by all threads; 1 for an interface that is not there. */
+export function xdpQueues({ device, queue, queues = 1 }: Pick<XdpOptions, 'device' | 'queue' | 'queues'>): number {
+  const all = queues ?? (nativeAvailable().ok ? (native().ifInfo(device)?.queues ?? 1) : 1) - queue;
+  return Math.max(1, Math.min(all, MAX_XDP_QUEUES));
+}
 
 /** Rejects with errors that have `code`, `errno`, `syscall`; ENODEV when there is no such interface. */
-export async function openXdp({ device, mtu, queue }: XdpOptions, context: AdapterContext): Promise<InterfacePort> {
+export async function openXdp(options: XdpOptions, context: AdapterContext): Promise<InterfacePort> {
   const addon = native();
+  const { device, mtu, queue, workers = 1, share = null } = options;
+  const count = xdpQueues(options);
+  const sharing = share === null ? shareOut(queue, count, workers) : [share.serves.split(' ').map(Number)];
+  const serves = sharing[0]!;
   checkInterface(addon, device, mtu);
-  const { arena } = context;
   const isLong = mtu + FRAME_OVERHEAD + KERNEL_HEADROOM > SMALL_SLOT_BYTES;
-  const opened = await whenFree(() =>
-    addon.xdpOpen(device, queue, arena.bytes, SMALL_SLOT_BYTES, arena.smallSlots, RING_ENTRIES, isLong),
-  );
-  const { fd, zeroCopy, driver } = opened;
-  const own = takeOwn(arena, opened);
+  const lastQueue = queue + count - 1;
+  const rest = { device, beside: serves.length, isLong, lastQueue };
+  const sockets: XdpSocket[] = [];
   try {
-    if (own.length < LEAST_SLOTS) {
-      const text = 'ENOBUFS: other af-xdp ports have the frame memory that is left';
-      throw Object.assign(new Error(text), { code: 'ENOBUFS', errno: -constants.errno.ENOBUFS });
+    for (const each of serves) {
+      const joins = sockets[0]?.opened ?? share;
+      sockets.push(
+        await openSocket(addon, context.arena, { ...rest, queue: each, sends: sockets.length === 0, joins }),
+      );
     }
-    const spare = Math.min(SPARE_SLOTS, Math.floor(own.length / 4));
-    addon.xdpStart(fd, own, own.length - spare);
   } catch (error) {
-    addon.xdpClose(fd);
-    for (const slot of own) release(arena, slot);
+    for (const socket of sockets) socket.close();
     throw error;
   }
-  const detail = `queue ${queue}, ${zeroCopy ? 'zero-copy' : 'copy'}, ${driver ? 'driver' : 'generic'} XDP`;
-  const settings = { kind: 'af-xdp', device, mtu, offloads: 0, detail, moreQueues: null };
-  return new XdpPort(addon, fd, own, settings, context);
+  const { zeroCopy, driver, map } = sockets[0]!.opened;
+  const queues = queuesText(queue, count, workers);
+  const detail = `${queues}, ${zeroCopy ? 'zero-copy' : 'copy'}, ${driver ? 'driver' : 'generic'} XDP`;
+  const moreQueues: MoreQueues = {
+    optionsOf: (worker) => (sharing[worker] === undefined ? null : { serves: sharing[worker].join(' '), map, driver }),
+    close: () => {},
+  };
+  return new XdpPort(
+    addon,
+    sockets,
+    { device, mtu, detail, moreQueues: sharing.length > 1 ? moreQueues : null },
+    context,
+  );
 }
 
-/** Slots for a port: as many as it wants, while others have as many. */
-function takeOwn(arena: Arena, { zeroCopy, delta }: OpenedXdp): Int32Array {
-  const own: number[] = [];
-  const unfit: number[] = [];
-  for (let left = arena.freeCount[0] >> 1; left > 0 && own.length < XDP_PORT_SLOTS; left--) {
-    const slot = takeSmall(arena);
-    const from = (slot * SMALL_SLOT_BYTES + delta) % PAGE_BYTES;
-    const fits = !zeroCopy || from + SMALL_SLOT_BYTES <= PAGE_BYTES;
-    (fits ? own : unfit).push(slot);
-  }
-  for (const slot of unfit.reverse()) release(arena, slot);
-  return Int32Array.from(own);
+/** The queues of each worker that has any. */
+function shareOut(first: number, count: number, workers: number): number[][] {
+  const shares = Array.from({ length: Math.min(workers, count) }, (): number[] => []);
+  for (let n = 0; n < count; n++) shares[n % workers]!.push(first + n);
+  return shares;
 }
 
-async function whenFree<T>(open: () => T): Promise<T> {
-  const begin = performance.now();
-  for (;;) {
-    try {
-      return open();
-    } catch (error) {
-      const { code, syscall } = error as NodeJS.ErrnoException;
-      const patience = syscall === 'bind(AF_XDP)' ? BUSY_QUEUE_MS : BUSY_MS;
-      if (code !== 'EBUSY' || performance.now() - begin > patience) throw error;
-      await sleep(BUSY_STEP_MS);
-    }
-  }
+/** `queues 0-3 of workers 0-1`. */
+function queuesText(first: number, count: number, workers: number): string {
+  const queues = count === 1 ? `queue ${first}` : `queues ${first}-${first + count - 1}`;
+  const last = Math.min(workers, count) - 1;
+  if (workers === 1) return queues;
+  return `${queues} of ${last === 0 ? 'worker 0' : `workers 0-${last}`}`;
 }
+
+type XdpSettings = { device: string; mtu: number; detail: string; moreQueues: MoreQueues | null };
 
 class XdpPort extends InterfacePort {
-  readonly #addon: NativeAddon;
-  /** Slots of its own that batches have. */
-  readonly #lent: Int32Array;
-  #lentCount = 0;
-  /** Those that go back to the kernel with the next call. */
-  readonly #back: Int32Array;
-  #backCount = 0;
+  readonly moreFds: readonly number[];
+  readonly #sockets: readonly XdpSocket[];
+  /** The socket that is read first, which is another each time. */
+  #first = 0;
 
-  constructor(addon: NativeAddon, fd: number, own: Int32Array, settings: InterfaceSettings, context: AdapterContext) {
-    const close = (fd: number) => closeXdp(addon, fd, own, context.arena);
-    const calls = { close, state: addon.xdpState, missed: addon.xdpMissed };
-    super(fd, calls, settings, context, REPORT_WORDS + RING_ENTRIES);
-    this.#addon = addon;
-    this.#lent = new Int32Array(own.length);
-    this.#back = new Int32Array(own.length);
+  constructor(addon: NativeAddon, sockets: readonly XdpSocket[], settings: XdpSettings, context: AdapterContext) {
+    const fds = sockets.map(({ opened }) => opened.fd);
+    const [fd, ...more] = fds as [number, ...number[]];
+    const calls = {
+      close: () => sockets.map((socket) => socket.close())[0]!,
+      state: () => fds.map((each) => addon.xdpState(each))[0]!,
+      missed: () => fds.reduce((sum, each) => sum + addon.xdpMissed(each), 0),
+    };
+    super(fd, calls, { kind: 'af-xdp', offloads: 0, ...settings }, context, XDP_REPORT_WORDS);
+    this.moreFds = more;
+    this.#sockets = sockets;
   }
 
   receive(batch: Batch, port: number, max: number): number {
-    if (this.fd < 0) return 0;
-    this.#takeBack();
     const begin = batch.count;
     const end = Math.min(begin + max, batch.capacity);
-    let bytes = 0;
-    while (batch.count < end && bytes < BURST_BYTES && this.fd >= 0) {
-      this.#readInPlace(batch, port, end - batch.count);
-      if (this.report[REPORT_LONG] === 0) break;
-      if (batch.count === end || !this.#readLong(batch, port)) break;
-      bytes += batch.len[batch.count - 1];
+    const { length } = this.#sockets;
+    const first = this.#first;
+    this.#first = first + 1 < length ? first + 1 : 0;
+    for (let n = 0; n < length && batch.count < end && this.fd >= 0; n++) {
+      this.#receiveFrom(this.#sockets[(first + n) % length], batch, port, end);
     }
     return batch.count - begin;
   }
 
-  /** Lent slots that nobody else holds any more. */
-  #takeBack(): void {
-    const { holders } = this.arena;
-    let kept = 0;
-    for (let n = 0; n < this.#lentCount; n++) {
-      const slot = this.#lent[n];
-      if (holders[slot] === 1) this.#back[this.#backCount++] = slot;
-      else this.#lent[kept++] = slot;
+  #receiveFrom(socket: XdpSocket, batch: Batch, port: number, end: number): void {
+    socket.takeBack();
+    let bytes = 0;
+    while (batch.count < end && bytes < BURST_BYTES && this.fd >= 0) {
+      const row = batch.count;
+      const got = socket.readInPlace(batch, row, end - row, this.report);
+      this.received(batch, port, row, row + got);
+      if (this.report[REPORT_LONG] === 0) break;
+      if (batch.count === end || !this.#readLong(socket, batch, port)) break;
+      bytes += batch.len[batch.count - 1];
     }
-    this.#lentCount = kept;
-  }
-
-  #readInPlace(batch: Batch, port: number, max: number): void {
-    const first = batch.count;
-    const got = this.#read(batch, first, max, 0);
-    for (let i = first; i < first + got; i++) {
-      retain(this.arena, batch.slot[i]);
-      this.#lent[this.#lentCount++] = batch.slot[i];
-    }
-    this.received(batch, port, first, first + got);
   }
 
   /** Puts the chunks of the next frame together; false while there is no memory for it, and it waits. */
-  #readLong(batch: Batch, port: number): boolean {
+  #readLong(socket: XdpSocket, batch: Batch, port: number): boolean {
     const slot = takeLarge(this.arena);
     if (slot < 0) return false;
     const row = batch.count;
-    const got = this.#read(batch, row, 1, frameStart(this.arena, slot));
+    const got = socket.readLong(batch, row, frameStart(this.arena, slot), this.report);
     if (got === 0) release(this.arena, slot);
     else batch.slot[row] = slot;
     this.received(batch, port, row, row + got);
     return got > 0;
   }
 
-  #read(batch: Batch, first: number, max: number, largeAt: number): number {
-    const back = this.#backCount;
-    this.#backCount = 0;
-    return this.#addon.xdpReadBurst(
-      this.fd,
-      batch.slot,
-      batch.off,
-      batch.len,
-      batch.gso,
-      batch.csum,
-      first,
-      max,
-      this.#back,
-      back,
-      largeAt,
-      LARGE_FRAME_BYTES,
-      this.report,
-    );
-  }
-
   protected write(batch: Batch, list: Int32Array, start: number, count: number): number {
-    const sent = this.#addon.xdpWriteBurst(
-      this.fd,
-      this.arena.bytes,
-      list,
-      start,
-      count,
-      batch.off,
-      batch.len,
-      batch.altHeadOff,
-      batch.altHeadLen,
-      batch.altOff,
-      batch.altLen,
-      batch.gso,
-      batch.csum,
-      batch.slot,
-      this.arena.holders,
-      this.report,
-    );
-    const freed = this.report[REPORT_FREED];
-    for (let n = 0; n < freed; n++) release(this.arena, this.report[REPORT_WORDS + n]);
-    return sent;
+    return this.#sockets[0].write(batch, list, start, count, this.report);
   }
-}
-
-/** Gives the slots back with the descriptor: those of the port, and those of others that are on their way. */
-function closeXdp(addon: NativeAddon, fd: number, own: Int32Array, arena: Arena): boolean {
-  const held = new Int32Array(RING_ENTRIES);
-  const count = addon.xdpHeld(fd, held);
-  const wasOpen = addon.xdpClose(fd);
-  for (let n = 0; n < count; n++) release(arena, held[n]);
-  for (let n = own.length - 1; n >= 0; n--) release(arena, own[n]);
-  return wasOpen;
 }

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 11;
+const API = 12;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -73,6 +73,8 @@ export interface OpenedXdp {
   frags: boolean;
   /** Bytes from the beginning of a page of memory to the arena. */
   delta: number;
+  /** What further sockets of the interface are entered in. */
+  map: number;
 }
 
 export interface InterfaceInfo {
@@ -81,6 +83,8 @@ export interface InterfaceInfo {
   /** IFF_ flags. */
   flags: number;
   carrier: boolean;
+  /** Queues for receiving, sending or both, whichever are more; 1 where the driver does not say. */
+  queues: number;
 }
 
 /** Control calls throw errors with `code`, `errno` and `syscall`; burst calls report. */
@@ -173,7 +177,8 @@ export interface NativeAddon {
   ): number;
   /**
    * An XDP socket whose memory is the first `slots` slots of the arena, which lies in a SharedArrayBuffer; `entries` is a
-   * power of two. The program goes when it is closed.
+   * power of two. With `map` -1 it brings the program, for queues up to `lastQueue`, which goes when it is closed; others are
+   * given what that one answered, in whatever thread.
    */
   xdpOpen(
     name: string,
@@ -183,6 +188,9 @@ export interface NativeAddon {
     slots: number,
     entries: number,
     needsFrags: boolean,
+    lastQueue: number,
+    map: number,
+    driver: boolean,
   ): OpenedXdp;
   /** Slots of its own: the first `receiving` to receive into, the others for what is copied to be sent. */
   xdpStart(fd: number, slots: Int32Array, receiving: number): void;

@@ -9,7 +9,7 @@ import type { AdapterConfig } from './types.ts';
 const ADAPTER_KEYS = {
   tap: ['device', 'queues', 'persistent', 'offloads', 'gro'],
   'af-packet': ['device', 'fanout', 'offloads', 'gro'],
-  'af-xdp': ['device', 'queue', 'gro'],
+  'af-xdp': ['device', 'queue', 'queues', 'gro'],
   cap: ['device', 'gro'],
   udp: ['local', 'remote', 'gro'],
   memory: [],
@@ -86,7 +86,8 @@ export class AdapterReader {
 
   #xdp(name: string, path: Path, port: RawPort): AdapterConfig {
     const device = this.#device(name, path, port, 'eth0');
-    return { kind: 'af-xdp', options: { device, queue: port.queue ?? 0, ...gro(port) } };
+    const { queue = 0, queues = port.queue === undefined ? undefined : 1 } = port;
+    return { kind: 'af-xdp', options: { device, queue, ...(queues === undefined ? {} : { queues }), ...gro(port) } };
   }
 
   /** The interface of a port, which no other port may have. */

@@ -20,13 +20,17 @@ const adapterShape = {
     .describe('Name of the device, at most 15 characters; tap: created if it does not exist.'),
   queue: integer(0, 4095, 'a receive queue')
     .optional()
-    .describe('af-xdp: receive queue of the interface whose frames are taken. Default: 0.'),
+    .describe('af-xdp: first receive queue of the interface whose frames are taken. Default: 0.'),
   fanout: integer(0, 65_535, 'a fanout group')
     .optional()
     .describe(
       'af-packet: group of packet sockets that share the frames of the interface by flow. Default: all frames come here.',
     ),
-  queues: integer(1, 8, 'a number of queues').optional().describe('tap: queues of the device. Default: 1.'),
+  queues: integer(1, 64, 'a number of queues')
+    .optional()
+    .describe(
+      'tap: queues of the device. Default: 1. af-xdp: receive queues whose frames are taken. Default: all; 1 where queue is given.',
+    ),
   persistent: boolean().optional().describe('tap: the device outlives the switch. Default: false.'),
   offloads: choice(['auto', 'on', 'off'], 'an offload setting')
     .optional()

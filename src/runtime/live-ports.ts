@@ -150,7 +150,7 @@ export class LivePorts {
     this.#settleOffloads();
     for (const port of ports) {
       if (port.adapter === null || port.index < 0) continue;
-      this.loop.add(port.index, port.adapter.fd);
+      this.loop.add(port.index, port.adapter.fd, port.adapter.moreFds);
       port.events?.attached();
     }
   }

@@ -8,7 +8,8 @@
 
 import { randomBytes } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
-import { XDP_PORT_SLOTS } from '../adapters/af-xdp.ts';
+import { xdpQueues } from '../adapters/af-xdp.ts';
+import { xdpSlots } from '../adapters/xdp-socket.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { currentConfig } from '../control/current.ts';
@@ -23,7 +24,7 @@ import { changeLive } from './live-change.ts';
 import { LivePort } from './live-port.ts';
 import { LivePorts, type PortHooks } from './live-ports.ts';
 import type { Change } from './messages.ts';
-import { openFailure } from './open-port.ts';
+import { openFailure, xdpQueuesOf } from './open-port.ts';
 import { relearnRows } from './relearn.ts';
 import type { SideStart } from './side-messages.ts';
 import { ON_REQUEST } from './side-switch.ts';
@@ -229,10 +230,15 @@ export class LiveSwitch {
 }
 
 /**
- * Slots for af-xdp ports beside those for everybody: memory that no port uses is none. One more can be added with as many
- * slots as it wants; further ones share what is left.
+ * Slots for af-xdp ports beside those for everybody, in the memory of each worker: memory that no port uses is none. One more can be
+ * added with as many slots as one queue wants; further ones share what is left.
  */
-function smallSlotsFor({ ports }: SwitchConfig): number {
-  const xdp = ports.filter(({ adapter }) => adapter.kind === 'af-xdp').length;
-  return SMALL_SLOTS + (xdp + 1) * XDP_PORT_SLOTS;
+function smallSlotsFor({ ports, workers }: SwitchConfig): number {
+  const one = xdpSlots(1);
+  return ports
+    .filter(({ adapter }) => adapter.kind === 'af-xdp')
+    .reduce(
+      (sum, { adapter }) => sum + xdpSlots(Math.ceil(xdpQueues(xdpQueuesOf(adapter)) / workers)),
+      SMALL_SLOTS + one,
+    );
 }

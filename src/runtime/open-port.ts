@@ -5,7 +5,7 @@
 import { constants } from 'node:os';
 import type { Adapter, AdapterContext } from '../adapters/adapter.ts';
 import { openPacket } from '../adapters/af-packet.ts';
-import { openXdp } from '../adapters/af-xdp.ts';
+import { openXdp, type XdpOptions, type XdpShare } from '../adapters/af-xdp.ts';
 import { openCap } from '../adapters/cap.ts';
 import { openVxlanRaw } from '../adapters/raw-socket.ts';
 import { openTap } from '../adapters/tap.ts';
@@ -59,12 +59,23 @@ export async function openPort(port: PortConfig, context: AdapterContext, manner
       context,
     );
   }
-  if (kind === 'af-xdp') return openXdp({ device: String(options.device), mtu, queue: Number(options.queue) }, context);
+  if (kind === 'af-xdp')
+    return openXdp({ ...xdpQueuesOf(port.adapter), mtu, workers, share: xdpShare(options) }, context);
   if (kind === 'cap') return openCap({ device: String(options.device), mtu }, context);
   if (kind === 'udp') return openUdp({ local: String(options.local), remote: String(options.remote), mtu }, context);
   if (kind === 'vxlan-udp') return openVxlanUdp(socketOptions(port), context);
   if (kind === 'vxlan-raw-socket') return openVxlanRaw(socketOptions(port), context);
   throw new Error(`adapter ${kind} is not for a running switch`);
+}
+
+/** What `xdpQueues` counts. */
+export function xdpQueuesOf({ options }: AdapterConfig): Pick<XdpOptions, 'device' | 'queue' | 'queues'> {
+  const queues = options.queues === undefined ? null : Number(options.queues);
+  return { device: String(options.device), queue: Number(options.queue), queues };
+}
+
+function xdpShare({ serves, map, driver }: AdapterConfig['options']): XdpShare | null {
+  return serves === undefined ? null : { serves: String(serves), map: Number(map), driver: driver === true };
 }
 
 function socketOptions({ adapter: { options }, mtu }: PortConfig): VxlanUdpOptions {

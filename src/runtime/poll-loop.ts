@@ -29,7 +29,7 @@ const AT_ONCE_US = 2;
 export class PollLoop {
   readonly #poll: (port: number, max: number) => number;
   readonly #tellStopped: (us: number) => void;
-  readonly #fds = new Map<number, number>();
+  readonly #fds = new Map<number, readonly number[]>();
   readonly #emptyReads: number[] = [];
   readonly #parked = new Set<number>();
   /** Per port: its frames came alone when last it had some after a wait. */
@@ -60,8 +60,8 @@ export class PollLoop {
     this.#spinUs = 0;
   }
 
-  /** Watches a descriptor. The poller is made for the first one, so that UDP alone needs no addon. */
-  add(port: number, fd: number): void {
+  /** Watches the descriptors of a port. The poller is made for the first one, so that UDP alone needs no addon. */
+  add(port: number, fd: number, more: readonly number[] = []): void {
     if (fd < 0) return;
     if (this.#poller === undefined) {
       const poller = createPoller((count, waitedUs, stoppedUs) => {
@@ -71,19 +71,24 @@ export class PollLoop {
       poller.arm();
       this.#poller = poller;
     }
-    this.#poller.add(fd, port);
-    this.#fds.set(port, fd);
+    this.#fds.set(port, [fd, ...more]);
+    this.#watch(port);
     this.#emptyReads[port] = 0;
     this.#alone[port] = false;
     this.#served[port] = 0;
   }
 
+  #watch(port: number): void {
+    for (const fd of this.#fds.get(port)!) this.#poller?.add(fd, port);
+  }
+
   /** Stops watching; a descriptor that is closed is out already. */
   remove(port: number, closed: boolean): void {
-    const fd = this.#fds.get(port);
-    if (fd === undefined) return;
+    const fds = this.#fds.get(port);
+    if (fds === undefined) return;
     this.#fds.delete(port);
-    if (!this.#parked.delete(port) && !closed) this.#poller?.remove(fd);
+    if (this.#parked.delete(port) || closed) return;
+    for (const fd of fds) this.#poller?.remove(fd);
   }
 
   /** An event-driven port has frames waiting. */
@@ -93,7 +98,7 @@ export class PollLoop {
 
   /** Watches again what was left alone; call about once a second. */
   retry(): void {
-    for (const port of this.#parked) this.#poller?.add(this.#fds.get(port)!, port);
+    for (const port of this.#parked) this.#watch(port);
     this.#parked.clear();
   }
 
@@ -125,6 +130,8 @@ export class PollLoop {
     const round = ++this.#round;
     for (let k = 0; k < count; k++) {
       const port = poller.ready[(round + k) % count];
+      // One that has several descriptors was served by all of them.
+      if (this.#served[port] === round) continue;
       const again = waitedUs < AT_ONCE_US && this.#served[port] === round - 1;
       const received = this.#poll(port, !again && this.#alone[port] ? 1 : this.#policy.burst);
       frames += received;
@@ -141,10 +148,10 @@ export class PollLoop {
 
   /** A descriptor that is readable for ever and never gives a frame must not keep a core busy. */
   #foundEmpty(port: number): void {
-    const fd = this.#fds.get(port);
-    if (fd === undefined || ++this.#emptyReads[port] < EMPTY_READS) return;
+    const fds = this.#fds.get(port);
+    if (fds === undefined || ++this.#emptyReads[port] < EMPTY_READS) return;
     this.#emptyReads[port] = 0;
-    this.#poller?.remove(fd);
+    for (const fd of fds) this.#poller?.remove(fd);
     this.#parked.add(port);
   }
 }

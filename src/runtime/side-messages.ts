@@ -14,6 +14,8 @@ import type { PostedTables } from '../dataplane/table-memory.ts';
 export interface SideStart {
   worker: number;
   posted: PostedTables;
+  /** Of its arena, which is as large as worker 0's: ports keep as many for themselves. */
+  smallSlots: number;
   relay: Ring;
   poll: PollConfig;
   /** Poller of worker 0 that is woken for the relay. */

@@ -53,7 +53,10 @@ export class SideSwitch extends Forwarding {
   readonly #onStop: () => void;
 
   constructor(start: SideWorkerStart, onStop: () => void) {
-    super(joinDataplane(start.posted.tables, start.worker), { nowMs: monotonicMs, timeUs: wallUs });
+    super(joinDataplane(start.posted.tables, start.worker, { smallSlots: start.smallSlots }), {
+      nowMs: monotonicMs,
+      timeUs: wallUs,
+    });
     this.#onStop = onStop;
     this.#tables = new AdoptedTables(this.dp, start.posted);
     this.#channel = start.channel;
@@ -218,7 +221,7 @@ export class SideSwitch extends Forwarding {
     const adapter = new OffloadingAdapter(queue, this.#software);
     adapter.coalesces = port.coalesces;
     this.adapters[index] = adapter;
-    this.#loop.add(index, queue.fd);
+    this.#loop.add(index, queue.fd, queue.moreFds);
   }
 
   #detach(index: number): void {

@@ -104,6 +104,7 @@ export class SideWorkers {
     this.#hooks.start({
       worker: side.worker,
       posted: postTables(this.#core.dp),
+      smallSlots: this.#core.dp.arena.smallSlots,
       relay: side.relay,
       poll: this.#core.control.poll,
       poller: this.#poller.id,
@@ -128,8 +129,8 @@ export class SideWorkers {
     }
     for (const port of this.#ports()) {
       if (port.adapter === null) continue;
-      if (port.queueKey !== null) await this.#openAt(side, port);
-      if (port.index >= 0) this.#post(side, { do: 'attach', port: sidePort(port) });
+      await this.#openAt(side, port);
+      if (port.index >= 0) this.#post(side, { do: 'attach', port: sidePort(port, side) });
     }
   }
 
@@ -144,15 +145,11 @@ export class SideWorkers {
     throw failed.reason;
   }
 
-  #openAt(side: Side, port: LivePort): Promise<void> {
-    const key = port.queueKey!;
+  async #openAt(side: Side, { queueKey: key, config, adapter }: LivePort): Promise<void> {
+    const options = adapter!.moreQueues?.optionsOf(side.worker) ?? null;
+    if (key === null || options === null) return;
     const opened = this.#wait(side, `open ${key}`);
-    this.#post(side, {
-      do: 'open',
-      key,
-      config: port.config,
-      options: port.adapter!.moreQueues!.optionsOf(side.worker),
-    });
+    this.#post(side, { do: 'open', key, config, options });
     return opened;
   }
 
@@ -167,7 +164,7 @@ export class SideWorkers {
   }
 
   attach(port: LivePort): void {
-    this.#postAll({ do: 'attach', port: sidePort(port) });
+    this.#postEach((side) => ({ do: 'attach', port: sidePort(port, side) }));
   }
 
   detach(index: number): void {
@@ -175,7 +172,7 @@ export class SideWorkers {
   }
 
   settle(port: LivePort): void {
-    this.#postAll({ do: 'settle', port: sidePort(port) });
+    this.#postEach((side) => ({ do: 'settle', port: sidePort(port, side) }));
   }
 
   link(index: number): void {
@@ -291,7 +288,11 @@ export class SideWorkers {
   }
 
   #postAll(message: ToSide): void {
-    for (const side of this.#sides) if (side.inPlace) this.#post(side, message);
+    this.#postEach(() => message);
+  }
+
+  #postEach(messageTo: (side: Side) => ToSide): void {
+    for (const side of this.#sides) if (side.inPlace) this.#post(side, messageTo(side));
   }
 
   #post({ channel }: Side, message: ToSide): void {
@@ -342,11 +343,12 @@ export class SideWorkers {
   }
 }
 
-function sidePort(port: LivePort): SidePort {
+function sidePort(port: LivePort, { worker }: Side): SidePort {
   const { index, queueKey, adapter, offloading, config } = port;
+  const hasQueue = (adapter?.moreQueues?.optionsOf(worker) ?? null) !== null;
   return {
     index,
-    key: queueKey,
+    key: hasQueue ? queueKey : null,
     device: adapter?.device ?? '',
     mtu: config.mtu,
     coalesces: offloading?.coalesces ?? false,

@@ -7,11 +7,12 @@ import { createSocket } from 'node:dgram';
 import { createRequire } from 'node:module';
 import type { Adapter, AdapterContext } from '../../src/adapters/adapter.ts';
 import { openPacket } from '../../src/adapters/af-packet.ts';
-import { openXdp, XDP_PORT_SLOTS } from '../../src/adapters/af-xdp.ts';
+import { openXdp } from '../../src/adapters/af-xdp.ts';
 import { openCap } from '../../src/adapters/cap.ts';
 import { MemoryAdapter } from '../../src/adapters/memory.ts';
 import { openTap } from '../../src/adapters/tap.ts';
 import { openUdp, type UdpAdapter } from '../../src/adapters/udp.ts';
+import { xdpSlots } from '../../src/adapters/xdp-socket.ts';
 import type { Arena } from '../../src/dataplane/arena.ts';
 import type { Lab } from './netns.ts';
 
@@ -77,7 +78,8 @@ export const KINDS: Readonly<Record<string, (lab: Lab) => Kind>> = {
   'udp-dgram': () => udp('dgram'),
   tap,
   'af-packet': packet,
-  'af-xdp': xdp,
+  'af-xdp': (lab) => xdp(lab, 1),
+  'af-xdp-queues': (lab) => xdp(lab, 3),
   ...(capObstacle() === null ? { cap } : {}),
 };
 
@@ -179,21 +181,23 @@ function packet(lab: Lab): Kind {
   };
 }
 
-function xdp(lab: Lab): Kind {
+/** On all queues of an interface, by one thread. */
+function xdp(lab: Lab, queues: number): Kind {
+  const options = { queue: 0, queues: null } as const;
   return {
-    openings: 8,
+    openings: queues === 1 ? 8 : 3,
     refusesShort: true,
-    ownSlots: XDP_PORT_SLOTS,
+    ownSlots: xdpSlots(queues),
     queueFrames: 0,
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
-      const { device, far, cable } = await veth(lab, label, mtu);
-      return { adapter: await openXdp({ device, mtu, queue: 0 }, context), links, far, cable };
+      const { device, far, cable } = await veth(lab, label, mtu, queues);
+      return { adapter: await openXdp({ ...options, device, mtu }, context), links, far, cable };
     },
     prepare(arena, label) {
       const device = lab.device(label);
-      lab.makeVeth(device, lab.device(`${label}f`));
-      return () => openXdp({ device, mtu: 1500, queue: 0 }, listen(arena).context);
+      lab.makeVeth(device, lab.device(`${label}f`), queues);
+      return () => openXdp({ ...options, device, mtu: 1500 }, listen(arena).context);
     },
   };
 }
@@ -220,9 +224,14 @@ function cap(lab: Lab): Kind {
 }
 
 /** A cable between the port's device, which stays outside every namespace, and a host inside one. */
-async function veth(lab: Lab, label: string, mtu: number): Promise<{ device: string; far: Far; cable: Cable }> {
+async function veth(
+  lab: Lab,
+  label: string,
+  mtu: number,
+  queues = 1,
+): Promise<{ device: string; far: Far; cable: Cable }> {
   const [device, end] = [lab.device(label), lab.device(`${label}f`)];
-  lab.makeVeth(device, end);
+  lab.makeVeth(device, end, queues);
   lab.run('ip', 'link', 'set', device, 'mtu', String(mtu));
   const host = lab.namespace(label);
   host.adopt(end, { mtu });

@@ -66,7 +66,7 @@ function tap({ lab }: World, label: string, offloads: string): Place {
 
 function veth({ lab }: World, label: string, adapter: string): Place {
   const [device, far] = [lab.device(label), lab.device(`${label}f`)];
-  lab.makeVeth(device, far);
+  lab.makeVeth(device, far, Number(process.env.ETHERLOOM_TEST_WORKERS ?? 1));
   lab.run('ip', 'link', 'set', device, 'mtu', String(JUMBO));
   const plug = async (address: string[]) => adopted(lab, label, far, address);
   return { port: { adapter, device, mtu: JUMBO, vlan: 10 }, plug };

@@ -67,7 +67,7 @@ export interface Lab {
   /** Makes a TAP as `ip tuntap add` does, outside every namespace; its name is one of `device`. */
   makeTap(device: string): void;
   /** Makes two devices that are joined by a cable, the first set up; names of `device`. */
-  makeVeth(device: string, peer: string): void;
+  makeVeth(device: string, peer: string, queues?: number): void;
   /** Runs a command outside every namespace; throws with its output when it fails. Returns stdout. */
   run(command: string, ...args: string[]): string;
   /** Deletes a device outside every namespace. */
@@ -207,8 +207,9 @@ export function createLab(): Lab {
     makeTap(device) {
       must(ip('tuntap', 'add', 'dev', device, 'mode', 'tap'), `making ${device}`);
     },
-    makeVeth(device, peer) {
-      must(ip('link', 'add', device, 'type', 'veth', 'peer', 'name', peer), `making ${device}`);
+    makeVeth(device, peer, queues = 1) {
+      const both = ['numrxqueues', String(queues), 'numtxqueues', String(queues)];
+      must(ip('link', 'add', device, ...both, 'type', 'veth', 'peer', 'name', peer, ...both), `making ${device}`);
       // Without this the device would speak by itself (MLD, router solicitation).
       runSync('sysctl', ['-qw', `net.ipv6.conf.${device}.disable_ipv6=1`]);
       must(ip('link', 'set', device, 'up'), `setting ${device} up`);

@@ -131,17 +131,17 @@ describe.skipIf(obstacle !== null)('two workers', () => {
   });
 
   /** Two hosts behind interfaces that exist already. */
-  async function cabled(label: string) {
+  async function cabled(label: string, adapter = 'af-packet', queues = [1, 1]) {
     const names = [0, 1].map((n) => [lab.device(`${label}${n}`), lab.device(`${label}${n}x`)] as const);
-    for (const [device, peer] of names) lab.makeVeth(device, peer);
-    const ports = Object.fromEntries(names.map(([device], i) => [`p${i}`, { adapter: 'af-packet', device, vlan: 10 }]));
+    for (const [i, [device, peer]] of names.entries()) lab.makeVeth(device, peer, queues[i]);
+    const ports = Object.fromEntries(names.map(([device], i) => [`p${i}`, { adapter, device, vlan: 10 }]));
     const sw = await start(ports);
     const spaces = names.map(([, peer], i) => {
       const space = lab.namespace(`${label}${i}`);
       space.adopt(peer, { address: `10.9.0.${i + 1}/24` });
       return space;
     });
-    return { sw, spaces };
+    return { sw, spaces, devices: names.map(([device]) => device) };
   }
 
   it('share the frames of an interface that exists, and see nothing of what they send', async () => {
@@ -176,8 +176,8 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     expect(sw.log()).toMatch(/the forwarding thread failed: ended on request/);
   });
 
-  it('keep the order within a flow', async () => {
-    const { sw, spaces } = await hosts('o', 2);
+  /** Datagrams of many flows, none of which overtakes another of its flow. */
+  async function keepOrder(sw: SwitchProcess, spaces: readonly Namespace[]): Promise<void> {
     expect(await spaces[0]!.ping('10.9.0.2', { count: 1 })).toBe(1);
     const [flows, count] = [16, 1500];
     const receiver = talk(spaces[1]!, UDP, 'receive', '10.9.0.2', 7001, flows, count);
@@ -191,6 +191,39 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     const missed = [...(await sw.ports()).values()].reduce((sum, port) => sum + port.txDropped + port.rxMissed, 0);
     // What the machine was too slow for is no fault of order.
     if (missed === 0) expect(lost).toBeLessThan(flows * count * 0.05);
+    await account(sw);
+  }
+
+  it('keep the order within a flow', async () => {
+    const { sw, spaces } = await hosts('o', 2);
+    await keepOrder(sw, spaces);
+  });
+
+  it('have a queue each of an af-xdp port, and one that ends comes back to its own', async () => {
+    const { sw, spaces, devices } = await cabled('x', 'af-xdp', [2, 2]);
+    expect((await sw.ports()).get('p0')!.detail).toBe('queues 0-1 of workers 0-1, copy, driver XDP');
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'])).toEqual([FLOWS, FLOWS]);
+    await account(sw);
+    await keepOrder(sw, spaces);
+    const before = descriptors(sw);
+    const had = await shares(sw);
+    const during = transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2']);
+    await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/1/restart' });
+    expect(await during).toEqual([FLOWS, FLOWS]);
+    await until(() => sw.log().includes('worker 1 forwards again'), 'it is back', 60_000);
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
+    expect((await shares(sw))[1]).toBeGreaterThan(had[1]!);
+    await eventually(async () => descriptors(sw) === before);
+    expect((await sw.ledger()).balanced).toBe(true);
+    await sw.stop('SIGKILL');
+    const program = () => devices.some((device) => lab.run('ip', '-d', 'link', 'show', device).includes('prog/xdp'));
+    await until(() => !program(), 'the programs are off the interfaces');
+  });
+
+  it('reach an af-xdp port of one queue through worker 0', async () => {
+    const { sw, spaces } = await cabled('y', 'af-xdp', [2, 1]);
+    expect((await sw.ports()).get('p1')!.detail).toBe('queue 0 of worker 0, copy, driver XDP');
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
     await account(sw);
   });
 

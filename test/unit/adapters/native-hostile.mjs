@@ -49,7 +49,7 @@ const openDevice = () => {
     tap = addon.tapOpen(device, pick([0, 1])).fd;
     addon.ifSetUp(device, true); // the host's own frames then meet the reads
     packet = addon.packetOpen(device, 1522, 64, -1);
-    xdp = addon.xdpOpen(device, 0, shared, 2112, 31, 64, false).fd;
+    xdp = addon.xdpOpen(device, 0, shared, 2112, 31, 64, false, 0, -1, false).fd;
     addon.xdpStart(
       xdp,
       Int32Array.from({ length: 24 }, (_, n) => n),
@@ -207,6 +207,9 @@ const shapes = {
     () => pick([2047, 2048, 2112, 4096, 4097]),
     () => pick([0, 1, 31, 32, 2 ** 31 - 1]),
     () => pick([63, 64, 65, 16_384, 16_385]),
+    flag,
+    () => pick([-1, 0, 4095, 4096]),
+    () => pick([-2, -1, 0, 1 << 20, 2 ** 31 - 1]),
     flag,
   ],
   xdpStart: [xdpFd, column, count],

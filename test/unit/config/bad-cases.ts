@@ -255,7 +255,7 @@ export const ADAPTERS: BadCase[] = [
   bad('ports:\n  p1: { adapter: tap, device: "a b" }\n', 2, 'ports.p1.device', 'is not a device name'),
   bad('ports:\n  p1: { adapter: tap, device: .. }\n', 2, 'ports.p1.device', 'not "." or ".."'),
   bad('ports:\n  p1: { adapter: tap, device: sixteen-letters- }\n', 2, 'ports.p1.device', '1 to 15'),
-  bad('ports:\n  p1: { adapter: tap, device: tap1, queues: 9 }\n', 2, 'ports.p1.queues', 'valid are 1-8'),
+  bad('ports:\n  p1: { adapter: tap, device: tap1, queues: 65 }\n', 2, 'ports.p1.queues', 'valid are 1-64'),
   bad(
     'ports:\n  p1: { adapter: tap, device: tap1, offloads: on, local: "a:1" }\n',
     2,
@@ -282,7 +282,7 @@ export const ADAPTERS: BadCase[] = [
     'ports:\n  p1: { adapter: af-packet, device: eth0, queues: 2 }\n',
     2,
     'ports.p1.queues',
-    '"queues" belongs to adapter tap; adapter af-packet takes device, fanout, offloads',
+    '"queues" belongs to adapter tap or af-xdp; adapter af-packet takes device, fanout, offloads',
   ),
   bad(
     'ports:\n  a: { adapter: tap, device: e }\n  b: { adapter: af-packet, device: e }\n',

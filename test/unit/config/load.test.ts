@@ -346,6 +346,8 @@ describe('adapters', () => {
       { kind: 'tap', options: { device: 'vm0', queues: 8, persistent: true, offloads: 'off' } },
     ],
     ['adapter: af-xdp, device: eth0', { kind: 'af-xdp', options: { device: 'eth0', queue: 0 } }],
+    ['adapter: af-xdp, device: eth0, queue: 3', { kind: 'af-xdp', options: { device: 'eth0', queue: 3, queues: 1 } }],
+    ['adapter: af-xdp, device: eth0, queues: 4', { kind: 'af-xdp', options: { device: 'eth0', queue: 0, queues: 4 } }],
     ['adapter: af-packet, device: eth0', { kind: 'af-packet', options: { device: 'eth0', offloads: 'auto' } }],
     [
       'adapter: af-packet, device: eth0, fanout: 7, offloads: "off"',

@@ -75,6 +75,26 @@ describe.skipIf(!available.ok)('the poll loop', () => {
     expect(new Set(seen.map(({ max }) => max))).toEqual(new Set([policy.burst]));
   });
 
+  it('serves a port once in a round, by however many descriptors it is readable', async () => {
+    const seen: number[] = [];
+    await new Promise<void>((done) => {
+      const loop = new PollLoop((port) => {
+        seen.push(port);
+        if (seen.length < 20) return 5;
+        loop.stop();
+        done();
+        return 5;
+      }, POLL_PRESETS.throughput);
+      closers.push(() => loop.stop());
+      void (async () => {
+        const [a, b, ...more] = (await Promise.all([1, 2, 3, 4].map(readable))) as [number, number, ...number[]];
+        loop.add(0, a, more);
+        loop.add(1, b);
+      })();
+    });
+    for (let at = 2; at < 20; at += 2) expect(new Set(seen.slice(at, at + 2)).size).toBe(2);
+  });
+
   it('leaves a descriptor alone that is readable and gives nothing, until it is told to look again', async () => {
     let polls = 0;
     const loop = new PollLoop(
