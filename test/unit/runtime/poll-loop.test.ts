@@ -78,13 +78,17 @@ describe.skipIf(!available.ok)('the poll loop', () => {
   it('serves a port once in a round, by however many descriptors it is readable', async () => {
     const seen: number[] = [];
     await new Promise<void>((done) => {
-      const loop = new PollLoop((port) => {
-        seen.push(port);
-        if (seen.length < 20) return 5;
-        loop.stop();
-        done();
-        return 5;
-      }, POLL_PRESETS.throughput);
+      const loop = new PollLoop(
+        (port) => {
+          seen.push(port);
+          if (seen.length < 20) return 5;
+          loop.stop();
+          done();
+          return 5;
+        },
+        POLL_PRESETS.throughput,
+        () => {},
+      );
       closers.push(() => loop.stop());
       void (async () => {
         const [a, b, ...more] = (await Promise.all([1, 2, 3, 4].map(readable))) as [number, number, ...number[]];
