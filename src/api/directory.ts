@@ -5,6 +5,7 @@
 
 import type {
   InterfaceConfig,
+  IpvlanConfig,
   MacvlanConfig,
   MirrorConfig,
   RouteConfig,
@@ -24,6 +25,7 @@ export interface Directory {
   interfaces: readonly DirectoryInterface[];
   routes: readonly RouteConfig[];
   macvlan: readonly MacvlanConfig[];
+  ipvlan: readonly IpvlanConfig[];
   mirrors: readonly { index: number; config: MirrorConfig }[];
 }
 

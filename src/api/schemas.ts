@@ -4,8 +4,9 @@
  */
 
 import { z } from 'zod';
+import { IPVLAN_FLAGS, IPVLAN_MODES } from '../config/schema-ipvlan.ts';
 import { MACVLAN_MODES } from '../config/schema-macvlan.ts';
-import type { MacvlanConfig } from '../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import { FDB_KIND_NAMES } from '../tables/fdb.ts';
@@ -185,6 +186,19 @@ const macvlanView: z.ZodType<MacvlanConfig> = z.object({
   hostAccess: z.boolean(),
 });
 
+const ipvlanView: z.ZodType<IpvlanConfig> = z.object({
+  name: z.string(),
+  mode: z.enum(IPVLAN_MODES),
+  flag: z.enum(IPVLAN_FLAGS),
+  parent: z.string().describe('A port in mode l2, else an interface.'),
+  vlan: vid.describe('Mode l2. Null: frames without a tag, and those of VLANs that no other group of the parent has.'),
+  mac: z.string().nullable().describe('Of parent, host and children; null: that of the interface.'),
+  children: z.array(z.object({ port: z.string(), addresses: z.array(z.string()) })),
+  host: z.object({ port: z.string() }).nullable(),
+  hostAccess: z.boolean(),
+});
+
+export const ipvlanAnswer = z.object({ switch: switchName, groups: z.array(ipvlanView) });
 export const macvlanAnswer = z.object({ switch: switchName, groups: z.array(macvlanView) });
 export const mirrorsAnswer = z.object({ switch: switchName, mirrors: z.array(mirrorView) });
 export const interfacesAnswer = z.object({ switch: switchName, interfaces: z.array(interfaceView) });

@@ -19,6 +19,7 @@ export const TOPICS = [
   'neighbors',
   'routes',
   'macvlan',
+  'ipvlan',
   'mirrors',
   'vteps',
   'peers',
@@ -59,6 +60,8 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
       return { routes: routeViews(readable) };
     case 'macvlan':
       return { groups: readable.directory.macvlan };
+    case 'ipvlan':
+      return { groups: readable.directory.ipvlan };
     case 'mirrors':
       return { mirrors: mirrorViews(readable) };
     case 'vteps':

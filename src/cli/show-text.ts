@@ -9,7 +9,7 @@ import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
 import type { WorkerView } from '../api/worker-view.ts';
-import type { MacvlanConfig } from '../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../config/types.ts';
 import type { PeerView, VtepView, VxlanFdbView } from '../control/vxlan-views.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import type { LatencyView } from '../dataplane/latency.ts';
@@ -37,6 +37,8 @@ export function topicText(topic: Exclude<Topic, 'config'>, body: unknown): strin
       return routesText((body as { routes: RouteView[] }).routes);
     case 'macvlan':
       return macvlanText((body as { groups: MacvlanConfig[] }).groups);
+    case 'ipvlan':
+      return ipvlanText((body as { groups: IpvlanConfig[] }).groups);
     case 'mirrors':
       return mirrorsText((body as { mirrors: MirrorView[] }).mirrors);
     case 'vteps':
@@ -187,6 +189,19 @@ function macvlanText(groups: readonly MacvlanConfig[]): string {
       const rows = children.map((c) => [c.port, c.mode, clip(c.macs.join(' ')), clip(c.sources.join(' '))]);
       if (host !== null) rows.unshift([host.port, hostAccess ? 'host, with access' : 'host', host.mac, '']);
       return rows.map((row) => [name, parent, vlan === null ? 'all' : String(vlan), ...row]);
+    }),
+  );
+}
+
+/** A line a port, the host's first. */
+function ipvlanText(groups: readonly IpvlanConfig[]): string {
+  return table(
+    ['GROUP', 'PARENT', 'VLAN', 'MODE', 'PORT', 'ADDRESSES'],
+    groups.flatMap(({ name, mode, flag, parent, vlan, children, host, hostAccess }) => {
+      const rows = children.map((child) => [child.port, clip(child.addresses.join(' '))]);
+      if (host !== null) rows.unshift([host.port, hostAccess ? '(host, with access)' : '(host)']);
+      const of = mode !== 'l2' ? '' : vlan === null ? 'all' : String(vlan);
+      return rows.map((row) => [name, parent, of, `${mode} ${flag}`, ...row]);
     }),
   );
 }

@@ -9,8 +9,10 @@ import { Bridges } from './bridges.ts';
 import { readClassification } from './classify.ts';
 import { ConfigError, type Path, type Source, show } from './error.ts';
 import { readFdbEntries } from './fdb-entries.ts';
+import { GroupPorts } from './group-ports.ts';
+import { readIpvlan } from './ipvlan.ts';
 import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
-import { Macvlan } from './macvlan.ts';
+import { readMacvlan } from './macvlan.ts';
 import { readMirrors } from './mirrors.ts';
 import { readPoll } from './poll.ts';
 import { mappedMembers, readMappedTunnel, readPortVlans, readUnawarePort, readUplink } from './port-modes.ts';
@@ -31,10 +33,12 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   refuseBadService(config, source);
   const bridges = new Bridges(config, source);
   const vxlan = new Vxlan(config, source);
-  const macvlan = new Macvlan(config, vxlan, source);
-  const ports = [...readPorts(config, bridges, vxlan, macvlan, source), ...socketPorts(vxlan.vteps)];
+  const groupPorts = new GroupPorts(config, vxlan, source);
+  const macvlan = readMacvlan(config, groupPorts);
+  const ipvlan = readIpvlan(config, groupPorts);
+  const ports = [...readPorts(config, bridges, vxlan, groupPorts, source), ...socketPorts(vxlan.vteps)];
   const mirrors = readMirrors(config.mirrors, bridges, ports, source);
-  macvlan.refuseMirrors(mirrors);
+  groupPorts.refuseMirrors(mirrors);
   const asking = new Set(
     ports.filter((port) => port.classify).map((port) => bridges.find(port.bridge ?? undefined, [])),
   );
@@ -51,7 +55,8 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     vxlanEntries: vxlan.entries(config, ports),
     mirrors,
     classification,
-    macvlan: macvlan.groups,
+    macvlan,
+    ipvlan,
     interfaces,
     routes,
     workers: config.switch.workers,
@@ -69,6 +74,7 @@ const NAMED = [
   ['interfaces', 'an interface name'],
   ['vteps', 'a VTEP name'],
   ['macvlan', 'a group name'],
+  ['ipvlan', 'a group name'],
 ] as const;
 
 function refuseBadNames(config: RawConfig, source: Source): void {
@@ -99,7 +105,13 @@ function refuseBadService({ api, state }: RawConfig, source: Source): void {
   if (state !== undefined && !isPath(state.file)) throw error(['state', 'file'], 'is not a path of a file');
 }
 
-function readPorts(config: RawConfig, bridges: Bridges, vxlan: Vxlan, macvlan: Macvlan, source: Source): PortConfig[] {
+function readPorts(
+  config: RawConfig,
+  bridges: Bridges,
+  vxlan: Vxlan,
+  groups: GroupPorts,
+  source: Source,
+): PortConfig[] {
   const raw = Object.entries(config.ports);
   if (raw.length > MAX_PORTS) {
     throw new ConfigError(source.place(['ports']), `there are ${raw.length} ports; valid are at most ${MAX_PORTS}`);
@@ -107,7 +119,7 @@ function readPorts(config: RawConfig, bridges: Bridges, vxlan: Vxlan, macvlan: M
   const adapters = new AdapterReader(source);
   return raw.map(([name, port]) => {
     const vtep = vxlan.ownerOf(name);
-    const owner = vtep === undefined ? macvlan.ownerOf(name) : `the uplink of VTEP ${vtep}`;
+    const owner = vtep === undefined ? groups.ownerOf(name) : `the uplink of VTEP ${vtep}`;
     const bridge = owner === undefined ? bridges.find(port.bridge, ['ports', name, 'bridge']) : null;
     const adapter = adapters.read(name, port);
     const unaware = bridge?.type === 'unaware';

@@ -301,13 +301,13 @@ function hostBits(bytes: Uint8Array, length: number): 'zeros' | 'ones' | 'mixed'
 }
 
 /** Neither nobody, loopback, a group nor broadcast. */
-function isHost(bytes: Uint8Array): boolean {
+export function isHost(bytes: Uint8Array): boolean {
   if (bytes.length === 4) return bytes[0] !== 0 && bytes[0] !== 127 && bytes[0]! < 224;
   const low = bytes.subarray(0, 15).every((byte) => byte === 0);
   return bytes[0] !== 0xff && !(low && bytes[15]! <= 1);
 }
 
-function isLinkLocal(bytes: Uint8Array): boolean {
+export function isLinkLocal(bytes: Uint8Array): boolean {
   return bytes.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
 }
 

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { ConfigError, type Place, type Source } from './error.ts';
 import { choice, integer, list, map, NAME_PATTERN, name, named, text, unknownKey, vid } from './leaf.ts';
 import { bridgeSection, switchSection, vlans } from './schema-bridge.ts';
+import { ipvlanSection } from './schema-ipvlan.ts';
 import { macvlanSection } from './schema-macvlan.ts';
 import { mirrorSection } from './schema-mirror.ts';
 import { portSection } from './schema-port.ts';
@@ -62,6 +63,7 @@ export const configSchema = map(
       .optional()
       .describe('VLANs of untagged frames by what they are, on ports with classify: true.'),
     macvlan: macvlanSection,
+    ipvlan: ipvlanSection,
     interfaces: interfacesSection,
     routes: routesSection,
     fdb: list(fdbEntry, MAX_FDB_CONFIGURED, 'FDB entries').prefault([]).describe('FDB entries that are not learned.'),

@@ -280,6 +280,29 @@ export interface MacvlanConfig {
   hostAccess: boolean;
 }
 
+/** `l2`: a port and its VLANs are shared; `l3`, `l3s`: an interface of the router, which routes what children send. */
+export type IpvlanMode = 'l2' | 'l3' | 'l3s';
+/** What children are to each other. */
+export type IpvlanFlag = 'bridge' | 'private' | 'vepa';
+
+/** Ports that share a parent and its MAC and are told apart by their addresses, as the kernel's ipvlan devices do. */
+export interface IpvlanConfig {
+  name: string;
+  mode: IpvlanMode;
+  flag: IpvlanFlag;
+  /** `l2`: a port; else an interface. */
+  parent: string;
+  /** `l2` only. Null: frames without a tag, and those with the tag of a VLAN that no other group of the parent has. */
+  vlan: number | null;
+  /** Of parent, host and children; null: that of the interface. */
+  mac: string | null;
+  children: { port: string; addresses: string[] }[];
+  /** `l2` only. Stands for the network stack of the parent. */
+  host: { port: string } | null;
+  /** Host and children reach each other. */
+  hostAccess: boolean;
+}
+
 /** An interface of the router in a VLAN: SVI, or sub-interface of a trunk. */
 export interface InterfaceConfig {
   name: string;
@@ -353,6 +376,7 @@ export interface SwitchConfig {
   mirrors: MirrorConfig[];
   classification: ClassificationConfig;
   macvlan: MacvlanConfig[];
+  ipvlan: IpvlanConfig[];
   interfaces: InterfaceConfig[];
   routes: RouteConfig[];
   /** Threads that forward. */

@@ -6,6 +6,7 @@ import type {
   ClassificationConfig,
   FdbEntryConfig,
   InterfaceConfig,
+  IpvlanConfig,
   MacvlanConfig,
   MirrorConfig,
   PollConfig,
@@ -43,6 +44,7 @@ export type Action =
   | { do: 'set-poll'; poll: PollConfig }
   | { do: 'set-classification'; classification: ClassificationConfig }
   | { do: 'set-macvlan'; groups: MacvlanConfig[] }
+  | { do: 'set-ipvlan'; groups: IpvlanConfig[] }
   | { do: 'remove-route'; route: RouteConfig }
   | { do: 'remove-interface'; interface: string }
   | { do: 'add-interface'; interface: InterfaceConfig }
@@ -92,7 +94,8 @@ export function describe(action: Action): string {
       return `set-classification (${macs.length} MACs, ${subnets.length} subnets, ${protocols.length} protocols)`;
     }
     case 'set-macvlan':
-      return `set-macvlan (${action.groups.map(({ name }) => name).join(', ') || 'no group'})`;
+    case 'set-ipvlan':
+      return `${action.do} (${action.groups.map(({ name }) => name).join(', ') || 'no group'})`;
     case 'remove-route':
     case 'add-route':
       return `${action.do} ${action.route.prefix} ${action.route.via.map((hop) => hop.address).join(' ') || action.route.kind}`;

@@ -6,6 +6,7 @@ import type { FdbEntryConfig, VxlanEntryConfig } from '../config/types.ts';
 import type { Action } from './action.ts';
 import type { Control } from './control.ts';
 import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
+import { setIpvlan, setMacvlan } from './group-control.ts';
 import { addMirror, removeMirror } from './mirror-control.ts';
 import { ControlError, portSettings, type RouterControl } from './model.ts';
 import { removeTunnel, setTunnel } from './tunnel-control.ts';
@@ -98,7 +99,10 @@ export function apply(control: Control, action: Action): void {
       control.setClassification(action.classification);
       return;
     case 'set-macvlan':
-      control.setMacvlan(action.groups);
+      setMacvlan(control, action.groups);
+      return;
+    case 'set-ipvlan':
+      setIpvlan(control, action.groups);
       return;
     case 'remove-route':
       routerOf(control).removeRoute(action.route);

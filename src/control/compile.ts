@@ -17,7 +17,9 @@ import {
   PORT_CLASSIFIES,
   PORT_EXISTS,
   PORT_HUB,
+  PORT_IN_GROUP,
   PORT_INGRESS_FILTERING,
+  PORT_IPVLAN,
   PORT_LEARNING,
   PORT_MACVLAN,
   PORT_MIRROR_OUTPUT,
@@ -89,12 +91,12 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     setBit(ports.flood, ports.width, FLOOD_MULTICAST, p, s.multicastFlood && b.multicastFlood);
     setBit(ports.flood, ports.width, FLOOD_BROADCAST, p, s.broadcastFlood && b.broadcastFlood);
   }
-  // A port of no bridge takes frames when VTEPs listen on it, or when it belongs to a macvlan group.
+  // A port of no bridge takes frames when VTEPs listen on it, or when it belongs to a group.
   else {
-    const inGroup = dp.macvlan.role[p] !== 0;
-    if (inGroup) flags |= PORT_MACVLAN;
-    if (isUp(port) && (inGroup || dp.vxlan.vteps.firstOf[p] >= 0)) flags |= PORT_UP;
-    ports.tpid[p] = dp.macvlan.tagged[p] === 0 ? TPID_NONE : TPID_C;
+    if (dp.macvlan.role[p] !== 0) flags |= PORT_MACVLAN;
+    if (dp.ipvlan.role[p] !== 0) flags |= PORT_IPVLAN;
+    if (isUp(port) && ((flags & PORT_IN_GROUP) !== 0 || dp.vxlan.vteps.firstOf[p] >= 0)) flags |= PORT_UP;
+    ports.tpid[p] = dp.macvlan.tagged[p] === 0 && dp.ipvlan.tagged[p] === 0 ? TPID_NONE : TPID_C;
     // Its number may have been that of a port of a bridge.
     ports.pushTpid[p] = TPID_C;
     ports.reservedMac[p] = 0;

@@ -7,7 +7,7 @@
  */
 
 import { POLL_PRESETS } from '../config/poll.ts';
-import type { ClassificationConfig, MacvlanConfig, PollConfig, VlanConfig } from '../config/types.ts';
+import type { ClassificationConfig, IpvlanConfig, MacvlanConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { clearPortCounters } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
@@ -17,7 +17,7 @@ import { flushFid, flushPort } from '../tables/fdb-flush.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { compileClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
-import { compileMacvlan, requireMacvlan } from './compile-macvlan.ts';
+import { compileGroups } from './compile-groups.ts';
 import { compileMirrors } from './compile-mirrors.ts';
 import { CustomerRows } from './customer-rows.ts';
 import { checkVid, Domains, UNAWARE_VID } from './domains.ts';
@@ -68,6 +68,7 @@ export class Control {
   /** Where there is none, interfaces and routes are refused. */
   router: RouterControl | null = null;
   macvlan: readonly MacvlanConfig[] = [];
+  ipvlan: readonly IpvlanConfig[] = [];
   private readonly customerRows: CustomerRows;
   private readonly domains: Domains;
 
@@ -242,12 +243,9 @@ export class Control {
     this.onTablesMoved();
   }
 
-  /** All macvlan groups. Their ports are in no bridge. */
-  setMacvlan(groups: readonly MacvlanConfig[]): void {
-    requireMacvlan(this, groups);
-    this.macvlan = groups;
-    compileMacvlan(this);
-    this.onPortsChanged();
+  /** Ports or interfaces of groups may have come or gone. */
+  settleGroups(): void {
+    if (this.macvlan.length !== 0 || this.ipvlan.length !== 0) compileGroups(this);
   }
 
   /** Rules of all ports that have some. */
@@ -293,7 +291,7 @@ export class Control {
   /** Ports or mirrors have changed: what mirrors copy, and whom each port reaches. */
   layoutChanged(): void {
     if (this.mirrors.size !== 0 || this.dp.mirrors.inForce[0] !== 0) compileMirrors(this);
-    if (this.macvlan.length !== 0) compileMacvlan(this);
+    this.settleGroups();
     compileReach(this.dp, this.ports.values());
     this.onPortsChanged();
   }

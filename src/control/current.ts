@@ -42,6 +42,7 @@ export function currentConfig(
   const fdbEntries = configuredEntries(control, interfaces);
   const { classification, poll } = control;
   const macvlan = [...control.macvlan];
+  const ipvlan = [...control.ipvlan];
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
   const vxlanEntries = configuredVxlanEntries(control);
   const none = { workers: 1, hashSeed: null, controlSocket: null, api: null, state: null };
@@ -54,6 +55,7 @@ export function currentConfig(
     vxlanEntries,
     classification,
     macvlan,
+    ipvlan,
     interfaces,
     routes,
     mirrors,

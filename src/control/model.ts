@@ -117,6 +117,8 @@ export interface RouterControl {
   vlanChanged(fid: number): void;
   /** The port is an interface of the router, nobody's configuration. */
   hasInterface(name: string): boolean;
+  /** Its row in the router table; 0 when there is no such interface. */
+  interfaceRow(name: string): number;
   /** What was added and not removed. */
   configuration(): { interfaces: InterfaceConfig[]; routes: RouteConfig[] };
 }

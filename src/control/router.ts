@@ -141,6 +141,7 @@ export class Router implements RouterControl {
     }
     this.#serve(fid, row);
     control.setLink(config.name, true);
+    control.settleGroups();
     control.onTablesMoved();
   }
 
@@ -157,6 +158,7 @@ export class Router implements RouterControl {
     this.byRow[iface.row] = undefined;
     this.#markOwn();
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
+    control.settleGroups();
   }
 
   interface(name: string): Interface {
@@ -167,6 +169,10 @@ export class Router implements RouterControl {
 
   hasInterface(name: string): boolean {
     return this.interfaces.has(name);
+  }
+
+  interfaceRow(name: string): number {
+    return this.interfaces.get(name)?.row ?? 0;
   }
 
   configuration(): { interfaces: InterfaceConfig[]; routes: RouteConfig[] } {

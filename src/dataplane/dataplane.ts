@@ -9,6 +9,7 @@
 import { type ClassifyTable, createClassifyTable } from '../tables/classify-table.ts';
 import { createFdb, type Fdb } from '../tables/fdb.ts';
 import { createGate, type Gate, MAX_WORKERS, workerGate } from '../tables/gate.ts';
+import { createIpvlanTable, type IpvlanTable } from '../tables/ipvlan-table.ts';
 import { createMacvlanTable, type MacvlanTable } from '../tables/macvlan-table.ts';
 import { createMirrorTable, type MirrorTable } from '../tables/mirror-table.ts';
 import { createPortTable, MAX_PORTS, type PortTable } from '../tables/port-table.ts';
@@ -32,6 +33,7 @@ export interface DataplaneShared {
   readonly translate: TranslateTable;
   readonly classify: ClassifyTable;
   readonly macvlan: MacvlanTable;
+  readonly ipvlan: IpvlanTable;
   /** This worker's counters and samples, and each one's. */
   readonly counters: Counters;
   readonly countersOf: readonly Counters[];
@@ -140,6 +142,7 @@ export function createDataplane(size: Partial<DataplaneSize> = {}): Dataplane {
     translate: createTranslateTable(s.ports),
     classify: createClassifyTable(),
     macvlan: createMacvlanTable(s.ports),
+    ipvlan: createIpvlanTable(s.ports),
     counters: countersOf[0],
     countersOf,
     vxlan: createVxlanTables(s.vxlan, s.ports, s.seed, shareGate, s.workers),

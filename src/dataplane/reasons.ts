@@ -62,6 +62,12 @@ export const VXLAN_UNRESOLVED = 65;
 export const EGRESS_PRIVATE_VLAN = 70;
 export const MACVLAN_NO_GROUP = 80;
 export const MACVLAN_NO_CHILD = 81;
+export const IPVLAN_NO_GROUP = 88;
+export const IPVLAN_OTHER_MAC = 89;
+export const IPVLAN_NO_CHILD = 90;
+export const IPVLAN_PRIVATE = 91;
+export const IPVLAN_NOT_ROUTED = 92;
+export const IPVLAN_PAUSE = 93;
 
 /** Rows of the drop counters: numbers are below this. */
 export const REASON_COUNT = 96;
@@ -225,6 +231,28 @@ export const DROP_REASONS: readonly DropReason[] = [
     'MACVLAN_NO_CHILD',
     'The frame from outside is for no child of its macvlan group, and the group has no host.',
   ),
+  reason(IPVLAN_NO_GROUP, 'IPVLAN_NO_GROUP', 'No ipvlan group of the parent has the VLAN of the frame.'),
+  reason(
+    IPVLAN_OTHER_MAC,
+    'IPVLAN_OTHER_MAC',
+    'The frame from outside is for another MAC than that of the ipvlan group.',
+  ),
+  reason(
+    IPVLAN_NO_CHILD,
+    'IPVLAN_NO_CHILD',
+    'The frame is for the MAC of an ipvlan group and for no address of its children, and the group has no host.',
+  ),
+  reason(
+    IPVLAN_PRIVATE,
+    'IPVLAN_PRIVATE',
+    'The frame is for another child of an ipvlan group with the flag private, which keeps children apart.',
+  ),
+  reason(
+    IPVLAN_NOT_ROUTED,
+    'IPVLAN_NOT_ROUTED',
+    'A child of an ipvlan group in mode l3 or l3s sent something else than a unicast IP packet: broadcast, multicast, ARP, neighbor discovery, link-local.',
+  ),
+  reason(IPVLAN_PAUSE, 'IPVLAN_PAUSE', 'A child of an ipvlan group sent a PAUSE frame, which never leaves its link.'),
 ];
 
 const byNumber: (DropReason | undefined)[] = [];

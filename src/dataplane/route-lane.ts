@@ -130,6 +130,8 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
     const fid = vlans.fidOf[ports.vlanBase[from] + vid];
     const iface = router.ifaceOf[fid];
     if (((vlans.member[fid * vlans.width + (from >> 5)] >>> (from & 31)) & 1) === 0 || iface === 0) return 0;
+    // What is for a child of an ipvlan group is not for a route.
+    if (router.children[iface] !== 0) return 0;
     const low = router.macLow[iface];
     const high = keyHigh(router.macHigh[iface], fid);
     const slot = probe(fdb, low, high, startSlot(fdb, low, high));

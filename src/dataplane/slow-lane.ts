@@ -7,13 +7,14 @@
  * together.
  */
 
-import { PORT_MACVLAN } from '../tables/port-table.ts';
+import { PORT_IN_GROUP, PORT_MACVLAN } from '../tables/port-table.ts';
 import { type Batch, RX_DONE, RX_PUNTED, RX_TOLD } from './batch.ts';
 import type { Dataplane } from './dataplane.ts';
 import { PUNT_TOLD, PUNT_UNDERLAY, punt } from './punt.ts';
 import { account } from './stages/account.ts';
 import { classify } from './stages/classify.ts';
 import { egress } from './stages/egress.ts';
+import { ipvlan } from './stages/ipvlan.ts';
 import { learn } from './stages/learn.ts';
 import { lookup } from './stages/lookup.ts';
 import { macvlan } from './stages/macvlan.ts';
@@ -31,7 +32,7 @@ export function slowLane(dp: Dataplane, b: Batch, i: number): void {
   b.copies[i] = 0;
   b.reason[i] =
     parse(dp, b, i) || // addresses and tag
-    ((dp.ports.flags[b.port[i]] & PORT_MACVLAN) !== 0 ? macvlan(dp, b, i) : bridge(dp, b, i));
+    ((dp.ports.flags[b.port[i]] & PORT_IN_GROUP) !== 0 ? inGroup(dp, b, i) : bridge(dp, b, i));
   account(dp, b, i, length);
   if ((rxFlags & RX_TOLD) !== 0 && b.punted < 0) punt(b, i, PUNT_TOLD);
 }
@@ -43,6 +44,15 @@ function bridge(dp: Dataplane, b: Batch, i: number): number {
     lookup(dp, b, i) || // the destination
     route(dp, b, i) || // the next VLAN, where the destination is its interface
     egress(dp, b, i) // out of one port, or flooded
+  );
+}
+
+function inGroup(dp: Dataplane, b: Batch, i: number): number {
+  if ((dp.ports.flags[b.port[i]] & PORT_MACVLAN) !== 0) return macvlan(dp, b, i);
+  return (
+    ipvlan(dp, b, i) || // who has the address
+    route(dp, b, i) || // the next VLAN, where the parent is an interface
+    egress(dp, b, i)
   );
 }
 
@@ -66,7 +76,16 @@ const MACVLAN_STAGES: readonly SlowStage[] = [
   { name: 'macvlan', run: macvlan },
 ];
 
+const IPVLAN_STAGES: readonly SlowStage[] = [
+  { name: 'parse', run: parse },
+  { name: 'ipvlan', run: ipvlan },
+  { name: 'route', run: route },
+  { name: 'egress', run: egress },
+];
+
 /** The stages that frames of this port pass. */
 export function stagesOf(dp: Dataplane, port: number): readonly SlowStage[] {
-  return (dp.ports.flags[port] & PORT_MACVLAN) !== 0 ? MACVLAN_STAGES : SLOW_STAGES;
+  const flags = dp.ports.flags[port];
+  if ((flags & PORT_IN_GROUP) === 0) return SLOW_STAGES;
+  return (flags & PORT_MACVLAN) !== 0 ? MACVLAN_STAGES : IPVLAN_STAGES;
 }

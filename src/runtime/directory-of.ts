@@ -61,6 +61,7 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
     interfaces: config.interfaces.map((each) => ({ port: numbers.ports.get(each.name)!, config: each })),
     routes: config.routes,
     macvlan: config.macvlan,
+    ipvlan: config.ipvlan,
     mirrors: config.mirrors.map((each) => ({ index: numbers.mirrors.get(each.name)!, config: each })),
     vteps: config.vteps.map((vtep) => ({ row: numbers.vteps.get(vtep.name)!, config: vtep })),
     tunnels: config.ports.flatMap(({ name, tunnel }) => (tunnel === null ? [] : [{ port: name, vnis: tunnel.vnis }])),

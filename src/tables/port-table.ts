@@ -51,6 +51,9 @@ export const PORT_MAPS_PRIORITY = 1 << 19;
 
 /** Belongs to a macvlan group, and to no bridge: see macvlan-table.ts. */
 export const PORT_MACVLAN = 1 << 23;
+/** Belongs to an ipvlan group, and to no bridge: see ipvlan-table.ts. */
+export const PORT_IPVLAN = 1 << 24;
+export const PORT_IN_GROUP = PORT_MACVLAN | PORT_IPVLAN;
 
 /** Rows of `flood`. */
 export const FLOOD_UNKNOWN_UNICAST = 0;

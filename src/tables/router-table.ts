@@ -114,6 +114,8 @@ export interface RouterTable {
   readonly macHigh: Int32Array;
   readonly macLow: Int32Array;
   readonly mtu: Int32Array;
+  /** 1: packets that come to it may be for children of ipvlan groups of its VRF. */
+  readonly children: Int32Array;
   readonly adj: Adjacencies;
   readonly lpm4: Pages;
   readonly lpm6: Tree;
@@ -140,6 +142,7 @@ export function createRouterTable(fids: number, ports: number, interfaces: numbe
     macHigh: sharedInt32(rows),
     macLow: sharedInt32(rows),
     mtu: sharedInt32(rows),
+    children: sharedInt32(rows),
     adj: {
       kind: sharedInt32(16),
       iface: sharedInt32(16),

@@ -1,6 +1,8 @@
 /** The fields of a traced frame that settings are about. */
 
-import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
+import { addressText } from '../wire/address.ts';
+import { ARP_BYTES } from '../wire/arp.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import { IPV4_BYTES } from '../wire/ipv4.ts';
 import { IPV6_BYTES } from '../wire/ipv6.ts';
 import { UDP_BYTES } from '../wire/udp.ts';
@@ -78,4 +80,15 @@ export function packetOf(frame: Buffer): PacketFields | null {
   if (type === ETHERTYPE_IPV4 && bytes >= IPV4_BYTES) return { src: at(12, 4), dst: at(16, 4), bytes };
   if (type === ETHERTYPE_IPV6 && bytes >= IPV6_BYTES) return { src: at(8, 16), dst: at(24, 16), bytes };
   return null;
+}
+
+const ARP_TARGET_IP = 24;
+
+/** The address that an IP packet is for or an ARP packet is about, in text; null where the frame is neither. */
+export function addressedTo(frame: Buffer): string | null {
+  const packet = packetOf(frame);
+  if (packet !== null) return addressText(packet.dst);
+  const arp = FIRST_TAG + tagsOf(frame).length * TAG_BYTES + 2;
+  if (frame.length < arp + ARP_BYTES || frame.readUInt16BE(arp - 2) !== ETHERTYPE_ARP) return null;
+  return addressText(frame.subarray(arp + ARP_TARGET_IP, arp + ARP_BYTES));
 }

@@ -15,7 +15,9 @@ import { FLOOD_BROADCAST, FLOOD_MULTICAST, PORT_VXLAN } from '../tables/port-tab
 import type { Told, TracePort } from './types.ts';
 import { bridgeOf, portName, vlanOf, type World } from './world.ts';
 
-export function observeEgress(world: World, b: Batch): (reason: number) => Told {
+/** Null where a child of a group has been given the frame before. */
+export function observeEgress(world: World, b: Batch): (reason: number) => Told | null {
+  if (b.copies[0] !== 0) return () => null;
   const to = b.to[0];
   const asked = candidates(world, b).map((p) => ({ p, reason: hindrance(world, b, p) }));
   return (reason) => {

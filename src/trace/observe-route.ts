@@ -26,6 +26,7 @@ export function observeRoute({ dp, ...world }: World, b: Batch) {
     const to =
       version === 0x0800 ? ipv4Text(view, packet + 16) : version === 0x86dd ? ipv6Text(view, packet + 24) : null;
     const what = to === null ? `to ${name}` : `${to}, come to ${name}`;
+    if (b.copies[0] !== 0) return { text: `${what}: a child's, to ${portName({ dp, ...world }, b.to[0])}` };
     const handed = dp.router.port[dp.router.ifaceOf[b.fid[0]]] === b.port[0];
     if (reason !== DROP_NONE && !handed) return { text: what };
     if (!handed) {

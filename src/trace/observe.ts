@@ -28,7 +28,7 @@ import { fidAt } from '../tables/vlan-table.ts';
 import { formatMac, isGroupMac, isZeroMac } from '../wire/ethernet.ts';
 import { tciPcp, tciText, tciVid } from '../wire/vlan.ts';
 import { observeEgress } from './observe-egress.ts';
-import { observeMacvlan } from './observe-macvlan.ts';
+import { observeIpvlan, observeMacvlan } from './observe-group.ts';
 import { observeRoute } from './observe-route.ts';
 import type { Told } from './types.ts';
 import { type EntryView, entryOf, portName, vlanOf, vlanText, type World } from './world.ts';
@@ -44,6 +44,7 @@ export const OBSERVERS: Readonly<Record<string, Observer>> = {
   route: observeRoute,
   egress: observeEgress,
   macvlan: observeMacvlan,
+  ipvlan: observeIpvlan,
 };
 
 const ETHERNET_HEADER = 14;

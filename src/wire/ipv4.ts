@@ -163,6 +163,12 @@ export function isIpv4Multicast(address: number): boolean {
   return address >>> 28 === 0xe;
 }
 
+/** What a packet on a link may come from: not networks 0 and 127, no group, nothing reserved (RFC 1122 3.2.1.3). */
+export function isIpv4Source(address: number): boolean {
+  const first = address >>> 24;
+  return first !== 0 && first !== 127 && first < 224;
+}
+
 /** Low half of the group MAC 01-00-5E-xx-xx-xx of an IPv4 group (RFC 1112 6.4); the high half is 0x0100. */
 export function ipv4GroupMacLow(address: number): number {
   return 0x5e000000 | (address & 0x7fffff) | 0;

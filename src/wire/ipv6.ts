@@ -154,6 +154,11 @@ export function isIpv6Unspecified(view: DataView, at: number): boolean {
   return (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) | view.getInt32(at + 12)) === 0;
 }
 
+/** `::` and `::1`. */
+export function isIpv6Reserved(view: DataView, at: number): boolean {
+  return (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8)) === 0 && view.getUint32(at + 12) <= 1;
+}
+
 /** Where the chain of extension headers ends. */
 export interface Upper {
   /** Protocol of the header at `at`: the first that is no extension. */

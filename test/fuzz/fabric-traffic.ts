@@ -33,9 +33,28 @@ const GATEWAY = '02:00:00:00:00:fe';
 const VTEP_MAC = '02:00:00:00:17:17';
 const PEER_MACS = ['02:00:00:00:34:34', '02:00:00:00:50:50'];
 const HOSTS = Array.from({ length: 6 }, (_, n) => `02:00:00:00:00:0${n + 1}`);
-const PORTS = ['a', 'b', 'h', 'x', 'c', 'u4', 'u4', 'u4', 'u6', 'u6'];
-const PLACES = ['10.0.10.2', '10.0.10.3', '10.0.20.2', '10.0.20.3', '10.9.9.9', '10.8.8.8', '10.0.10.1', '10.0.20.1'];
-const PLACES_6 = ['2001:db8:10::2', '2001:db8:20::2', '2001:db8:10::1', '2001:db8:9::9', 'fe80::2', 'ff02::1'];
+const PORTS = ['a', 'b', 'h', 'x', 'c', 'u4', 'u4', 'u4', 'u6', 'u6', 'l', 'n'];
+const PLACES = [
+  '10.0.10.2',
+  '10.0.10.3',
+  '10.0.20.2',
+  '10.0.20.3',
+  '10.9.9.9',
+  '10.8.8.8',
+  '10.0.10.1',
+  '10.0.20.1',
+  '10.0.30.2',
+  '10.0.30.3',
+];
+const PLACES_6 = [
+  '2001:db8:10::2',
+  '2001:db8:20::2',
+  '2001:db8:10::1',
+  '2001:db8:9::9',
+  '2001:db8:30::2',
+  'fe80::2',
+  'ff02::1',
+];
 
 export function fabricConfig(random: Prng): SwitchConfig {
   return loadConfig(JSON.stringify(fabricRaw(random)), 'fabric.json');
@@ -89,6 +108,8 @@ export function fabricRaw(random: Prng): Record<string, unknown> {
       },
       c: { adapter: 'memory', bridge: 'wire' },
       o: { adapter: 'memory' },
+      l: { adapter: 'memory', mtu: pick(random, [300, 1500]) },
+      n: { adapter: 'memory' },
       u4: { adapter: 'memory', mtu: 9000 },
       u6: { adapter: 'memory', mtu: 9000 },
       m: {
@@ -144,6 +165,14 @@ export function fabricRaw(random: Prng): Record<string, unknown> {
       { to: '10.9.0.0/16', via: ['10.0.10.2', '10.0.20.2'] },
       { to: '10.8.0.0/16', type: 'unreachable' },
     ],
+    ipvlan: {
+      guests: {
+        mode: pick(random, ['l3', 'l3s']),
+        flag: pick(random, ['bridge', 'private', 'vepa']),
+        parent: 'i10',
+        children: { l: { addresses: ['10.0.30.2', '2001:db8:30::2'] }, n: { addresses: ['10.0.30.3'] } },
+      },
+    },
     mirrors: chance(random, 60) ? [{ name: 'w', ...output, ...selection }] : [],
   };
 }

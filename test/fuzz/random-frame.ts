@@ -29,8 +29,36 @@ export function randomFrame(random: Prng, bytes: Uint8Array, view: DataView): nu
     for (let i = at; i < Math.min(length, at + 48); i++) bytes[i] = word >>> ((i & 3) * 8);
     bytes[length - 1] = word;
   }
+  if (random.below(4) === 0 && length >= at + 60) writePacket(random, view, at);
   if (random.below(20) === 0 && length > 0) bytes[random.below(Math.min(length, 30))] = random.next();
   return length;
+}
+
+/** An IP or ARP packet between hosts' addresses, 10.0.0.0 to .31 and 2001:db8:: to ::1f; its MACs may be the groups' own. */
+function writePacket(random: Prng, view: DataView, at: number): void {
+  if (random.below(2) === 0) {
+    const all = random.below(3) === 0;
+    view.setUint16(0, all ? 0xffff : 0x0200);
+    view.setUint32(2, all ? 0xffffffff : 0);
+    if (random.below(2) === 0) view.setUint32(8, 0);
+  }
+  const type = [0x0800, 0x0806, 0x86dd][random.below(3)];
+  view.setUint16(at - 2, type);
+  if (type === 0x86dd) {
+    view.setUint32(at, 0x60000000);
+    view.setUint32(at + 4, (20 << 16) | (17 << 8) | 64);
+    for (const address of [at + 8, at + 24]) {
+      for (let n = 0; n < 16; n += 4) view.setUint32(address + n, n === 0 ? 0x20010db8 : 0);
+      view.setUint8(address + 15, random.below(HOSTS));
+    }
+    return;
+  }
+  const isArp = type === 0x0806;
+  if (isArp) view.setUint32(at, 0x00010800);
+  else view.setUint32(at, 0x45000030);
+  for (const address of isArp ? [at + 14, at + 24] : [at + 12, at + 16]) {
+    view.setUint32(address, 0x0a000000 + random.below(HOSTS));
+  }
 }
 
 function noise(random: Prng, bytes: Uint8Array): number {

@@ -67,15 +67,35 @@ function rollConfig(random: Prng): Raw {
   const output = fdb.find((entry) => entry.port !== undefined)?.port ?? `p${random.below(count)}`;
   if (chance(random, 40)) config.mirrors = [{ name: 'm', output, selectAll: true }];
   if (chance(random, 25)) rollMacvlan(random, config, ports);
+  if (chance(random, 25)) rollIpvlan(random, config, ports);
   return config;
+}
+
+/** Five ports of their own for a group, the first its parent, the last its host. */
+function rollGroupPorts(random: Prng, letter: string, ports: Record<string, Raw>): void {
+  for (let n = 0; n < 5; n++) {
+    ports[`${letter}${n}`] = { adapter: 'memory' };
+    if (chance(random, 20)) ports[`${letter}${n}`].mtu = pick(random, [68, 1504, 9000]);
+  }
+}
+
+/** Ports that share a parent, or a VLAN of it, and its MAC, with hosts' IP addresses. */
+function rollIpvlan(random: Prng, config: Raw, ports: Record<string, Raw>): void {
+  rollGroupPorts(random, 'i', ports);
+  const children: Record<string, Raw> = {};
+  for (let n = 1; n < 4; n++) {
+    children[`i${n}`] = { addresses: [`10.0.0.${8 * n}`, `10.0.0.${8 * n + 1}`, `2001:db8::${(8 * n).toString(16)}`] };
+  }
+  const flag = pick(random, ['bridge', 'private', 'vepa']);
+  const group: Raw = { parent: 'i0', mac: macText(0), flag, children };
+  if (chance(random, 40)) group.vlan = pick(random, VIDS);
+  if (chance(random, 50)) Object.assign(group, { host: { port: 'i4' }, hostAccess: chance(random, 50) });
+  config.ipvlan = { group };
 }
 
 /** Ports of their own that share a parent, or a VLAN of it, with hosts' addresses. */
 function rollMacvlan(random: Prng, config: Raw, ports: Record<string, Raw>): void {
-  for (let n = 0; n < 5; n++) {
-    ports[`m${n}`] = { adapter: 'memory' };
-    if (chance(random, 20)) ports[`m${n}`].mtu = pick(random, [68, 1504, 9000]);
-  }
+  rollGroupPorts(random, 'm', ports);
   const children: Record<string, Raw> = {};
   for (let n = 1; n < 4; n++) {
     const mode = pick(random, ['bridge', 'bridge', 'vepa', 'private', 'source']);

@@ -32,6 +32,8 @@ import { shapeTagged, shapeUntagged } from './shape.ts';
 import { suppress } from './suppress.ts';
 
 export function egress(dp: Dataplane, b: Batch, i: number): number {
+  // Children of groups have been given it.
+  if (b.copies[i] !== 0) return DROP_NONE;
   const to = b.to[i];
   if (to >= 0) return unicast(dp, b, i, to);
   if (to === TO_LOCAL || suppress(dp, b, i)) return DROP_NONE;

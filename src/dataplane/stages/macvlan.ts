@@ -11,20 +11,18 @@
  */
 
 import {
-  CHILD_WORDS,
-  GROUP_CHILD_COUNT,
-  GROUP_CHILDREN,
   GROUP_HOST,
   GROUP_HOST_ACCESS,
   GROUP_PARENT,
+  GROUP_ROLE_HOST,
+  GROUP_ROLE_PARENT,
+  GROUP_VID,
+  GROUP_WORDS,
+} from '../../tables/group-table.ts';
+import {
   GROUP_PASSTHRU,
   GROUP_SOURCE_COUNT,
   GROUP_SOURCES,
-  GROUP_VID,
-  GROUP_WORDS,
-  groupOfVid,
-  MACVLAN_HOST,
-  MACVLAN_PARENT,
   MODE_BRIDGE,
   MODE_PASSTHRU,
   MODE_PRIVATE,
@@ -34,26 +32,12 @@ import {
   stationAt,
 } from '../../tables/macvlan-table.ts';
 import { PORT_UP } from '../../tables/port-table.ts';
-import { type Batch, INDEX_MASK, SHAPE_ALT } from '../batch.ts';
+import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
-import {
-  DROP_NONE,
-  EGRESS_PORT_DOWN,
-  EGRESS_TOO_LONG,
-  INGRESS_PORT_DOWN,
-  LOOKUP_REFLECTION,
-  MACVLAN_NO_CHILD,
-  MACVLAN_NO_GROUP,
-} from '../reasons.ts';
-import { countFloods } from './flood.ts';
-import { tooLong } from './frame-length.ts';
-import { TO_FLOOD } from './lookup.ts';
+import { DROP_NONE, INGRESS_PORT_DOWN, LOOKUP_REFLECTION, MACVLAN_NO_CHILD, MACVLAN_NO_GROUP } from '../reasons.ts';
+import { floodChildren, give, groupOfFrame, NOBODY, settleGroup } from './group.ts';
 import { GROUP_BIT } from './parse.ts';
-import { shapeBoth, shapeTagged, shapeUntagged } from './shape.ts';
 
-const VID_MASK = 0xfff;
-const TPID = 0x8100;
-const NOBODY = -1;
 const ALL_MODES = MODE_PRIVATE | MODE_VEPA | MODE_BRIDGE | MODE_PASSTHRU;
 /** Their own frames that come back from outside are for nobody but themselves. */
 const SOLITARY = MODE_PRIVATE | MODE_PASSTHRU | MODE_SOURCE;
@@ -63,25 +47,17 @@ export function macvlan(dp: Dataplane, b: Batch, i: number): number {
   const table = dp.macvlan;
   const port = b.port[i];
   if ((dp.ports.flags[port] & PORT_UP) === 0) return INGRESS_PORT_DOWN;
-  const fromParent = table.role[port] === MACVLAN_PARENT;
-  const tag = b.tagLen[i] === 0 ? 0 : b.tci[i] & VID_MASK;
-  const group = fromParent ? groupOfVid(table, port, tag) : table.groupOf[port];
+  const group = groupOfFrame(table, b, i);
   if (group < 0) return MACVLAN_NO_GROUP;
-  const vid = table.groups[group * GROUP_WORDS + GROUP_VID];
-  b.vid[i] = vid;
-  const reason = fromParent
-    ? arrive(dp, b, i, group)
-    : table.role[port] === MACVLAN_HOST
-      ? leaveHost(dp, b, i, group)
-      : leave(dp, b, i, group, port);
-  const copies = b.copies[i];
-  if (copies === 0) return reason;
-  if (copies > 1) {
-    b.to[i] = TO_FLOOD;
-    countFloods(dp, b, i, 1, copies);
-  }
-  if (vid !== 0) shape(dp, b, i, fromParent, table.groups[group * GROUP_WORDS + GROUP_PARENT]);
-  return DROP_NONE;
+  b.vid[i] = table.groups[group * GROUP_WORDS + GROUP_VID];
+  const role = table.role[port];
+  const reason =
+    role === GROUP_ROLE_PARENT
+      ? arrive(dp, b, i, group)
+      : role === GROUP_ROLE_HOST
+        ? leaveHost(dp, b, i, group)
+        : leave(dp, b, i, group, port);
+  return settleGroup(dp, b, i, table, group, reason);
 }
 
 /** Of the parent: from outside. */
@@ -156,44 +132,5 @@ function toSources(dp: Dataplane, b: Batch, i: number, group: number): number {
 }
 
 function flood(dp: Dataplane, b: Batch, i: number, group: number, but: number, modes: number): number {
-  const { groups, children } = dp.macvlan;
-  const first = groups[group * GROUP_WORDS + GROUP_CHILDREN];
-  const end = first + groups[group * GROUP_WORDS + GROUP_CHILD_COUNT] * CHILD_WORDS;
-  let reason = DROP_NONE;
-  for (let at = first; at < end; at += CHILD_WORDS) {
-    if (children[at] !== but && (children[at + 1] & modes) !== 0) reason = give(dp, b, i, children[at]);
-  }
-  return reason;
-}
-
-/** One copy a port, however many rules say so: a port's list has room for one. */
-function give(dp: Dataplane, b: Batch, i: number, to: number): number {
-  const { list, count, stride } = dp.egress;
-  if ((dp.ports.flags[to] & PORT_UP) === 0) return EGRESS_PORT_DOWN;
-  if (tooLong(dp, b, i, to)) return EGRESS_TOO_LONG;
-  const at = to * stride + count[to];
-  if (count[to] > 0 && (list[at - 1] & INDEX_MASK) === i) return DROP_NONE;
-  list[at] = i;
-  count[to]++;
-  b.copies[i]++;
-  b.to[i] = to;
-  return DROP_NONE;
-}
-
-/** Takes the tag of the group's VLAN off, or puts it on where the frame leaves by the parent. */
-function shape(dp: Dataplane, b: Batch, i: number, fromParent: boolean, parent: number): void {
-  const { list, count, stride } = dp.egress;
-  const view = dp.arena.view;
-  if (fromParent) {
-    shapeUntagged(view, b, i);
-    return;
-  }
-  const at = parent * stride + count[parent] - 1;
-  if (count[parent] === 0 || (list[at] & INDEX_MASK) !== i) return;
-  if (b.copies[i] === 1) {
-    shapeTagged(view, b, i, TPID);
-    return;
-  }
-  shapeBoth(view, b, i, TPID);
-  list[at] |= SHAPE_ALT;
+  return floodChildren(dp, b, i, dp.macvlan, group, but, modes);
 }

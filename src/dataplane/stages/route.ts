@@ -32,6 +32,7 @@ import {
   ipv4Src,
   ipv4TotalBytes,
   ipv4Ttl,
+  isIpv4Source,
 } from '../../wire/ipv4.ts';
 import {
   IPV6_BYTES,
@@ -42,6 +43,7 @@ import {
   ipv6SrcAt,
   isIpv6LinkLocal,
   isIpv6Multicast,
+  isIpv6Reserved,
   writeIpv6HopLimit,
 } from '../../wire/ipv6.ts';
 import { type Batch, RX_GENERATED } from '../batch.ts';
@@ -62,6 +64,7 @@ import {
 } from '../reasons.ts';
 import { account } from './account.ts';
 import { segmentBytes } from './frame-length.ts';
+import { deliverToChild, NOT_FOR_CHILD } from './ipvlan-deliver.ts';
 import { lookup, TO_LOCAL } from './lookup.ts';
 import { shapeUntagged } from './shape.ts';
 
@@ -77,6 +80,10 @@ export function route(dp: Dataplane, b: Batch, i: number): number {
   const { router } = dp;
   const from = router.ifaceOf[b.fid[i]];
   if (from === 0) return DROP_NONE;
+  if (router.children[from] !== 0) {
+    const given = deliverToChild(dp, b, i, from);
+    if (given !== NOT_FOR_CHILD) return given;
+  }
   const view = dp.arena.view;
   const packet = b.off[i] + ETHERNET_HEADER + b.tagLen[i];
   const end = b.off[i] + b.len[i];
@@ -101,9 +108,8 @@ function decide4(dp: Dataplane, b: Batch, i: number, from: number, packet: numbe
   if (!ipv4Fits(view, packet, end) || !ipv4ChecksumOk(view, packet)) return -ROUTE_HEADER;
   const src = ipv4Src(view, packet);
   const dst = ipv4Dst(view, packet);
-  const srcFirst = src >>> 24;
   const dstFirst = dst >>> 24;
-  if (srcFirst === 0 || srcFirst === 127 || srcFirst >= 224) return -ROUTE_MARTIAN;
+  if (!isIpv4Source(src)) return -ROUTE_MARTIAN;
   if (dstFirst >= 224) return -ROUTE_NOT_UNICAST;
   if (dstFirst === 0 || dstFirst === 127) return -ROUTE_MARTIAN;
   const vrf = router.vrf[from];
@@ -128,7 +134,7 @@ function decide6(dp: Dataplane, b: Batch, i: number, from: number, packet: numbe
   if (!ipv6Fits(view, packet, end)) return -ROUTE_HEADER;
   const src = ipv6SrcAt(packet);
   const dst = ipv6DstAt(packet);
-  if (isIpv6Multicast(view, src) || isReserved6(view, dst)) return -ROUTE_MARTIAN;
+  if (isIpv6Multicast(view, src) || isIpv6Reserved(view, dst)) return -ROUTE_MARTIAN;
   if (isIpv6Multicast(view, dst)) return -ROUTE_NOT_UNICAST;
   // Link-local packets are for this link: for an address of ours or for nobody here.
   if (isIpv6LinkLocal(view, dst)) return forControl(dp, b, i);
@@ -137,18 +143,13 @@ function decide6(dp: Dataplane, b: Batch, i: number, from: number, packet: numbe
   if (router.adj.kind[row] === ADJ_GROUP) row = groupMember(router.adj, row, flowHash6(view, packet, end));
   const kind = router.adj.kind[row];
   if (kind !== ADJ_FORWARD && kind !== ADJ_RESOLVE) return elsewhere(dp, b, i, kind);
-  if (isReserved6(view, src) || isIpv6LinkLocal(view, src)) return -ROUTE_MARTIAN;
+  if (isIpv6Reserved(view, src) || isIpv6LinkLocal(view, src)) return -ROUTE_MARTIAN;
   if (router.adj.kind[lookup6(router.lpm6, vrf, view, src)] === ADJ_LOCAL) return -ROUTE_MARTIAN;
   if (ipv6HopLimit(view, packet) <= 1) return owesError(dp, b, i, ROUTE_TTL);
   const whole = IPV6_BYTES + ipv6PayloadBytes(view, packet);
   const bytes = b.gso[i] >>> 8 === 0 ? whole : segmentBytes(view, b, i) + b.off[i] - packet;
   if (bytes > router.mtu[router.adj.iface[row]]) return owesError(dp, b, i, ROUTE_TOO_BIG);
   return kind === ADJ_FORWARD ? row : forControl(dp, b, i);
-}
-
-/** `::` and `::1`. */
-function isReserved6(view: DataView, at: number): boolean {
-  return (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8)) === 0 && view.getUint32(at + 12) <= 1;
 }
 
 /** Routes that lead to no neighbor. */

@@ -9,8 +9,10 @@ import { joinDataplane } from '../../../src/dataplane/dataplane.ts';
 import { AdoptedTables, postTables } from '../../../src/dataplane/table-memory.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { Forwarding } from '../../../src/runtime/forwarding.ts';
+import { ipv4Packet } from '../../../src/wire/build.ts';
 
 const PORTS = ['up', 'a', 'b', 'c', 'h'];
+const ALL = [...PORTS, 'gate'];
 const MACVLAN = (a: string, c: string) => `
 switch: { workers: 2 }
 ports: { ${PORTS.map((name) => `${name}: { adapter: memory }`).join(', ')} }
@@ -26,11 +28,31 @@ macvlan:
     hostAccess: true
 `;
 
+const IPVLAN = (address: number, flag: string) => `
+switch: { workers: 2 }
+ports:
+  up: { adapter: memory }
+  gate: { adapter: memory, mode: access, vlan: 5 }
+  ${['a', 'b', 'c', 'h'].map((name) => `${name}: { adapter: memory }`).join('\n  ')}
+interfaces:
+  v5: { vlan: 5, mac: '02:00:00:00:00:0e', addresses: [10.0.5.1/24], neighbors: { 10.0.5.2: '02:00:00:00:00:99' } }
+routes: [{ to: 0.0.0.0/0, type: blackhole }] # an error would be control's, which worker 0 alone has
+fdb: [{ mac: '02:00:00:00:00:99', vlan: 5, port: gate }]
+ipvlan:
+  near:
+    parent: up
+    mac: '02:00:00:00:00:0d'
+    flag: ${flag}
+    children: { a: { addresses: [10.0.0.${address}] }, b: { addresses: [10.0.0.12] } }
+    host: { port: h }
+  far: { mode: l3, parent: v5, children: { c: { addresses: [10.1.0.${address}] } } }
+`;
+
 class Side extends Forwarding {
   protected punted(): void {}
 }
 
-function bench(text: string) {
+function bench(text: string, ports: readonly string[]) {
   const core = new SwitchCore({ nowMs: () => 1000, ports: 8, fids: 8, fdbEntries: 64, smallSlots: 64, workers: 2 });
   let config = loadConfig(text, 'test.yaml');
   configure(core, config);
@@ -40,7 +62,7 @@ function bench(text: string) {
   const left: string[] = [];
   const queues = [core, side].map((worker) => {
     const of: Record<string, MemoryAdapter> = {};
-    for (const name of PORTS) {
+    for (const name of ports) {
       const adapter = new MemoryAdapter(
         { mtu: 1500 },
         { arena: worker.dp.arena, events: { link() {}, readable() {} } },
@@ -70,25 +92,36 @@ function bench(text: string) {
   return { arrive, change };
 }
 
-/** What every port says to every address, by worker. */
-function told({ arrive }: ReturnType<typeof bench>, k: number): string[] {
-  const macs = ['02000000000a', '02000000000b', '02000000000c', '02000000000d', '020000000001', 'ffffffffffff'];
-  return PORTS.flatMap((port) =>
-    macs.flatMap((dst) =>
-      ['88b5', '8100000a88b5'].map(
-        (type) => `${port} ${dst} ${type}: ${arrive(k, port, `${dst}020000000099${type}`).join(' | ')}`,
-      ),
-    ),
-  );
+/** What becomes of every frame at every port, by one worker. */
+function told({ arrive }: ReturnType<typeof bench>, k: number, ports: readonly string[], frames: readonly string[]) {
+  return ports.flatMap((port) => frames.map((frame) => `${port} ${frame}: ${arrive(k, port, frame).join(' | ')}`));
+}
+
+function agree(before: string, after: string, ports: readonly string[], frames: readonly string[]): void {
+  const two = bench(before, ports);
+  const first = told(two, 0, ports, frames);
+  expect(told(two, 1, ports, frames)).toEqual(first);
+  two.change(after);
+  const then = told(two, 0, ports, frames);
+  expect(told(two, 1, ports, frames)).toEqual(then);
+  expect(then).not.toEqual(first);
+  expect(first.filter((line) => /: \w/.test(line)).length).toBeGreaterThan(frames.length);
 }
 
 it('macvlan groups are the same for both workers, before and after a change', () => {
-  const two = bench(MACVLAN('a', 'private'));
-  const before = told(two, 0);
-  expect(told(two, 1)).toEqual(before);
-  two.change(MACVLAN('d', 'bridge'));
-  const after = told(two, 0);
-  expect(told(two, 1)).toEqual(after);
-  expect(after).not.toEqual(before);
-  expect(before.filter((line) => /: \w/.test(line)).length).toBeGreaterThan(30);
+  const macs = ['02000000000a', '02000000000b', '02000000000c', '02000000000d', '020000000001', 'ffffffffffff'];
+  const frames = macs.flatMap((dst) => ['88b5', '8100000a88b5'].map((type) => `${dst}020000000099${type}`));
+  agree(MACVLAN('a', 'private'), MACVLAN('d', 'bridge'), PORTS, frames);
+});
+
+it('ipvlan groups as well, also where the router is their parent', () => {
+  const macs = ['02000000000d', '02000000000e', 'ffffffffffff'];
+  const places = ['10.0.0.11', '10.0.0.12', '10.0.0.13', '10.1.0.11', '10.1.0.13', '10.0.5.2'];
+  const frames = macs.flatMap((dst) =>
+    places.map((place) => {
+      const packet = ipv4Packet({ src: '10.0.5.9', dst: place }, 17, new Uint8Array(26));
+      return `${dst}02000000000d0800${Buffer.from(packet).toString('hex')}`;
+    }),
+  );
+  agree(IPVLAN(11, 'bridge'), IPVLAN(13, 'private'), ALL, frames);
 });

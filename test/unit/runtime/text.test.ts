@@ -63,6 +63,23 @@ describe('tables', () => {
     ]);
   });
 
+  it('of ipvlan groups as well', () => {
+    const children = [{ port: 'web', addresses: ['192.0.2.11', '2001:db8::11'] }];
+    const l2 = { name: 'lan', mode: 'l2', flag: 'private', parent: 'up', vlan: null, children, host: { port: 'h' } };
+    const l3 = { name: 'apps', mode: 'l3s', flag: 'bridge', parent: 'gate', vlan: null, children, host: null };
+    const groups = [
+      { ...l2, mac: '02:00:00:00:00:01', hostAccess: false },
+      { ...l3, mac: null, hostAccess: false },
+    ];
+    expect(topicText('ipvlan', { groups }).split('\n')).toEqual([
+      'GROUP  PARENT  VLAN  MODE        PORT  ADDRESSES',
+      'lan    up      all   l2 private  h     (host)',
+      'lan    up      all   l2 private  web   192.0.2.11 2001:db8::11',
+      'apps   gate    -     l3s bridge  web   192.0.2.11 2001:db8::11',
+      '',
+    ]);
+  });
+
   it('of no drops say so', () => {
     expect(topicText('drops', { drops: [], total: {} })).toBe('no frame was dropped\n');
   });

@@ -230,6 +230,7 @@ function numbered(dp: Dataplane, ports: number, nowMs: number): World {
       interfaces: [],
       routes: [],
       macvlan: [],
+      ipvlan: [],
       mirrors: [],
       vteps: [],
       tunnels: [],
