@@ -6,6 +6,7 @@
 import { complain } from './complain.ts';
 import { Lab } from './lab/lab.ts';
 import { hasProgram, liveObstacle } from './lab/namespace.ts';
+import { ipvlan } from './lab/stories/ipvlan.ts';
 import { isolation } from './lab/stories/isolation.ts';
 import { layer3Switch } from './lab/stories/layer-3-switch.ts';
 import { macvlan } from './lab/stories/macvlan.ts';
@@ -23,6 +24,7 @@ export const STORIES: readonly Story[] = [
   layer3Switch,
   privateVlan,
   macvlan,
+  ipvlan,
   vxlan,
 ];
 

@@ -82,6 +82,14 @@ const PROMISES: Record<string, string[]> = {
     'v1 reaches v2, by way of edge',
     'p1 still does not reach p2: its broadcasts come back to nobody else',
   ],
+  ipvlan: [
+    'f1 reaches f2',
+    'out knows both by one MAC',
+    's1 does not reach s2',
+    'the packet is for another child, and the flag private keeps them apart',
+    'r1 reaches far, by the router',
+    'far reaches r1',
+  ],
   vxlan: ['red1 reaches red2', 'red1 does not reach blue2', 'and there behind 192.0.2.2, in VNI 10010'],
 };
 

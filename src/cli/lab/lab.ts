@@ -32,6 +32,10 @@ export interface HostOptions {
   addresses: readonly string[];
   gateways?: readonly string[];
   mtu?: number;
+  /** Default: one of its own. */
+  mac?: string;
+  /** False: it asks for no neighbors and sends everything out of its device. */
+  arp?: boolean;
 }
 
 export class Lab {
@@ -69,19 +73,28 @@ export class Lab {
   }
 
   /** A host on the TAP of its name, which is a port of the switch. */
-  host(name: string, sw: LabSwitch, { addresses, gateways = [], mtu = 1500 }: HostOptions): LabHost {
+  host(
+    name: string,
+    sw: LabSwitch,
+    { addresses, gateways = [], mtu = 1500, mac: given, arp = true }: HostOptions,
+  ): LabHost {
     const namespace = this.machine(name);
-    const mac = `02:00:00:00:00:${(0x11 + this.#hosts++).toString(16)}`;
+    const own = `02:00:00:00:00:${(0x11 + this.#hosts++).toString(16)}`;
+    const mac = given ?? own;
     if (addresses.some((address) => address.includes(':'))) namespace.setIpv6(true);
     ip('-n', sw.machine.id, 'link', 'set', name, 'netns', namespace.id, 'name', 'eth0');
     namespace.ip('link', 'set', 'eth0', 'address', mac, 'mtu', String(mtu), 'up');
     for (const address of addresses) {
       namespace.ip('addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
     }
+    if (!arp) {
+      namespace.ip('link', 'set', 'eth0', 'arp', 'off');
+      namespace.ip('route', 'add', 'default', 'dev', 'eth0');
+    }
     for (const via of gateways) namespace.ip('route', 'add', 'default', 'via', via);
-    this.#out(
-      `${this.#hosts === 1 ? '\n' : ''}${name}: ${[...addresses, ...gateways.map((via) => `gateway ${via}`)].join(', ')}\n`,
-    );
+    const facts = [...addresses, ...gateways.map((via) => `gateway ${via}`), ...(given === undefined ? [] : [given])];
+    if (!arp) facts.push('no ARP, everything out of its device');
+    this.#out(`${this.#hosts === 1 ? '\n' : ''}${name}: ${facts.join(', ')}\n`);
     return { name, namespace, mac };
   }
 
