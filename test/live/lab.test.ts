@@ -1,10 +1,10 @@
-/** Every lab comes out as promised and leaves nothing behind, also when it is interrupted. */
+/** Every lab, and the demo, comes out as promised and leaves nothing behind, also when it is interrupted. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { STORIES } from '../../src/cli/lab.ts';
 import { installed, liveObstacle, until } from './netns.ts';
 
@@ -18,10 +18,11 @@ interface Run {
   end: Promise<number>;
 }
 
+/** Those that a test which failed left behind are ended in the end. */
 const running: ChildProcess[] = [];
 
-function start(...args: string[]): Run {
-  const child = spawn(process.execPath, [BIN, 'lab', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+function start(args: readonly string[]): Run {
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   running.push(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -36,12 +37,12 @@ function start(...args: string[]): Run {
 const namespacesOf = (pid: number) =>
   execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })
     .split('\n')
-    .filter((line) => line.startsWith(`ellab-${pid}-`));
+    .filter((line) => /^el(lab|demo)-(\d+)-/.exec(line)?.[2] === String(pid));
 
 const directoriesOf = (pid: number) => readdirSync(tmpdir()).filter((name) => name.startsWith(`etherloom-lab-${pid}-`));
 
-afterEach(() => {
-  for (const child of running.splice(0)) if (child.exitCode === null) child.kill('SIGTERM');
+afterAll(() => {
+  for (const child of running) if (child.exitCode === null) child.kill('SIGTERM');
 });
 
 /** What each lab is there to show. */
@@ -98,10 +99,11 @@ describe.skipIf(obstacle !== null)('etherloom lab', () => {
     expect(STORIES.map(({ name }) => name).sort()).toEqual(Object.keys(PROMISES).sort());
   });
 
-  it.each(Object.entries(PROMISES))(
+  // All side by side: they wait, most of their time, for what does not arrive.
+  it.concurrent.each(Object.entries(PROMISES))(
     '%s comes out as promised and leaves nothing behind',
     async (name, promises) => {
-      const run = start(name);
+      const run = start(['lab', name]);
       const status = await run.end;
       const output = run.output();
       expect(output).not.toContain('FAILED');
@@ -114,13 +116,21 @@ describe.skipIf(obstacle !== null)('etherloom lab', () => {
     300_000,
   );
 
-  it.each([
+  it.concurrent('the demo comes out as promised, and not a frame is lost', async () => {
+    const demo = start(['demo']);
+    expect(await demo.end, demo.output()).toBe(0);
+    expect(demo.output()).toMatch(/\nDemo live: everything as promised/);
+    expect(demo.output().match(/^no frame was dropped$/gm)).toHaveLength(2);
+    expect(namespacesOf(demo.process.pid!)).toEqual([]);
+  }, 300_000);
+
+  it.concurrent.each([
     ['in the middle', [], '1. '],
     ['while it is kept', ['--keep'], 'The lab stays'],
   ] as const)(
     'cleans up after Ctrl-C %s',
     async (_when, more, sign) => {
-      const run = start('vlan-isolation', ...more);
+      const run = start(['lab', 'vlan-isolation', ...more]);
       await until(() => run.output().includes(sign), sign, 240_000);
       expect(namespacesOf(run.process.pid!)).not.toEqual([]);
       run.process.kill('SIGINT');
@@ -132,10 +142,10 @@ describe.skipIf(obstacle !== null)('etherloom lab', () => {
   );
 
   it('lists the labs, and refuses others by name', async () => {
-    const list = start();
+    const list = start(['lab']);
     expect(await list.end).toBe(0);
     for (const { name, title } of STORIES) expect(list.output()).toMatch(new RegExp(`^${name} +${title}$`, 'm'));
-    const none = start('nothing');
+    const none = start(['lab', 'nothing']);
     expect(await none.end).toBe(2);
     expect(none.output()).toMatch(/^etherloom: there is no lab "nothing"; valid are vlan-isolation, /);
   });

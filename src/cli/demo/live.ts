@@ -5,14 +5,14 @@
  *               sw1 ══ trunk 10,20 ══ sw2
  *   blue1 ─ TAP ┘     (802.1Q over UDP)  └ TAP ─ blue2    VLAN 20
  *
- * Two switches, a process each, joined by a trunk; all four hosts in one IP subnet, so that only the VLANs keep
- * them apart.
+ * Two switches, a process each on one machine, joined by a trunk; all four hosts in one IP subnet, so that only the VLANs
+ * keep them apart. The machine is a namespace as well, in which nobody speaks of himself: what the tables show is the demo's.
  */
 
-import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Namespace } from '../lab/namespace.ts';
 import {
   askSwitch,
   type SwitchProcess,
@@ -42,10 +42,11 @@ export async function liveDemo(): Promise<number> {
   const blue1 = new Host('blue1', '10.77.0.21');
   const blue2 = new Host('blue2', '10.77.0.22');
   const hosts = [red1, red2, blue1, blue2];
+  const machine = new Namespace('eldemo', 'switches');
   const switches: SwitchProcess[] = [];
   const cleanUp = () => {
     for (const s of switches) s.process.kill('SIGTERM');
-    for (const host of hosts) host.remove();
+    for (const namespace of [...hosts, machine]) namespace.remove();
     rmSync(dir, { recursive: true, force: true });
   };
   const interrupted = () => process.exit(130);
@@ -56,11 +57,13 @@ export async function liveDemo(): Promise<number> {
   try {
     report.title('Set-up');
     const ready = await report.step('two switches and four hosts', async () => {
-      const [one, two] = [await freeUdpPort(), await freeUdpPort()];
-      for (const host of hosts) host.create();
-      switches.push(await startPair(dir, 'sw1', red1, blue1, one, two));
-      switches.push(await startPair(dir, 'sw2', red2, blue2, two, one));
-      for (const host of hosts) host.plug();
+      for (const namespace of [...hosts, machine]) {
+        namespace.create();
+        namespace.setIpv6(false);
+      }
+      switches.push(await startOne(dir, 'sw1', machine, [red1, blue1], [5001, 5002]));
+      switches.push(await startOne(dir, 'sw2', machine, [red2, blue2], [5002, 5001]));
+      for (const host of hosts) host.plug(machine);
       return undefined;
     });
     if (ready) {
@@ -90,20 +93,19 @@ export async function liveDemo(): Promise<number> {
   return report.end('live');
 }
 
-function startPair(
+function startOne(
   dir: string,
   name: string,
-  red: Host,
-  blue: Host,
-  local: number,
-  remote: number,
+  machine: Namespace,
+  [red, blue]: readonly [Host, Host],
+  [local, remote]: readonly [number, number],
 ): Promise<SwitchProcess> {
   const config = {
     switch: { name, controlSocket: socketIn(dir, name) },
     vlans: { 10: { name: 'red' }, 20: { name: 'blue' } },
     ports: {
-      [red.name]: { adapter: 'tap', device: red.tap, mode: 'access', vlan: 10 },
-      [blue.name]: { adapter: 'tap', device: blue.tap, mode: 'access', vlan: 20 },
+      [red.name]: { adapter: 'tap', device: red.name, mode: 'access', vlan: 10 },
+      [blue.name]: { adapter: 'tap', device: blue.name, mode: 'access', vlan: 20 },
       trunk: {
         adapter: 'udp',
         local: `127.0.0.1:${local}`,
@@ -113,7 +115,7 @@ function startPair(
       },
     },
   };
-  return startSwitch(dir, name, JSON.stringify(config, null, 2));
+  return startSwitch(dir, name, JSON.stringify(config, null, 2), machine);
 }
 
 async function reach(from: Host, to: Host, expected: boolean): Promise<undefined> {
@@ -174,15 +176,4 @@ async function balanced(switches: SwitchProcess[]): Promise<undefined> {
       throw new Error(`not that of ${s.name}`);
   }
   return undefined;
-}
-
-function freeUdpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    socket.once('error', reject);
-    socket.bind(0, '127.0.0.1', () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
 }
