@@ -5,8 +5,8 @@
  * these is missing they are left out and the reason is printed, unless CI or ETHERLOOM_LIVE=require says that
  * they must run. Arguments go to vitest, for one run of both kinds.
  *
- * Without arguments there are two lanes side by side: live tests, one file after the other, wait more than they work, and
- * unit tests work meanwhile. Behind these some of the live tests come again with two threads that forward.
+ * Without arguments there are two lanes side by side: live tests, two files at a time, wait more than they work, and
+ * unit tests work meanwhile. Some live tests come twice, the second time with two threads that forward (vitest.config.ts).
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -40,29 +40,18 @@ const out = mkdtempSync(join(tmpdir(), 'etherloom-test-'));
 const isLive = why === null;
 const args = process.argv.slice(2);
 
-/** A run of vitest: which tests, and with what environment. */
-const UNIT = {
-  args: ['--project', 'unit', ...(isLive ? [`--maxWorkers=${Math.max(1, availableParallelism() - 1)}`] : [])],
-};
-const LIVE = { args: ['--project', 'live'] };
-/** Changes, routing, tags, links that come and go, and tunnels: whole switches with two workers. */
-const TWO_WORKERS = {
-  args: [
-    '--project',
-    'live',
-    ...['change', 'routing', 'trunk', 'vanish', 'vxlan-mesh', 'vxlan-routing'].map((n) => `test/live/${n}.test.ts`),
-  ],
-  env: { ETHERLOOM_TEST_WORKERS: '2' },
-};
+/** Runs of vitest, by what they are told. */
+const UNIT = ['--project', 'unit'];
+const LIVE = ['--project', 'live', '--project', 'live-two-workers'];
 
-let lanes = isLive ? [[LIVE], [UNIT, TWO_WORKERS]] : [[UNIT]];
-if (args.length > 0) lanes = [[{ args: [...UNIT.args.slice(0, 2), ...(isLive ? LIVE.args : []), ...args] }]];
+let runs = isLive ? [LIVE, [...UNIT, `--maxWorkers=${Math.max(1, availableParallelism() - 1)}`]] : [UNIT];
+if (args.length > 0) runs = [[...UNIT, ...(isLive ? LIVE : []), ...args]];
 
 const reports = [];
 let status = 0;
 
 /** One run; its output in one piece where another lane is under way. */
-function vitest({ args, env = {} }, inPieces) {
+function vitest(args, inPieces) {
   const report = join(out, `report${reports.length}.json`);
   reports.push(report);
   const child = spawn(
@@ -77,7 +66,6 @@ function vitest({ args, env = {} }, inPieces) {
     ],
     {
       cwd: root,
-      env: { ...process.env, ...env },
       stdio: ['ignore', inPieces ? 'inherit' : 'pipe', inPieces ? 'inherit' : 'pipe'],
     },
   );
@@ -92,11 +80,7 @@ function vitest({ args, env = {} }, inPieces) {
   });
 }
 
-await Promise.all(
-  lanes.map(async (lane, n) => {
-    for (const run of lane) await vitest(run, n === 0);
-  }),
-);
+await Promise.all(runs.map((run, n) => vitest(run, n === 0)));
 
 const total = { passed: 0, failed: 0 };
 const skipped = [];

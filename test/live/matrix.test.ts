@@ -7,7 +7,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { capObstacle } from './adapter-kinds.ts';
-import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
+import { createLab, type Lab, liveObstacle, type Namespace, python, until } from './netns.ts';
 import { type Bench, createBench, freeUdpPort, type Raw, type SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
 
@@ -82,8 +82,8 @@ function adopted(lab: Lab, label: string, device: string, address: string[]): Na
 async function datagrams(receiver: Namespace, address: string, sender: Namespace): Promise<void> {
   const args = [address, '5003', '1200', '3'];
   const [received, sent] = await Promise.all([
-    receiver.tryAsync('python3', SEGMENT, 'receive', ...args),
-    sender.tryAsync('python3', SEGMENT, 'send', ...args),
+    receiver.tryAsync(python(), SEGMENT, 'receive', ...args),
+    sender.tryAsync(python(), SEGMENT, 'send', ...args),
   ]);
   expect([sent.stdout.trim(), sent.stderr, received.stderr]).toEqual(['3', '', '']);
 }

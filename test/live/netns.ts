@@ -91,6 +91,14 @@ export function installed(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 }
 
+let interpreter: string | undefined;
+
+/** The Python interpreter itself: `python3` may be a script that looks for it each time. */
+export function python(): string {
+  interpreter ??= runSync('python3', ['-c', 'import sys; print(sys.executable)']).stdout.trim() || 'python3';
+  return interpreter;
+}
+
 /** Resolves when `condition` holds; rejects after `timeoutMs`. */
 export async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
   const end = Date.now() + timeoutMs;
@@ -186,7 +194,7 @@ export function createLab(): Lab {
         async ping(address, { count = 3, size = 56, dontFragment = false, timeoutMs = 2000 } = {}) {
           const script = fileURLToPath(new URL('./ping.py', import.meta.url));
           const numbers = [count, size, dontFragment ? 1 : 0, timeoutMs].map(String);
-          const { stdout, stderr } = await namespace.tryAsync('python3', script, address, ...numbers);
+          const { stdout, stderr } = await namespace.tryAsync(python(), script, address, ...numbers);
           const received = /received (\d+) of/.exec(stdout)?.[1];
           if (received === undefined) throw new Error(`ping in ${label}: ${stderr}`);
           return Number(received);
@@ -250,7 +258,7 @@ async function openFrameSocket(
   device: string,
 ): Promise<FrameSocket> {
   const script = fileURLToPath(new URL('./frame-socket.py', import.meta.url));
-  const child = track(spawn('ip', inside(['python3', script, device]), { stdio: ['pipe', 'pipe', 'pipe'] }));
+  const child = track(spawn('ip', inside([python(), script, device]), { stdio: ['pipe', 'pipe', 'pipe'] }));
   const frames: Buffer[] = [];
   let ready = false;
   let trouble = '';

@@ -9,7 +9,7 @@ import { createBatch } from '../../src/dataplane/batch.ts';
 import { ethernetFrame, udpIpv4 } from '../../src/wire/build.ts';
 import { ETHERTYPE_IPV4 } from '../../src/wire/ethernet.ts';
 import { cabled } from './cabled.ts';
-import { createLab, type Lab, liveObstacle, until } from './netns.ts';
+import { createLab, type Lab, liveObstacle, python, until } from './netns.ts';
 import { type Bench, createBench, type Raw } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
 
@@ -149,7 +149,7 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     const sw = await bench.start({ ports: { a: port(devices[0]!), b: port(devices[1]!) } });
     expect(promiscuity()).toBe('1');
     const socket = 's = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0))';
-    lab.run('python3', '-c', `import socket, sys; ${socket}; s.send(b'\\xff' * 6 + b'\\x02' * 60)`, devices[0]!);
+    lab.run(python(), '-c', `import socket, sys; ${socket}; s.send(b'\\xff' * 6 + b'\\x02' * 60)`, devices[0]!);
     await sleep(200);
     expect((await sw.ports()).get('a')!.rxFrames).toBe(0);
     await sw.stop('SIGKILL');

@@ -51,9 +51,9 @@ describe.skipIf(!here)('the page', () => {
       ports[name] = { adapter: 'udp', local: `127.0.0.1:${to}`, remote, mode: 'access', vlan };
     }
     sw = await bench.start({ vlans: { 10: { name: 'red' }, 20: { name: 'blue' } }, ports }, ['--ui', '0']);
-    await until(() => /page http/.test(sw.log()), 'the page is served', 20_000);
+    await until(() => /page http/.test(sw.log()), 'the page is served', 60_000);
     address = /page (\S+)/.exec(sw.log())![1];
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS, timeout: 60_000 });
     page = await browser.newPage({ viewport: { width: 1440, height: 950 }, colorScheme: 'light' });
     page.setDefaultTimeout(30_000);
     page.on('console', (message) => problems.push(message.text()));

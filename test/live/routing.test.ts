@@ -1,7 +1,7 @@
 /** Routing between VLANs, as Linux hosts see it: ping, the hops on the way, path MTU, TCP, SLAAC. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
+import { createLab, type Lab, liveObstacle, type Namespace, python, until } from './netns.ts';
 import { type Bench, createBench, type SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
 
@@ -95,7 +95,7 @@ describe.skipIf(obstacle !== null)('routing', () => {
     const a = host('rh1', d1, 10);
     host('rh2', d2, 20);
     const hops = (address: string) =>
-      JSON.parse(a.run('python3', new URL('./hops.py', import.meta.url).pathname, address)) as string[];
+      JSON.parse(a.run(python(), new URL('./hops.py', import.meta.url).pathname, address)) as string[];
     expect(hops('10.0.20.2')).toEqual(['10.0.10.1', '10.0.20.2']);
     expect(hops('2001:db8:20::2')).toEqual(['2001:db8:10::1', '2001:db8:20::2']);
     expect(hops('10.66.0.1')).toEqual(['10.0.10.1 unreachable 13']);

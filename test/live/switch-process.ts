@@ -82,7 +82,7 @@ export function createBench(): Bench {
       );
       const workers = WORKERS === undefined || args.includes('--workers') ? [] : ['--workers', WORKERS];
       const { child, log } = start(['run', '-c', file, ...workers, ...args], inside);
-      await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up', 20_000);
+      await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up', 60_000);
       if (child.exitCode !== null) throw new Error(`the switch ended with ${child.exitCode}: ${log()}`);
       const get = async <T>(topic: string, query?: Record<string, string>) => (await ask(socket, topic, query)) as T;
       return {

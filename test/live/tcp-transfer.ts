@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import type { Namespace } from './netns.ts';
+import { type Namespace, python } from './netns.ts';
 
 const SCRIPT = fileURLToPath(new URL('./tcp-peer.py', import.meta.url));
 
@@ -22,8 +22,8 @@ export async function transfer(
 ): Promise<number> {
   const args = [address, String(port), String(bytes)];
   const [server, client] = await Promise.all([
-    listener.tryAsync('python3', SCRIPT, 'listen', ...args),
-    connector.tryAsync('python3', SCRIPT, 'connect', ...args),
+    listener.tryAsync(python(), SCRIPT, 'listen', ...args),
+    connector.tryAsync(python(), SCRIPT, 'connect', ...args),
   ]);
   expect([server.stderr, client.stderr]).toEqual(['', '']);
   const a = JSON.parse(server.stdout) as End;

@@ -5,7 +5,7 @@
 
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle, until } from './netns.ts';
+import { createLab, type Lab, liveObstacle, python, until } from './netns.ts';
 import { type Bench, createBench, type Raw, type SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
 import { cable, kernelVtep, reaches, site, type Underlay } from './vxlan-lab.ts';
@@ -124,7 +124,7 @@ describe.skipIf(obstacle !== null)('VXLAN beside the kernel', () => {
       if (underlay === 'udp') {
         a.namespace.run('ip', 'route', 'add', `${b.address}/32`, 'dev', a.device, 'mtu', '1500');
         await until(() => {
-          host.try('python3', '-c', PROBE, '10.1.0.2');
+          host.try(python(), '-c', PROBE, '10.1.0.2');
           return /mtu 1450/.test(host.run('ip', 'route', 'get', '10.1.0.2'));
         }, 'the host knows the MTU of the path');
         expect(await host.ping('10.1.0.2', { count: 1, size: 1422, dontFragment: true })).toBe(1);

@@ -65,7 +65,7 @@ describe('the state file', () => {
   });
 });
 
-describe('a switch with state', { timeout: 60_000 }, () => {
+describe('a switch with state', { timeout: 120_000 }, () => {
   it('comes back as it was, until its file is edited or the state is damaged', async () => {
     const far = await peer();
     const local = await freePort();
@@ -82,7 +82,9 @@ describe('a switch with state', { timeout: 60_000 }, () => {
       const { child, log } = bench.spawn('run', '-c', file);
       await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up');
       expect(child.exitCode, log()).toBeNull();
-      return { log, stop: () => endOf(child, 'SIGTERM') };
+      // Its words may come a moment after its socket.
+      const says = (words: string) => until(() => log().includes(words), words);
+      return { says, stop: () => endOf(child, 'SIGTERM') };
     };
     const fdb = async () => ((await askSwitch(socket, { path: '/v1/fdb' })) as FdbView).entries;
     const vids = async () => {
@@ -109,19 +111,19 @@ describe('a switch with state', { timeout: 60_000 }, () => {
 
     // The file says something else now: it wins. Addresses are known all the same.
     const edited = await run({ ...config, vlans: { 40: {} } });
-    expect(edited.log()).toContain('the configuration was edited since');
+    await edited.says('the configuration was edited since');
     expect(await vids()).toEqual([1, 10, 40]);
     expect(await fdb()).toHaveLength(1);
     expect(await edited.stop()).toBe(0);
 
     writeFileSync(state.file, readFileSync(state.file, 'latin1').replace('02:00', '02:01'));
     const damaged = await run(config);
-    expect(damaged.log()).toContain(`state ${state.file}: not restored: it is damaged`);
+    await damaged.says(`state ${state.file}: not restored: it is damaged`);
     expect(await fdb()).toEqual([]);
     // From now on it cannot be kept.
     rmSync(dir, { recursive: true, force: true });
     await askSwitch(socket, { method: 'PUT', path: '/v1/vlans/50', body: {} }).catch(() => {});
     expect(await damaged.stop()).toBe(0);
-    expect(damaged.log()).toMatch(/not kept: ENOENT/);
+    await damaged.says('not kept: ENOENT');
   });
 });
