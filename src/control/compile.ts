@@ -23,6 +23,7 @@ import {
   PORT_LEARNING,
   PORT_MACVLAN,
   PORT_MIRROR_OUTPUT,
+  PORT_SENDS,
   PORT_STATE_FORWARDS,
   PORT_STATE_LEARNS,
   PORT_STATIC_VIOLATION_DROPS,
@@ -59,6 +60,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   const s = port.settings;
   const bridge = port.bridge;
   let flags = port.mirrorOutput ? PORT_EXISTS | PORT_MIRROR_OUTPUT : PORT_EXISTS;
+  if (isUp(port)) flags |= PORT_SENDS;
   if (bridge !== null) {
     const b = bridge.settings;
     const unaware = b.type === 'unaware';

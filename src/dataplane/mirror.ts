@@ -18,6 +18,7 @@ import {
   MIRRORED_FRAMES,
   type MirrorTable,
 } from '../tables/mirror-table.ts';
+import { PORT_SENDS } from '../tables/port-table.ts';
 import { fidAt } from '../tables/vlan-table.ts';
 import { type Batch, INDEX_MASK, RX_DONE, RX_GENERATED, SHAPE_ALT } from './batch.ts';
 import { MIRROR_COPIES, MIRROR_COPIES_LOST, PORT_COUNTERS, TX_BYTES, TX_FRAMES } from './counters.ts';
@@ -116,7 +117,8 @@ function outerVid(dp: Dataplane, b: Batch, i: number): number {
 }
 
 /**
- * Sends copies, words of list[0 .. count) of this batch, out of `port`. The list is used up. `sender` null loses all.
+ * Sends copies, words of list[0 .. count) of this batch, out of `port`. The list is used up. `sender` null loses all, and
+ * so does a port that is down.
  */
 export function transmitCopies(
   dp: Dataplane,
@@ -132,7 +134,8 @@ export function transmitCopies(
     const word = list[k];
     if (!tooLong(dp, b, word & INDEX_MASK, port)) list[fit++] = word;
   }
-  const sent = sender === null ? 0 : Math.min(fit, Math.max(0, sender.send(b, list, 0, fit)));
+  const isUp = (dp.ports.flags[port] & PORT_SENDS) !== 0;
+  const sent = sender === null || !isUp ? 0 : Math.min(fit, Math.max(0, sender.send(b, list, 0, fit)));
   let bytes = 0;
   for (let k = 0; k < sent; k++) {
     const i = list[k] & INDEX_MASK;

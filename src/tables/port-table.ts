@@ -54,6 +54,8 @@ export const PORT_MACVLAN = 1 << 23;
 /** Belongs to an ipvlan group, and to no bridge: see ipvlan-table.ts. */
 export const PORT_IPVLAN = 1 << 24;
 export const PORT_IN_GROUP = PORT_MACVLAN | PORT_IPVLAN;
+/** Its link is up and it is turned on, in a bridge or in none: what is made for it may leave. */
+export const PORT_SENDS = 1 << 28;
 
 /** Rows of `flood`. */
 export const FLOOD_UNKNOWN_UNICAST = 0;

@@ -62,6 +62,16 @@ describe('a frame', () => {
     expect(counts).toEqual({ a: 1, u4: 1 });
   });
 
+  it('leaves by no underlay port that is turned off, whatever its device would take', () => {
+    const { core, append, left } = tunnelWorld(4);
+    core.control.setPort('u4', { enabled: false });
+    append('b', innerFrame(MACS[1]!, MACS[0]!, 0, 1));
+    core.forward();
+    checkLedger(core);
+    expect(left.get('u4') ?? []).toEqual([]);
+    expect(portLedger(core.dp.counters, core.control.port('u4').index).drops).toEqual({ EGRESS_PORT_DOWN: 1 });
+  });
+
   it.each<[string, Uint8Array]>([
     ['VXLAN_UNKNOWN_PEER', outerV4(1000, inner, { src: '192.0.2.99' })],
     ['VXLAN_UNKNOWN_VNI', outerV4(4711, inner)],

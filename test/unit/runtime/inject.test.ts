@@ -132,10 +132,11 @@ describe('inject and emit', () => {
     const { core, left, port, counter, sound } = bench();
     expect(core.inject(port('a'), plain(1))).toBe(true);
     expect(left).toEqual(['b 0200000000ff020000000001 60', 'c 0200000000ff020000000001 64']);
-    core.control.setLink('c', false);
     core.detach('c');
     expect(core.emit(port('c'), plain(2))).toBe(true);
-    expect(portLedger(core.dp.counters, port('c')).drops).toEqual({ TX_ERROR: 1 });
+    core.control.setLink('c', false);
+    expect(core.emit(port('c'), plain(2))).toBe(true);
+    expect(portLedger(core.dp.counters, port('c')).drops).toEqual({ TX_ERROR: 1, EGRESS_PORT_DOWN: 1 });
     expect(counter('a', GENERATED)).toBe(1);
     sound();
   });

@@ -51,6 +51,15 @@ describe('selectSrc', () => {
   });
 });
 
+describe('an output that is turned off', () => {
+  it('sends no copy, and says how many it has lost', () => {
+    const sw = mirrored({ selectSrc: ['p1'] }, { ...PORTS, m: access(1, { enabled: false }) });
+    told(sw, 'p1', frame());
+    expect(copies(sw)).toEqual([]);
+    expect(sw.counters().m).toMatchObject({ txFrames: 0, mirrorCopiesLost: 1 });
+  });
+});
+
 describe('selectDst', () => {
   it('copies what leaves by a port, in the shape in which it leaves', () => {
     const sw = mirrored({ selectDst: ['p2'] });
