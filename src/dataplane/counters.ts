@@ -39,6 +39,9 @@ export const MIRROR_COPIES = 11;
 export const MIRROR_COPIES_LOST = 12;
 export const PORT_COUNTERS = 16;
 
+/** Words of what a worker has in its hands. */
+const UNDER_WAY_WORDS = 3;
+
 // Columns of a FID's row: the first seven are those of a port.
 export const FID_COUNTERS = 8;
 
@@ -53,6 +56,8 @@ export interface Counters {
   readonly fidDrops: Float64Array;
   /** How long frames stay in the switch (latency.ts); written by who polls live ports. */
   readonly latency: Float64Array;
+  /** What the worker has in its hands (under-way.ts). */
+  readonly underWay: Float64Array;
 }
 
 /** One for each worker. */
@@ -61,6 +66,7 @@ export function createCounters(ports: number, fids: number, workers = 1): Counte
   const fid = ownFloat64(fids * FID_COUNTERS, workers);
   const portDrops = ownFloat64(ports * REASON_COUNT, workers);
   const fidDrops = ownFloat64(fids * REASON_COUNT, workers);
+  const underWay = ownFloat64(UNDER_WAY_WORDS, workers);
   return port.map((_, k) => ({
     ports,
     fids,
@@ -69,6 +75,7 @@ export function createCounters(ports: number, fids: number, workers = 1): Counte
     portDrops: portDrops[k],
     fidDrops: fidDrops[k],
     latency: createLatency(),
+    underWay: underWay[k],
   }));
 }
 

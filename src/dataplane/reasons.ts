@@ -68,6 +68,7 @@ export const IPVLAN_NO_CHILD = 90;
 export const IPVLAN_PRIVATE = 91;
 export const IPVLAN_NOT_ROUTED = 92;
 export const IPVLAN_PAUSE = 93;
+export const WORKER_LOST = 94;
 
 /** Rows of the drop counters: numbers are below this. */
 export const REASON_COUNT = 96;
@@ -253,6 +254,7 @@ export const DROP_REASONS: readonly DropReason[] = [
     'A child of an ipvlan group in mode l3 or l3s sent something else than a unicast IP packet: broadcast, multicast, ARP, neighbor discovery, link-local.',
   ),
   reason(IPVLAN_PAUSE, 'IPVLAN_PAUSE', 'A child of an ipvlan group sent a PAUSE frame, which never leaves its link.'),
+  reason(WORKER_LOST, 'WORKER_LOST', 'The worker that was forwarding it has ended by a defect.'),
 ];
 
 const byNumber: (DropReason | undefined)[] = [];

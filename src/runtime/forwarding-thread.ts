@@ -8,9 +8,8 @@ import type { PortEvent } from '../api/events.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
-import { rebuildFdb } from '../tables/fdb-rebuild.ts';
-import { reclaim } from '../tables/gate.ts';
 import type { Change, FromWorker, SharedState, ToWorker, WorkerStart } from './messages.ts';
+import { Reclaiming } from './reclaiming.ts';
 import type { SideStart, SideWorkerStart } from './side-messages.ts';
 
 const SIDE = new URL('./side-worker.js', import.meta.url);
@@ -44,6 +43,7 @@ export class ForwardingThread {
   #lastId = 0;
   /** Side workers, by number; why each that is ending does. */
   readonly #sides = new Map<number, { worker: Worker; why: string; sleep: BigInt64Array | null }>();
+  readonly #reclaiming = new Reclaiming();
   /** By number: how often it was started again. */
   readonly #starts: (number | undefined)[] = [];
   #phase: 'starting' | 'running' | 'stopping' | 'ended' = 'starting';
@@ -80,7 +80,8 @@ export class ForwardingThread {
         reject(new StartError(message.message, message.status));
         return;
       case 'tables':
-        this.#state = { ...this.#state!, tables: message.tables };
+        this.#reclaiming.known(message.tables, message.replaced);
+        if (this.#state !== undefined) this.#state = { ...this.#state, tables: message.tables };
         return;
       case 'statuses':
         this.#state = { ...this.#state!, statuses: message.statuses };
@@ -108,6 +109,7 @@ export class ForwardingThread {
   }
 
   #startSide(start: SideStart): void {
+    this.#reclaiming.known(start.posted.tables, start.replaced);
     if (this.#phase === 'stopping' || this.#phase === 'ended') return;
     const { port1, port2 } = new MessageChannel();
     const workerData: SideWorkerStart = { ...start, channel: port2 };
@@ -125,12 +127,10 @@ export class ForwardingThread {
       this.#sides.delete(start.worker);
       if (this.#phase === 'ended') return;
       // It may have died at any point: in a batch, with the lock, alone. Others wait for it until this is done.
-      const { gate, fdb, vxlan } = this.#state?.tables ?? start.posted.tables;
-      reclaim(gate, start.worker, (alone) => {
-        rebuildFdb(fdb, alone);
-        rebuildFdb(vxlan.fdb, alone);
+      this.#reclaiming.ended(start.worker, (lost) => {
+        const why = lost === 0 ? side.why : `${side.why}; frames that went with it: ${lost}`;
+        this.#tell({ type: 'side-ended', worker: start.worker, why });
       });
-      this.#tell({ type: 'side-ended', worker: start.worker, why: side.why });
     });
     this.#tell({ type: 'side-joined', worker: start.worker, channel: port1 }, [port1]);
   }

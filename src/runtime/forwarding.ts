@@ -14,6 +14,7 @@ import { type Coalesce, coalesce } from '../dataplane/offload/coalesce.ts';
 import { forwardBatch } from '../dataplane/pipeline.ts';
 import { type Sender, transmit } from '../dataplane/transmit.ts';
 import { beginTurn, endTurn } from '../dataplane/turn.ts';
+import { putDown, takeUp } from '../dataplane/under-way.ts';
 import { decapBatch } from '../dataplane/vxlan/decap.ts';
 import { serveTunnels } from '../dataplane/vxlan/tunnels.ts';
 import { Capturing } from './capturing.ts';
@@ -79,8 +80,11 @@ export abstract class Forwarding {
 
   /** A turn begins: nobody else changes tables from here to `leave`. Returns how often they have moved. */
   protected enter(): number {
+    const { dp, batch } = this;
     this.inTurn = true;
-    return beginTurn(this.dp);
+    const announced = beginTurn(dp);
+    if (batch.count > 0) takeUp(dp.counters, batch.port[0], batch.count);
+    return announced;
   }
 
   protected leave(): void {
@@ -142,6 +146,7 @@ export abstract class Forwarding {
       if (b.punted >= 0) this.punted(b);
       this.settle();
     }
+    putDown(this.dp.counters);
     this.leave();
     for (let i = 0; i < b.count; i++) release(this.dp.arena, b.slot[i]);
     b.count = 0;

@@ -18,6 +18,7 @@ import { ControlError } from '../control/model.ts';
 import { deleteVxlanEntry, flushVxlan } from '../control/vxlan-fdb.ts';
 import { resetCounters } from '../dataplane/counters.ts';
 import { SMALL_SLOTS } from '../dataplane/dataplane.ts';
+import { countReplacement, replacements } from '../tables/gate.ts';
 import { monotonicMs, wallUs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
 import { changeLive } from './live-change.ts';
@@ -33,8 +34,8 @@ import { SideGone, SideWorkers } from './side-workers.ts';
 const TICK_MS = 1000;
 
 export interface LiveHooks extends PortHooks {
-  /** Tables have moved to other memory. */
-  tablesMoved(): void;
+  /** Tables have moved to other memory, for the `replaced`th time; side workers have the old one still. */
+  tablesMoved(replaced: number): void;
   /** A side worker is wanted: its channel comes to `joined`, its end to `ended`. */
   startSide?(start: SideStart): void;
 }
@@ -66,8 +67,10 @@ export class LiveSwitch {
     this.core = new SwitchCore({ ...sizeFor(config), smallSlots, workers, seed, nowMs: monotonicMs, timeUs: wallUs });
     configure(this.core, config);
     this.core.control.onTablesMoved = () => {
+      const { gate } = this.core.dp;
+      hooks.tablesMoved(replacements(gate) + 1);
+      countReplacement(gate);
       this.#sides?.tablesMoved();
-      hooks.tablesMoved();
     };
     const { onPortsChanged } = this.core.control;
     this.core.control.onPortsChanged = () => {

@@ -60,7 +60,8 @@ export type FromWorker =
   | { type: 'ready'; state: SharedState }
   /** Nothing is open. `status` is the exit status. */
   | { type: 'failed'; message: string; status: number }
-  | { type: 'tables'; tables: DataplaneShared }
+  /** Arrays were replaced, for the `replaced`th time. */
+  | { type: 'tables'; tables: DataplaneShared; replaced: number }
   | { type: 'statuses'; statuses: readonly PortStatus[] }
   | { type: 'event'; event: PortEvent }
   /** The change `id` is made, and this is what stands now. */

@@ -14,6 +14,8 @@ import type { PostedTables } from '../dataplane/table-memory.ts';
 export interface SideStart {
   worker: number;
   posted: PostedTables;
+  /** How often their arrays had been replaced. */
+  replaced: number;
   /** Of its arena, which is as large as worker 0's: ports keep as many for themselves. */
   smallSlots: number;
   relay: Ring;

@@ -10,7 +10,7 @@ import type { PortEvent } from '../api/events.ts';
 import { createRing, type Ring } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
 import { postTables } from '../dataplane/table-memory.ts';
-import { announceMove } from '../tables/gate.ts';
+import { announceMove, replacements } from '../tables/gate.ts';
 import type { SwitchCore } from './core.ts';
 import type { LivePort } from './live-port.ts';
 import { RELAY_BYTES, RelayReader } from './relay.ts';
@@ -104,6 +104,7 @@ export class SideWorkers {
     this.#hooks.start({
       worker: side.worker,
       posted: postTables(this.#core.dp),
+      replaced: replacements(this.#core.dp.gate),
       smallSlots: this.#core.dp.arena.smallSlots,
       relay: side.relay,
       poll: this.#core.control.poll,

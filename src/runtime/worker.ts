@@ -48,8 +48,8 @@ try {
       if (ready) post({ type: 'statuses', statuses: live!.statuses() });
     },
     startSide: (start) => post({ type: 'start-side', start }),
-    tablesMoved: () => {
-      if (ready) post({ type: 'tables', tables: sharedPart(live!.core.dp) });
+    tablesMoved: (replaced) => {
+      if (live !== undefined) post({ type: 'tables', tables: sharedPart(live.core.dp), replaced });
     },
   });
   await live.open();

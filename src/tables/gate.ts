@@ -9,7 +9,7 @@
  *
  *   word 0          who is alone, or wants to be: worker + 1, 0 = nobody
  *   word LINE       who holds the lock: worker + 1, 0 = nobody; | WAITED when somebody sleeps for it
- *   word 2 * LINE   how often tables have moved (`announceMove`)
+ *   word 2 * LINE   how often tables have moved (`announceMove`); behind it how often arrays were replaced
  *   word (3 + k) * LINE   the epoch of worker k: odd while it is in a batch
  *
  * Each word has cache lines of its own, so that a worker that counts its batches takes no line from another. With one
@@ -25,6 +25,7 @@ const LINE = 32;
 const ALONE = 0;
 const LOCK = LINE;
 const MOVED = 2 * LINE;
+const REPLACED = MOVED + 1;
 const FIRST_EPOCH = 3 * LINE;
 /** In the lock's word: wake somebody. */
 const WAITED = 1 << 16;
@@ -153,6 +154,15 @@ export function exclusiveBetween<T>(gate: Gate, change: () => T): T {
 /** Arrays of a table are new: every worker must be given them before its next batch. While alone. */
 export function announceMove({ words }: Gate): void {
   Atomics.add(words, MOVED, 1);
+}
+
+/** Arrays were replaced, and whoever puts tables in order has been sent the new ones; nobody else has them yet. */
+export function countReplacement({ words }: Gate): void {
+  Atomics.add(words, REPLACED, 1);
+}
+
+export function replacements({ words }: Gate): number {
+  return Atomics.load(words, REPLACED);
 }
 
 /**

@@ -272,6 +272,18 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     for (const socket of sockets) socket.close();
   });
 
+  /** UDP from many ports: both workers have some. */
+  function datagram(n: number): Buffer {
+    const frame = Buffer.alloc(64);
+    frame.write('ffffffffffff02000000000a0800450000320000000040110000', 'hex');
+    frame.write('0a0900010a0900ff', 26, 'hex');
+    frame.writeUInt16BE(1024 + (n % 64), 34);
+    frame.writeUInt16BE(9, 36);
+    frame.writeUInt16BE(30, 38);
+    frame.writeUInt32BE(n, 42);
+    return frame;
+  }
+
   it('lose no frame of ports that a change does not name', async () => {
     const { sw, spaces, devices } = await hosts('c', 2);
     const raw = ((await askSwitch(sw.socket, { path: '/v1/config' })) as { config: Raw & { ports: object } }).config;
@@ -282,15 +294,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     let sent = 0;
     const timer = setInterval(() => {
       for (let i = 0; i < 4 && sent < wanted; i++) {
-        const frame = Buffer.alloc(64);
-        // UDP from many ports: both workers have some.
-        frame.write('ffffffffffff02000000000a0800450000320000000040110000', 'hex');
-        frame.write('0a0900010a0900ff', 26, 'hex');
-        frame.writeUInt16BE(1024 + (sent % 64), 34);
-        frame.writeUInt16BE(9, 36);
-        frame.writeUInt16BE(30, 38);
-        frame.writeUInt32BE(sent++, 42);
-        a!.send(frame);
+        a!.send(datagram(sent++));
       }
     }, 2);
     let changes = 0;
@@ -310,9 +314,14 @@ describe.skipIf(obstacle !== null)('two workers', () => {
   });
 
   it('come back when they end, with their queues, and leave nothing open', { timeout: 400_000 }, async () => {
-    const { sw, spaces } = await hosts('k', 2);
+    const { sw, spaces, devices } = await hosts('k', 2);
     expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
     const before = descriptors(sw);
+    const socket = await spaces[0]!.frameSocket(devices[0]!);
+    let sent = 0;
+    const timer = setInterval(() => {
+      for (let i = 0; i < 8; i++) socket.send(datagram(sent++));
+    }, 10);
     for (let times = 1; times <= 3; times++) {
       const during = transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2']);
       await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/1/restart' });
@@ -321,6 +330,10 @@ describe.skipIf(obstacle !== null)('two workers', () => {
       await until(() => again() === times, 'it is back', 60_000);
     }
     expect(sw.log()).toMatch(/worker 1 has ended: ended on request \(/);
+    clearInterval(timer);
+    socket.close();
+    // With a batch in its hands each time.
+    expect((await sw.ledger()).total.drops.WORKER_LOST).toBeGreaterThan(0);
     const had = await shares(sw);
     expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
     const has = await shares(sw);

@@ -23,7 +23,7 @@ describe('drop reasons', () => {
     for (const r of DROP_REASONS) {
       expect(r.number).toBeGreaterThan(0);
       expect(r.number).toBeLessThan(REASON_COUNT);
-      expect(r.name).toMatch(/^(PARSE|INGRESS|GUARD|LOOKUP|ROUTE|EGRESS|TX|VXLAN|MACVLAN|IPVLAN)_[A-Z0-9_]+$/);
+      expect(r.name).toMatch(/^(PARSE|INGRESS|GUARD|LOOKUP|ROUTE|EGRESS|TX|VXLAN|MACVLAN|IPVLAN|WORKER)_[A-Z0-9_]+$/);
     }
   });
 });
