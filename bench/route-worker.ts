@@ -138,7 +138,7 @@ function update(): string {
 /** Each array as its length and its words. */
 function writeTables(): string {
   const { lpm4, lpm6, adj, own } = dp.router;
-  const lpm = family === 4 ? [lpm4.roots, lpm4.pages, lpm4.values] : [lpm6.roots, lpm6.nodes, lpm6.values];
+  const lpm = family === 4 ? [lpm4.roots, lpm4.lines, lpm4.shorts] : [lpm6.roots, lpm6.nodes, lpm6.values];
   const gateways = Array.from({ length: PORTS }, (_, p) => {
     const { fid, port, config } = router.interface(`vlan${p}`);
     return [fid, port, config.vid!, gatewayMacLow(p)];

@@ -32,13 +32,14 @@ static inline int32_t in_page(const Router *r, int32_t page, uint32_t place) {
   const int32_t *p = r->nodes + (page << 4);
   const uint32_t part = place >> 5;
   const uint32_t before = (uint32_t)p[8 + (part >> 2)] >> ((part & 3) << 3) & 0xff;
-  return r->values[(uint32_t)p[10] + before + bits_of((uint32_t)p[part] << (31 - (place & 31)))];
+  return r->nodes[(uint32_t)p[10] + before + bits_of((uint32_t)p[part] << (31 - (place & 31)))];
 }
 
 static inline int32_t lookup4(const Router *r, uint32_t dst) {
   int32_t row = r->roots[dst >> 16];
   if (row < 0) row = in_page(r, ~row, dst >> 8 & 0xff);
-  return row < 0 ? in_page(r, ~row, dst & 0xff) : row;
+  if (row < 0) row = in_page(r, ~row, dst & 0xff);
+  return row == 0 ? r->values[dst >> 16] : row;
 }
 
 static inline int32_t lookup6(const Router *r, const uint8_t *dst) {

@@ -16,7 +16,7 @@ typedef struct {
 
 typedef struct {
   int32_t family, rows, stamp;
-  /* src/tables/lpm.ts; `nodes` are the pages of IPv4. */
+  /* src/tables/lpm.ts; Of IPv4 `nodes` are the lines, `values` the shorts. */
   int32_t *roots, *nodes, *values;
   /* src/tables/router-table.ts */
   int32_t *kind, *ready, *first, *count, *members, *own, *used;

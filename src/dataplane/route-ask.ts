@@ -1,9 +1,5 @@
 /**
- * The first loop of the route lane: it asks for the route and the source of the next packets.
- *
- * It changes nothing and judges nothing: what it finds (`rows`, adjacencies; `slots`, where the search for the source's
- * record begins) is right for a packet that the second loop (route-lane.ts) finds good, and means nothing for others. Of
- * the tables it reads nothing changes before the second loop is done.
+ * The second step of the route lane: the routes of packets that route-judge.ts found good.
  *
  * All packets take one step of their lookup, then all take the next, each step in a loop of its own: it is short, so the
  * processor has many packets under way in it, and while one waits for memory the others wait too, not after it. In one
@@ -11,35 +7,25 @@
  * million IPv4 routes, 2.3 times at a million of IPv6).
  */
 
-import { BLOCK_BITS } from '../tables/fdb-hash.ts';
 import {
   CHILDREN,
   DEPTH_SHIFT,
   FIRST_CHILD,
   FIRST_VALUE,
   KEY,
+  LINE_SHIFT,
   MATCH,
   PAGE_BEFORE,
   PAGE_RUNS,
-  PAGE_SHIFT,
 } from '../tables/lpm.ts';
-import type { Batch } from './batch.ts';
 import type { Dataplane } from './dataplane.ts';
+import { IN_PAGES, IN_TREE, type RouteColumns } from './route-judge.ts';
 
-/** Asks for frames [first, end), which are of one port. */
+/** Turns the `row` of frames [first, end) into adjacencies. */
 export type RouteAsk = (first: number, end: number) => void;
 
-const ETHERNET_HEADER = 14;
-const TAG = 4;
-/** Shorter frames are for the slow lane. */
-export const ROUTE_SHORTEST = ETHERNET_HEADER + TAG + 20;
-const SHORTEST = ROUTE_SHORTEST;
-const TYPE_IPV4 = 0x0800;
-const VID_MASK = 0xfff;
-
 // Of this file, not imported: see fast-lane.ts.
-const BLOCK = BLOCK_BITS;
-const PAGE = PAGE_SHIFT;
+const LINE = LINE_SHIFT;
 const BEFORE = PAGE_BEFORE;
 const RUNS = PAGE_RUNS;
 const NODE_CHILDREN = CHILDREN;
@@ -48,42 +34,39 @@ const NODE_CHILD = FIRST_CHILD;
 const NODE_VALUE = FIRST_VALUE;
 const NODE_KEY = KEY;
 const NIBBLE = MATCH;
+const PAGES = IN_PAGES;
+const TREE = IN_TREE;
 
-export function createRouteAsk(dp: Dataplane, b: Batch, rows: Int32Array, slots: Int32Array): RouteAsk {
-  const { arena, ports, vlans, fdb, router } = dp;
-  const [s0, s1, s2, s3] = fdb.seed;
-  /** IPv4: the destination. IPv6: where it begins. */
-  const dsts = new Int32Array(b.capacity);
-  /** Where in the values the answer of a page is. */
-  const places = new Int32Array(b.capacity);
-  /** IPv6 packets that are not at the end of their way yet, and of each: the node to look at, the last that matched, by what. */
-  const live = new Int32Array(b.capacity);
-  const ways = new Int32Array(b.capacity);
-  const matched = new Int32Array(b.capacity);
-  const matches = new Int32Array(b.capacity);
+export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
+  const { arena, router } = dp;
+  const { ip: ips, row: rows, root: roots, dst: dsts, live, node: ways, matched, counts } = columns;
+  /** Where the answer of a page is. */
+  const places = new Int32Array(rows.length);
+  /** IPv6: by what the last node matched. */
+  const matches = new Int32Array(rows.length);
 
   /** What a page says of the byte at `shift` of the destination, for all whose row is a page. Returns how many are one again. */
   const turnPages = (first: number, end: number, shift: number): number => {
-    const { pages, values } = router.lpm4;
+    const { lines, shorts } = router.lpm4;
     for (let i = first | 0; i < end; i = (i + 1) | 0) {
       const row = rows[i];
       if (row >= 0) continue;
       // tables/lpm.ts
-      const at = ~row << PAGE;
+      const at = ~row << LINE;
       const place = (dsts[i] >>> shift) & 0xff;
       const part = place >>> 5;
-      let v = pages[at + part] << (31 - (place & 31));
+      let v = lines[at + part] << (31 - (place & 31));
       v -= (v >>> 1) & 0x55555555;
       v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
       v = Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-      v = (v + ((pages[at + BEFORE + (part >>> 2)] >>> ((part & 3) << 3)) & 0xff)) | 0;
-      places[i] = (pages[at + RUNS] + v) | 0;
+      v = (v + ((lines[at + BEFORE + (part >>> 2)] >>> ((part & 3) << 3)) & 0xff)) | 0;
+      places[i] = (lines[at + RUNS] + v) | 0;
     }
     let more = 0;
     for (let i = first | 0; i < end; i = (i + 1) | 0) {
       if (rows[i] >= 0) continue;
-      const row = values[places[i]];
-      rows[i] = row;
+      const row = lines[places[i]];
+      rows[i] = row === 0 ? shorts[roots[i]] : row;
       more = (more - (row >> 31)) | 0;
     }
     return more;
@@ -145,7 +128,7 @@ export function createRouteAsk(dp: Dataplane, b: Batch, rows: Int32Array, slots:
   const takeValues = (first: number, end: number): void => {
     const { nodes, values } = router.lpm6;
     for (let i = first | 0; i < end; i = (i + 1) | 0) {
-      const node = matched[i];
+      const node = (ips[i] & 1) === 0 ? 0 : matched[i];
       if (node === 0) continue;
       let v = nodes[node] & ((1 << (31 - Math.clz32(matches[i]))) - 1);
       v -= (v >>> 1) & 0x55555555;
@@ -155,75 +138,10 @@ export function createRouteAsk(dp: Dataplane, b: Batch, rows: Int32Array, slots:
   };
 
   return (first, end) => {
-    const view = arena.view;
-    const { rec, slots: fdbSlots, shift } = fdb;
-    const { off: offs, len: lens, port: portOf } = b;
-    const { lpm4, lpm6, ifaceOf, vrf: vrfOf } = router;
-    const { roots: roots4 } = lpm4;
-    const { roots: roots6 } = lpm6;
-    const { tpid: tpids, pvid, vlanBase } = ports;
-    const { fidOf } = vlans;
-    const blocks = fdbSlots >>> shift;
-    const from = portOf[first];
-    const tpid = tpids[from];
-    const base = vlanBase[from];
-    let vid = -1;
-    let fidSeed = 0;
-    let root = 0;
-    let sum = 0;
-    let inPages = 0;
-    let inTree = 0;
-
-    for (let i = first | 0; i < end; i = (i + 1) | 0) {
-      matched[i] = 0;
-      if (lens[i] < SHORTEST) {
-        rows[i] = 0;
-        continue;
-      }
-      const off = offs[i];
-      const word = view.getInt32(off + 12);
-      const isTagged = word >>> 16 === tpid;
-      const nowVid = isTagged ? word & VID_MASK : 0;
-      if (nowVid !== vid) {
-        vid = nowVid;
-        const fid = fidOf[base + (vid === 0 ? pvid[from] & VID_MASK : vid)];
-        fidSeed = (s2 + fid) | 0;
-        root = vrfOf[ifaceOf[fid]] << 16;
-      }
-      const srcHigh = view.getUint16(off + 6);
-      const srcLow = view.getInt32(off + 8);
-      // tables/fdb-hash.ts
-      let hash =
-        (Math.imul((s0 + (srcLow & 0xffff)) | 0, (s1 + (srcLow >>> 16)) | 0) + Math.imul(fidSeed, (s3 + srcHigh) | 0)) |
-        0;
-      hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-      const start = ((Math.imul(hash >>> 12, blocks) >>> 20) << shift) | ((hash & 0xfff) >>> (BLOCK - shift));
-      slots[i] = start;
-      sum ^= rec[start << 2];
-      const ip = (off + ETHERNET_HEADER + (isTagged ? TAG : 0)) | 0;
-      if (view.getUint16(ip - 2) === TYPE_IPV4) {
-        const dst = view.getInt32(ip + 16);
-        dsts[i] = dst;
-        const row = roots4[root | (dst >>> 16)];
-        rows[i] = row;
-        inPages = (inPages - (row >> 31)) | 0;
-      } else {
-        const slot = (root | (view.getInt32(ip + 24) >>> 16)) << 1;
-        rows[i] = roots6[slot + 1];
-        const node = roots6[slot] << 3;
-        if (node === 0) continue;
-        dsts[i] = ip + 24;
-        ways[i] = node;
-        live[inTree] = i;
-        inTree = (inTree + 1) | 0;
-      }
-    }
-    if (inPages > 0 && turnPages(first, end, 8) > 0) turnPages(first, end, 0);
-    if (inTree > 0) {
-      climb(inTree);
+    if (counts[PAGES] > 0 && turnPages(first, end, 8) > 0) turnPages(first, end, 0);
+    if (counts[TREE] > 0) {
+      climb(counts[TREE]);
       takeValues(first, end);
     }
-    // Somebody has to want what was read, or V8 leaves the reading out.
-    if (sum === 0x5eed) rows[first] |= 0;
   };
 }

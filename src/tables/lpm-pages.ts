@@ -3,34 +3,42 @@
  *
  * Here every place of a page is written out, with the length of the prefix that its value comes from beside it, so that a
  * change writes just the places which hold nothing longer; the pages that it touched are then packed for the lookup. A
- * page is there while one of its places comes from a prefix that its parent could not say.
+ * page is there while one of its places comes from a prefix that its parent could not say. A page below a root says 0 for
+ * what prefixes of at most 16 bits say, one below a page repeats what that one says.
  */
-import { PAGE_BEFORE, PAGE_RUNS, PAGE_SHIFT, type Pages, popcount, ROOT_SLOTS } from './lpm.ts';
+import { LINE_SHIFT, PAGE_BEFORE, PAGE_RUNS, type Pages, popcount, ROOT_SLOTS } from './lpm.ts';
 import { type Found, freeRow, type Rows } from './lpm-tree.ts';
 import { sharedInt32 } from './shared.ts';
 
 export interface PageWriter {
   readonly lpm: Pages;
+  /** Of `shorts`, by VRF. */
   rootLength: Uint8Array;
-  /** 256 places a page: a value, or ~page. */
+  /** 256 places a page: a value, or ~line of a page. */
   places: Int32Array;
   pageLength: Uint8Array;
   /** Places of a page that are longer than its parent's, pages included. */
   longer: Uint16Array;
   readonly free: number[];
   end: number;
-  /** Runs of a page, and rows of them. */
-  runsOf: Uint16Array;
-  readonly runs: Rows;
+  /** The line of a page, and the page of a line. */
+  lineOf: Int32Array;
+  pageOf: Int32Array;
+  /** Lines that the runs of a page have to themselves. */
+  runLines: Uint8Array;
+  readonly lines: Rows;
   /** Pages to be packed. */
   readonly touched: number[];
   isTouched: Uint8Array;
 }
 
 const PAGE_SLOTS = 256;
+const LINE_WORDS = 1 << LINE_SHIFT;
+/** What a place below a root holds that no prefix of more than 16 bits covers. */
+const SHORT: Found = { value: 0, length: 16 };
 
 export function createPageWriter(lpm: Pages): PageWriter {
-  const pages = lpm.pages.length >>> PAGE_SHIFT;
+  const pages = 16;
   return {
     lpm,
     rootLength: new Uint8Array(0),
@@ -39,8 +47,10 @@ export function createPageWriter(lpm: Pages): PageWriter {
     longer: new Uint16Array(pages),
     free: [],
     end: 0,
-    runsOf: new Uint16Array(pages),
-    runs: { end: 1, free: [] },
+    lineOf: new Int32Array(pages),
+    pageOf: new Int32Array(lpm.lines.length >>> LINE_SHIFT),
+    runLines: new Uint8Array(pages),
+    lines: { end: 0, free: [] },
     touched: [],
     isTouched: new Uint8Array(pages),
   };
@@ -49,17 +59,19 @@ export function createPageWriter(lpm: Pages): PageWriter {
 export function growPageRoots(w: PageWriter, vrfs: number): void {
   const slots = vrfs * ROOT_SLOTS;
   if (w.rootLength.length >= slots) return;
-  const roots = sharedInt32(slots);
-  roots.set(w.lpm.roots);
-  const lengths = new Uint8Array(slots);
-  lengths.set(w.rootLength);
-  w.lpm.roots = roots;
-  w.rootLength = lengths;
+  w.lpm.roots = grownShared(w.lpm.roots, slots);
+  w.lpm.shorts = grownShared(w.lpm.shorts, slots);
+  w.rootLength = grown(w.rootLength, new Uint8Array(slots));
 }
 
 /** Writes what the places of a prefix say from now on, but for those that a longer one has. */
 export function writePages(w: PageWriter, vrf: number, address: number, length: number, found: Found): void {
-  writeRoots(w, vrf, address, length, found);
+  const root = vrf * ROOT_SLOTS + (address >>> 16);
+  if (length <= 16) {
+    writeShorts(w, root, length, found);
+    return;
+  }
+  writeLong(w, root, address, length, found.length <= 16 ? SHORT : found);
   for (const page of w.touched) {
     w.isTouched[page] = 0;
     if (w.longer[page] !== 0) packPage(w, page);
@@ -67,50 +79,52 @@ export function writePages(w: PageWriter, vrf: number, address: number, length: 
   w.touched.length = 0;
 }
 
-function writeRoots(w: PageWriter, vrf: number, address: number, length: number, found: Found): void {
-  const root = vrf * ROOT_SLOTS + (address >>> 16);
-  if (length <= 16) {
-    const start = root & ~(0xffff >>> length);
-    const end = start + (ROOT_SLOTS >>> length);
-    for (let at = start; at < end; at++) {
-      const word = w.lpm.roots[at];
-      if (word < 0) writeBelow(w, ~word, length, found);
-      else if (w.rootLength[at] <= length) {
-        w.lpm.roots[at] = found.value;
-        w.rootLength[at] = found.length;
-      }
-    }
-    return;
+function writeShorts({ lpm, rootLength }: PageWriter, root: number, length: number, found: Found): void {
+  const start = root & ~(0xffff >>> length);
+  const end = start + (ROOT_SLOTS >>> length);
+  for (let at = start; at < end; at++) {
+    if (rootLength[at] > length) continue;
+    lpm.shorts[at] = found.value;
+    rootLength[at] = found.length;
+    if (lpm.roots[at] >= 0) lpm.roots[at] = found.value;
   }
-  let page = ~w.lpm.roots[root];
-  if (page < 0) {
-    page = takePage(w, w.lpm.roots[root], w.rootLength[root]);
-    w.lpm.roots[root] = ~page;
+}
+
+function writeLong(w: PageWriter, root: number, address: number, length: number, found: Found): void {
+  const word = w.lpm.roots[root];
+  const page = word < 0 ? w.pageOf[~word] : takePage(w, SHORT);
+  w.lpm.roots[root] = ~w.lineOf[page];
+  const place = (address >>> 8) & 0xff;
+  if (length <= 24) writePlaces(w, page, place, length - 16, length, 16, found);
+  else writeBelowPlace(w, page, place, address, length, found);
+  if (w.longer[page] !== 0) return;
+  w.lpm.roots[root] = w.lpm.shorts[root];
+  freePage(w, page);
+}
+
+function writeBelowPlace(
+  w: PageWriter,
+  page: number,
+  place: number,
+  address: number,
+  length: number,
+  found: Found,
+): void {
+  touch(w, page);
+  const at = page * PAGE_SLOTS + place;
+  let second: number;
+  if (w.places[at] < 0) second = w.pageOf[~w.places[at]];
+  else {
+    second = takePage(w, { value: w.places[at], length: w.pageLength[at] });
+    if (w.pageLength[at] <= 16) w.longer[page]++;
+    w.places[at] = ~w.lineOf[second];
   }
-  const at = page * PAGE_SLOTS + ((address >>> 8) & 0xff);
-  if (length <= 24) {
-    writePlaces(w, page, (address >>> 8) & 0xff, length - 16, length, 16, found);
-  } else {
-    let second = ~w.places[at];
-    if (second < 0) {
-      second = takePage(w, w.places[at], w.pageLength[at]);
-      if (w.pageLength[at] <= 16) w.longer[page]++;
-      w.places[at] = ~second;
-    }
-    touch(w, page);
-    writePlaces(w, second, address & 0xff, length - 24, length, 24, found);
-    if (w.longer[second] === 0) {
-      w.places[at] = w.places[second * PAGE_SLOTS];
-      w.pageLength[at] = w.pageLength[second * PAGE_SLOTS];
-      if (w.pageLength[at] <= 16) w.longer[page]--;
-      freePage(w, second);
-    }
-  }
-  if (w.longer[page] === 0) {
-    w.lpm.roots[root] = w.places[page * PAGE_SLOTS];
-    w.rootLength[root] = w.pageLength[page * PAGE_SLOTS];
-    freePage(w, page);
-  }
+  writePlaces(w, second, address & 0xff, length - 24, length, 24, found);
+  if (w.longer[second] !== 0) return;
+  w.places[at] = w.places[second * PAGE_SLOTS];
+  w.pageLength[at] = w.pageLength[second * PAGE_SLOTS];
+  if (w.pageLength[at] <= 16) w.longer[page]--;
+  freePage(w, second);
 }
 
 /** The places of a page from `first` on that a prefix of so many bits of it covers. */
@@ -129,7 +143,7 @@ function writePlaces(
   for (let at = start; at < end; at++) {
     const word = w.places[at];
     if (word < 0) {
-      writeBelow(w, ~word, length, found);
+      writeBelow(w, w.pageOf[~word], length, found);
       continue;
     }
     if (w.pageLength[at] > length) continue;
@@ -139,16 +153,13 @@ function writePlaces(
   }
 }
 
-/** All places of a page, which a shorter prefix covers whole. Nothing in it becomes longer than its parent's. */
+/** All places of a page below a page, which a shorter prefix covers whole. Nothing in it becomes longer than its parent's. */
 function writeBelow(w: PageWriter, page: number, length: number, found: Found): void {
   touch(w, page);
   for (let at = page * PAGE_SLOTS; at < (page + 1) * PAGE_SLOTS; at++) {
-    const word = w.places[at];
-    if (word < 0) writeBelow(w, ~word, length, found);
-    else if (w.pageLength[at] <= length) {
-      w.places[at] = found.value;
-      w.pageLength[at] = found.length;
-    }
+    if (w.pageLength[at] > length) continue;
+    w.places[at] = found.value;
+    w.pageLength[at] = found.length;
   }
 }
 
@@ -158,82 +169,85 @@ function touch(w: PageWriter, page: number): void {
   w.touched.push(page);
 }
 
-function takePage(w: PageWriter, value: number, length: number): number {
+function takePage(w: PageWriter, { value, length }: Found): number {
   const page = w.free.pop() ?? w.end++;
   if (page >= w.longer.length) {
     const more = w.longer.length * 2;
-    w.lpm.pages = grown(w.lpm.pages, more << PAGE_SHIFT);
-    const places = new Int32Array(more * PAGE_SLOTS);
-    places.set(w.places);
-    w.places = places;
-    const lengths = new Uint8Array(more * PAGE_SLOTS);
-    lengths.set(w.pageLength);
-    w.pageLength = lengths;
-    const longer = new Uint16Array(more);
-    longer.set(w.longer);
-    w.longer = longer;
-    const isTouched = new Uint8Array(more);
-    isTouched.set(w.isTouched);
-    w.isTouched = isTouched;
-    const runsOf = new Uint16Array(more);
-    runsOf.set(w.runsOf);
-    w.runsOf = runsOf;
+    w.places = grown(w.places, new Int32Array(more * PAGE_SLOTS));
+    w.pageLength = grown(w.pageLength, new Uint8Array(more * PAGE_SLOTS));
+    w.longer = grown(w.longer, new Uint16Array(more));
+    w.lineOf = grown(w.lineOf, new Int32Array(more));
+    w.runLines = grown(w.runLines, new Uint8Array(more));
+    w.isTouched = grown(w.isTouched, new Uint8Array(more));
   }
   w.places.fill(value, page * PAGE_SLOTS, (page + 1) * PAGE_SLOTS);
   w.pageLength.fill(length, page * PAGE_SLOTS, (page + 1) * PAGE_SLOTS);
   w.longer[page] = 0;
+  w.runLines[page] = 0;
+  w.lineOf[page] = takeLines(w, 1);
+  w.pageOf[w.lineOf[page]] = page;
   return page;
 }
 
 function freePage(w: PageWriter, page: number): void {
   freeRuns(w, page);
+  freeRow(w.lines, w.lineOf[page], 1);
   w.free.push(page);
 }
 
 /** Writes a page as lookups read it. */
 function packPage(w: PageWriter, page: number): void {
-  freeRuns(w, page);
-  const at = page << PAGE_SHIFT;
   const first = page * PAGE_SLOTS;
-  const bits = w.lpm.pages.subarray(at, at + PAGE_BEFORE);
-  bits.fill(0);
-  let runs = 0;
+  let runs = 1;
+  for (let at = first + 1; at < first + PAGE_SLOTS; at++) if (w.places[at] !== w.places[at - 1]) runs++;
+  const need = runs < LINE_WORDS - PAGE_RUNS ? 0 : Math.ceil(runs / LINE_WORDS);
+  const line = w.lineOf[page] << LINE_SHIFT;
+  if (need !== w.runLines[page]) {
+    freeRuns(w, page);
+    const first = need === 0 ? w.lineOf[page] : takeLines(w, need);
+    w.lpm.lines[line + PAGE_RUNS] = (first << LINE_SHIFT) - 1;
+    w.runLines[page] = need;
+  }
+  const { lines } = w.lpm;
+  if (need === 0) lines[line + PAGE_RUNS] = line + PAGE_RUNS;
+  let next = lines[line + PAGE_RUNS] + 1;
+  lines.fill(0, line, line + PAGE_RUNS);
   for (let place = 0; place < PAGE_SLOTS; place++) {
     if (place > 0 && w.places[first + place] === w.places[first + place - 1]) continue;
-    bits[place >>> 5] |= 1 << (place & 31);
-    runs++;
+    lines[line + (place >>> 5)] |= 1 << (place & 31);
+    lines[next++] = w.places[first + place];
   }
-  const row = w.runs.free[runs]?.pop() ?? newRuns(w, runs);
-  let next = row;
-  for (let place = 0; place < PAGE_SLOTS; place++) {
-    if (((bits[place >>> 5]! >>> (place & 31)) & 1) !== 0) w.lpm.values[next++] = w.places[first + place];
-  }
-  w.lpm.pages[at + PAGE_BEFORE] = 0;
-  w.lpm.pages[at + PAGE_BEFORE + 1] = 0;
   let before = 0;
   for (let word = 0; word < PAGE_BEFORE; word++) {
-    w.lpm.pages[at + PAGE_BEFORE + (word >>> 2)] |= before << ((word & 3) << 3);
-    before += popcount(bits[word]!);
+    lines[line + PAGE_BEFORE + (word >>> 2)] |= before << ((word & 3) << 3);
+    before += popcount(lines[line + word]);
   }
-  w.lpm.pages[at + PAGE_RUNS] = row - 1;
-  w.runsOf[page] = runs;
 }
 
-function newRuns(w: PageWriter, runs: number): number {
-  const row = w.runs.end;
-  w.runs.end += runs;
-  if (w.runs.end > w.lpm.values.length)
-    w.lpm.values = grown(w.lpm.values, Math.max(w.runs.end, w.lpm.values.length * 2));
-  return row;
+function takeLines(w: PageWriter, count: number): number {
+  const known = w.lines.free[count]?.pop();
+  if (known !== undefined) return known;
+  const first = w.lines.end;
+  w.lines.end += count;
+  if (w.lines.end << LINE_SHIFT > w.lpm.lines.length) {
+    w.lpm.lines = grownShared(w.lpm.lines, Math.max(w.lines.end << LINE_SHIFT, w.lpm.lines.length * 2));
+    w.pageOf = grown(w.pageOf, new Int32Array(w.lpm.lines.length >>> LINE_SHIFT));
+  }
+  return first;
 }
 
 function freeRuns(w: PageWriter, page: number): void {
-  if (w.runsOf[page] !== 0) freeRow(w.runs, w.lpm.pages[(page << PAGE_SHIFT) + PAGE_RUNS] + 1, w.runsOf[page]);
-  w.runsOf[page] = 0;
+  const count = w.runLines[page];
+  if (count !== 0)
+    freeRow(w.lines, (w.lpm.lines[(w.lineOf[page] << LINE_SHIFT) + PAGE_RUNS] + 1) >>> LINE_SHIFT, count);
+  w.runLines[page] = 0;
 }
 
-function grown(words: Int32Array, length: number): Int32Array {
-  const more = sharedInt32(length);
-  more.set(words);
+function grownShared(words: Int32Array, length: number): Int32Array {
+  return grown(words, sharedInt32(length));
+}
+
+function grown<T extends Int32Array | Uint16Array | Uint8Array>(old: T, more: T): T {
+  more.set(old);
   return more;
 }

@@ -77,7 +77,7 @@ export function eachPrefix(
 
 /** The arrays that lookups read: other threads must be given those that are new. */
 export function sharedArrays(rib: Rib): Int32Array[] {
-  if (rib.pages !== null) return [rib.pages.lpm.roots, rib.pages.lpm.pages, rib.pages.lpm.values];
+  if (rib.pages !== null) return [rib.pages.lpm.roots, rib.pages.lpm.shorts, rib.pages.lpm.lines];
   const { roots, nodes, values } = rib.tree.tree;
   return [roots, nodes, values];
 }

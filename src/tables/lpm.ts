@@ -4,12 +4,17 @@
  * IPv4 is looked up by 16 bits, 8 bits, 8 bits: a direct table, below it pages with an answer for each of 256 places, in
  * which answers that repeat are written once ("SFT", Degermark and others 1997; "Poptrie", Asai, Ohara 2015). A page says by
  * one bit each where a run of equal answers begins, so counting the bits up to a place finds its answer; a page is one
- * cache line, and nothing in a lookup is a loop or a guess. A table with every answer written out (DIR-24-8) reads less and
- * waits longer: at ten thousand routes it was 8 MB where this is 600 KB (bench routing).
+ * cache line, and so are its answers where it has a few, since they stand behind its bits. Nothing in a lookup is a loop or
+ * a guess. A table with every answer written out (DIR-24-8) reads less and waits longer: at ten thousand routes it was 8 MB
+ * where this is 600 KB (bench routing).
  *
  *   roots   65,536 words a VRF     value, or ~page
- *   pages   16 words a page        8 of bits, 2 of bits before each of those, by bytes, 1: first run - 1
- *   values  a word a run           value, or ~page
+ *   shorts  65,536 words a VRF     value of the longest prefix of at most 16 bits: what a page means by 0
+ *   lines   16 words a page        8 of bits, 2 of bits before each of those, by bytes, 1: word before the first run, up to 5 runs;
+ *                                  more runs have lines of their own
+ *           a word a run           value, or ~page
+ *
+ * Pages do not know prefixes of at most 16 bits, so that a default route comes and goes without a look at them.
  *
  * IPv6 is looked up in a tree: a direct table for the first 16 bits, below it nodes of 4 bits each, compressed by
  * bitmaps ("tree bitmap", Eatherton, Varghese, Dittia 2004), and only where something branches: a node says by its depth
@@ -34,8 +39,8 @@ import { sharedInt32 } from './shared.ts';
 export interface Pages {
   /** By VRF. */
   roots: Int32Array;
-  pages: Int32Array;
-  values: Int32Array;
+  shorts: Int32Array;
+  lines: Int32Array;
 }
 
 /** What IPv6 is looked up in. */
@@ -48,7 +53,8 @@ export interface Tree {
 }
 
 export const ROOT_SLOTS = 65_536;
-export const PAGE_SHIFT = 4;
+/** Words of a page, or of a line of runs. */
+export const LINE_SHIFT = 4;
 export const PAGE_BEFORE = 8;
 export const PAGE_RUNS = 10;
 export const NODE_WORDS = 8;
@@ -71,7 +77,7 @@ export function prefixBit(bits: number, length: number): number {
 }
 
 export function createPages(): Pages {
-  return { roots: sharedInt32(0), pages: sharedInt32(16 << PAGE_SHIFT), values: sharedInt32(64) };
+  return { roots: sharedInt32(0), shorts: sharedInt32(0), lines: sharedInt32(16 << LINE_SHIFT) };
 }
 
 export function createTree(): Tree {
@@ -80,16 +86,18 @@ export function createTree(): Tree {
 
 /** The value of the longest prefix that holds the IPv4 address, or 0. */
 export function lookup4(lpm: Pages, vrf: number, address: number): number {
-  let found = lpm.roots[(vrf << 16) | (address >>> 16)];
-  if (found < 0) found = inPage(lpm, ~found, (address >>> 8) & 0xff);
-  return found < 0 ? inPage(lpm, ~found, address & 0xff) : found;
+  const root = (vrf << 16) | (address >>> 16);
+  let found = lpm.roots[root];
+  if (found < 0) found = inPage(lpm.lines, ~found, (address >>> 8) & 0xff);
+  if (found < 0) found = inPage(lpm.lines, ~found, address & 0xff);
+  return found === 0 ? lpm.shorts[root] : found;
 }
 
-function inPage({ pages, values }: Pages, page: number, place: number): number {
-  const at = page << PAGE_SHIFT;
+function inPage(lines: Int32Array, page: number, place: number): number {
+  const at = page << LINE_SHIFT;
   const word = place >>> 5;
-  const before = (pages[at + PAGE_BEFORE + (word >>> 2)] >>> ((word & 3) << 3)) & 0xff;
-  return values[pages[at + PAGE_RUNS] + before + popcount(pages[at + word] << (31 - (place & 31)))];
+  const before = (lines[at + PAGE_BEFORE + (word >>> 2)] >>> ((word & 3) << 3)) & 0xff;
+  return lines[lines[at + PAGE_RUNS] + before + popcount(lines[at + word] << (31 - (place & 31)))];
 }
 
 /** The same for the 16 bytes at `at` of an IPv6 address. */

@@ -68,6 +68,7 @@ const METER_BURST = 256;
 export const READY_SHIFT = 4;
 export const READY_WAY = 0;
 export const READY_FRAME = 1;
+export const READY_VID = 4;
 export const READY_MTU = 5;
 export const READY_STAMP = 6;
 export const READY_TO = 7;
@@ -207,7 +208,7 @@ export function makeReady(table: RouterTable, row: number): void {
   adj.ready[frame] = (adj.macHigh[row] << 16) | (adj.macLow[row] >>> 16);
   adj.ready[frame + 1] = (adj.macLow[row] << 16) | table.macHigh[iface];
   adj.ready[frame + 2] = table.macLow[iface];
-  adj.ready[frame + 3] = table.vid[iface];
+  adj.ready[at + READY_VID] = table.vid[iface];
   adj.ready[at + READY_MTU] = table.mtu[iface];
   adj.ready[at + READY_WAY] = (table.fid[iface] << 16) | table.port[iface];
 }

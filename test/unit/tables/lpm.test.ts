@@ -125,7 +125,7 @@ describe.each([4, 16] as const)('longest prefix of %i bytes', (bytes) => {
       }
     };
     fill((length) => putPrefix(rib, 0, prefix, length, 7));
-    const ends = () => [rib.tree.nodeRows.end, rib.tree.valueRows.end, rib.pages?.end, rib.pages?.runs.end];
+    const ends = () => [rib.tree.nodeRows.end, rib.tree.valueRows.end, rib.pages?.end, rib.pages?.lines.end];
     const grown = ends();
     for (let round = 0; round < 3; round++) {
       fill((length) => removePrefix(rib, 0, prefix, length));
@@ -133,4 +133,41 @@ describe.each([4, 16] as const)('longest prefix of %i bytes', (bytes) => {
     }
     expect(ends()).toEqual(grown);
   });
+});
+
+it('changes a default route without a look at the pages of longer ones', () => {
+  const rib = createRib4(createPages());
+  const prefix = Uint8Array.of(10, 0, 0, 0);
+  for (let i = 0; i < 2000; i++) {
+    viewOf(prefix).setUint32(0, Math.imul(i, 0x9e3779b1) >>> 0);
+    putPrefix(rib, 0, prefix, 17 + (i % 16), 7);
+  }
+  const outside = Uint8Array.of(prefix[0]!, prefix[1]!, prefix[2]! ^ 0x80, 1);
+  expect(lookup(rib, 0, outside)).toBe(0);
+  const { lpm } = rib.pages!;
+  const before = lpm.lines.slice();
+  putPrefix(rib, 0, Uint8Array.of(0, 0, 0, 0), 0, 9);
+  expect([lookup(rib, 0, outside), lookup(rib, 0, Uint8Array.of(1, 2, 3, 4))]).toEqual([9, 9]);
+  putPrefix(rib, 0, outside, 16, 11);
+  expect(lookup(rib, 0, outside)).toBe(11);
+  removePrefix(rib, 0, outside, 16);
+  removePrefix(rib, 0, Uint8Array.of(0, 0, 0, 0), 0);
+  expect(lookup(rib, 0, outside)).toBe(0);
+  expect(lpm.lines).toEqual(before);
+});
+
+it('finds every prefix again while pages and their runs take more and more memory', () => {
+  const rib = createRib4(createPages());
+  const prefix = new Uint8Array(4);
+  const each = (visit: (length: number, value: number) => void) => {
+    for (let i = 0; i < 6000; i++) {
+      viewOf(prefix).setUint32(0, ((i % 300) << 16) | ((Math.floor(i / 300) * 13) << 8) | (i & 3));
+      visit(i % 5 === 0 ? 32 : 24, i + 1);
+    }
+  };
+  each((length, value) => {
+    putPrefix(rib, 0, prefix, length, value);
+    expect(lookup(rib, 0, prefix)).toBe(value);
+  });
+  each((_length, value) => expect(lookup(rib, 0, prefix)).toBe(value));
 });

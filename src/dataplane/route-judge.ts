@@ -1,0 +1,255 @@
+/**
+ * The first step of the route lane: is the packet one for it, and what has to be asked about it?
+ *
+ * Whatever the packet's own bytes and the VLAN's interface say is judged here, once: after it only tables can refuse a
+ * packet. It is said by stages/route.ts in words. What the next steps need of a packet goes into columns of the lane's own
+ * (RouteColumns), and the first reads of its lookups are begun, so that they overlap with those of the packets behind it.
+ */
+
+import { KIND_LOCAL, KIND_MASK, KIND_SHIFT, keyHigh, probe, startSlot } from '../tables/fdb.ts';
+import { BLOCK_BITS } from '../tables/fdb-hash.ts';
+import { PORT_ACCEPT_TAGGED, PORT_ACCEPT_UNTAGGED } from '../tables/port-table.ts';
+import { OWN_MIX_A, OWN_MIX_B, OWN_MIX_C } from '../tables/router-table.ts';
+import type { Batch } from './batch.ts';
+import { type Dataplane, LIMIT_MIN_MTU } from './dataplane.ts';
+
+/** Judges frames [first, end), which are of one port, and returns the index of the first that is not for the lane, or `end`. */
+export type RouteJudge = (first: number, end: number) => number;
+
+/** What the steps of the route lane tell each other, one element a frame of the batch, and the numbers at the end. */
+export interface RouteColumns {
+  /** Where the packet begins, << 1, and whether it is IPv6. */
+  readonly ip: Int32Array;
+  /** Its length by its header. */
+  readonly bytes: Int32Array;
+  /** Of the source's MAC: the upper word of its key in the FDB (its FID below), and where the search begins. */
+  readonly key: Int32Array;
+  readonly slot: Int32Array;
+  /** IPv4: the destination. IPv6: where it lies. */
+  readonly dst: Int32Array;
+  /** An adjacency; ~page of the IPv4 table that has to be looked at; IPv6: the answer of the root. */
+  readonly row: Int32Array;
+  /** IPv4: where in the roots it begins. */
+  readonly root: Int32Array;
+  /** IPv6 packets that have to go down the tree, and of each the node to begin at. */
+  readonly live: Int32Array;
+  readonly node: Int32Array;
+  /** IPv6: the last node that matched, 0 = none yet. */
+  readonly matched: Int32Array;
+  /** How many packets have to be looked up in pages, and in the tree. */
+  readonly counts: Int32Array;
+}
+
+export const IN_PAGES = 0;
+export const IN_TREE = 1;
+
+export function createRouteColumns(capacity: number): RouteColumns {
+  const column = () => new Int32Array(capacity);
+  return {
+    ip: column(),
+    bytes: column(),
+    key: column(),
+    slot: column(),
+    dst: column(),
+    row: column(),
+    root: column(),
+    live: column(),
+    node: column(),
+    matched: column(),
+    counts: new Int32Array(2),
+  };
+}
+
+const ETHERNET_HEADER = 14;
+const TAG = 4;
+/** Shorter frames are for the slow lane. */
+const SHORTEST = ETHERNET_HEADER + TAG + 20;
+const IPV4_HEADER = 20;
+const IPV6_HEADER = 40;
+const TYPE_IPV4 = 0x0800;
+const TYPE_IPV6 = 0x86dd;
+const GROUP_BIT = 0x0100;
+const VID_MASK = 0xfff;
+
+// Of this file, not imported: see fast-lane.ts.
+const MIN_MTU = LIMIT_MIN_MTU;
+const BLOCK = BLOCK_BITS;
+const MIX_A = OWN_MIX_A;
+const MIX_B = OWN_MIX_B;
+const MIX_C = OWN_MIX_C;
+const PAGES = IN_PAGES;
+const TREE = IN_TREE;
+
+export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns): RouteJudge {
+  const { arena, ports, vlans, fdb, limits, router } = dp;
+  const [s0, s1, s2, s3] = fdb.seed;
+
+  /** The VLAN that frames with this VID (0: none) of the port belong to, when it is the router's; else 0. */
+  const vlanOf = (from: number, tagged: number): number => {
+    const flags = ports.flags[from];
+    if ((flags & (tagged !== 0 ? PORT_ACCEPT_TAGGED : PORT_ACCEPT_UNTAGGED)) === 0) return 0;
+    const vid = tagged !== 0 ? tagged : ports.pvid[from];
+    if (vid < 0 || vid === VID_MASK) return 0;
+    const fid = vlans.fidOf[ports.vlanBase[from] + vid];
+    const iface = router.ifaceOf[fid];
+    if (((vlans.member[fid * vlans.width + (from >> 5)] >>> (from & 31)) & 1) === 0 || iface === 0) return 0;
+    // What is for a child of an ipvlan group is not for a route.
+    if (router.children[iface] !== 0) return 0;
+    const low = router.macLow[iface];
+    const high = keyHigh(router.macHigh[iface], fid);
+    const slot = probe(fdb, low, high, startSlot(fdb, low, high));
+    return slot >= 0 && (fdb.rec[(slot << 2) + 3] & KIND_MASK) >> KIND_SHIFT === KIND_LOCAL ? fid : 0;
+  };
+
+  return (first, end) => {
+    const view = arena.view;
+    const { rec, slots: fdbSlots, shift } = fdb;
+    const { off: offs, len: lens, port: portOf, rxFlags, gso } = b;
+    const {
+      ip: ips,
+      bytes: bytesOf,
+      key: keys,
+      slot: slots,
+      dst: dsts,
+      row: rows,
+      live,
+      node: nodes,
+      counts,
+    } = columns;
+    const { matched, root: rootOf } = columns;
+    const { own, ifaceOf, vrf: vrfOf, macHigh, macLow, lpm4, lpm6 } = router;
+    const { roots: roots4 } = lpm4;
+    const { roots: roots6 } = lpm6;
+    const blocks = fdbSlots >>> shift;
+    const longest = limits[MIN_MTU];
+    const from = portOf[first];
+    const tpid = ports.tpid[from];
+    // What holds for a VID.
+    let vid = -1;
+    let next = -1;
+    let fid = 0;
+    let gatewayHigh = 0;
+    let gatewayLow = 0;
+    let ownSeed = 0;
+    let fidSeed = 0;
+    let root = 0;
+    let sum = 0;
+    let inPages = 0;
+    let inTree = 0;
+    let i = first | 0;
+
+    for (;;) {
+      for (; i < end; i = (i + 1) | 0) {
+        const len = lens[i];
+        if ((rxFlags[i] | gso[i]) !== 0 || len < SHORTEST) break;
+        const off = offs[i];
+        const word = view.getInt32(off + 12);
+        let type = word >>> 16;
+        let ip = (off + ETHERNET_HEADER) | 0;
+        let room = (len - ETHERNET_HEADER) | 0;
+        next = 0;
+        if (type === tpid) {
+          next = word & VID_MASK;
+          type = view.getUint16(off + ETHERNET_HEADER + 2);
+          ip = (ip + TAG) | 0;
+          room = (room - TAG) | 0;
+        }
+        // Another VLAN, which is looked at outside this loop: a call in it costs every frame.
+        if (next !== vid) break;
+        if (room > longest || view.getUint16(off) !== gatewayHigh || view.getInt32(off + 2) !== gatewayLow) break;
+        const srcHigh = view.getUint16(off + 6);
+        const srcLow = view.getInt32(off + 8);
+        if ((srcHigh & GROUP_BIT) !== 0) break;
+        // tables/fdb-hash.ts
+        let hash =
+          (Math.imul((s0 + (srcLow & 0xffff)) | 0, (s1 + (srcLow >>> 16)) | 0) +
+            Math.imul(fidSeed, (s3 + srcHigh) | 0)) |
+          0;
+        hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+        const slot = ((Math.imul(hash >>> 12, blocks) >>> 20) << shift) | ((hash & 0xfff) >>> (BLOCK - shift));
+        sum ^= rec[slot << 2];
+        const w0 = view.getInt32(ip);
+        const w1 = view.getInt32(ip + 4);
+        let mine = 0;
+        if (type === TYPE_IPV4) {
+          const bytes = w0 & 0xffff;
+          if (w0 >>> 24 !== 0x45 || bytes < IPV4_HEADER || bytes > room) break;
+          const w2 = view.getInt32(ip + 8);
+          const src = view.getInt32(ip + 12);
+          const dst = view.getInt32(ip + 16);
+          // The header's checksum: ten 16-bit words.
+          let check = (w0 >>> 16) + bytes + (w1 >>> 16) + (w1 & 0xffff) + (w2 >>> 16) + (w2 & 0xffff);
+          check += (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
+          check = (check & 0xffff) + (check >>> 16);
+          if ((((check & 0xffff) + (check >>> 16)) & 0xffff) !== 0xffff) break;
+          // No groups, nor networks 0 and 127.
+          const srcFirst = src >>> 24;
+          const dstFirst = dst >>> 24;
+          if (w2 >>> 24 <= 1 || dstFirst >= 224 || dstFirst === 127 || dstFirst === 0) break;
+          if (srcFirst >= 224 || srcFirst === 0 || srcFirst === 127) break;
+          mine = Math.imul(src ^ ownSeed, MIX_C) >>> 16;
+          const at = root | (dst >>> 16);
+          const row = roots4[at];
+          ips[i] = ip << 1;
+          bytesOf[i] = bytes;
+          dsts[i] = dst;
+          rows[i] = row;
+          rootOf[i] = at;
+          inPages = (inPages - (row >> 31)) | 0;
+        } else if (type === TYPE_IPV6) {
+          if (w0 >>> 28 !== 6 || room < IPV6_HEADER) break;
+          const bytes = IPV6_HEADER + (w1 >>> 16);
+          if (bytes > room || (w1 & 0xff) <= 1) break;
+          const a0 = view.getInt32(ip + 8);
+          const a1 = view.getInt32(ip + 12);
+          const a2 = view.getInt32(ip + 16);
+          const a3 = view.getInt32(ip + 20);
+          const d0 = view.getInt32(ip + 24);
+          // Groups, link-local and reserved addresses.
+          const aTop = a0 >>> 22;
+          const dTop = d0 >>> 22;
+          if (aTop >= 0x3fa && (aTop === 0x3fa || aTop >= 0x3fc)) break;
+          if (dTop >= 0x3fa && (dTop === 0x3fa || dTop >= 0x3fc)) break;
+          if ((a0 | a1 | a2) === 0 && a3 >>> 0 <= 1) break;
+          if (d0 === 0 && (view.getInt32(ip + 28) | view.getInt32(ip + 32)) === 0) break;
+          let h = Math.imul(a0 ^ ownSeed, MIX_B);
+          h = Math.imul((h + a1) | 0, MIX_B);
+          h = Math.imul((h + a2) | 0, MIX_B);
+          mine = Math.imul((h + a3) | 0, MIX_C) >>> 16;
+          const at = (root | (d0 >>> 16)) << 1;
+          const node = roots6[at] << 3;
+          ips[i] = (ip << 1) | 1;
+          bytesOf[i] = bytes;
+          dsts[i] = (ip + 24) | 0;
+          rows[i] = roots6[at + 1];
+          nodes[i] = node;
+          matched[i] = 0;
+          live[inTree] = i;
+          inTree = (inTree + (node === 0 ? 0 : 1)) | 0;
+        } else {
+          break;
+        }
+        // An own address as the source, or one that looks like it.
+        if (((own[mine >>> 5] >>> (mine & 31)) & 1) !== 0) break;
+        keys[i] = (srcHigh << 16) | fid;
+        slots[i] = slot;
+      }
+      if (i >= end || next === vid) break;
+      fid = vlanOf(from, next);
+      if (fid === 0) break;
+      vid = next;
+      const iface = ifaceOf[fid];
+      gatewayHigh = macHigh[iface];
+      gatewayLow = macLow[iface];
+      ownSeed = Math.imul(vrfOf[iface], MIX_A);
+      fidSeed = (s2 + fid) | 0;
+      root = vrfOf[iface] << 16;
+    }
+    // A packet that was refused after it had been counted is looked up for nothing.
+    counts[PAGES] = inPages;
+    counts[TREE] = inTree > 0 && live[inTree - 1] >= i ? inTree - 1 : inTree;
+    // Somebody has to want what was read, or V8 leaves the reading out.
+    if (sum === 0x5eed) counts[PAGES] |= 0;
+    return i;
+  };
+}
