@@ -13,6 +13,7 @@ import { root } from './setup.mjs';
 const source = join(root, 'src');
 const ENTRIES = [
   'cli/main',
+  'cli/config-child',
   'runtime/worker',
   'runtime/side-worker',
   'adapters/cap-child',

@@ -1,11 +1,11 @@
 /**
  * The HTTP API: routes on fastify, on the main thread.
  *
- * Clients cannot hold up forwarding, which is another thread; and they cannot hold up each other for long, since the
- * number of connections, the size of a request and every wait are bounded. Every error is `{ "error": "…" }`.
+ * Clients cannot hold up forwarding, which is another thread; and they cannot hold up each other for long
+ * (bounded-server.ts). Every error is `{ "error": "…" }`.
  */
 
-import { createServer, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
@@ -14,15 +14,13 @@ import { EditError } from '../config/edit.ts';
 import { ConfigError } from '../config/error.ts';
 import { unknownKey } from '../config/leaf.ts';
 import { ControlError } from '../control/model.ts';
+import { boundedServer, closeServer, PATIENCE_MS } from './bounded-server.ts';
 import { listenOnSocket } from './claim-socket.ts';
+import type { Answering } from './door.ts';
 import { Refusal } from './refusal.ts';
 import type { Route } from './route.ts';
 
-const MAX_CONNECTIONS = 32;
-const MAX_HEADER_BYTES = 8192;
 const MAX_BODY_BYTES = 64 * 1024;
-/** For a request to arrive, and for a slow reader to take a bit more of the answer. */
-const PATIENCE_MS = 5000;
 /** Bytes of a streamed answer that wait for a slow reader. */
 const STREAM_BYTES = 256 * 1024;
 
@@ -41,17 +39,29 @@ export async function openApi(path: string, name: string, routes: readonly Route
 
 /** Ends every connection; the file of a Unix socket goes with it. */
 export async function closeApi(app: FastifyInstance): Promise<void> {
-  const closed = new Promise<void>((resolve) => app.server.close(() => resolve()));
-  app.server.closeAllConnections();
-  await closed;
+  await closeServer(app.server);
   await app.close();
 }
 
+/** The routes, for a server that listens already. */
+export async function answerOn(server: Server, routes: readonly Route[]): Promise<Answering> {
+  let answer: RequestListener | undefined;
+  const app = buildApi(routes, (handler) => {
+    answer = handler;
+    return server;
+  });
+  await app.ready();
+  return { handler: answer!, close: () => app.close() };
+}
+
 /** The routes, listening nowhere yet. */
-export function buildApi(routes: readonly Route[]): FastifyInstance {
+export function buildApi(
+  routes: readonly Route[],
+  serverFor: (handler: RequestListener) => Server = boundedServer,
+): FastifyInstance {
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    serverFactory: (handler) => boundedServer((request, response) => handler(request, response)),
+    serverFactory: serverFor,
     frameworkErrors: (error, _request, reply) =>
       refuse(reply as unknown as FastifyReply, error.statusCode ?? 400, error.message),
   });
@@ -61,23 +71,6 @@ export function buildApi(routes: readonly Route[]): FastifyInstance {
     for (const url of [route.path, ...(route.alias === undefined ? [] : [route.alias])]) register(app, route, url);
   }
   return app;
-}
-
-function boundedServer(handler: Parameters<typeof createServer>[1]): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: PATIENCE_MS,
-      requestTimeout: PATIENCE_MS,
-      keepAliveTimeout: PATIENCE_MS,
-      connectionsCheckingInterval: PATIENCE_MS,
-    },
-    handler,
-  );
-  server.maxConnections = MAX_CONNECTIONS;
-  server.setTimeout(PATIENCE_MS, (socket) => socket.destroy());
-  server.on('clientError', (_error, socket) => socket.destroy());
-  return server;
 }
 
 function register(app: FastifyInstance, route: Route, url: string): void {

@@ -3,7 +3,7 @@
  */
 
 import { ConfigError } from '../config/error.ts';
-import { type ConfigDocument, documentOf } from '../config/load.ts';
+import type { ConfigDocument } from '../config/load.ts';
 import { basisOf, readState, type State, StateError } from '../runtime/state-file.ts';
 import type { Log } from './log.ts';
 
@@ -26,7 +26,7 @@ export async function restore(file: ConfigDocument, log: Log): Promise<Restored>
   try {
     const state = await readState(config.file);
     if (state === null) return NOTHING;
-    return { state, document: documentIn(state, file, config.file, log) };
+    return { state, document: await documentIn(state, file, config.file, log) };
   } catch (error) {
     if (error instanceof StateError || (error as NodeJS.ErrnoException).code !== undefined) {
       return fail((error as Error).message);
@@ -35,12 +35,13 @@ export async function restore(file: ConfigDocument, log: Log): Promise<Restored>
   }
 }
 
-function documentIn(state: State, file: ConfigDocument, name: string, log: Log): ConfigDocument | null {
+async function documentIn(state: State, file: ConfigDocument, name: string, log: Log): Promise<ConfigDocument | null> {
   if (state.document === null) return null;
   if (state.basis !== basisOf(file.raw)) {
     log.info(`state ${name}: the configuration was edited since: what was changed at run time is left out`);
     return null;
   }
+  const { documentOf } = await import('../config/load.ts');
   try {
     return documentOf(state.document, name);
   } catch (error) {

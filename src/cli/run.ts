@@ -6,26 +6,25 @@
  * everything in the reverse order, a second one ends the process at once.
  */
 
+import type { Server } from 'node:http';
 import { constants } from 'node:os';
-import type { FastifyInstance } from 'fastify';
 import { claimSocket, SocketError } from '../api/claim-socket.ts';
-import { openPage } from '../api/page.ts';
-import type { Route } from '../api/route.ts';
-import { allRoutes } from '../api/routes/all.ts';
-import { closeApi, openApi } from '../api/server.ts';
+import { type Door, openDoor } from '../api/door.ts';
 import { defaultSocketPath } from '../api/socket-path.ts';
-import { type Listen, openTcpApi } from '../api/tcp.ts';
-import { type ConfigDocument, ConfigError } from '../config/load.ts';
+import type { Listen } from '../api/tcp.ts';
+import { ConfigError } from '../config/error.ts';
+import type { ConfigDocument } from '../config/load.ts';
 import { ControlError } from '../control/model.ts';
 import { StartError } from '../runtime/forwarding-thread.ts';
 import { ServedSwitch } from '../runtime/served.ts';
 import { StateKeeper } from '../runtime/state-keeper.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
-import { MORE_ROUTES } from './api-routes.ts';
 import { createLog, type Log, type LogFormat } from './log.ts';
-import { type ConfigOptions, readRunConfig } from './run-config.ts';
+import { readConfigApart } from './read-config-apart.ts';
+import type { ConfigOptions } from './run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
 import { type Restored, restore } from './run-state.ts';
+import type { Serving } from './serving.ts';
 import { optimizeCode } from './small-heap.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
@@ -51,7 +50,7 @@ const BAD_USAGE = 2;
 export async function run(options: RunOptions, io: RunIo = { err: process.stderr }): Promise<number> {
   const log = await createLog(options.log ?? 'text', io.err);
   try {
-    return await new Run(readRunConfig(options), options, log).toTheEnd();
+    return await new Run(await readConfigApart(options), options, log).toTheEnd();
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error;
     log.error(error.message);
@@ -68,7 +67,7 @@ class Run {
   #thread: Supervisor | undefined;
   #served: ServedSwitch | undefined;
   #keeper: StateKeeper | undefined;
-  readonly #apis: FastifyInstance[] = [];
+  readonly #doors: Door[] = [];
   /** Resolves with the exit status. */
   #finish: (status: number) => void = () => {};
   readonly #finished = new Promise<number>((resolve) => {
@@ -117,13 +116,13 @@ class Run {
         violated: (violations) => this.#tell(violationsLine(violations), violations),
       });
       await this.#serve(this.#served, restored);
-      if (this.#stopping) await this.#closeApis();
+      if (this.#stopping) await this.#closeDoors();
       else this.#announce();
       return await this.#finished;
     } catch (error) {
       if (this.#stopping) return this.#finished;
       this.#served?.close();
-      await this.#closeApis();
+      await this.#closeDoors();
       await this.#thread?.stop();
       if (error instanceof StartError || error instanceof SocketError) {
         this.#log.error(error.message);
@@ -170,16 +169,20 @@ class Run {
     if (stateConfig !== null) {
       this.#keeper = new StateKeeper(stateConfig, served, this.#file, (text) => this.#tell(text, { event: 'fault' }));
     }
-    const routes = allRoutes(served, MORE_ROUTES);
-    if (api !== null) this.#apis.push(await openTcpApi(api, routes));
-    if (this.#options.ui !== undefined) await this.#openPage(this.#options.ui, routes);
-    this.#apis.push(await openApi(this.#socketPath, name, routes));
-  }
-
-  async #openPage(listen: Listen, routes: readonly Route[]): Promise<void> {
-    const { app, address } = await openPage(listen, routes);
-    this.#apis.push(app);
-    this.#tell(`page ${address}`, { event: 'page', address });
+    let made: Promise<Serving> | undefined;
+    const serving = () => {
+      made ??= import('./serving.ts').then(({ Serving }) => new Serving(served));
+      return made;
+    };
+    if (api !== null) this.#doors.push(await (await serving()).openTcp(api));
+    if (this.#options.ui !== undefined) {
+      const { door, address } = await (await serving()).openPage(this.#options.ui);
+      this.#doors.push(door);
+      this.#tell(`page ${address}`, { event: 'page', address });
+    }
+    const load = async (server: Server) => (await serving()).answerOn(server);
+    const failed = ({ message }: Error) => this.#log.error(`the API cannot be loaded: ${message}`);
+    this.#doors.push(await openDoor(this.#socketPath, name, load, failed));
   }
 
   #announce(): void {
@@ -194,8 +197,8 @@ class Run {
     else this.#early.push([line, fields]);
   }
 
-  async #closeApis(): Promise<void> {
-    await Promise.all(this.#apis.splice(0).map(closeApi));
+  async #closeDoors(): Promise<void> {
+    await Promise.all(this.#doors.splice(0).map((door) => door.close()));
   }
 
   /** SIGHUP: the switch becomes what its file says now, or stays as it is. */
@@ -203,6 +206,8 @@ class Run {
     if (this.#served === undefined || this.#stopping) return;
     if (this.#options.config === undefined) return this.#log.error('SIGHUP: there is no file to read again');
     try {
+      // Errors of what may not change while the switch runs have their line.
+      const { readRunConfig } = await import('./run-config.ts');
       const file = readRunConfig(this.#options);
       await this.#served.apply(file);
       this.#keeper?.rebase(file);
@@ -225,7 +230,7 @@ class Run {
   }
 
   async #stop(signal: NodeJS.Signals): Promise<void> {
-    await this.#closeApis();
+    await this.#closeDoors();
     await this.#keeper?.close();
     this.#served?.close();
     const orderly = (await this.#thread?.stop()) ?? true;
@@ -238,7 +243,7 @@ class Run {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#log.error(`the forwarding thread failed: ${why}`);
-    await this.#closeApis();
+    await this.#closeDoors();
     await this.#keeper?.close();
     this.#served?.close();
     this.#finish(FAILED);

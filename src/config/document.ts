@@ -9,6 +9,7 @@
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode } from 'yaml';
 import { ConfigError, type Path, type Place, pathText, type Source, show } from './error.ts';
+import { isReservedName } from './plain.ts';
 import { readYaml } from './yaml-text.ts';
 
 const MAX_ALIASED = 100_000; // values that aliases may stand for, all together
@@ -18,11 +19,6 @@ type Marks = Map<string | number, Mark>;
 type At = (offset: number, path?: Path) => Place;
 
 const EMPTY = 'the file is empty; valid is a map with "ports"';
-
-/** Names that mean something to a JavaScript object whoever holds it. */
-export function isReservedName(name: string): boolean {
-  return name === '__proto__' || name === 'constructor' || name === 'prototype';
-}
 
 export interface ParsedDocument {
   value: unknown;

@@ -4,12 +4,16 @@
  * It is first copied into maps without a prototype: nothing of the giver's is kept, getters and proxies have had their
  * say before checking begins, and a name like `__proto__` is refused as it is in a file. The copy is bounded.
  */
-import { isReservedName } from './document.ts';
 import { ConfigError, type Path, pathText, type Source, show } from './error.ts';
 
 const MAX_LEVELS = 32;
 /** 1,024 ports with every key and 16,384 FDB entries are about 120,000. */
 const MAX_VALUES = 500_000;
+
+/** Names that mean something to a JavaScript object whoever holds it. */
+export function isReservedName(name: string): boolean {
+  return name === '__proto__' || name === 'constructor' || name === 'prototype';
+}
 
 /** Places in values have a path and no line; `file` is the name that errors carry. */
 export function valueSource(file: string): Source {

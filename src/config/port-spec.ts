@@ -13,9 +13,10 @@
  * VLANs. "," separates keys, so "+" joins VLANs. A key of true or false may stand alone for true. A line becomes the
  * same raw map that a file has and goes through the same checks; errors are placed at `--port "…"`.
  */
-import { isReservedName } from './document.ts';
+
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import { type ConfigDocument, checked } from './load.ts';
+import { isReservedName } from './plain.ts';
 import { PORT_KEYS, type PortKey } from './schema-port.ts';
 import type { PollMode, SwitchConfig } from './types.ts';
 

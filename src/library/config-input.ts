@@ -4,11 +4,10 @@
  * Everything that is wrong is a `ConfigError` with the path: `config: ports.p1.vlan: 5000 is not a VLAN ID; …`.
  */
 
-import { isReservedName } from '../config/document.ts';
 import { ConfigError, type Path, show } from '../config/error.ts';
 import { documentOf, loadConfig } from '../config/load.ts';
 import { normalise } from '../config/normalise.ts';
-import { plainCopy, valueSource } from '../config/plain.ts';
+import { isReservedName, plainCopy, valueSource } from '../config/plain.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { PortInput as FilePortInput } from '../config/schema-port.ts';
 import type { FdbEntryConfig, FdbEntryKind, PortConfig, SwitchConfig } from '../config/types.ts';

@@ -13,6 +13,8 @@ import { Reclaiming } from './reclaiming.ts';
 import type { SideStart, SideWorkerStart } from './side-messages.ts';
 
 const SIDE = new URL('./side-worker.js', import.meta.url);
+/** Nothing is allocated for a frame, so that a semi-space of 1 MB is enough; V8 takes a third of this. */
+const resourceLimits = { maxYoungGenerationSizeMb: 3 };
 /** A thread that does not stop by itself within this is ended. */
 const STOP_MS = 5000;
 
@@ -51,7 +53,7 @@ export class ForwardingThread {
   constructor(config: SwitchConfig, hooks: ThreadHooks, entry = new URL('./worker.js', import.meta.url)) {
     this.#hooks = hooks;
     const workerData: WorkerStart = { config };
-    this.#worker = new Worker(entry, { workerData, name: 'forwarding' });
+    this.#worker = new Worker(entry, { workerData, resourceLimits, name: 'forwarding' });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => this.#take(message, resolve, reject));
       let why: string | null = null;
@@ -113,7 +115,12 @@ export class ForwardingThread {
     if (this.#phase === 'stopping' || this.#phase === 'ended') return;
     const { port1, port2 } = new MessageChannel();
     const workerData: SideWorkerStart = { ...start, channel: port2 };
-    const worker = new Worker(SIDE, { workerData, transferList: [port2], name: `forwarding ${start.worker}` });
+    const worker = new Worker(SIDE, {
+      workerData,
+      resourceLimits,
+      transferList: [port2],
+      name: `forwarding ${start.worker}`,
+    });
     const side = { worker, why: '', sleep: null as BigInt64Array | null };
     worker.on('message', (sleep: BigInt64Array) => {
       side.sleep = sleep;

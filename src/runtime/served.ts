@@ -9,13 +9,11 @@ import { FdbFeed, type Violations } from '../api/fdb-feed.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
 import type { ApiSwitch, RunningCapture, TableChange } from '../api/switch.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
-import { Feed } from '../capture/feed.ts';
 import { createRing } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { Action } from '../control/action.ts';
-import { compileFilter } from '../filter/compile.ts';
 import { vniOf } from '../tables/vni-table.ts';
 import { monotonicMs } from './clock.ts';
 import { type Known, learnedBy } from './relearn.ts';
@@ -118,6 +116,10 @@ export class ServedSwitch implements ApiSwitch {
   }
 
   async capture(spec: TapSpec, most: number): Promise<RunningCapture> {
+    const [{ compileFilter }, { Feed }] = await Promise.all([
+      import('../filter/compile.ts'),
+      import('../capture/feed.ts'),
+    ]);
     compileFilter(spec.filter);
     const rings = Array.from({ length: this.readable.tables.gate.workers }, () => createRing(RING_BYTES));
     const id = ++this.#captures;

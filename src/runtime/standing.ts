@@ -11,7 +11,7 @@ import type { ReadableSwitch } from '../api/reader.ts';
 import type { TableChange } from '../api/switch.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
 import { ConfigError } from '../config/error.ts';
-import { type ConfigDocument, documentOf } from '../config/load.ts';
+import type { ConfigDocument } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { type Action, describe } from '../control/action.ts';
@@ -103,6 +103,8 @@ export class Standing {
   edit(change: (raw: ConfigInput) => ConfigInput): Promise<Action[]> {
     return this.#next(async () => {
       this.#refuseUnconfirmed();
+      // Loaded when it is needed, as all that checks configurations: a switch that nobody changes goes without.
+      const { documentOf } = await import('../config/load.ts');
       const actions = await this.#carryOut(documentOf(change(this.#document.raw), REQUEST));
       this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds: null });
       return actions;
