@@ -15,6 +15,7 @@
             'src/owned.c',
             'src/packet.c',
             'src/poller.c',
+            'src/resident.c',
             'src/tap.c',
             'src/udp-coalesce.c',
             'src/udp-message.c',

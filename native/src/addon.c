@@ -31,6 +31,7 @@ NAPI_MODULE_INIT() {
       {"ifInfo", if_info},
       {"ifSetMtu", if_set_mtu},
       {"ifSetUp", if_set_up},
+      {"residentRelease", resident_release},
       {"udpOpen", udp_open},
       {"udpClose", udp_close},
       {"udpPort", udp_port},

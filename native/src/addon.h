@@ -113,6 +113,9 @@ napi_value if_info(napi_env env, napi_callback_info info);
 napi_value if_set_mtu(napi_env env, napi_callback_info info);
 napi_value if_set_up(napi_env env, napi_callback_info info);
 
+/* -- resident.c */
+napi_value resident_release(napi_env env, napi_callback_info info);
+
 /* -- burst.c */
 napi_value tap_read_burst(napi_env env, napi_callback_info info);
 napi_value tap_write_burst(napi_env env, napi_callback_info info);

@@ -243,6 +243,7 @@ export interface NativeAddon {
   ifInfo(name: string): InterfaceInfo | null;
   ifSetMtu(name: string, mtu: number): void;
   ifSetUp(name: string, up: boolean): void;
+  residentRelease(): number;
   /** Addresses are 4 or 16 bytes. */
   udpOpen(
     address: Uint8Array,

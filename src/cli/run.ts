@@ -25,7 +25,7 @@ import type { ConfigOptions } from './run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
 import { type Restored, restore } from './run-state.ts';
 import type { Serving } from './serving.ts';
-import { optimizeCode } from './small-heap.ts';
+import { optimizeCode, releaseSoon } from './small-heap.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 
@@ -180,7 +180,10 @@ class Run {
       this.#doors.push(door);
       this.#tell(`page ${address}`, { event: 'page', address });
     }
-    const load = async (server: Server) => (await serving()).answerOn(server);
+    const load = async (server: Server) => {
+      releaseSoon();
+      return (await serving()).answerOn(server);
+    };
     const failed = ({ message }: Error) => this.#log.error(`the API cannot be loaded: ${message}`);
     this.#doors.push(await openDoor(this.#socketPath, name, load, failed));
   }
@@ -190,6 +193,7 @@ class Run {
     for (const line of summary(directory, statuses, this.#socketPath)) this.#log.info(line);
     this.#announced = true;
     for (const [line, fields] of this.#early) this.#log.info(line, fields);
+    releaseSoon();
   }
 
   #tell(line: string, fields: object): void {

@@ -6,9 +6,12 @@
  * megabyte to begin with is enough. What either brings, and what `--lite-mode` would cost, is in BENCHMARKS.md under S14.
  *
  * Both are flags of the process that V8 looks at whenever the question comes up.
+ *
+ * And of node's own binary, tens of megabytes, a switch that runs needs a part.
  */
 
 import { setFlagsFromString } from 'node:v8';
+import { native, nativeAvailable } from '../adapters/native.ts';
 
 /** Call before anything large is loaded. */
 export function keepHeapSmall(): void {
@@ -19,4 +22,14 @@ export function keepHeapSmall(): void {
 /** From here on code that is hot is made fast. Call before a thread that forwards is started. */
 export function optimizeCode(): void {
   setFlagsFromString('--opt');
+}
+
+/** Time for what has just been loaded to be done with it. */
+const SETTLE_MS = 1000;
+
+/** Gives back, a moment later, memory that loading took and forwarding does not need. Keeps no process alive. */
+export function releaseSoon(): void {
+  setTimeout(() => {
+    if (nativeAvailable().ok) native().residentRelease();
+  }, SETTLE_MS).unref();
 }
