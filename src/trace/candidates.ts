@@ -5,7 +5,7 @@
  * hindrance comes to light, that has candidates of its own.
  */
 
-import type { PortConfig, ReservedMacPolicy } from '../config/types.ts';
+import type { InterfaceConfig, PortConfig, ReservedMacPolicy } from '../config/types.ts';
 import { RESERVED_MASKS } from '../control/compile.ts';
 import { VID_MAX } from '../wire/vlan.ts';
 import {
@@ -25,9 +25,12 @@ import {
 import { ruleChanges } from './classify-changes.ts';
 import { bridgeOf, egressChanges } from './egress-changes.ts';
 import { customerVid, type Frame, frameOf } from './frame-fields.ts';
+import { isIn } from './group-changes.ts';
 import { gatewayChanges } from './interface-changes.ts';
+import { ipvlanChanges, routedChildChanges } from './ipvlan-changes.ts';
+import { macvlanChanges } from './macvlan-changes.ts';
 import { endMirrors, selectChanges } from './mirror-changes.ts';
-import { acceptAll, entryChanges, FEW, forwarding, longer, upChanges, vidsOf } from './port-changes.ts';
+import { acceptAll, entryChanges, FEW, forwarding, isTooLong, longer, upChanges, vidsOf } from './port-changes.ts';
 import { nextHopChanges, routeChanges } from './route-changes.ts';
 import type { Situation } from './situation.ts';
 import { translateTo } from './translate-changes.ts';
@@ -44,13 +47,15 @@ export function candidates(s: Situation, trace: Trace, to: string | null): Chang
   if (port === undefined) return [];
   if (trace.reason?.name.startsWith('VXLAN_')) return tunnelChanges(s, trace, target);
   const bridge = s.config.bridges.find(({ name }) => name === port.bridge);
-  if (bridge === undefined) return ofNoBridge(s, trace, port, target);
   const frame = frameOf(trace);
+  if (bridge === undefined) return ofNoBridge(s, trace, port, frame, target);
   if (trace.stages.some(({ waits }) => waits === true)) return nextHopChanges(s, frame.bytes);
   const gateway = gatewayChanges(s, frame, trace.vid);
   const copies = target === undefined ? [] : copyChanges(s, trace, target);
-  const away = target !== undefined && target.bridge !== port.bridge ? moves(port, target, s, trace.vid) : [];
-  return [...gateway, ...ofReason(s, trace, port, frame, target), ...copies, ...away];
+  const elsewhere = target !== undefined && target.bridge !== null && target.bridge !== port.bridge;
+  const away = elsewhere ? moves(port, target, s, trace.vid) : [];
+  const child = routedChildChanges(s, frame, trace.vid, target);
+  return [...gateway, ...child, ...ofReason(s, trace, port, frame, target), ...copies, ...away];
 }
 
 /** Where the target is the output of a mirror, a copy is what may arrive there. */
@@ -59,13 +64,53 @@ function copyChanges(s: Situation, trace: Trace, target: PortConfig): Change[] {
   return [...upChanges(s, target), ...selectChanges(s, trace, target)];
 }
 
-/** The port is an underlay, or was forgotten. */
-function ofNoBridge(s: Situation, trace: Trace, port: PortConfig, target: PortConfig | undefined): Change[] {
+/** The port is one of a group or an underlay, or was forgotten. */
+function ofNoBridge(
+  s: Situation,
+  trace: Trace,
+  port: PortConfig,
+  frame: Frame,
+  target: PortConfig | undefined,
+): Change[] {
+  if ([...s.config.macvlan, ...s.config.ipvlan].some((group) => isIn(group, port.name))) {
+    return ofGroup(s, trace, port, frame, target);
+  }
   if (trace.reason?.name !== 'INGRESS_PORT_DOWN') return [];
   const up = upChanges(s, port);
   if (up.length > 0) return up;
   const bridges = s.config.bridges.filter(({ name }) => target === undefined || name === target.bridge);
   return bridges.map((bridge) => moveBridge(port, bridge, target === undefined ? 1 : (vidsOf(target)[0] ?? 1)));
+}
+
+/** Whatever the reason: where a frame for one port goes to another, there is none. */
+function ofGroup(s: Situation, trace: Trace, port: PortConfig, frame: Frame, target: PortConfig | undefined): Change[] {
+  const own = [...upChanges(s, port), ...(trace.reason?.name === 'PARSE_TOO_LONG' ? longer(port, frame) : [])];
+  if (own.length > 0) return own;
+  const changes = [...macvlanChanges(s, port, frame, target), ...ipvlanChanges(s, port, frame, target)];
+  const others = target === undefined ? groupMates(s, port) : [target];
+  for (const each of others)
+    changes.push(...upChanges(s, each), ...(isTooLong(each, frame) ? longer(each, frame) : []));
+  const iface = interfaceOf(s, port);
+  if (iface === undefined) return changes;
+  // What it sends is for the router, whatever its MAC says.
+  const sent = Buffer.from(frame.bytes);
+  sent.set(Buffer.from(iface.mac.replaceAll(':', ''), 'hex'));
+  if (trace.stages.some(({ waits }) => waits === true)) return nextHopChanges(s, sent);
+  if (trace.reason?.name.startsWith('ROUTE_')) return [...changes, ...routeChanges(s, trace.reason.name, sent)];
+  return frame.routed === null ? changes : [...changes, ...egressChanges(s, trace, port, frame, target)];
+}
+
+function groupMates({ config }: Situation, { name }: PortConfig): PortConfig[] {
+  const groups = [...config.macvlan, ...config.ipvlan].filter((group) => isIn(group, name));
+  return config.ports
+    .filter((port) => port.name !== name && groups.some((group) => isIn(group, port.name)))
+    .slice(0, FEW);
+}
+
+/** The interface that is the parent of the port. */
+function interfaceOf({ config }: Situation, { name }: PortConfig): InterfaceConfig | undefined {
+  const group = config.ipvlan.find((each) => each.mode !== 'l2' && isIn(each, name));
+  return config.interfaces.find((each) => each.name === group?.parent);
 }
 
 function ofReason(

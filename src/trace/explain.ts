@@ -214,6 +214,8 @@ const FRAME_FAULTS: Readonly<Record<string, string>> = {
   ROUTE_HEADER: 'its IP header is damaged',
   ROUTE_TTL: 'it has used up its hops',
   ROUTE_NOT_UNICAST: 'groups and broadcasts are not routed',
+  IPVLAN_NOT_ROUTED: 'children behind the router send unicast IP packets and nothing else',
+  IPVLAN_PAUSE: 'PAUSE never leaves its link',
 };
 
 const PAUSE = /^0180c2000001/;

@@ -27,9 +27,17 @@ export function entryChanges(
   return [...(movable ? [moveEntry(entry, at, port)] : []), removeEntry(entry, at)];
 }
 
-export function longer(port: PortConfig, { bytes }: Frame): Change[] {
+function mtuOf({ bytes }: Frame): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const mtu = bytes.length - ETHERNET_HEADER - countTags(view, FIRST_TAG, bytes.length) * TAG_BYTES;
+  return bytes.length - ETHERNET_HEADER - countTags(view, FIRST_TAG, bytes.length) * TAG_BYTES;
+}
+
+export function isTooLong(port: PortConfig, frame: Frame): boolean {
+  return mtuOf(frame) > port.mtu;
+}
+
+export function longer(port: PortConfig, frame: Frame): Change[] {
+  const mtu = mtuOf(frame);
   if (mtu > MAX_MTU) return [];
   return [setKey(port, 'mtu', mtu, `the MTU of ${port.name} were ${mtu} instead of ${port.mtu}`)];
 }

@@ -70,7 +70,8 @@ describe.skipIf(obstacle !== null)('ipvlan groups with two workers', () => {
   }
 
   async function reach(from: Namespace, ...addresses: string[]): Promise<void> {
-    for (const address of addresses) expect(await from.ping(address, { count: 1, timeoutMs: 5000 }), address).toBe(1);
+    const received = addresses.map((address) => from.ping(address, { count: 1, timeoutMs: 5000 }));
+    expect(await Promise.all(received), addresses.join(' ')).toEqual(addresses.map(() => 1));
   }
 
   it('of mode l2: children ask for themselves, and reach each other and the outside', async () => {

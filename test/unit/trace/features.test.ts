@@ -9,6 +9,7 @@ import { load } from '../control/random-config.ts';
 import { Random } from '../dataplane/world.ts';
 import { type Feature, type File, type Flow, MARK } from './feature.ts';
 import { BRIDGE } from './features-bridge.ts';
+import { GROUPS } from './features-groups.ts';
 import { HOPELESS_PACKETS, ROUTER } from './features-router.ts';
 import { HOPELESS_DATAGRAMS, TUNNEL } from './features-tunnel.ts';
 import { sentThrough, wholeSwitch } from './whole-switch.ts';
@@ -45,7 +46,7 @@ function verify(config: SwitchConfig, flow: Flow, most: number, story: string): 
   expect(explanation.fix!.changes.length, told).toBeLessThanOrEqual(most);
 }
 
-const named = Object.entries({ ...BRIDGE, ...ROUTER, ...TUNNEL });
+const named = Object.entries({ ...BRIDGE, ...ROUTER, ...TUNNEL, ...GROUPS });
 
 describe('explain of mistakes in', () => {
   describe.each(named)('%s', (_name, feature) => {
