@@ -4,7 +4,7 @@ import { HOSTS, VIDS } from './worlds.ts';
 
 export const MAX_FRAME_BYTES = 70_000;
 const TPIDS = [0x8100, 0x8100, 0x8100, 0x88a8, 0x9100];
-const TYPES = [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0, 1500, 0x0600];
+const TYPES = [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x8808, 0, 1500, 0x0600];
 const EDGES = [0, 1, 6, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 26, 60, 64, 82, 86, 1510, 1514, 1518, 1522, 1526];
 
 /** Writes a frame to `bytes` (MAX_FRAME_BYTES long) and returns its length. What is behind it stays. */
@@ -23,19 +23,19 @@ export function randomFrame(random: Prng, bytes: Uint8Array, view: DataView): nu
   }
   view.setUint16(at, TYPES[random.below(TYPES.length)]);
   at += 2;
+  if (random.below(8) === 0) return writePacket(random, view, at);
   const length = rollLength(random, at);
   if (length > at) {
     const word = random.next();
     for (let i = at; i < Math.min(length, at + 48); i++) bytes[i] = word >>> ((i & 3) * 8);
     bytes[length - 1] = word;
   }
-  if (random.below(4) === 0 && length >= at + 60) writePacket(random, view, at);
   if (random.below(20) === 0 && length > 0) bytes[random.below(Math.min(length, 30))] = random.next();
   return length;
 }
 
 /** An IP or ARP packet between hosts' addresses, 10.0.0.0 to .31 and 2001:db8:: to ::1f; its MACs may be the groups' own. */
-function writePacket(random: Prng, view: DataView, at: number): void {
+function writePacket(random: Prng, view: DataView, at: number): number {
   if (random.below(2) === 0) {
     const all = random.below(3) === 0;
     view.setUint16(0, all ? 0xffff : 0x0200);
@@ -51,7 +51,7 @@ function writePacket(random: Prng, view: DataView, at: number): void {
       for (let n = 0; n < 16; n += 4) view.setUint32(address + n, n === 0 ? 0x20010db8 : 0);
       view.setUint8(address + 15, random.below(HOSTS));
     }
-    return;
+    return at + 60;
   }
   const isArp = type === 0x0806;
   if (isArp) view.setUint32(at, 0x00010800);
@@ -59,6 +59,7 @@ function writePacket(random: Prng, view: DataView, at: number): void {
   for (const address of isArp ? [at + 14, at + 24] : [at + 12, at + 16]) {
     view.setUint32(address, 0x0a000000 + random.below(HOSTS));
   }
+  return at + 60;
 }
 
 function noise(random: Prng, bytes: Uint8Array): number {

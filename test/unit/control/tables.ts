@@ -6,6 +6,16 @@ import { fdbEntries } from '../../../src/control/fdb-control.ts';
 import type { Port } from '../../../src/control/model.ts';
 import type { DataplaneShared } from '../../../src/dataplane/dataplane.ts';
 import { hasBit } from '../../../src/tables/bitmap.ts';
+import {
+  CHILD_WORDS,
+  GROUP_CHILD_COUNT,
+  GROUP_CHILDREN,
+  GROUP_HOST,
+  GROUP_PARENT,
+  GROUP_WORDS,
+} from '../../../src/tables/group-table.ts';
+import { ADDRESS_PORT, ADDRESS_WORDS, type IpvlanTable } from '../../../src/tables/ipvlan-table.ts';
+import { type MacvlanTable, STATION_WORDS } from '../../../src/tables/macvlan-table.ts';
 import { PORT_TUNNEL_CVIDS, PRIORITY_WORDS, TUNNEL_ROW } from '../../../src/tables/port-table.ts';
 import { fidAt, VIDS_PER_BRIDGE } from '../../../src/tables/vlan-table.ts';
 
@@ -43,7 +53,38 @@ export function tablesOf(control: Control) {
     ]),
   );
   const entries = fdbEntries(control).filter((entry) => entry.kind !== 'dynamic');
-  return { ports, vlans, bridges, entries, mirrors: mirrorsOf(control, names), minMtu: dp.limits[0] };
+  const groups = {
+    macvlan: groupsOf(control, dp.macvlan, control.macvlan.length),
+    ipvlan: groupsOf(control, dp.ipvlan, control.ipvlan.length),
+  };
+  return { ports, vlans, bridges, entries, mirrors: mirrorsOf(control, names), groups, minMtu: dp.limits[0] };
+}
+
+/** Groups with their ports by name; MACs and addresses, which lie by hash, in their own order. */
+function groupsOf(control: Control, table: MacvlanTable | IpvlanTable, count: number) {
+  const nameOf = (port: number) => control.portByIndex[port]?.name ?? null;
+  const rowsOf = (words: Int32Array, size: number, port: number) =>
+    Array.from({ length: words.length / size }, (_, n) => [...words.subarray(n * size, (n + 1) * size)]).map((row) => [
+      nameOf(row[port]!),
+      ...row.filter((_, at) => at !== port),
+    ]);
+  const inUse = (rows: readonly (readonly (string | number | null)[])[], column: number) =>
+    rows
+      .filter((row) => row[column] !== 0)
+      .map((row) => row.join(' '))
+      .sort();
+  const stations =
+    'macs' in table
+      ? inUse(rowsOf(table.macs, STATION_WORDS, 3), 3)
+      : inUse(rowsOf(table.addresses, ADDRESS_WORDS, ADDRESS_PORT), 1);
+  const groups = rowsOf(table.groups.subarray(0, count * GROUP_WORDS), GROUP_WORDS, GROUP_PARENT).map(
+    ([parent, ...rest]) => [parent, ...rest.map((word, at) => (at === GROUP_HOST - 1 ? nameOf(Number(word)) : word))],
+  );
+  const roles = [...control.ports.values()].map(({ name, index }) => [name, table.role[index], table.tagged[index]]);
+  const row = (count - 1) * GROUP_WORDS;
+  const end =
+    count === 0 ? 0 : table.groups[row + GROUP_CHILDREN]! + table.groups[row + GROUP_CHILD_COUNT]! * CHILD_WORDS;
+  return { groups, children: rowsOf(table.children.subarray(0, end), CHILD_WORDS, 0), stations, roles: roles.sort() };
 }
 
 function mirrorsOf(control: Control, names: (words: Int32Array, width: number, row: number) => string[]) {

@@ -13,6 +13,8 @@ const FABRICS = 10;
 const FABRIC_FRAMES = 500;
 /** Of frames for which the tunnels, the router and the offloads all have to look twice. */
 const IN_FABRICS = [
+  'IPVLAN_NOT_ROUTED',
+  'IPVLAN_PRIVATE',
   'VXLAN_ECN',
   'VXLAN_FRAGMENT',
   'VXLAN_INNER_TAG',
@@ -30,7 +32,7 @@ const IN_FABRICS = [
  * Of a device that takes no more: the twins' devices take all; of a worker that ends: they have one. Of tunnels: dataplane/vxlan.test.ts; of the router: routing/fuzz.test.ts. Of
  * hooks, which are a program's.
  */
-const NOT_HERE = /^(TX|VXLAN|ROUTE|WORKER)_|_HOOK$/;
+const NOT_HERE = /^(TX|VXLAN|ROUTE|WORKER)_|^IPVLAN_NOT_ROUTED$|_HOOK$/;
 
 describe('fuzz', () => {
   it(`${WORLDS * FRAMES} frames through ${WORLDS} switches, and every reason to drop one occurs`, () => {

@@ -235,6 +235,27 @@ describe.each(['l3', 'l3s'] as const)('an ipvlan group in mode %s', (mode) => {
     expect([only(sw, 'x')[34]]).toEqual([11]);
   });
 
+  it('follows its interface, and what changes in the group', () => {
+    const memory = { adapter: 'memory' as const };
+    const config = (vlan: number, address: string) => ({
+      ports: { up: { ...memory, mode: 'access' as const, vlan }, x: memory },
+      interfaces: { red: { vlan, addresses: ['10.0.0.5/24'], mac: MAC } },
+      ipvlan: { g: { mode, parent: 'red', children: { x: { addresses: [address] } } } },
+    });
+    const sw = made({ up: { mode: 'access', vlan: 10 }, x: {} });
+    const ask = (dst: string) => told(sw, 'up', v4('10.0.0.9', dst, FROM_GATEWAY));
+    for (const vlan of [10, 20, 10]) {
+      sw.apply(config(vlan, '10.1.0.11'));
+      expect(ask('10.1.0.11')).toBe('x');
+      expect(ask('10.1.0.12')).toBe('ROUTE_NO_ROUTE');
+    }
+    sw.apply(config(10, '10.1.0.12'));
+    expect(ask('10.1.0.12')).toBe('x');
+    const { ports, interfaces } = config(10, '');
+    sw.apply({ ports, interfaces });
+    expect(ask('10.1.0.12')).toBe('ROUTE_NO_ROUTE');
+  });
+
   it(`${mode === 'l3' ? 'asks nothing' : 'asks what the router asks'} of packets for a child`, () => {
     const damaged = v4('198.51.100.1', '10.1.0.11', FROM_GATEWAY);
     damaged[14 + 10] ^= 1;
