@@ -25,6 +25,7 @@ import { receiveNeighborFrame } from '../protocols/neighbor-receive.ts';
 import { arpAnswer } from '../protocols/neighbor-send.ts';
 import { isOnLink, type NeighborAction, ownOf } from '../protocols/neighbor-state.ts';
 import { lookup4, lookup6 } from '../tables/lpm.ts';
+import { PORT_IPVLAN } from '../tables/port-table.ts';
 import { ADJ_FORWARD, ADJ_FREE, ADJ_GROUP, ADJ_LOCAL, ADJ_RESOLVE } from '../tables/router-table.ts';
 import { addressText, sharePrefix } from '../wire/address.ts';
 import {
@@ -134,6 +135,8 @@ export class RouterPackets {
     const off = b.off[i];
     frame.set(arena.subarray(off, off + 12));
     frame.set(arena.subarray(off + 12 + tag, off + b.len[i]), 12);
+    // A child of an ipvlan group is in no VLAN: answers to the interface's own MAC are given to it.
+    if ((dp.ports.flags[b.port[i]] & PORT_IPVLAN) !== 0) writeEtherSrc(viewOf(frame), 0, iface.mac.high, iface.mac.low);
     const offload = { gso: b.gso[i], csum: b.csum[i] === 0 ? 0 : b.csum[i] - tag };
     this.#act({ frame, offload, from: iface, port: b.port[i] }, b.reason[i], b.nowMs[i]);
   }

@@ -31,7 +31,7 @@ import {
   IPVLAN_VEPA,
 } from '../../tables/ipvlan-table.ts';
 import { PORT_UP } from '../../tables/port-table.ts';
-import { ETHERNET_BYTES, ETHERTYPE_IPV4, ETHERTYPE_IPV6, writeEtherDst, writeEtherSrc } from '../../wire/ethernet.ts';
+import { ETHERNET_BYTES, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import { icmpv6Type, ND_NEIGHBOR_ADVERTISEMENT, ND_ROUTER_SOLICITATION } from '../../wire/icmpv6.ts';
 import { ipv4Fits } from '../../wire/ipv4.ts';
 import { IPV6_BYTES, ipv6DstAt, ipv6Fits, ipv6Next, isIpv6LinkLocal, NEXT_ICMPV6 } from '../../wire/ipv6.ts';
@@ -129,18 +129,13 @@ function leaveHost(dp: Dataplane, b: Batch, i: number, group: number): number {
 /** Of a child whose parent is an interface of the router: to a sibling, or on to the stages behind this one. */
 function leaveRouted(dp: Dataplane, b: Batch, i: number, row: number): number {
   const { router } = dp;
-  const view = dp.arena.view;
   if ((b.dstHigh[i] & GROUP_BIT) !== 0 || !mayBeRouted(dp, b, i)) return IPVLAN_NOT_ROUTED;
   const { groups } = dp.ipvlan;
   if (groups[row + GROUP_FLAG] !== IPVLAN_VEPA) {
     const reason = toSibling(dp, b, i, row);
     if (reason !== IPVLAN_NO_CHILD) return reason;
   }
-  // Whom the router answers it answers at the interface's own MAC, and so the child.
   const iface = groups[row + GROUP_INTERFACE];
-  const { macHigh, macLow } = router;
-  writeEtherDst(view, b.off[i], macHigh[iface], macLow[iface]);
-  writeEtherSrc(view, b.off[i], macHigh[iface], macLow[iface]);
   b.fid[i] = router.fid[iface];
   b.vid[i] = router.vid[iface];
   b.to[i] = TO_LOCAL;
