@@ -20,6 +20,9 @@
 /* Ports of a share that are tried before the pool gives up on it. */
 #define BIND_TRIES 256
 #define NOTICE_WORDS 7
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
 
 static bool set_int(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
@@ -69,6 +72,9 @@ static int make_receiver(const Udp *udp, const Address *address, bool shared) {
   if (fd < 0) return -1;
   udp_set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
   if (shared) set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  else if (udp->flags & UDP_OPEN_REUSEPORT) set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  /* Groups that it has joined itself, as with IP_MULTICAST_ALL; since Linux 4.20. */
+  if (udp->family == AF_INET6) set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
   bool told = udp->family == AF_INET
                   ? set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) && set_int(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
                         set_int(fd, IPPROTO_IP, IP_RECVTTL, 1) && set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0)

@@ -30,7 +30,9 @@
 #define UDP_OPEN_GRO (1 << 0)
 #define UDP_OPEN_SEGMENT (1 << 1)
 #define UDP_OPEN_ZERO_CHECK6 (1 << 2)
-#define UDP_OPEN_ALL (UDP_OPEN_GRO | UDP_OPEN_SEGMENT | UDP_OPEN_ZERO_CHECK6)
+/* Sockets on the same address that say so share its flows. */
+#define UDP_OPEN_REUSEPORT (1 << 3)
+#define UDP_OPEN_ALL (UDP_OPEN_GRO | UDP_OPEN_SEGMENT | UDP_OPEN_ZERO_CHECK6 | UDP_OPEN_REUSEPORT)
 
 typedef union {
   struct sockaddr sa;

@@ -38,6 +38,7 @@ export const REPORT_WORDS = 3;
 export const UDP_GRO = 1 << 0;
 export const UDP_SEGMENT = 1 << 1;
 export const UDP_ZERO_CHECK6 = 1 << 2;
+export const UDP_REUSEPORT = 1 << 3;
 /** What `udpReceiveBurst` may put together. */
 export const UDP_COALESCE_TCP4 = 1 << 0;
 export const UDP_COALESCE_TCP6 = 1 << 1;

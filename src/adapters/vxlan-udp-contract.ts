@@ -28,6 +28,10 @@ export interface VxlanUdpOptions {
   groups?: readonly VxlanGroup[];
   /** Take UDP datagrams over IPv6 whose checksum is 0 (RFC 6935). */
   zeroChecksum6?: boolean;
+  /** Threads that have a socket each, among which the kernel shares out the flows (default 1). */
+  workers?: number;
+  /** It is the socket of a further thread. */
+  joins?: boolean;
   /** `off`: one datagram per call and no coalescing on receipt. */
   offloads?: 'auto' | 'off';
 }

@@ -19,7 +19,7 @@ import {
 import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
 import { ALL_OFFLOADS, OFFLOAD_TUNNEL } from '../dataplane/offload/needs.ts';
 import { addressBytes, addressText } from '../wire/address.ts';
-import type { AdapterContext, AdapterEvents } from './adapter.ts';
+import type { AdapterContext, AdapterEvents, MoreQueues } from './adapter.ts';
 import { interfaceWith } from './interface-files.ts';
 import {
   type NativeAddon,
@@ -36,6 +36,7 @@ import {
   UDP_REPORT_SMALL,
   UDP_REPORT_WAITING,
   UDP_REPORT_WORDS,
+  UDP_REUSEPORT,
   UDP_SEGMENT,
   UDP_ZERO_CHECK6,
 } from './native.ts';
@@ -71,18 +72,32 @@ function interfaceIndex(addon: NativeAddon, name: string | undefined): number {
 export function openNative(options: VxlanUdpOptions, context: AdapterContext): VxlanUdpAdapter {
   const addon = native();
   const [first, last] = options.sourcePorts ?? [FIRST_SOURCE_PORT, LAST_SOURCE_PORT];
+  const { joins = false } = options;
+  const shares = joins || (options.workers ?? 1) > 1;
   const flags =
-    (options.offloads === 'off' ? 0 : UDP_GRO | UDP_SEGMENT) | (options.zeroChecksum6 === true ? UDP_ZERO_CHECK6 : 0);
-  const fd = addon.udpOpen(
-    addressBytes(options.local)!,
-    interfaceIndex(addon, options.interface),
-    options.port,
-    flags,
-    first,
-    last,
-    options.sockets ?? POOL_SOCKETS,
-    options.innerMtu ?? LEAST_MTU,
-  );
+    (options.offloads === 'off' ? 0 : UDP_GRO | UDP_SEGMENT) |
+    (options.zeroChecksum6 === true ? UDP_ZERO_CHECK6 : 0) |
+    (shares ? UDP_REUSEPORT : 0);
+  const index = interfaceIndex(addon, options.interface);
+  const open = (port: number, flags: number) =>
+    addon.udpOpen(
+      addressBytes(options.local)!,
+      index,
+      port,
+      flags,
+      first,
+      last,
+      options.sockets ?? POOL_SOCKETS,
+      options.innerMtu ?? LEAST_MTU,
+    );
+  let { port } = options;
+  if (shares && !joins) {
+    // Another program that shares its port would have half of the flows: nobody may be there.
+    const alone = open(port, flags & ~UDP_REUSEPORT);
+    port = addon.udpPort(alone);
+    addon.udpClose(alone);
+  }
+  const fd = open(port, flags);
   try {
     const adapter = new NativeVxlanUdp(addon, fd, options, context);
     for (const group of options.groups ?? []) adapter.join(group);
@@ -101,6 +116,7 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
   readonly port: number;
   readonly mtu: number;
   readonly offloads: number;
+  readonly moreQueues: MoreQueues | null;
   readonly #addon: NativeAddon;
   readonly #arena: Arena;
   readonly #events: AdapterEvents;
@@ -135,6 +151,9 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     this.mtu = options.mtu;
     this.port = addon.udpPort(fd);
     this.device = endpointText({ host: options.local, port: this.port });
+    const { port } = this;
+    const shares = (options.workers ?? 1) > 1;
+    this.moreQueues = shares ? { optionsOf: () => ({ port, joins: true }), close: () => {} } : null;
   }
 
   get fd(): number {

@@ -63,7 +63,8 @@ export async function openPort(port: PortConfig, context: AdapterContext, manner
     return openXdp({ ...xdpQueuesOf(port.adapter), mtu, workers, share: xdpShare(options) }, context);
   if (kind === 'cap') return openCap({ device: String(options.device), mtu }, context);
   if (kind === 'udp') return openUdp({ local: String(options.local), remote: String(options.remote), mtu }, context);
-  if (kind === 'vxlan-udp') return openVxlanUdp(socketOptions(port), context);
+  if (kind === 'vxlan-udp')
+    return openVxlanUdp({ ...socketOptions(port), workers, joins: options.joins === true }, context);
   if (kind === 'vxlan-raw-socket') return openVxlanRaw(socketOptions(port), context);
   throw new Error(`adapter ${kind} is not for a running switch`);
 }

@@ -71,5 +71,7 @@ export type FromSide =
   | { type: 'answer'; id: number }
   /** Frames from a port whose link is down as far as is known. */
   | { type: 'ask-link'; index: number }
+  /** What a socket of a VTEP was told of a path. */
+  | { type: 'path-mtu'; key: number; address: string; mtu: number }
   /** What its adapters lost, by key. */
   | { type: 'counters'; counters: ReadonlyMap<number, Readonly<Record<string, number>>> };

@@ -195,7 +195,11 @@ export class SideSwitch extends Forwarding {
     const { adapter } = config;
     const queue = { ...config, adapter: { ...adapter, options: { ...adapter.options, ...options } } };
     // Link and loss of the device are worker 0's to notice.
-    const events = { link: () => {}, readable: () => {} };
+    const events = {
+      link: () => {},
+      readable: () => this.#readable(key),
+      pathMtu: (address: string, mtu: number) => this.#say({ type: 'path-mtu', key, address, mtu }),
+    };
     try {
       const opened = await openPort(queue, { arena: this.dp.arena, events }, { mustExist: true });
       if (this.#stopped) return opened.close();
@@ -206,6 +210,11 @@ export class SideSwitch extends Forwarding {
       const known = { ...(code === undefined ? {} : { code }), ...(errno === undefined ? {} : { errno }) };
       this.#say({ type: 'opened', key, error: { message, ...known } });
     }
+  }
+
+  /** Frames wait in the adapter; no poll shows them. */
+  #readable(key: number): void {
+    for (const port of this.#ports.values()) if (port.key === key) this.#loop.readable(port.index);
   }
 
   #attach(port: SidePort): void {

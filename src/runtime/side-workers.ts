@@ -328,6 +328,10 @@ export class SideWorkers {
       case 'ask-link':
         this.#hooks.askLink(message.index);
         return;
+      case 'path-mtu':
+        for (const port of this.#ports())
+          if (port.queueKey === message.key) port.events?.pathMtu(message.address, message.mtu);
+        return;
       case 'counters':
         side.counters = message.counters;
         this.#hooks.counted();

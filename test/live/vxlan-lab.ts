@@ -75,6 +75,8 @@ export interface SiteOptions {
   vteps?: Record<string, Raw>;
   /** Of the router. */
   interfaces?: Record<string, Raw>;
+  /** Further arguments of `run`. */
+  args?: readonly string[];
 }
 
 export interface Site {
@@ -89,7 +91,7 @@ export interface Site {
  * a TAP that a bridge joins to the cable; with `udp` the kernel has it.
  */
 export async function site(lab: Lab, bench: Bench, host: UnderlayHost, options: SiteOptions): Promise<Site> {
-  const { underlay = 'udp', vtep = {}, tunnels, hosts, vteps = {}, interfaces = {} } = options;
+  const { underlay = 'udp', vtep = {}, tunnels, hosts, vteps = {}, interfaces = {}, args = [] } = options;
   const { namespace, address, device } = host;
   const ports: Record<string, Raw> = { ...tunnels };
   const taps = hosts.map(({ name, vlan, mtu = 1450 }) => {
@@ -104,7 +106,7 @@ export async function site(lab: Lab, bench: Bench, host: UnderlayHost, options: 
     ports.up = { adapter: 'tap', device: uplink, mtu: 1600 };
     Object.assign(v0, { local: `${address}/${bits}`, uplink: 'up' });
   }
-  const sw = await bench.start({ vteps: { v0, ...vteps }, ports, interfaces }, [], namespace);
+  const sw = await bench.start({ vteps: { v0, ...vteps }, ports, interfaces }, args, namespace);
   if (underlay === 'port') {
     namespace.run('ip', 'addr', 'del', `${address}/${bits}`, 'dev', device);
     namespace.run('ip', 'link', 'add', 'join', 'type', 'bridge');

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { askSwitch } from '../../src/api/control-client.ts';
 import { createLab, type Lab, liveObstacle, type Namespace, python, until } from './netns.ts';
 import { type Bench, createBench, type Raw, type SwitchProcess } from './switch-process.ts';
+import { cable, kernelVtep, reaches, site } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -226,6 +227,26 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     expect((await sw.ports()).get('p1')!.detail).toBe('queue 0 of worker 0, copy, driver XDP');
     expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
     await account(sw);
+  });
+
+  it('have a socket each of a VTEP, which share the flows that come out of the tunnel', async () => {
+    const [a, b] = cable(lab);
+    const { sw, hosts } = await site(lab, bench, a, {
+      vtep: { peers: [b.address] },
+      tunnels: { t1: { adapter: 'vxlan', vlan: 10, vxlan: { vtep: 'v0', vni: 10, remotes: [b.address] } } },
+      hosts: [{ name: 'h', vlan: 10, address: '10.9.0.2/24' }],
+      args: ['--workers', '2'],
+    });
+    kernelVtep(b, { vni: 10, address: '10.9.0.1/24', remote: a.address, mtu: 1450 });
+    const spaces = [b.namespace, hosts[0]!];
+    await reaches(spaces[0]!, '10.9.0.2');
+    const had = await shares(sw);
+    await keepOrder(sw, spaces);
+    const has = await shares(sw);
+    // Nobody answers: what there is has come by the sockets.
+    for (const worker of [0, 1]) expect(has[worker]! - had[worker]!).toBeGreaterThan(1500);
+    expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 400_000)).toEqual([8, 8]);
+    expect((await sw.ledger()).balanced).toBe(true);
   });
 
   it('keep VLANs apart on trunks and access ports', async () => {

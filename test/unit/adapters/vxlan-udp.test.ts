@@ -121,6 +121,10 @@ describe.each(ways)('a VXLAN underlay on UDP sockets, %s', (way, open) => {
     const a = await openEnd(open);
     await expect(openEnd(open, { port: a.adapter.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await expect(openEnd(open, { local: '192.0.2.77' })).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
+    // One whose threads share it is nobody else's either.
+    const { port } = (await openEnd(open, { workers: 2 })).adapter;
+    for (const workers of [1, 2])
+      await expect(openEnd(open, { port, workers })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
   it('counts what the network sends back, and goes on', async () => {
