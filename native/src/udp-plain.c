@@ -19,6 +19,8 @@
 /* As in udp-receive.c: more than any datagram, and an odd number of cache lines. */
 #define BUFFER_BYTES (1033 * 64)
 #define MESSAGES 64
+/* Most errors that are taken at one go. */
+#define ERRORS 64
 /* How often an error that is of an earlier datagram may stand in front of one. */
 #define TRIES 4
 /* Behind those of rings: 1 when datagrams wait here and not in the kernel. */
@@ -69,9 +71,16 @@ static socklen_t bytes_of(const Address *address) {
 static int set_up(int fd, const Address *local, const Address *remote, Plain *plain, const char **step) {
   struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
   struct sock_fprog filter = {.len = 1, .filter = &nothing};
-  int unused = 0;
+  int unused = 0, on = 1;
   udp_set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
   udp_set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_BYTES);
+  /* Without it the kernel says nothing of a datagram that the queue of the interface has no room for. */
+  *step = "setsockopt(IP_RECVERR)";
+  if (local->sa.sa_family == AF_INET) {
+    if (setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) < 0) return errno;
+  } else if (setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on) < 0) {
+    return errno;
+  }
   *step = "setsockopt(SO_ATTACH_FILTER)";
   if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0) return errno;
   *step = "bind";
@@ -141,6 +150,16 @@ napi_value udp_plain_drops(napi_env env, napi_callback_info info) {
   return make_int(env, udp_drops_of(fd));
 }
 
+/* Takes what the network has told of earlier datagrams; says how much. While it waits the socket is readable. */
+static int drain_errors(int fd) {
+  int taken = 0;
+  for (; taken < ERRORS; taken++) {
+    struct msghdr nothing = {0};
+    if (recvmsg(fd, &nothing, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) break;
+  }
+  return taken;
+}
+
 /* Takes what waits in the socket; false when there is nothing. */
 static bool fill(Plain *plain, int fd, int *error) {
   for (int i = 0; i < BUFFERS; i++) {
@@ -156,10 +175,10 @@ static bool fill(Plain *plain, int fd, int *error) {
     }
     /* That nobody was there for a datagram of ours is told once. */
     if (n == 0 || errno == EAGAIN) return false;
-    if (errno != EINTR && errno != ECONNREFUSED) {
-      *error = errno;
-      return false;
-    }
+    int answer = errno;
+    if (answer == EINTR || drain_errors(fd) > 0 || answer == ECONNREFUSED) continue;
+    *error = answer;
+    return false;
   }
   return false;
 }
@@ -229,12 +248,14 @@ static bool flush(Sending *s, unsigned count) {
     }
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == ENOBUFS) return false;
-    if (errno == ECONNREFUSED) {
-      /* Of an earlier datagram, and told instead of sending this one. A peer that is not there is no error. */
-      if (++tries < TRIES) continue;
+    /* Of an earlier datagram, and told instead of sending this one. A peer that is not there is no error. */
+    int answer = errno;
+    bool told = drain_errors(s->fd) > 0 || answer == ECONNREFUSED;
+    if (told && answer != EMSGSIZE && ++tries < TRIES) continue;
+    if (answer == ECONNREFUSED) {
       s->sent++;
     } else {
-      s->error = errno;
+      s->error = answer;
       s->refused++;
     }
     done++;

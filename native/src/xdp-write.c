@@ -47,17 +47,20 @@ static void take_back(Xdp *xdp, Column *holders, Freed *freed) {
   ring_store(xdp->completion.consumer, consumer);
 }
 
-/* Copying, the kernel sends a few frames a call; otherwise the driver is woken and does the rest. */
+/*
+ * Copying, the kernel sends a few frames a call; otherwise the driver is woken and does the rest. A call ends early, with
+ * EBUSY, behind a frame that the device has no room for: that one is lost.
+ */
 int xdp_kick(Xdp *xdp) {
   uint32_t producer = *xdp->tx.producer;
   for (int idle = 0; idle < IDLE_KICKS;) {
     uint32_t before = ring_load(xdp->tx.consumer);
     if (before == producer || !(*xdp->tx.flags & XDP_RING_NEED_WAKEUP)) return 0;
-    if (sendto(xdp->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno != EAGAIN && errno != EBUSY && errno != ENOBUFS &&
-        errno != EINTR)
-      return errno;
+    int error = sendto(xdp->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 ? errno : 0;
+    if (error && error != EAGAIN && error != EBUSY && error != ENOBUFS && error != EINTR) return error;
     if (xdp->zero_copy) return 0;
     if (ring_load(xdp->tx.consumer) == before) idle++;
+    else if (error == EBUSY) xdp->lost++;
   }
   return 0;
 }
@@ -203,6 +206,10 @@ napi_value xdp_write_burst(napi_env env, napi_callback_info info) {
   if (answer) error = answer;
   take_back(xdp, &holders, &freed);
   if (!xdp->reads_later) taken -= keep_unsent(xdp, &holders, &freed);
+  /* Some may be of earlier bursts, which the ring has kept: they are told once, here or with the next one. */
+  int64_t lost = xdp->lost < taken ? xdp->lost : taken;
+  xdp->lost -= lost;
+  taken -= lost;
   report.at[REPORT_ERRNO] = error;
   report.at[REPORT_FRAMES] = refused;
   report.at[REPORT_LONG] = (int32_t)freed.count;

@@ -63,6 +63,8 @@ typedef struct {
   uint8_t *is_spare;
   uint16_t *sending;
   uint64_t missed_told;
+  /* Frames that the device has thrown away since a burst was last told of any. */
+  int64_t lost;
   bool zero_copy, driver, frags;
   /* The driver reads a frame after the call that sent it, when the switch may have gone on writing to it. */
   bool reads_later;

@@ -14,6 +14,7 @@ import { openTap } from '../../src/adapters/tap.ts';
 import { openUdp, type UdpAdapter } from '../../src/adapters/udp.ts';
 import { xdpSlots } from '../../src/adapters/xdp-socket.ts';
 import type { Arena } from '../../src/dataplane/arena.ts';
+import { type Jam, jamCap, jamPacket, jamTap, jamUdp, jamXdp } from './jammed.ts';
 import type { Lab } from './netns.ts';
 
 /** What is plugged in at the other end. */
@@ -54,8 +55,10 @@ export interface Kind {
   refusesShort: boolean;
   /** Slots of the arena that an open one keeps for itself. */
   ownSlots: number;
-  /** Frames that `send` takes before anybody reads: then it is full. 0: it cannot be made to fill up here. */
+  /** Frames that `send` takes before anybody reads: then it is full. 0: see `jam`. */
   queueFrames: number;
+  /** How its device comes to take nothing any more. */
+  jam: Jam | null;
 }
 
 /** Why there is no `cap` here, or null. */
@@ -95,6 +98,7 @@ function memory(): Kind {
     refusesShort: false,
     ownSlots: 0,
     queueFrames: 1024,
+    jam: null,
     async open(arena, _label, mtu) {
       const { context, links } = listen(arena);
       const adapter = new MemoryAdapter({ mtu }, context);
@@ -117,8 +121,8 @@ function udp(transport: UdpAdapter['transport']): Kind {
     openings: 500,
     refusesShort: false,
     ownSlots: 0,
-    // The kernel takes what it is given, and delivers it at once.
     queueFrames: transport === 'native' ? 0 : 1024,
+    jam: transport === 'native' ? jamUdp : null,
     async open(arena, _label, mtu) {
       const { context, links } = listen(arena);
       const peer = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
@@ -142,6 +146,7 @@ function tap(lab: Lab): Kind {
     refusesShort: true,
     ownSlots: 0,
     queueFrames: 0,
+    jam: jamTap,
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
       const device = lab.device(label);
@@ -168,6 +173,7 @@ function packet(lab: Lab): Kind {
     refusesShort: true,
     ownSlots: 0,
     queueFrames: 0,
+    jam: jamPacket,
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
       const { device, far, cable } = await veth(lab, label, mtu);
@@ -189,6 +195,7 @@ function xdp(lab: Lab, queues: number): Kind {
     refusesShort: true,
     ownSlots: xdpSlots(queues),
     queueFrames: 0,
+    jam: queues === 1 ? jamXdp : null,
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
       const { device, far, cable } = await veth(lab, label, mtu, queues);
@@ -208,6 +215,7 @@ function cap(lab: Lab): Kind {
     refusesShort: true,
     ownSlots: 0,
     queueFrames: 0,
+    jam: jamCap(CAP_CHILD),
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
       const { device, far, cable } = await veth(lab, label, mtu);

@@ -241,6 +241,34 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
     await until(() => send(one.adapter, [numbered(1)]) === 1, 'there is room again');
   });
 
+  it('is full when its device takes nothing any more, loses nothing that it took, and goes on', async () => {
+    if (kind.jam === null) return;
+    const { adapter, far, go } = await kind.jam(lab, arena, `j${name.at(-1)}${labels++}`);
+    opened.push(adapter);
+    // To one host, so that nobody on the way makes copies.
+    const next = (n: number) => numbered(n, 600).fill(0x02, 0, 6);
+    await until(() => send(adapter, [next(0)]) === 1, 'the link is up');
+    let taken = 1;
+    for (let burst = 0, none = 0; none < 2; burst++) {
+      expect(burst).toBeLessThan(400);
+      const frames = Array.from({ length: 64 }, (_, n) => next(taken + n));
+      const got = send(adapter, frames);
+      expect(adapter.lastError).toBe(0);
+      none = got === 0 ? none + 1 : 0;
+      taken += got;
+    }
+    go();
+    const arrived = new Set<number>();
+    const look = () => {
+      for (const frame of far.frames.splice(0)) if (isOurs(frame)) arrived.add(frame.readUInt32BE(14));
+      return arrived.size;
+    };
+    await until(() => look() >= taken, `${taken} frames arrive`);
+    expect(Math.max(...arrived)).toBe(taken - 1);
+    await until(() => send(adapter, [next(taken)]) === 1, 'there is room again');
+    await until(() => look() === taken + 1, 'and it arrives');
+  });
+
   it('tells link down and up, and sends again afterwards', async () => {
     const { adapter, links, cable } = await open();
     if (cable === null) return expect(isLinked(adapter)).toBe(false);
