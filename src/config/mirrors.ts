@@ -37,8 +37,9 @@ export function readMirrors(raw: RawMirror[], bridges: Bridges, ports: PortConfi
       throw error([...path, 'outputVlan'], problem);
     }
     const selectVlan = readVlans(entry.selectVlan, [...path, 'selectVlan']);
-    if (selectVlan.length === 1 && selectVlan[0] === outputVlan) {
-      throw error([...path, 'outputVlan'], 'is the one VLAN that is copied, and a VLAN is not copied into itself');
+    if (outputVlan !== null && selectVlan.includes(outputVlan)) {
+      const problem = `is among the VLANs that are copied, and a VLAN is not copied into itself; take it out of "selectVlan"`;
+      throw error([...path, 'outputVlan'], problem);
     }
     const selectSrc = entry.selectSrc.map((port, i) => checkPort(port, [...path, 'selectSrc', i]));
     const selectDst = entry.selectDst.map((port, i) => checkPort(port, [...path, 'selectDst', i]));

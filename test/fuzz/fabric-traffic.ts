@@ -79,13 +79,13 @@ export function fabricRaw(random: Prng): Record<string, unknown> {
     learning: pick(random, ['flood-and-learn', 'flood-and-learn', 'control-plane']),
     ...(chance(random, 50) ? { udpChecksum: chance(random, 50) } : {}),
   });
+  const output = pick<Record<string, unknown>>(random, [{ output: 'o' }, { outputVlan: 99 }]);
   const selection = pick<Record<string, unknown>>(random, [
     { selectAll: true },
-    { selectAll: true, selectVlan: '10,99' },
+    { selectAll: true, selectVlan: 'output' in output ? '10,99' : '10,30' },
     { selectSrc: ['u4', 'a'], selectDst: ['u4', 'b', 'h'] },
     { selectSrc: ['h', 'm', 'x'], selectDst: ['m', 'x'], selectVlan: '20' },
   ]);
-  const output = pick<Record<string, unknown>>(random, [{ output: 'o' }, { outputVlan: 99 }]);
   return {
     switch: {
       name: 'b0',

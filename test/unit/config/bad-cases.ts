@@ -77,7 +77,8 @@ export const MIRRORS: BadCase[] = [
     'already',
   ),
   bad(`${MIRRORED}  - { name: m, outputVlan: 7, selectAll: true }\n`, 3, 'mirrors[0].outputVlan', 'has no VLAN 7'),
-  bad(`${MIRRORED}  - { name: m, outputVlan: 1, selectVlan: 1 }\n`, 3, 'mirrors[0].outputVlan', 'is the one VLAN'),
+  bad(`${MIRRORED}  - { name: m, outputVlan: 1, selectVlan: 1 }\n`, 3, 'mirrors[0].outputVlan', 'into itself'),
+  bad(`${MIRRORED}  - { name: m, outputVlan: 1, selectVlan: '1-9' }\n`, 3, 'mirrors[0].outputVlan', 'take it out of'),
   bad(`${MIRRORED}  - { name: m, output: p2, selectVlan: '4095' }\n`, 3, 'mirrors[0].selectVlan', '4095 is not a VLAN'),
   bad(`${MIRRORED}  - { name: m, output: p2, selectAll: 1 }\n`, 3, 'mirrors[0].selectAll', '1 is not a boolean'),
   bad(
