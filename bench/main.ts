@@ -74,7 +74,7 @@ export async function runAll(
   const wanted = names.flatMap((name) => (name === ALL ? valid.filter((each) => each !== 'micro') : [name]));
   const unknown = wanted.find((name) => !valid.includes(name));
   if (unknown !== undefined) {
-    progress(`etherloom bench: no benchmark ${JSON.stringify(unknown)}; there are ${valid.join(', ')}, ${ALL}`);
+    progress(`etherloom: there is no benchmark ${JSON.stringify(unknown)}; valid are ${valid.join(', ')}, ${ALL}`);
     return 2;
   }
   const reports: Report[] = [];
@@ -89,7 +89,7 @@ export async function runAll(
       reports.push(report);
       print(options.json ? `${JSON.stringify(report)}\n` : text(report, table));
     } catch (error) {
-      progress(`etherloom ${(error as Error).message}`);
+      progress(`etherloom: ${(error as Error).message}`);
       status = 1;
     } finally {
       remove();
@@ -99,7 +99,7 @@ export async function runAll(
   try {
     await save(reports, options);
   } catch (error) {
-    progress(`etherloom bench: ${(error as Error).message}`);
+    progress(`etherloom: ${(error as Error).message}`);
     return 1;
   }
   return status;

@@ -14,6 +14,7 @@ import { dissectFrame, type FrameFields, undissected } from '../wire/dissect.ts'
 import { frameLine } from '../wire/dissect-text.ts';
 import { PORT_VXLAN } from '../wire/udp.ts';
 import { complain } from './complain.ts';
+import { fileReason } from './file-reason.ts';
 
 export interface DissectOptions {
   /** One JSON object per line; otherwise a line to read. */
@@ -138,9 +139,5 @@ function write(out: NodeJS.WritableStream, text: string): Promise<void> {
 }
 
 export function openMessage(capture: string, error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return `${capture}: no such file`;
-  if (code === 'EISDIR') return `${capture}: is a directory`;
-  if (code === 'EACCES') return `${capture}: permission denied`;
-  return `${capture}: ${error instanceof Error ? error.message : String(error)}`;
+  return `${capture}: ${fileReason(error)}`;
 }

@@ -17,6 +17,7 @@ import type { ByteSink } from '../pcap/source.ts';
 import type { RecordingOptions } from '../runtime/recording.ts';
 import { Replay, type ReplayClock, ReplayError, type ReplayInput, runReplay } from '../runtime/replay.ts';
 import { complain } from './complain.ts';
+import { fileReason } from './file-reason.ts';
 import { makeProgress } from './progress.ts';
 import { readText } from './read-text.ts';
 import { OutputDirectory, overwritten } from './replay-output.ts';
@@ -159,7 +160,7 @@ async function execute(
     output.abort();
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;
-    complain(io.stderr, `--out ${options.out}: ${reasonOf(error)}`);
+    complain(io.stderr, `--out ${options.out}: ${fileReason(error)}`);
     return FAILED;
   } finally {
     progress.stop();
@@ -200,7 +201,7 @@ function readConfig(file: string): SwitchConfig {
     return loadConfig(readText(file), file);
   } catch (error) {
     if (error instanceof ConfigError) throw new InputError(error.message);
-    throw new InputError(`${file}: ${reasonOf(error)}`);
+    throw new InputError(`${file}: ${fileReason(error)}`);
   }
 }
 
@@ -224,7 +225,7 @@ function attempt<T>(place: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new InputError(`${place}: ${reasonOf(error)}`);
+    throw new InputError(`${place}: ${fileReason(error)}`);
   }
 }
 
@@ -237,28 +238,11 @@ function named(source: FileSource, capture: string): FileSource {
       try {
         return source.read(into, offset, length);
       } catch (error) {
-        throw new ReadError(`${capture}: ${reasonOf(error)}`);
+        throw new ReadError(`${capture}: ${fileReason(error)}`);
       }
     },
     close: () => source.close(),
   };
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or directory',
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  EISDIR: 'is a directory',
-  ENOTDIR: 'is not a directory',
-  EEXIST: 'is not a directory',
-  ENOSPC: 'no space left on the device',
-  EROFS: 'the file system is read-only',
-  EMFILE: 'too many open files',
-};
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return (code !== undefined && REASONS[code]) || message;
 }
 
 /** Bytes of all captures, null when one of them is not a plain file. */

@@ -7,6 +7,7 @@ import { type ConfigDocument, ConfigError, loadDocument } from '../config/load.t
 import { portSpecsDocument } from '../config/port-spec.ts';
 import type { PollMode } from '../config/types.ts';
 import { unsuited } from '../runtime/live-adapters.ts';
+import { fileReason } from './file-reason.ts';
 import { readText } from './read-text.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -50,12 +51,6 @@ export function configText(file: string): string {
     return readText(file);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why: Record<string, string> = {
-      ENOENT: 'no such file',
-      EACCES: 'permission denied',
-      EISDIR: 'is a directory',
-    };
-    throw new UsageError(`${file}: ${why[code ?? ''] ?? message}`);
+    throw new UsageError(`${file}: ${fileReason(error)}`);
   }
 }

@@ -11,6 +11,7 @@ import { ConfigError } from '../config/load.ts';
 import { readScenario } from '../scenario/read.ts';
 import { type Result, runScenario } from '../scenario/run.ts';
 import { complain } from './complain.ts';
+import { fileReason } from './file-reason.ts';
 import { readText } from './read-text.ts';
 
 const OK = 0;
@@ -56,7 +57,7 @@ function runFile(file: string, wrong: (line: string) => void): Outcome | null {
     return { file, id, title, level, ...runScenario(scenario) };
   } catch (error) {
     if (error instanceof ConfigError) wrong(error.message);
-    else wrong(`${file}: ${reasonOf(error)}`);
+    else wrong(`${file}: ${fileReason(error)}`);
     return null;
   }
 }
@@ -74,7 +75,7 @@ function findFiles(paths: readonly string[], wrong: (line: string) => void): str
       if (inside.length === 0) wrong(`${path}: no scenario in it; valid are files *.yaml, *.yml and *.json`);
       files.push(...inside);
     } catch (error) {
-      wrong(`${path}: ${reasonOf(error)}`);
+      wrong(`${path}: ${fileReason(error)}`);
     }
   }
   return files;
@@ -126,12 +127,4 @@ class Pipe {
       this.#out.write(text, () => resolve());
     });
   }
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'no such file or directory';
-  if (code === 'EACCES') return 'permission denied';
-  if (code === 'EISDIR') return 'is a directory';
-  return message;
 }

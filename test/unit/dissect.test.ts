@@ -114,7 +114,7 @@ describe('dissect', () => {
   });
 
   it.each([
-    ['/no/such/file.pcap', 'no such file'],
+    ['/no/such/file.pcap', 'no such file or directory'],
     [tmpdir(), 'is a directory'],
   ])('says that %s %s', async (path, reason) => {
     const err = new Text();

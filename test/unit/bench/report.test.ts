@@ -77,14 +77,14 @@ test('an unknown name is one line with the valid ones, and nothing runs', async 
   const { status, out, err } = await run(['S1', 'S99'], {});
   expect(status).toBe(2);
   expect(out).toBe('');
-  expect(err).toBe('etherloom bench: no benchmark "S99"; there are S1, all\n');
+  expect(err).toBe('etherloom: there is no benchmark "S99"; valid are S1, all\n');
 });
 
 test('a failure is one line and status 1', async () => {
   const failing: Benchmark = () => Promise.reject(new Error('bench: c does not deliver what it must'));
   const { status, err } = await run(['S1'], {}, { S1: failing });
   expect(status).toBe(1);
-  expect(err).toBe('etherloom bench: c does not deliver what it must\n');
+  expect(err).toBe('etherloom: bench: c does not deliver what it must\n');
 });
 
 test('the benchmarks that the command names are there', () => {
@@ -152,7 +152,7 @@ test('--out writes each as JSON and as a chart, and all as a page; one that fail
       benchmarks,
     ),
   ).toBe(1);
-  expect(said).toContain('etherloom bench: S2: it cannot');
+  expect(said).toContain('etherloom: bench: S2: it cannot');
   expect(readdirSync(out).sort()).toEqual(['results.md', 's1.json', 's1.svg', 's13.json']);
   expect(JSON.parse(readFileSync(join(out, 's1.json'), 'utf8')).ratios).toEqual({ c: 0.8 });
   const page = readFileSync(join(out, 'results.md'), 'utf8');

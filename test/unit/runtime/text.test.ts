@@ -121,7 +121,7 @@ describe('run', () => {
     [{ ports: [] }, /^etherloom: run needs -c FILE or --port/],
     [{ ports: ['p1=tap:t1'], config: 'x.yaml' }, /^etherloom: run takes -c or --port, not both\n$/],
     [{ ports: [], config: 'x.yaml', name: 'y' }, /^etherloom: --name goes with --port/],
-    [{ ports: [], config: '/nonexistent/x.yaml' }, /^etherloom: \/nonexistent\/x\.yaml: no such file\n$/],
+    [{ ports: [], config: '/nonexistent/x.yaml' }, /^etherloom: \/nonexistent\/x\.yaml: no such file or directory\n$/],
     [{ ports: ['p1=tap:t1'], name: 'a b' }, /^etherloom: --name: "a b" is not a name/],
     [{ ports: ['p1=pcap:x.pcap'] }, /^etherloom: --port: ports\.p1\.adapter: "pcap" is not for a running switch/],
     [{ ports: ['p1=tap:t1,access=4095'] }, /^etherloom: --port .*4095/],
