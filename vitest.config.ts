@@ -21,6 +21,7 @@ export default defineConfig({
           isolate: false,
           include: ['test/unit/**/*.test.ts'],
           testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       { test: { ...LIVE, name: 'live', include: ['test/live/**/*.test.ts'] } },

@@ -147,7 +147,7 @@ describe('as a process', () => {
     const args = ['replay', '-c', 'sw.yaml', '--in', 'a=-', '--out', 'p3'];
     const child = spawn(bin, args, { cwd: dir, stdio: ['pipe', 'ignore', 'ignore'] });
     const ended = once(child, 'exit');
-    child.stdin.on('error', () => {}); // it may be ended before it has read all
+    child.stdin.on('error', () => {}); // it may end before it has read all
     // More than the reader's window begins with, so that the first frame is there and the replay under way.
     child.stdin.write(capture(Array.from({ length: 2000 }, (_, n) => [n, a.ping(b, n)] as const)));
     while (!existsSync(at('p3')) && child.exitCode === null) await new Promise((done) => setTimeout(done, 20));
