@@ -12,6 +12,7 @@ import { collect, listenAddress, PAGE_ADDRESS, wholeNumber } from './arguments.t
 import { addCaptureCommand } from './commands/capture.ts';
 import { addChangeCommands } from './commands/change.ts';
 import { addDescribeCommands } from './commands/describe.ts';
+import type { Finish } from './commands/on-switch.ts';
 import { addTraceCommands } from './commands/trace.ts';
 import { addWatchCommands } from './commands/watch.ts';
 import { complain } from './complain.ts';
@@ -35,6 +36,24 @@ export async function main(args: string[]): Promise<number> {
   let status = 0;
   const stdoutFailure = watchStdout();
   process.stderr.on('error', () => {}); // nobody is left to be told
+  const program = createProgram((result) => {
+    status = result;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    status = error.exitCode === 0 ? 0 : 2;
+  }
+  await new Promise((resolve) => setImmediate(resolve)); // an error of the last write is told a moment later
+  const failure = stdoutFailure();
+  if (failure === null || status !== 0) return status;
+  complain(process.stderr, `cannot write: ${failure.message}`);
+  return 1;
+}
+
+/** `finish` is given the exit status of a command that could be called. */
+export function createProgram(finish: Finish): Command {
   const program = new Command('etherloom')
     .description('A VLAN-aware software switch: on TAP devices, on captures, as a library')
     .version(version)
@@ -43,9 +62,9 @@ export async function main(args: string[]): Promise<number> {
     .showSuggestionAfterError()
     .addHelpText(
       'after',
-      '\nExamples:\n  etherloom run -c switch.yaml            a switch\n  etherloom watch                         how it goes\n' +
-        '  etherloom plan -c new.yaml              what a change would do; apply does it\n' +
-        '  etherloom explain --port p1 --eth dst=02:00:00:00:00:02,vlan=20\n',
+      '\nExamples:\n  etherloom run -c switch.yaml            # a switch\n  etherloom watch                         # how it goes\n' +
+        '  etherloom plan -c new.yaml              # what a change would do; apply does it\n' +
+        '  etherloom explain --port p1 --eth dst=02:00:00:00:00:02,vlan=20    # why a frame does not arrive\n',
     );
 
   program
@@ -80,7 +99,7 @@ export async function main(args: string[]): Promise<number> {
       const { run } = await import('./run.ts');
       const ui = o.ui === true ? listenAddress(PAGE_ADDRESS) : o.ui;
       const { config, port: ports, name, workers, poll, log } = o;
-      status = await run({ config, ports, name, workers, poll, log, ui });
+      finish(await run({ config, ports, name, workers, poll, log, ui }));
     });
 
   program
@@ -103,15 +122,17 @@ export async function main(args: string[]): Promise<number> {
     )
     .action(async (o) => {
       const { replay } = await import('./replay.ts');
-      status = await replay({
-        config: o.config,
-        inputs: o.in,
-        out: o.out,
-        json: o.json === true,
-        clock: o.clock,
-        ...(o.batch === undefined ? {} : { batch: o.batch }),
-        ...(o.capture === undefined ? {} : { capture: o.capture }),
-      });
+      finish(
+        await replay({
+          config: o.config,
+          inputs: o.in,
+          out: o.out,
+          json: o.json === true,
+          clock: o.clock,
+          ...(o.batch === undefined ? {} : { batch: o.batch }),
+          ...(o.capture === undefined ? {} : { capture: o.capture }),
+        }),
+      );
     });
 
   program
@@ -119,12 +140,18 @@ export async function main(args: string[]): Promise<number> {
     .description('what is in a capture: addresses, tags, VXLAN, frame by frame; - reads stdin')
     .option('--jsonl', 'one JSON object a frame')
     .option('--vxlan-port <port>', 'UDP port of VXLAN', wholeNumber(1, 65_535))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  etherloom dissect capture.pcap\n  zcat capture.pcap.gz | etherloom dissect - --jsonl\n',
+    )
     .action(async (capture: string, o) => {
       const { dissect } = await import('./dissect.ts');
-      status = await dissect(
-        capture,
-        { jsonl: o.jsonl === true, ...(o.vxlanPort === undefined ? {} : { vxlanPort: o.vxlanPort }) },
-        process.stdout,
+      finish(
+        await dissect(
+          capture,
+          { jsonl: o.jsonl === true, ...(o.vxlanPort === undefined ? {} : { vxlanPort: o.vxlanPort }) },
+          process.stdout,
+        ),
       );
     });
 
@@ -132,9 +159,10 @@ export async function main(args: string[]): Promise<number> {
     .command('scenario <path...>')
     .description('run conformance scenarios, files or folders, on the real data plane')
     .option('--json', 'one JSON object on stdout')
+    .addHelpText('after', '\nExample:\n  etherloom scenario fixtures/scenarios\n')
     .action(async (paths: string[], o) => {
       const { scenario } = await import('./scenario.ts');
-      status = await scenario(paths, { json: o.json === true });
+      finish(await scenario(paths, { json: o.json === true }));
     });
 
   program
@@ -148,14 +176,16 @@ export async function main(args: string[]): Promise<number> {
     .option('--vlan <vid>', 'fdb: only this VLAN', wholeNumber(1, 4094))
     .option('--port <name>', 'fdb: only this port')
     .option('--mac <address>', 'fdb: only this address')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  etherloom show ports\n  etherloom show fdb --vlan 10 --port p1\n  etherloom show drops --json\n',
+    )
     .action(async (topic: string, o) => {
       const { show } = await import('./show.ts');
-      status = await show(topic, { ...o, json: o.json === true });
+      finish(await show(topic, { ...o, json: o.json === true }));
     });
 
-  addTraceCommands(program, (result) => {
-    status = result;
-  });
+  addTraceCommands(program, finish);
 
   program
     .command('import')
@@ -168,7 +198,7 @@ export async function main(args: string[]): Promise<number> {
     .addHelpText('after', '\nExample:\n  etherloom import ios switch.txt > switch.yaml\n')
     .action(async (file: string, o) => {
       const { importIos } = await import('./import-ios.ts');
-      status = await importIos(file, { adapter: o.adapter });
+      finish(await importIos(file, { adapter: o.adapter }));
     });
 
   program
@@ -189,12 +219,9 @@ export async function main(args: string[]): Promise<number> {
     )
     .action(async (peer: string, o) => {
       const { doctorVxlan } = await import('./doctor.ts');
-      status = await doctorVxlan(peer, { ...o, json: o.json === true });
+      finish(await doctorVxlan(peer, { ...o, json: o.json === true }));
     });
 
-  const finish = (s: number) => {
-    status = s;
-  };
   addChangeCommands(program, finish);
   addWatchCommands(program, finish);
   addCaptureCommand(program, finish);
@@ -210,18 +237,23 @@ export async function main(args: string[]): Promise<number> {
     .option('--seconds <n>', 'seconds a round', wholeNumber(1, 600))
     .option('--svg <file>', 'write a chart')
     .option('--out <dir>', 'write each as JSON and as a chart, and all as results.md')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  etherloom bench S1 S2 --rounds 5 --seconds 1\n  etherloom bench all --out out/bench\n',
+    )
     .action(async (names: string[], o) => {
       const { runBench } = await import('./bench.ts');
-      status = await runBench(names, { ...o, json: o.json === true });
+      finish(await runBench(names, { ...o, json: o.json === true }));
     });
 
   program
     .command('demo')
     .description('four hosts, two VLANs, two switches: live with privileges, else by replay')
     .option('--replay', 'by replay even with privileges')
+    .addHelpText('after', '\nExample:\n  etherloom demo --replay\n')
     .action(async (o) => {
       const { demo } = await import('./demo.ts');
-      status = await demo({ replay: o.replay === true });
+      finish(await demo({ replay: o.replay === true }));
     });
 
   program
@@ -232,18 +264,7 @@ export async function main(args: string[]): Promise<number> {
     .addHelpText('after', '\nExample:\n  etherloom lab layer-3-switch --keep\n')
     .action(async (name: string | undefined, o) => {
       const { lab } = await import('./lab.ts');
-      status = await lab(name, { keep: o.keep === true });
+      finish(await lab(name, { keep: o.keep === true }));
     });
-
-  try {
-    await program.parseAsync(args, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    status = error.exitCode === 0 ? 0 : 2;
-  }
-  await new Promise((resolve) => setImmediate(resolve)); // an error of the last write is told a moment later
-  const failure = stdoutFailure();
-  if (failure === null || status !== 0) return status;
-  complain(process.stderr, `cannot write: ${failure.message}`);
-  return 1;
+  return program;
 }

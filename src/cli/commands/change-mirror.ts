@@ -35,9 +35,11 @@ export function addMirrorCommands(program: Command, finish: Finish): void {
     });
   onSwitch(mirror.command('del <mirror>'))
     .description('end a mirror')
+    .addHelpText('after', '\nExample:\n  etherloom mirror del watch\n')
     .action(async (name: string, o) => finish(await send({ method: 'DELETE', path: path(name) }, o)));
   onSwitch(mirror.command('show'))
     .description('the mirrors and what they have copied, as `show mirrors`')
+    .addHelpText('after', '\nExample:\n  etherloom mirror show --json\n')
     .action(async (o) => {
       const { show } = await import('../show.ts');
       finish(await show('mirrors', { ...o, json: o.json === true }));

@@ -30,10 +30,12 @@ export function addChangeCommands(program: Command, finish: Finish): void {
 
   onSwitch(program.command('confirm'))
     .description('keep the change that waits to be confirmed')
+    .addHelpText('after', '\nExample:\n  etherloom confirm\n')
     .action(async (o) => finish(await send({ method: 'POST', path: '/v1/confirm' }, o, 'confirmed')));
 
   onSwitch(program.command('rollback'))
     .description('take the change back that waits to be confirmed')
+    .addHelpText('after', '\nExample:\n  etherloom rollback\n')
     .action(async (o) => finish(await send({ method: 'POST', path: '/v1/rollback' }, o)));
 
   addFdb(program.command('fdb').description('entries of the forwarding database'), finish);
@@ -44,6 +46,7 @@ export function addChangeCommands(program: Command, finish: Finish): void {
 
   onSwitch(program.command('counters').description('counters of the running switch').command('reset'))
     .description('count from zero again: ports, VLANs, drops')
+    .addHelpText('after', '\nExample:\n  etherloom counters reset\n')
     .action(async (o) => finish(await send({ method: 'POST', path: '/v1/counters/reset' }, o, 'counters are zero')));
 }
 
@@ -67,6 +70,7 @@ function addFdb(fdb: Command, finish: Finish): void {
     .description('remove the entry of an address, configured or learned')
     .option('--vlan <vid>', 'its VLAN', wholeNumber(1, 4094))
     .option('--bridge <name>', 'its bridge; default: that of the switch')
+    .addHelpText('after', '\nExample:\n  etherloom fdb del 02:00:00:00:00:01 --vlan 10\n')
     .action(async (mac: string, o) => {
       const query = {
         mac,
@@ -80,6 +84,7 @@ function addFdb(fdb: Command, finish: Finish): void {
     .option('--port <name>', 'only on this port')
     .option('--vlan <vid>', 'only in this VLAN', wholeNumber(1, 4094))
     .option('--bridge <name>', 'only in this bridge')
+    .addHelpText('after', '\nExamples:\n  etherloom fdb flush\n  etherloom fdb flush --port p1 --vlan 10\n')
     .action(async (o) => {
       const { port, vlan, bridge } = o;
       finish(await send({ method: 'POST', path: '/v1/fdb/flush', body: { port, vlan, bridge } }, o, 'flushed'));
@@ -106,6 +111,7 @@ function addVlan(vlan: Command, finish: Finish): void {
   onSwitch(vlan.command('del').argument('<vid>', 'VLAN ID', vid))
     .description('remove a VLAN, also from trunk and hybrid ports')
     .option('--bridge <name>', 'bridge; default: that of the switch')
+    .addHelpText('after', '\nExample:\n  etherloom vlan del 30\n')
     .action(async (id: number, o) => {
       finish(await send({ method: 'DELETE', path: `/v1/vlans/${id}`, query: bridgeQuery(o) }, o));
     });
@@ -116,6 +122,7 @@ function addPort(port: Command, finish: Finish): void {
   for (const word of ['up', 'down'] as const) {
     onSwitch(port.command(`${word} <port>`))
       .description(word === 'up' ? 'turn a port on' : 'turn a port off: it is down, whatever its link')
+      .addHelpText('after', `\nExample:\n  etherloom port ${word} p1\n`)
       .action(async (name: string, o) => {
         finish(await send({ method: 'PATCH', path: path(name), body: { enabled: word === 'up' ? null : false } }, o));
       });
@@ -135,6 +142,7 @@ function addPort(port: Command, finish: Finish): void {
     .action(async (spec: string, o) => finish(await (await import('../change-port.ts')).addPort(spec, path, o)));
   onSwitch(port.command('del <port>'))
     .description('remove a port with the FDB entries on it')
+    .addHelpText('after', '\nExample:\n  etherloom port del p9\n')
     .action(async (name: string, o) => finish(await send({ method: 'DELETE', path: path(name) }, o)));
 }
 

@@ -11,6 +11,7 @@ export function addDescribeCommands(program: Command, finish: Finish): void {
   program
     .command('api-doc')
     .description('the OpenAPI document of the API')
+    .addHelpText('after', '\nExample:\n  etherloom api-doc > openapi.json\n')
     .action(async () => finish((await import('../api-doc.ts')).apiDoc()));
 
   program

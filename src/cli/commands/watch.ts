@@ -17,6 +17,7 @@ export function addWatchCommands(program: Command, finish: Finish): void {
     .description('rates, drops and events in place on the terminal, until Ctrl-C')
     .option('--interval <seconds>', 'between two looks', wholeNumber(1, 3600), 1)
     .option('--count <n>', 'looks; default: until Ctrl-C', wholeNumber(1, 1_000_000))
+    .addHelpText('after', '\nExample:\n  etherloom watch --name lab --interval 2\n')
     .action(async (o) => finish(await (await import('../watch.ts')).watch(o)));
 
   program

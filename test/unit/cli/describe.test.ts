@@ -1,6 +1,7 @@
 /** Completion and the man page follow the commands; the picture of `watch` fits its terminal. */
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TOPICS } from '../../../src/api/topics.ts';
@@ -45,7 +46,9 @@ describe('completion', () => {
     expect(man).not.toMatch(/undefined|\[object/);
   });
 
-  it('and the help of show names every topic', () => {
+  it('and the help of show and its document name every topic', () => {
+    const page = readFileSync(new URL('../../../docs/running.md', import.meta.url), 'utf8');
+    expect(page).toContain(`etherloom show ${TOPICS.join('|')} `);
     const help = cli('show', '--help').replace(/\s+/g, ' ');
     expect(help).toContain(`tables of a running switch: ${TOPICS.join(', ')} `);
   });
