@@ -6,11 +6,13 @@
 import type { SwitchConfig } from '../config/types.ts';
 import { type Action, describe } from '../control/action.ts';
 import { type MembershipChanges, membershipChanges } from '../control/memberships.ts';
+import { emptyVids, hasVid, type VidSet, VidSets } from '../control/vid-set.ts';
 import { type FdbEntry, fdbEntries } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';
 
 /** Addresses that are named. */
 const MAX_NAMED = 100;
+const NONE = emptyVids();
 
 export interface PlanView {
   actions: Action[];
@@ -38,13 +40,14 @@ function forgottenBy(readable: ReadableSwitch, actions: readonly Action[], nowMs
   const ports = new Set<string>();
   const vlans = new Set<string>();
   const bridges = new Set<string>();
-  const members = new Set<string>();
+  const members = new Map<string, VidSet>();
+  const sets = new VidSets();
   const entries = new Set<string>();
   for (const action of actions) {
     if (action.do === 'remove-port') ports.add(action.port);
     else if (action.do === 'remove-bridge') bridges.add(action.bridge);
     else if (action.do === 'remove-vlan') vlans.add(`${action.bridge} ${action.vid}`);
-    else if (action.do === 'remove-member') members.add(`${action.port} ${action.vid}`);
+    else if (action.do === 'remove-member') members.set(action.port, sets.of(action.vids));
     else if (action.do === 'set-port' && (action.settings.state === 'discarding' || !action.settings.enabled))
       ports.add(action.port);
     else if (action.do === 'remove-entry')
@@ -53,7 +56,7 @@ function forgottenBy(readable: ReadableSwitch, actions: readonly Action[], nowMs
   const goes = ({ bridge, vid, mac, port }: FdbEntry) =>
     bridges.has(bridge) ||
     vlans.has(`${bridge} ${vid}`) ||
-    (port !== null && (ports.has(port) || members.has(`${port} ${vid}`))) ||
+    (port !== null && (ports.has(port) || (vid !== null && hasVid(members.get(port) ?? NONE, vid)))) ||
     entries.has(`${bridge} ${vid} ${mac}`);
   const forgotten: PlanView['forgotten'] = { count: 0, entries: [] };
   if (ports.size + vlans.size + bridges.size + members.size + entries.size === 0) return forgotten;

@@ -10,15 +10,15 @@ import type {
   MacvlanConfig,
   MirrorConfig,
   PollConfig,
-  PortConfig,
   RouteConfig,
   TunnelConfig,
   VlanConfig,
   VtepConfig,
   VxlanEntryConfig,
 } from '../config/types.ts';
-import type { BridgeSettings, PortSettings } from './model.ts';
+import type { BridgeSettings, PlacedPort, PortSettings } from './model.ts';
 
+/** `vids`, `tagged` and `untagged` are VLAN sets, such as `10,20-30`, or empty: a trunk may have thousands. */
 export type Action =
   | { do: 'remove-mirror'; mirror: string }
   | { do: 'remove-vxlan-entry'; entry: VxlanEntryConfig }
@@ -30,10 +30,10 @@ export type Action =
   | { do: 'add-bridge'; bridge: string; settings: BridgeSettings }
   | { do: 'set-bridge'; bridge: string; settings: BridgeSettings }
   | { do: 'add-vlan'; bridge: string; vlan: VlanConfig }
-  | { do: 'add-port'; port: PortConfig }
+  | { do: 'add-port'; port: PlacedPort; tagged: string; untagged: string }
   | { do: 'set-port'; port: string; settings: PortSettings }
-  | { do: 'remove-member'; port: string; vid: number }
-  | { do: 'set-member'; port: string; vid: number; untagged: boolean }
+  | { do: 'remove-member'; port: string; vids: string }
+  | { do: 'set-member'; port: string; vids: string; untagged: boolean }
   | { do: 'set-pvid'; port: string; pvid: number | null }
   | { do: 'add-vtep'; vtep: VtepConfig }
   | { do: 'set-vtep'; vtep: VtepConfig }
@@ -75,9 +75,9 @@ export function describe(action: Action): string {
     case 'remove-vlan':
       return `remove-vlan ${action.bridge} ${action.vid}`;
     case 'set-member':
-      return `set-member ${action.port} vlan ${action.vid} ${action.untagged ? 'untagged' : 'tagged'}`;
+      return `set-member ${action.port} vlan ${action.vids} ${action.untagged ? 'untagged' : 'tagged'}`;
     case 'remove-member':
-      return `remove-member ${action.port} vlan ${action.vid}`;
+      return `remove-member ${action.port} vlan ${action.vids}`;
     case 'set-pvid':
       return `set-pvid ${action.port} ${action.pvid ?? 'none'}`;
     case 'add-mirror':

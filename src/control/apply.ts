@@ -9,12 +9,21 @@ import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
 import { setIpvlan, setMacvlan } from './group-control.ts';
 import { addMirror, removeMirror } from './mirror-control.ts';
 import { ControlError, portSettings, type RouterControl } from './model.ts';
+import type { StagedMembers } from './staged-members.ts';
 import { removeTunnel, setTunnel } from './tunnel-control.ts';
+import { VidSets } from './vid-set.ts';
 import { addVtep, removeVtep, setVtep } from './vtep-control.ts';
 import { addVxlanEntry, deleteVxlanEntry, vxlanEntries } from './vxlan-fdb.ts';
 
-/** Carries out one action. Throws ControlError when the tables have no room for it. */
-export function apply(control: Control, action: Action): void {
+/** What has been made ready for the actions of a plan. */
+export interface Prepared {
+  readonly sets: VidSets;
+  /** Rows that are put in place otherwise. */
+  readonly staged?: StagedMembers;
+}
+
+/** Carries out one action. Throws ControlError when the tables have no room for it. `plan` may have sets and rows of it ready. */
+export function apply(control: Control, action: Action, plan: Prepared = { sets: new VidSets() }): void {
   switch (action.do) {
     case 'remove-mirror':
       removeMirror(control, action.mirror);
@@ -66,7 +75,8 @@ export function apply(control: Control, action: Action): void {
       const { port } = action;
       control.addPort(port.name, port.bridge, portSettings(port));
       try {
-        for (const { vid, untagged } of port.members) control.setMember(port.name, vid, untagged);
+        if (action.tagged !== '') control.setMembers(port.name, plan.sets.of(action.tagged), false);
+        if (action.untagged !== '') control.setMembers(port.name, plan.sets.of(action.untagged), true);
         if (port.tunnel !== null) setTunnel(control, port.name, port.tunnel);
       } catch (error) {
         control.removePort(port.name);
@@ -78,10 +88,10 @@ export function apply(control: Control, action: Action): void {
       control.setPort(action.port, action.settings);
       return;
     case 'remove-member':
-      control.removeMember(action.port, action.vid);
+      control.removeMembers(action.port, plan.sets.of(action.vids), plan.staged?.has(action));
       return;
     case 'set-member':
-      control.setMember(action.port, action.vid, action.untagged);
+      control.setMembers(action.port, plan.sets.of(action.vids), action.untagged, plan.staged?.has(action));
       return;
     case 'set-pvid':
       control.setPvid(action.port, action.pvid);

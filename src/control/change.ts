@@ -1,23 +1,41 @@
 /**
- * A plan carried out whole or not at all, in one go between two batches.
+ * A plan carried out whole or not at all.
+ *
+ * What frames can see of it changes in one go between two batches. What they cannot see, VLANs that have no members yet or none any
+ * more and addresses that were learned by memberships that have ended, comes before and after it in steps between which frames go on:
+ * thousands of VLANs take longer than frames may wait.
  *
  * What can stop a plan half-way is want of room in the tables. Then it is planned back from where it got to; only
  * what was learned on a port that went and came again is gone.
  */
 
-import type { PortConfig, SwitchConfig } from '../config/types.ts';
+import type { SwitchConfig } from '../config/types.ts';
+import { META_FLUSHES } from '../tables/fdb.ts';
+import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
 import type { Action } from './action.ts';
-import { apply } from './apply.ts';
+import { apply, type Prepared } from './apply.ts';
 import type { Control } from './control.ts';
+import type { PlacedPort } from './model.ts';
 import { plan } from './plan.ts';
+import { type MemberAction, StagedMembers } from './staged-members.ts';
+import { addVid, emptyVids, type VidSet, VidSets } from './vid-set.ts';
 
 /** What goes along with a port's place in the tables: its adapter. Also told while a plan is taken back. */
 export interface PortFollower {
   /** The port is about to go. */
   removing(port: string): void;
   /** The port has its place. */
-  added(port: PortConfig): void;
+  added(port: PlacedPort): void;
 }
+
+/** Several may be done in one go, or frames must have their turn first: what has gone before took its time, or what comes will. */
+export type Step = 'small' | 'turn';
+
+/** Flushes that may add up before what they left behind is swept (tables/fdb-flush.ts), and slots of a slice. */
+/** Actions that are sorted in one step. */
+const PLAN_PIECE = 32;
+const MOST_FLUSHES = 4000;
+const SWEEP_SLOTS = 16_384;
 
 /** `now` reads back what stands; `before` is what stood, and is asked for only when the plan has to be taken back. */
 export function applyWhole(
@@ -27,21 +45,130 @@ export function applyWhole(
   before: () => SwitchConfig,
   ports: PortFollower,
 ): void {
+  for (const _ of applySteps(control, actions, now, before, ports));
+}
+
+/**
+ * The same in steps, each to be made while nobody forwards. Throws when it is refused, which is before the first step behind the change
+ * that frames see; then everything is as it was.
+ */
+export function* applySteps(
+  control: Control,
+  actions: readonly Action[],
+  now: () => SwitchConfig,
+  before: () => SwitchConfig,
+  ports: PortFollower,
+): Generator<Step, void, void> {
+  const sets = new VidSets();
+  const staged = new StagedMembers();
+  const { ahead, visible, behind, members } = yield* partsOf(control, actions, sets);
   try {
-    carryOut(control, actions, ports);
+    for (const action of ahead) {
+      apply(control, action);
+      yield 'small';
+    }
+    for (const _ of staged.stage(control, members, sets)) yield 'small';
+    yield 'turn';
+    carryOut(control, visible, ports, { sets, staged });
   } catch (error) {
     // A single action that throws has changed nothing.
-    if (actions.length > 1) carryOut(control, plan(now(), before()), ports);
+    if (actions.length > 1) {
+      control.rewriteMembers();
+      carryOut(control, plan(now(), before()), ports, { sets });
+    }
+    for (const _ of control.forgetting.slices());
     throw error;
+  }
+  yield 'turn';
+  for (const _ of control.forgetting.slices()) yield 'small';
+  for (const action of behind) {
+    apply(control, action);
+    yield 'small';
+    if (control.dp.fdb.meta[META_FLUSHES] > MOST_FLUSHES) yield* sweep(control);
   }
 }
 
-function carryOut(control: Control, actions: readonly Action[], ports: PortFollower): void {
-  control.together(() => {
+/** All memberships of VLANs that are removed later end. */
+interface Emptying {
+  do: 'empty-vlans';
+  bridge: string;
+  vids: VidSet;
+}
+
+interface Parts {
+  ahead: readonly Action[];
+  visible: readonly (Action | Emptying)[];
+  behind: readonly Action[];
+  /** Those of `visible` that change memberships. */
+  members: readonly MemberAction[];
+}
+
+/**
+ * VLANs that come before they have members, and go when they have none any more; all in the order of the plan where there is no room
+ * for both. And the sets of VLANs are read.
+ */
+function* partsOf(control: Control, actions: readonly Action[], sets: VidSets): Generator<Step, Parts, void> {
+  const gone = new Set<string>();
+  for (const action of actions) if (action.do === 'remove-bridge') gone.add(action.bridge);
+  const ahead: Action[] = [];
+  const visible: (Action | Emptying)[] = [];
+  const behind: Action[] = [];
+  const members: MemberAction[] = [];
+  const emptied = new Map<string, VidSet>();
+  for (const [n, action] of actions.entries()) {
+    if (n % PLAN_PIECE === 0) yield 'small';
+    if (action.do === 'set-member' || action.do === 'remove-member') {
+      sets.of(action.vids);
+      members.push(action);
+    } else if (action.do === 'add-port') {
+      sets.of(action.tagged);
+      sets.of(action.untagged);
+    }
+    const isVlan = action.do === 'add-vlan' || action.do === 'remove-vlan';
+    if (!isVlan || gone.has(action.bridge) || !isUnseen(control, action)) visible.push(action);
+    else if (action.do === 'add-vlan') ahead.push(action);
+    else {
+      const { bridge, vid } = action;
+      let vids = emptied.get(bridge);
+      if (vids === undefined) {
+        vids = emptyVids();
+        emptied.set(bridge, vids);
+        visible.push({ do: 'empty-vlans', bridge, vids });
+      }
+      addVid(vids, vid);
+      behind.push(action);
+    }
+  }
+  const fits = ahead.length <= control.freeVlans;
+  return fits ? { ahead, visible, behind, members } : { ahead: [], visible: actions, behind: [], members };
+}
+
+/** Nothing else than the VLAN itself comes or goes with it. */
+function isUnseen({ bridges }: Control, action: Extract<Action, { do: 'add-vlan' | 'remove-vlan' }>): boolean {
+  const bridge = bridges.get(action.bridge);
+  // Among private VLANs it decides who learns where.
+  if (bridge === undefined || bridge.secondaries.size > 0) return false;
+  if (action.do === 'remove-vlan') return bridge.vlans.has(action.vid);
+  return !bridge.vlans.has(action.vlan.vid) && action.vlan.secondary === undefined;
+}
+
+function carryOut(control: Control, actions: Parts['visible'], ports: PortFollower, prepared: Prepared): void {
+  const carry = () => {
     for (const action of actions) {
+      if (action.do === 'empty-vlans') {
+        control.emptyVlans(action.bridge, action.vids);
+        continue;
+      }
       if (action.do === 'remove-port') ports.removing(action.port);
-      apply(control, action);
+      apply(control, action, prepared);
       if (action.do === 'add-port') ports.added(action.port);
     }
-  });
+    prepared.staged?.commit(control);
+  };
+  control.together(carry, true);
+}
+
+function* sweep({ dp, nowMs }: Control): Generator<Step, void, void> {
+  const now = nowMs();
+  while (needsSweep(dp.fdb, now) && !sweepSlice(dp.fdb, now, SWEEP_SLOTS)) yield 'turn';
 }

@@ -10,10 +10,10 @@ import { POLL_PRESETS } from '../config/poll.ts';
 import type { ClassificationConfig, IpvlanConfig, MacvlanConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { clearPortCounters } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import { rowIsEmpty, setBit } from '../tables/bitmap.ts';
+import { setBit } from '../tables/bitmap.ts';
 import { resizeFdb, setFidAge } from '../tables/fdb.ts';
 import { setPortBridge } from '../tables/fdb-entries.ts';
-import { flushFid, flushPort } from '../tables/fdb-flush.ts';
+import { flushPort } from '../tables/fdb-flush.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { compileClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
@@ -22,6 +22,7 @@ import { compileMirrors } from './compile-mirrors.ts';
 import { CustomerRows } from './customer-rows.ts';
 import { checkVid, Domains, UNAWARE_VID } from './domains.ts';
 import { ANY, Forgetting } from './forget.ts';
+import { MemberSets } from './member-sets.ts';
 import {
   type Bridge,
   type BridgeSettings,
@@ -39,6 +40,7 @@ import {
 } from './model.ts';
 import { settlePrivateVlans } from './private-vlans.ts';
 import { compileTranslation } from './translate-control.ts';
+import { emptyVids, isEmpty, MemberSet, oneVid, type VidSet } from './vid-set.ts';
 import { createVxlanModel, requireNoVtep } from './vxlan-model.ts';
 
 export interface ControlOptions {
@@ -71,12 +73,14 @@ export class Control {
   ipvlan: readonly IpvlanConfig[] = [];
   private readonly customerRows: CustomerRows;
   private readonly domains: Domains;
+  private readonly memberSets: MemberSets;
 
   constructor(dp: DataplaneShared, options: ControlOptions) {
     this.dp = dp;
-    this.forgetting = new Forgetting(dp.fdb);
+    this.forgetting = new Forgetting(dp.fdb, dp.vlans);
     this.nowMs = options.nowMs;
     this.domains = new Domains(this);
+    this.memberSets = new MemberSets(this, this.domains);
     this.customerRows = new CustomerRows(dp.ports.tunnelCvids.length / TUNNEL_ROW);
     this.vlanByFid = this.domains.byFid;
   }
@@ -94,6 +98,8 @@ export class Control {
       name,
       settings: { ...DEFAULT_BRIDGE, ...settings },
       vlans: new Map(),
+      vids: emptyVids(),
+      unlisted: new Set(),
       secondaries: new Set(),
       suppresses: false,
     };
@@ -158,7 +164,7 @@ export class Control {
     checkVid(bridge, vid);
     const vlan = bridge.vlans.get(vid) ?? this.domains.make(bridge, vid, name, true);
     vlan.name = name;
-    vlan.configured = true;
+    this.list(bridge, vlan);
     vlan.fdbMaxEntries = fdbMaxEntries;
     this.dp.fdb.fidLimit[vlan.fid] = fdbMaxEntries;
     vlan.secondary = secondary;
@@ -172,13 +178,20 @@ export class Control {
     const bridge = this.bridge(bridgeName);
     const vlan = bridge.vlans.get(vid);
     if (vlan === undefined || vid === UNAWARE_VID) throw new ControlError(`bridge ${bridgeName} has no VLAN ${vid}`);
-    vlan.configured = true;
-    for (const port of this.portsOf(bridge)) {
+    this.list(bridge, vlan);
+    for (const port of this.ports.values()) {
+      if (port.bridge !== bridge) continue;
       if (port.members.has(vid)) this.removeMember(port.name, vid);
       // A PVID needs no membership.
       if (port.settings.pvid === vid) this.setPvid(port.name, null);
     }
     this.domains.drop(bridge, vlan);
+  }
+
+  /** The VLAN stays without ports, too. */
+  private list(bridge: Bridge, vlan: Vlan): void {
+    vlan.configured = true;
+    bridge.unlisted.delete(vlan);
   }
 
   // ---- ports
@@ -196,7 +209,7 @@ export class Control {
       name,
       bridge: null,
       settings: { ...DEFAULT_PORT, ...settings },
-      members: new Map(),
+      members: new MemberSet(),
       up: false,
       mirrorOutput: false,
       tunnelRow: -1,
@@ -321,7 +334,7 @@ export class Control {
     const { fdb, vlans } = this.dp;
     flushPort(this.dp.fdb, port.index, this.nowMs());
     this.forgetting.forget(ANY, port.index);
-    for (const vid of [...port.members.keys()]) this.leave(port, vid);
+    if (!isEmpty(port.members.vids)) this.memberSets.withdraw(port, port.members.vids.slice());
     if (port.bridge !== null && port.settings.pvid !== null) this.setPvid(port.name, null);
     if (port.bridge?.settings.type === 'unaware') {
       const fid = port.bridge.vlans.get(UNAWARE_VID)!.fid;
@@ -335,8 +348,8 @@ export class Control {
   }
 
   /** Carries out many changes with one pass over the FDB instead of one for each; see forget.ts. */
-  together(changes: () => void): void {
-    this.forgetting.together(changes);
+  together(changes: () => void, later = false): void {
+    this.forgetting.together(changes, later);
   }
 
   /** Makes the port a tunnel, changes what it carries, or (null) makes it a port like any other. */
@@ -366,50 +379,41 @@ export class Control {
   /** Makes the port a member of the VLAN (made where it does not exist), leaving untagged or tagged. */
   setMember(portName: string, vid: number, untagged: boolean): void {
     const port = this.port(portName);
-    const bridge = port.bridge;
-    if (bridge === null) throw new ControlError(`port ${portName} is in no bridge`);
-    checkVid(bridge, vid);
-    this.forgetting.now();
-    const vlan = bridge.vlans.get(vid) ?? this.domains.make(bridge, vid, `vlan${vid}`, false);
-    const { vlans } = this.dp;
-    setBit(vlans.untagged, vlans.width, vlan.fid, port.index, untagged);
-    setBit(vlans.member, vlans.width, vlan.fid, port.index, true);
-    port.members.set(vid, untagged);
+    if (port.bridge !== null) checkVid(port.bridge, vid);
+    this.setMembers(portName, oneVid(vid), untagged);
+  }
+
+  /** The same of many VLANs: all or none. */
+  setMembers(portName: string, vids: VidSet, untagged: boolean, staged = false): void {
+    this.memberSets.join(this.port(portName), vids, untagged, staged);
   }
 
   /** Ends a membership; entries on the port in that VLAN go, a PVID of that VLAN becomes none. */
   removeMember(portName: string, vid: number): void {
     const port = this.port(portName);
-    const bridge = port.bridge;
-    if (bridge === null || !port.members.has(vid)) throw new ControlError(`port ${portName} is not in VLAN ${vid}`);
-    const fid = bridge.vlans.get(vid)!.fid;
-    this.forgetting.forget(fid, port.index);
-    this.leave(port, vid);
+    if (port.bridge === null || !port.members.has(vid))
+      throw new ControlError(`port ${portName} is not in VLAN ${vid}`);
+    this.removeMembers(portName, oneVid(vid));
   }
 
-  /** Takes the port out of the member set; the VLAN goes with its last member unless configuration lists it. */
-  private leave(port: Port, vid: number): void {
-    const bridge = port.bridge!;
-    const vlan = bridge.vlans.get(vid)!;
-    const { vlans } = this.dp;
-    setBit(vlans.member, vlans.width, vlan.fid, port.index, false);
-    setBit(vlans.untagged, vlans.width, vlan.fid, port.index, false);
-    port.members.delete(vid);
-    // What it learned there is among the addresses of the primary.
-    if (vlans.fdbFid[vlan.fid] !== vlan.fid) flushFid(this.dp.fdb, vlans.fdbFid[vlan.fid], this.nowMs());
-    if (port.settings.pvid === vid) {
-      port.settings = { ...port.settings, pvid: null };
-      compilePort(this.dp, port);
-    }
-    this.dropUnused(bridge, vlan);
+  /** The same of many VLANs: all or none. */
+  removeMembers(portName: string, vids: VidSet, staged = false): void {
+    this.memberSets.leave(this.port(portName), vids, staged);
   }
 
-  /** A VLAN that nobody listed goes with its last member and its last PVID. */
-  private dropUnused(bridge: Bridge, vlan: Vlan): void {
-    const { vlans } = this.dp;
-    if (vlan.configured || !rowIsEmpty(vlans.member, vlans.width, vlan.fid)) return;
-    if (this.portsOf(bridge).some((p) => p.settings.pvid === vlan.vid)) return;
-    this.domains.drop(bridge, vlan);
+  /** Writes the rows of VLANs anew. */
+  rewriteMembers(): void {
+    this.memberSets.rewrite(this.bridges.values());
+  }
+
+  /** Ends all memberships of VLANs that are going to be removed, at little cost for each. */
+  emptyVlans(bridgeName: string, vids: VidSet): void {
+    this.memberSets.empty(this.bridge(bridgeName), vids);
+  }
+
+  /** Rows of the VLAN table that are free. */
+  get freeVlans(): number {
+    return this.domains.free;
   }
 
   /** The VID for untagged frames of the port, null drops them. The port need not be a member. */
@@ -424,7 +428,7 @@ export class Control {
     const before = port.settings.pvid === null ? undefined : bridge.vlans.get(port.settings.pvid);
     port.settings = { ...port.settings, pvid };
     compilePort(this.dp, port);
-    if (before !== undefined) this.dropUnused(bridge, before);
+    if (before !== undefined) this.memberSets.dropUnused(bridge, before);
   }
 
   /** FID under which the addresses of a VLAN are known, by name and number; VID null on an unaware bridge. */

@@ -18,6 +18,7 @@ import type {
 import type { Control } from './control.ts';
 import { fdbEntries } from './fdb-control.ts';
 import type { Bridge, Port } from './model.ts';
+import { hasVid, vidsIn } from './vid-set.ts';
 import { vxlanEntries } from './vxlan-fdb.ts';
 
 /** Control knows a port by its place in the tables; `adapterOf` says what it is attached to. */
@@ -72,9 +73,8 @@ function vlansOf(bridge: Bridge) {
 }
 
 function portConfig(control: Control, port: Port, adapter: AdapterConfig): PortConfig {
-  const members: VlanMembership[] = [...port.members]
-    .map(([vid, untagged]) => ({ vid, untagged }))
-    .sort((a, b) => a.vid - b.vid);
+  const { vids, untagged } = port.members;
+  const members: VlanMembership[] = Array.from(vidsIn(vids), (vid) => ({ vid, untagged: hasVid(untagged, vid) }));
   const tunnel = control.vxlan.tunnels.get(port.name)?.settings ?? null;
   return { name: port.name, bridge: port.bridge?.name ?? null, adapter, members, tunnel, ...port.settings };
 }

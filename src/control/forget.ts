@@ -1,72 +1,149 @@
 /**
- * Forgetting: taking entries of a port, of a VLAN, or of a port in a VLAN out of the FDB.
+ * Forgetting: taking entries of a port, of a VLAN, or of a port in some VLANs out of the FDB.
  *
- * A pass over the table is milliseconds, and a trunk that loses thousands of VLANs would need thousands of them:
- * seconds without forwarding. So a plan is carried out `together`: what is to be forgotten is noted down and taken
- * out in one pass, at the end or before a number of a port or a VLAN is given out again. No frame comes between.
+ * A pass over the table is milliseconds, and a plan may ask for thousands. So it is carried out `together`: what is to be
+ * forgotten is noted down and taken out at the end, or before a number of a port or a VLAN is given out again.
+ *
+ * Memberships that end are most of it. What was learned there is found on the lists of their ports, and can be taken out in slices
+ * between which frames go on (`together` with `later`, then `slices`): nothing is sent to a port that is no member, entry or not.
  */
 
-import { type Fdb, PORT_MASK } from '../tables/fdb.ts';
+import { erase, type Fdb, KIND_MASK, PORT_MASK, probe, startSlot } from '../tables/fdb.ts';
 import { configuredCount, removeWhere } from '../tables/fdb-entries.ts';
+import type { VlanTable } from '../tables/vlan-table.ts';
+import { addAll, hasVid, haveCommon, type VidSet } from './vid-set.ts';
 
 /** Every VLAN, or every port. */
 export const ANY = -1;
 
+/** Entries that one slice looks at, and takes out: each is some cold cache lines. */
+const LOOKS_PER_SLICE = 256;
+/** Lists that are begun again because their place was lost, before one is gone through at once. */
+const MOST_RESTARTS = 16;
+
 export class Forgetting {
-  private readonly fdb: Fdb;
+  readonly #fdb: Fdb;
+  readonly #vlans: VlanTable;
   /** What waits to be taken out; null outside of `together`. */
-  private waiting: { fid: number; port: number }[] | null = null;
+  #waiting: { fid: number; port: number }[] | null = null;
+  /** By port: VLANs that it has left. */
+  readonly #left = new Map<number, VidSet>();
+  #looks = 0;
 
-  constructor(fdb: Fdb) {
-    this.fdb = fdb;
+  constructor(fdb: Fdb, vlans: VlanTable) {
+    this.#fdb = fdb;
+    this.#vlans = vlans;
   }
 
-  /**
-   * Takes out entries, learned and configured. Learned ones of a whole VLAN or port have been flushed already: then
-   * there is nothing to do where nothing is configured.
-   */
+  /** Takes out configured entries of a whole VLAN or port; learned ones have been flushed already. */
   forget(fid: number, port: number): void {
-    const { fdb } = this;
-    const learned = fid !== ANY && port !== ANY && fdb.fidCount[fid] !== 0;
-    if (!learned && configuredCount(fdb) === 0) return;
-    if (this.waiting !== null) this.waiting.push({ fid, port });
-    else removeWhere(fdb, (f, p) => (fid === ANY || f === fid) && (port === ANY || p === port));
+    if (this.#waiting !== null) this.#waiting.push({ fid, port });
+    else if (configuredCount(this.#fdb) !== 0)
+      removeWhere(this.#fdb, (f, p) => (fid === ANY || f === fid) && (port === ANY || p === port));
   }
 
-  /** Carries out changes and forgets for all of them at once. */
-  together(changes: () => void): void {
-    if (this.waiting !== null) {
+  /** Takes out entries, learned and configured, on a port that has left VLANs of its bridge. */
+  forgetMemberships(port: number, vids: VidSet): void {
+    const before = this.#left.get(port);
+    if (before === undefined) this.#left.set(port, vids.slice());
+    else addAll(before, vids);
+    if (this.#waiting === null) this.#finish();
+  }
+
+  /** To be called before a port becomes a member. */
+  rejoining(port: number, vids: VidSet): void {
+    const left = this.#left.get(port);
+    if (left !== undefined && haveCommon(left, vids)) this.#finish();
+  }
+
+  /** Carries out changes and forgets for all of them at once; memberships `later`, by `slices`. */
+  together(changes: () => void, later = false): void {
+    if (this.#waiting !== null) {
       changes();
       return;
     }
-    this.waiting = [];
+    this.#waiting = [];
     try {
       changes();
     } finally {
       this.now();
-      this.waiting = null;
+      this.#waiting = null;
+      if (!later) this.#finish();
     }
   }
 
   /** To be called before an entry is put, and before the number of a port or a VLAN is given out again. */
   now(): void {
-    const { waiting } = this;
+    const waiting = this.#waiting;
     if (waiting === null || waiting.length === 0) return;
-    this.waiting = [];
-    // Which ports are to be forgotten in a FID. The row of FID 0, which is nobody's, holds for all.
-    const rows = new Map<number, Uint8Array>();
-    const rowOf = (fid: number): Uint8Array => {
-      const row = rows.get(fid) ?? new Uint8Array(PORT_MASK + 1);
-      rows.set(fid, row);
-      return row;
-    };
-    const everywhere = rowOf(0);
+    this.#waiting = [];
+    if (configuredCount(this.#fdb) === 0) return;
+    const fids = new Set<number>();
+    const ports = new Set<number>();
     for (const { fid, port } of waiting) {
-      if (port === ANY) rowOf(fid).fill(1);
-      else rowOf(fid === ANY ? 0 : fid)[port] = 1;
+      if (port === ANY) fids.add(fid);
+      else ports.add(port);
     }
-    removeWhere(this.fdb, (fid, port) => everywhere[port] === 1 || rows.get(fid)?.[port] === 1);
+    removeWhere(this.#fdb, (fid, port) => fids.has(fid) || ports.has(port));
   }
+
+  #finish(): void {
+    const left = new Map(this.#left);
+    for (const _ of this.slices());
+    if (configuredCount(this.#fdb) === 0) return;
+    const vidOf = this.#vlans.vid;
+    removeWhere(this.#fdb, (fid, port) => left.has(port) && hasVid(left.get(port)!, vidOf[fid]));
+  }
+
+  /** Takes out what was learned by memberships that have ended; configured entries are for the plan to remove. */
+  *slices(): Generator<void> {
+    const left = [...this.#left];
+    this.#left.clear();
+    for (const [port, vids] of left) yield* this.#learned(port, vids);
+  }
+
+  /**
+   * Goes along the list of a port. What comes to it between two slices comes to its end; where the entry that is next has moved or gone
+   * meanwhile, the list is begun again.
+   */
+  *#learned(port: number, vids: VidSet): Generator<void> {
+    const fdb = this.#fdb;
+    let restarts = 0;
+    for (let slot = fdb.head[port]; slot >= 0; ) {
+      if (++this.#looks % LOOKS_PER_SLICE === 0 && restarts < MOST_RESTARTS) {
+        const [low, high, before] = [fdb.rec[slot << 2], fdb.rec[(slot << 2) + 1], fdb.prev[slot]];
+        yield;
+        if (!isAt(fdb, slot, low, high) || !isLearnedOn(fdb, slot, port) || fdb.prev[slot] !== before) {
+          restarts++;
+          slot = fdb.head[port];
+          continue;
+        }
+      }
+      const after = fdb.next[slot];
+      if (hasVid(vids, this.#vlans.vid[fdb.rec[(slot << 2) + 1] & 0xffff])) slot = eraseBefore(fdb, slot, after);
+      else slot = after;
+    }
+  }
+}
+
+/** Erases `slot` and says where the entry of `after` is then: it may have moved to close the gap. */
+function eraseBefore(fdb: Fdb, slot: number, after: number): number {
+  if (after < 0) {
+    erase(fdb, slot);
+    return -1;
+  }
+  const [low, high] = [fdb.rec[after << 2], fdb.rec[(after << 2) + 1]];
+  erase(fdb, slot);
+  return isAt(fdb, after, low, high) ? after : probe(fdb, low, high, startSlot(fdb, low, high));
+}
+
+function isAt({ rec }: Fdb, slot: number, low: number, high: number): boolean {
+  return rec[slot << 2] === low && rec[(slot << 2) + 1] === high;
+}
+
+function isLearnedOn({ rec }: Fdb, slot: number, port: number): boolean {
+  const word3 = rec[(slot << 2) + 3];
+  return (word3 & KIND_MASK) === 0 && (word3 & PORT_MASK) === port;
 }
 
 /** Takes out what is known behind a remote, learned and configured: its row will be another's. */

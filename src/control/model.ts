@@ -14,6 +14,7 @@ import type {
   SecondaryVlan,
 } from '../config/types.ts';
 import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE } from '../tables/fdb.ts';
+import type { MemberSet, VidSet } from './vid-set.ts';
 
 export interface Bridge {
   readonly index: number;
@@ -21,6 +22,10 @@ export interface Bridge {
   settings: BridgeSettings;
   /** Name, own limit and FID per VID; an unaware bridge has the one VID 0. */
   readonly vlans: Map<number, Vlan>;
+  /** Their VIDs. */
+  readonly vids: VidSet;
+  /** Those of them that are there for their ports alone. */
+  readonly unlisted: Set<Vlan>;
   /** Those of them that are secondaries of private VLANs. */
   readonly secondaries: Set<Vlan>;
   /** A tunnel of it answers for hosts. */
@@ -47,8 +52,8 @@ export interface Port {
   /** Null: attached to no bridge; it receives nothing and everything it brings is dropped. */
   bridge: Bridge | null;
   settings: PortSettings;
-  /** VID -> leaves untagged. On an unaware bridge empty. */
-  readonly members: Map<number, boolean>;
+  /** On an unaware bridge empty. */
+  readonly members: MemberSet;
   /** Link is there. */
   up: boolean;
   /** Copies of a mirror leave by it, and nothing else. */
@@ -68,11 +73,14 @@ export interface PortTunnel {
   suppresses: boolean;
 }
 
+/** A port's configuration without its member set. */
+export type PlacedPort = Omit<PortConfig, 'members'>;
+
 /** A port's configuration without name, bridge, adapter and member set. */
 export type PortSettings = Omit<PortConfig, 'name' | 'bridge' | 'adapter' | 'members' | 'tunnel'>;
 
-export function portSettings(port: PortConfig): PortSettings {
-  const { name: _name, bridge: _bridge, adapter: _adapter, members: _members, tunnel: _tunnel, ...settings } = port;
+export function portSettings(port: PortConfig | PlacedPort): PortSettings {
+  const { name, bridge, adapter, members, tunnel, ...settings } = port as PortConfig;
   return settings;
 }
 

@@ -17,6 +17,7 @@ import type {
   SwitchConfig,
   VxlanEntryConfig,
 } from '../config/types.ts';
+import { compressVlans } from '../config/vlan-range.ts';
 import type { Action } from './action.ts';
 import { bridgeSettings, portSettings } from './model.ts';
 
@@ -134,7 +135,7 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   const place = (port: PortConfig) => {
     const vids = port.bridge === null ? NO_VIDS : vidsOf.get(port.bridge)!;
     if (keepsPort(port)) changePort(actions, old.ports.get(port.name)!, port, vids);
-    else actions.push({ do: 'add-port', port });
+    else actions.push(addPort(port));
   };
   // Uplinks, what sits on them, and then the tunnels among the others.
   for (const port of to.ports) if (port.bridge === null) place(port);
@@ -200,22 +201,30 @@ function vxlanEntryKey({ port, vni, mac }: VxlanEntryConfig): string {
   return `${port} ${vni} ${mac}`;
 }
 
+function addPort({ members, ...port }: PortConfig): Action {
+  const setOf = (untagged: boolean) => setText(members.filter((m) => m.untagged === untagged).map((m) => m.vid));
+  return { do: 'add-port', port, tagged: setOf(false), untagged: setOf(true) };
+}
+
+function setText(vids: number[]): string {
+  return compressVlans(vids.sort((a, b) => a - b));
+}
+
 /** `vids` are the VLANs that the port's bridge will have. */
 function changePort(actions: Action[], before: PortConfig, after: PortConfig, vids: ReadonlySet<number>): void {
   const port = after.name;
   const had = new Map(before.members.map((m) => [m.vid, m.untagged]));
   const has = new Map(after.members.map((m) => [m.vid, m.untagged]));
+  const goes = [...had.keys()].filter((vid) => !has.has(vid));
+  // A VLAN that goes takes its memberships along.
+  const left = goes.filter((vid) => vids.has(vid));
+  if (left.length > 0) actions.push({ do: 'remove-member', port, vids: setText(left) });
+  for (const untagged of [false, true]) {
+    const comes = [...has].filter(([vid, shape]) => shape === untagged && had.get(vid) !== untagged);
+    if (comes.length > 0) actions.push({ do: 'set-member', port, vids: setText(comes.map(([vid]) => vid)), untagged });
+  }
   // With a membership goes the PVID, which the port may have without one: it is set again below.
-  let loses = false;
-  for (const vid of had.keys()) {
-    if (has.has(vid)) continue;
-    loses ||= vid === after.pvid;
-    // A VLAN that goes takes its memberships along.
-    if (vids.has(vid)) actions.push({ do: 'remove-member', port, vid });
-  }
-  for (const [vid, untagged] of has) {
-    if (had.get(vid) !== untagged) actions.push({ do: 'set-member', port, vid, untagged });
-  }
+  const loses = after.pvid !== null && goes.includes(after.pvid);
   const settings = portSettings(after);
   if (!same(portSettings(before), settings)) actions.push({ do: 'set-port', port, settings });
   if (loses || before.pvid !== after.pvid) actions.push({ do: 'set-pvid', port, pvid: after.pvid });

@@ -12,12 +12,11 @@
 import { EventEmitter } from 'node:events';
 import { MemoryAdapter } from '../adapters/memory.ts';
 import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
-import type { PortConfig } from '../config/types.ts';
 import { describe } from '../control/action.ts';
 import { applyWhole } from '../control/change.ts';
 import { currentConfig } from '../control/current.ts';
 import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
-import { ControlError, isUp, portSettings } from '../control/model.ts';
+import { ControlError, isUp, type PlacedPort, portSettings } from '../control/model.ts';
 import { plan } from '../control/plan.ts';
 import { requireNoVtep } from '../control/vxlan-model.ts';
 import { type PortCounters, portCounters } from '../dataplane/counters.ts';
@@ -353,7 +352,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
     };
   }
 
-  #open(config: PortConfig): SwitchPort {
+  #open(config: PlacedPort): SwitchPort {
     const options = { device: config.name, mtu: config.mtu, queueFrames: this.#queueFrames };
     const adapter = new MemoryAdapter(options, { arena: this.#core.dp.arena, events: NO_EVENTS });
     const port = new SwitchPort(config.name, this.#host, adapter);

@@ -8,12 +8,13 @@
  * one does not open, the old one is opened again.
  */
 
-import type { PortConfig, SwitchConfig } from '../config/types.ts';
+import type { SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
-import { applyWhole } from '../control/change.ts';
-import { ControlError } from '../control/model.ts';
+import { applySteps } from '../control/change.ts';
+import { ControlError, type PlacedPort } from '../control/model.ts';
 import { same } from '../control/plan.ts';
 import type { SwitchCore } from './core.ts';
+import { inTurns } from './in-turns.ts';
 import { LIVE_ADAPTERS } from './live-adapters.ts';
 import { LivePort } from './live-port.ts';
 import type { LivePorts } from './live-ports.ts';
@@ -30,7 +31,8 @@ export async function changeLive(
   const change = new PortChange(ports, actions);
   try {
     await change.open();
-    core.exclusively(() => applyWhole(core.control, actions, now, before, change));
+    const steps = applySteps(core.control, actions, now, before, change);
+    await inTurns(core, steps, () => ports.requireOpen());
   } catch (error) {
     await change.takeBack();
     throw error;
@@ -41,7 +43,7 @@ export async function changeLive(
 class PortChange {
   readonly #ports: LivePorts;
   /** By the configuration in the plan: what comes back when a plan is taken back has another. */
-  readonly #coming = new Map<PortConfig, LivePort>();
+  readonly #coming = new Map<PlacedPort, LivePort>();
   readonly #leaving: LivePort[];
   /** Who has the device that a port takes over. */
   readonly #heirs = new Map<LivePort, LivePort>();
@@ -55,7 +57,7 @@ class PortChange {
     for (const action of actions) if (action.do === 'add-port') this.#expect(action.port);
   }
 
-  #expect(config: PortConfig): void {
+  #expect(config: PlacedPort): void {
     const port = new LivePort(config);
     this.#coming.set(config, port);
     if (!LIVE_ADAPTERS.includes(config.adapter.kind)) return;
@@ -85,10 +87,10 @@ class PortChange {
     } catch (error) {
       throw new ControlError(openFailure(port.config, error));
     }
-    if (this.#ports.closed) throw new ControlError('the switch is stopping');
+    this.#ports.requireOpen();
   }
 
-  // As `applyWhole` goes along.
+  // As `applySteps` goes along.
 
   removing(name: string): void {
     const port = this.#ports.get(name);
@@ -96,14 +98,14 @@ class PortChange {
     this.#left.push(port);
   }
 
-  added(config: PortConfig): void {
+  added(config: PlacedPort): void {
     const port = this.#coming.get(config) ?? this.#left.find(({ name }) => name === config.name)!;
     const holder = this.#heirs.get(port);
     if (holder !== undefined) port.inherit(holder);
     this.#ports.place(port);
   }
 
-  /** Nothing has changed, or `applyWhole` has turned it back. */
+  /** Nothing has changed, or `applySteps` has turned it back. */
   async takeBack(): Promise<void> {
     for (const port of this.#coming.values()) if (!this.#heirs.has(port)) this.#ports.discard(port);
     if (this.#ports.closed) return;

@@ -6,7 +6,7 @@ import { type Adapter, type AdapterEvents, isLinked, type LinkedAdapter } from '
 import { offloadNames } from '../adapters/offload-names.ts';
 import type { TapAdapter } from '../adapters/tap.ts';
 import type { PortStatus } from '../api/directory.ts';
-import type { PortConfig } from '../config/types.ts';
+import type { PlacedPort } from '../control/model.ts';
 import type { OffloadPort } from './offload-report.ts';
 import type { OffloadingAdapter } from './offloading-adapter.ts';
 
@@ -14,7 +14,7 @@ export class LivePort {
   /** Its number in the tables; -1 while it has no place there. */
   index = -1;
   /** Adapter, bridge, MTU and settings; its VLANs are the tables' alone. */
-  config: PortConfig;
+  config: PlacedPort;
   adapter: Adapter | null = null;
   /** What stands between the adapter and the switch. */
   offloading: OffloadingAdapter | null = null;
@@ -36,7 +36,7 @@ export class LivePort {
   /** Multicast groups that its socket has joined. */
   readonly groups = new Set<string>();
 
-  constructor(config: PortConfig) {
+  constructor(config: PlacedPort) {
     this.config = config;
   }
 

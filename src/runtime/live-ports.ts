@@ -7,6 +7,7 @@
 import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
 import { isVxlanSocket, type VxlanGroup, type VxlanUdpAdapter } from '../adapters/vxlan-udp-contract.ts';
 import type { PortEvent } from '../api/events.ts';
+import { ControlError } from '../control/model.ts';
 import { setPathMtu } from '../control/vtep-control.ts';
 import { recordLatency, recordStop } from '../dataplane/latency.ts';
 import { createCoalesce } from '../dataplane/offload/coalesce.ts';
@@ -64,6 +65,11 @@ export class LivePorts {
 
   [Symbol.iterator](): Iterator<LivePort> {
     return this.#byName.values();
+  }
+
+  /** Throws ControlError when they have been closed. */
+  requireOpen(): void {
+    if (this.closed) throw new ControlError('the switch is stopping');
   }
 
   get(name: string): LivePort {

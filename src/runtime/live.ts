@@ -14,18 +14,19 @@ import type { PortStatus } from '../api/directory.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { currentConfig } from '../control/current.ts';
 import { deleteEntry, flush } from '../control/fdb-control.ts';
-import { ControlError } from '../control/model.ts';
 import { deleteVxlanEntry, flushVxlan } from '../control/vxlan-fdb.ts';
 import { resetCounters } from '../dataplane/counters.ts';
 import { SMALL_SLOTS } from '../dataplane/dataplane.ts';
 import { countReplacement, replacements } from '../tables/gate.ts';
 import { monotonicMs, wallUs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
+import { inTurns } from './in-turns.ts';
 import { changeLive } from './live-change.ts';
 import { LivePort } from './live-port.ts';
 import { LivePorts, type PortHooks } from './live-ports.ts';
 import type { Change } from './messages.ts';
 import { openFailure, xdpQueuesOf } from './open-port.ts';
+import { planOf } from './plan-pieces.ts';
 import { relearnRows } from './relearn.ts';
 import type { SideStart } from './side-messages.ts';
 import { ON_REQUEST } from './side-switch.ts';
@@ -156,14 +157,15 @@ export class LiveSwitch {
   }
 
   async #make(change: Exclude<Change, { do: 'nothing' }>): Promise<void> {
-    if (this.#ports.closed) throw new ControlError('the switch is stopping');
+    this.#ports.requireOpen();
     const { control, dp } = this.core;
     switch (change.do) {
       case 'apply': {
         const before = () => JSON.parse(Buffer.from(change.before).toString()) as SwitchConfig;
         const adapterOf = (port: string) => this.#ports.get(port).config.adapter;
         const now = () => currentConfig(control, this.#name, adapterOf);
-        return changeLive(this.core, this.#ports, change.actions, now, before);
+        const actions = await inTurns(this.core, planOf(change.plan), () => this.#ports.requireOpen());
+        return changeLive(this.core, this.#ports, actions, now, before);
       }
       case 'flush':
         return this.core.exclusively(() => flush(control, change.what));

@@ -9,7 +9,6 @@ import type { PortEvent } from '../api/events.ts';
 import type { Ring } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
 import type { SwitchConfig } from '../config/types.ts';
-import type { Action } from '../control/action.ts';
 import type { FlushScope } from '../control/fdb-control.ts';
 import type { VxlanFlushScope } from '../control/vxlan-fdb.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
@@ -33,10 +32,10 @@ export interface SharedState {
 /** What the forwarding thread does between two batches, whole or not at all. */
 export type Change =
   /**
-   * `before`: the configuration that stands, as JSON in shared memory. It is read only when the plan has to be taken
-   * back: to copy a large one with every message would stop forwarding.
+   * `plan`: pieces of actions (plan-pieces.ts). `before`: the configuration that stands, as JSON in shared memory. It is read only
+   * when the plan has to be taken back: to copy a large one with every message would stop forwarding.
    */
-  | { do: 'apply'; actions: readonly Action[]; before: Uint8Array }
+  | { do: 'apply'; plan: readonly Uint8Array[]; before: Uint8Array }
   | { do: 'flush'; what: FlushScope }
   /** An entry that configuration does not have: a learned one. */
   | { do: 'delete-entry'; bridge: string; vid: number | null; mac: string }

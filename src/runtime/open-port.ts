@@ -11,7 +11,8 @@ import { openVxlanRaw } from '../adapters/raw-socket.ts';
 import { openTap } from '../adapters/tap.ts';
 import { openUdp } from '../adapters/udp.ts';
 import { openVxlanUdp, type VxlanUdpOptions } from '../adapters/vxlan-udp.ts';
-import type { AdapterConfig, PortConfig } from '../config/types.ts';
+import type { AdapterConfig } from '../config/types.ts';
+import type { PlacedPort } from '../control/model.ts';
 
 /** `tap tap1`, `udp 127.0.0.1:5001`. */
 export function deviceText({ kind, options }: AdapterConfig): string {
@@ -28,7 +29,7 @@ export interface OpenManner {
 }
 
 /** Rejects with the system's error. */
-export async function openPort(port: PortConfig, context: AdapterContext, manner: OpenManner = {}): Promise<Adapter> {
+export async function openPort(port: PlacedPort, context: AdapterContext, manner: OpenManner = {}): Promise<Adapter> {
   const { kind, options } = port.adapter;
   const { mtu } = port;
   const { mustExist = false, workers = 1 } = manner;
@@ -79,7 +80,7 @@ function xdpShare({ serves, map, driver }: AdapterConfig['options']): XdpShare |
   return serves === undefined ? null : { serves: String(serves), map: Number(map), driver: driver === true };
 }
 
-function socketOptions({ adapter: { options }, mtu }: PortConfig): VxlanUdpOptions {
+function socketOptions({ adapter: { options }, mtu }: PlacedPort): VxlanUdpOptions {
   const [first = 0, last = 0] = String(options.sourcePorts).split('-').map(Number);
   return {
     local: String(options.local),
@@ -101,7 +102,7 @@ const PLAIN: Readonly<Record<string, string>> = {
 const SOCKETS: readonly string[] = ['udp', 'vxlan-udp', 'vxlan-raw-socket'];
 
 /** `port p1 (tap tap1): …`, one line. */
-export function openFailure(port: PortConfig, error: unknown): string {
+export function openFailure(port: PlacedPort, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const plain = SOCKETS.includes(port.adapter.kind) && code !== undefined ? PLAIN[code] : undefined;
   const text = plain === undefined ? String(message ?? error) : `${plain} (${message})`;

@@ -7,7 +7,8 @@ import type { MessagePort } from 'node:worker_threads';
 import type { QueueOptions } from '../adapters/adapter.ts';
 import type { Ring } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
-import type { PollConfig, PortConfig } from '../config/types.ts';
+import type { PollConfig } from '../config/types.ts';
+import type { PlacedPort } from '../control/model.ts';
 import type { PostedTables } from '../dataplane/table-memory.ts';
 
 /** Given to a side worker at its start. */
@@ -42,7 +43,7 @@ export interface SidePort {
 
 export type ToSide =
   /** Opens one more queue of the device; answered. */
-  | { do: 'open'; key: number; config: PortConfig; options: QueueOptions }
+  | { do: 'open'; key: number; config: PlacedPort; options: QueueOptions }
   | { do: 'close'; key: number }
   | { do: 'attach'; port: SidePort }
   | { do: 'detach'; index: number }

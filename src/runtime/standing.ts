@@ -21,6 +21,7 @@ import { requireRoom } from '../control/room.ts';
 import { directoryOf } from './directory-of.ts';
 import { unsuited } from './live-adapters.ts';
 import type { CaptureChange, Change, SharedState } from './messages.ts';
+import { planPieces, shared } from './plan-pieces.ts';
 import { type Known, relearnRowsOf } from './relearn.ts';
 
 /** Who carries changes out: the forwarding thread. */
@@ -176,7 +177,7 @@ export class Standing {
     const actions = this.plan(to);
     if (actions.length > 0) {
       const before = actions.length > 1 ? sharedJson(this.#document.config) : NOTHING;
-      await this.#changer.change({ do: 'apply', actions, before });
+      await this.#changer.change({ do: 'apply', plan: planPieces(actions), before });
     }
     this.#document = to;
     this.#directory = this.#readDirectory();
@@ -233,8 +234,5 @@ function refuseStartOnly(now: SwitchConfig, { config, source }: ConfigDocument):
 }
 
 function sharedJson(value: unknown): Uint8Array {
-  const json = new TextEncoder().encode(JSON.stringify(value));
-  const shared = new Uint8Array(new SharedArrayBuffer(json.length));
-  shared.set(json);
-  return shared;
+  return shared(new TextEncoder().encode(JSON.stringify(value)));
 }

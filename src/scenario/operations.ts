@@ -10,6 +10,7 @@
 import type { FdbEntryKind } from '../config/types.ts';
 import { addEntry, deleteEntry, fdbEntries, flush } from '../control/fdb-control.ts';
 import { ControlError, type Port } from '../control/model.ts';
+import { hasVid, vidsIn } from '../control/vid-set.ts';
 import { type Bench, portFlags } from './bench.ts';
 import type { Operation, PortFlags, VxlanSpec } from './format.ts';
 import { MAX_AGE_SECONDS, MAX_LEARNED } from './read-topology.ts';
@@ -115,7 +116,7 @@ function setDefaultPvid(bench: Bench, name: string, vid: number): void {
   if (old === vid || spec.type === 'unaware') return;
   for (const port of control.portsOf(control.bridge(name))) {
     if (port.settings.mode === 'dot1q-tunnel') continue;
-    if (old !== 0 && !(port.settings.pvid === old && port.members.get(old) === true)) continue;
+    if (old !== 0 && !(port.settings.pvid === old && hasVid(port.members.untagged, old))) continue;
     if (vid !== 0) {
       if (port.members.has(vid)) continue;
       control.setMember(port.name, vid, true);
@@ -180,7 +181,7 @@ function kindOf(args: Record<string, unknown>): FdbEntryKind {
 function vidsOf(bench: Bench, bridge: string, port: Port | null, vid: number | undefined): (number | null)[] {
   if (bench.bridges.get(bridge)!.type === 'unaware') return [null];
   if (vid !== undefined) return [vid];
-  const vids = port === null ? [...bench.core.control.bridge(bridge).vlans.keys()] : [...port.members.keys()];
+  const vids = port === null ? [...bench.core.control.bridge(bridge).vlans.keys()] : [...vidsIn(port.members.vids)];
   if (vids.length === 0) throw new ControlError(`an entry of bridge ${bridge} needs a VLAN`);
   return vids;
 }
@@ -241,7 +242,14 @@ export function snapshot(bench: Bench): string {
   const { control } = bench.core;
   return JSON.stringify([
     [...control.bridges.values()].map((b) => [b.name, b.settings, [...b.vlans.keys()].sort((x, y) => x - y)]),
-    [...control.ports.values()].map((p) => [p.name, p.bridge?.name, p.up, p.settings, [...p.members].sort()]),
+    [...control.ports.values()].map((p) => [
+      p.name,
+      p.bridge?.name,
+      p.up,
+      p.settings,
+      [...p.members.vids],
+      [...p.members.untagged],
+    ]),
     fdbEntries(control),
     [...bench.bridges.values()],
     bench.vxlan?.snapshot() ?? null,

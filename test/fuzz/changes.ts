@@ -8,12 +8,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { MemoryAdapter } from '../../src/adapters/memory.ts';
 import { ConfigError, loadConfig } from '../../src/config/load.ts';
-import type { PortConfig, SwitchConfig } from '../../src/config/types.ts';
+import type { SwitchConfig } from '../../src/config/types.ts';
 import type { Action } from '../../src/control/action.ts';
-import { applyWhole, type PortFollower } from '../../src/control/change.ts';
+import { applySteps, applyWhole, type PortFollower } from '../../src/control/change.ts';
 import type { Control } from '../../src/control/control.ts';
 import { currentConfig } from '../../src/control/current.ts';
-import { ControlError } from '../../src/control/model.ts';
+import { ControlError, type PlacedPort } from '../../src/control/model.ts';
 import { plan } from '../../src/control/plan.ts';
 import { requireRoom } from '../../src/control/room.ts';
 import { slotsInUse } from '../../src/dataplane/arena.ts';
@@ -30,6 +30,8 @@ const KEPT = ['kept1', 'kept2'] as const;
 const KEPT_BRIDGE = 'kept';
 /** Frames between the two before and after each step. */
 const FRAMES = 8;
+/** Small steps of a change between two times that they send. */
+const STEPS_BETWEEN = 16;
 const NO_EVENTS = { link: () => {}, readable: () => {} };
 
 export interface ChangeCounts {
@@ -91,29 +93,33 @@ class Changing implements PortFollower {
     this.#adapters.delete(name);
   }
 
-  added({ name, mtu }: PortConfig): void {
+  added({ name, mtu }: PlacedPort): void {
     const adapter = new MemoryAdapter({ mtu, queueFrames: 64 }, { arena: this.#core.dp.arena, events: NO_EVENTS });
     this.#adapters.set(name, adapter);
     this.#core.attach(name, adapter);
   }
 
+  /** With frames between its steps. */
   change(before: SwitchConfig, actions: readonly Action[], to: SwitchConfig): void {
     const { control, dp } = this.#core;
     requireRoom(dp, to);
-    applyWhole(
-      control,
-      actions,
-      () => currentConfig(control, NAME),
-      () => before,
-      this,
-    );
+    let steps = 0;
+    const now = () => currentConfig(control, NAME);
+    for (const step of applySteps(control, actions, now, () => before, this)) {
+      if (step === 'turn' || ++steps % STEPS_BETWEEN === 0) this.#kept();
+    }
   }
 
   /** The plan, with a step in it that cannot be done. */
   fail(random: Prng, before: SwitchConfig, actions: readonly Action[]): void {
     const at = random.below(actions.length + 1);
     const broken: Action[] = [...actions];
-    broken.splice(at, 0, { do: 'add-port', port: before.ports.find(({ name }) => name === KEPT[0])! });
+    broken.splice(at, 0, {
+      do: 'add-port',
+      port: before.ports.find(({ name }) => name === KEPT[0])!,
+      tagged: '',
+      untagged: '',
+    });
     const { control } = this.#core;
     try {
       applyWhole(
@@ -135,6 +141,11 @@ class Changing implements PortFollower {
       if (name === KEPT[0] || name === KEPT[1]) continue;
       if (random.below(3) === 0) this.#push(name, adapter, frame(random.below(40), random.below(32), random.below(4)));
     }
+    this.#kept();
+  }
+
+  /** Frames between the two ports that stay, none of which may be lost. */
+  #kept(): void {
     for (let i = 0; i < FRAMES; i++) {
       const from = i % 2;
       this.#push(KEPT[from], this.#adapters.get(KEPT[from])!, frame(1001 - from, 1000 + from, 0));

@@ -6,6 +6,7 @@ import { compressVlans } from '../../../src/config/vlan-range.ts';
 import { currentConfig } from '../../../src/control/current.ts';
 import { ControlError } from '../../../src/control/model.ts';
 import { plan } from '../../../src/control/plan.ts';
+import { planPieces } from '../../../src/runtime/plan-pieces.ts';
 import { closeAll, frame, freePort, peer, start, threePorts, udp, until } from './world.ts';
 
 afterEach(closeAll);
@@ -160,7 +161,9 @@ describe('apply', () => {
       ),
     );
     const json = new TextEncoder().encode(JSON.stringify(before));
-    await expect(live.change({ do: 'apply', actions, before: json })).rejects.toThrow(/no room for another VLAN/);
+    await expect(live.change({ do: 'apply', plan: planPieces(actions), before: json })).rejects.toThrow(
+      /no room for another VLAN/,
+    );
     expect(currentConfig(live.core.control, 'sw')).toEqual(before);
     expect(live.statuses().map(({ name }) => name)).toEqual(['p1']);
     expect((await ask('GET', '/v1/ledger')).body.balanced).toBe(true);
