@@ -230,7 +230,7 @@ export function createProgram(finish: Finish): Command {
   program
     .command('bench <name...>')
     .description(
-      'benchmarks beside their peers: S1 S2 S3 S4 S5 S6 S6n S7 S8 S9 S10 S11 S12 S13 S14 api routing, all of them, or micro',
+      'benchmarks beside their peers: S1 S2 S3 S4 S5 S6 S6n S7 S8 S9 S10 S11 S12 S13 S14 api routing change, all of them, or micro',
     )
     .option('--json', 'one JSON object a benchmark on stdout')
     .option('--rounds <n>', 'rounds of each', wholeNumber(1, 1000))
