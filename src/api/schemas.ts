@@ -87,6 +87,7 @@ const interfaceView: z.ZodType<InterfaceView> = z.object({
   addresses: z.array(z.string()),
   routerAdvertisements: z.boolean(),
   proxyArp: z.boolean(),
+  redirects: z.boolean(),
   dhcpRelay: z.object({ servers: z.array(z.string()), option82: z.boolean() }).nullable(),
   detectDuplicates: z.boolean(),
   duplicates: z.array(z.string()).describe('Own addresses that somebody else has: they are not used.'),

@@ -36,6 +36,7 @@ interface RawInterface {
   mtu?: number;
   vrf?: string;
   proxyArp?: boolean;
+  redirects?: boolean;
   isDown?: boolean;
 }
 
@@ -246,6 +247,8 @@ class Reader {
     if (mtu !== undefined) made.mtu = Number(mtu);
     else if (vrf !== undefined) made.vrf = vrf;
     else if (/^ip proxy-arp$/i.test(line)) made.proxyArp = true;
+    else if (/^ip redirects$/i.test(line)) made.redirects = true;
+    else if (/^no ip redirects$/i.test(line)) delete made.redirects;
     else if (/^shut(down)?$/i.test(line)) made.isDown = true;
     else return false;
     return true;

@@ -80,7 +80,7 @@ export function readInterfaces(
     });
     const mac = (settings.mac ?? macFrom(`${config.switch.name} ${name}`)).toLowerCase().replaceAll('-', ':');
     refuseOddMac(mac, [...path, 'mac'], error);
-    const { mtu, vrf, routerAdvertisements, proxyArp, detectDuplicates } = settings;
+    const { mtu, vrf, routerAdvertisements, proxyArp, redirects, detectDuplicates } = settings;
     const dhcpRelay = readRelay(settings, addresses, path, error);
     const neighbors = readNeighbors(settings, path, error);
     return {
@@ -93,6 +93,7 @@ export function readInterfaces(
       addresses,
       routerAdvertisements,
       proxyArp,
+      redirects,
       dhcpRelay,
       detectDuplicates,
       neighbors,

@@ -51,6 +51,11 @@ export const interfaceSection = map(
       .default(false)
       .describe('Tell IPv6 hosts the prefixes and that this is a router, so that they address themselves (SLAAC).'),
     proxyArp: boolean().default(false).describe('Answer ARP for addresses that are routed to another interface.'),
+    redirects: boolean()
+      .default(false)
+      .describe(
+        'Tell hosts of a next hop that is on their own link (ICMP redirect). The packet is routed all the same.',
+      ),
     dhcpRelay: map(
       {
         servers: list(address(), 16, 'servers').describe(

@@ -318,6 +318,8 @@ export interface InterfaceConfig {
   routerAdvertisements: boolean;
   /** Answer ARP for addresses that are routed to another interface. */
   proxyArp: boolean;
+  /** Tell hosts of next hops that are on their own link. */
+  redirects: boolean;
   /** Servers to which DHCP of the VLAN's hosts is sent on; null for none. */
   dhcpRelay: DhcpRelayConfig | null;
   /** Own addresses are probed for before they are used. */

@@ -3,8 +3,17 @@
  */
 
 import type { InterfaceConfig } from '../config/types.ts';
+import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import type { Neighbors } from '../protocols/neighbor-state.ts';
+import type { TokenBucket } from '../protocols/token-bucket.ts';
+import { lookup4, lookup6 } from '../tables/lpm.ts';
+import { ADJ_FORWARD, ADJ_GROUP, ADJ_RESOLVE } from '../tables/router-table.ts';
+import { sharePrefix } from '../wire/address.ts';
 import type { Mac } from '../wire/ethernet.ts';
+import { flowHash4, flowHash6 } from '../wire/flow-hash.ts';
+import { ipv4Dst } from '../wire/ipv4.ts';
+import { ipv6DstAt } from '../wire/ipv6.ts';
+import type { AdjacencyRows } from './adjacency.ts';
 import type { Advertiser } from './router-advertise.ts';
 
 export interface Interface {
@@ -25,6 +34,8 @@ export interface Interface {
   readonly hosts: Set<string>;
   /** Own addresses are to be announced at the next tick. */
   announce: boolean;
+  /** For what it says of better next hops. */
+  readonly redirects: TokenBucket;
 }
 
 /** A packet on its way, as an untagged frame whose MACs are still those it came with; its hop is counted. */
@@ -44,3 +55,45 @@ export interface Offload {
 }
 
 export const NO_OFFLOAD: Offload = { gso: 0, csum: 0 };
+
+/** What the packets of the router ask of it. */
+export interface Around {
+  readonly dp: DataplaneShared;
+  readonly rows: AdjacencyRows;
+  readonly byRow: readonly (Interface | undefined)[];
+  neighborKnown(iface: Interface, address: string, mac: Mac): void;
+  neighborLost(iface: Interface, address: string): void;
+  addressTaken(iface: Interface): void;
+  portName(port: number): string;
+  nowMs(): number;
+}
+
+/** The interface that an adjacency leads out of; undefined for one that leads nowhere. */
+export function wayOut({ rows, byRow }: Around, row: number): Interface | undefined {
+  const kind = rows.adj.kind[row];
+  return kind === ADJ_FORWARD || kind === ADJ_RESOLVE ? byRow[rows.adj.iface[row]] : undefined;
+}
+
+/** The adjacency that the IP packet at `ip`, which ends before `end`, takes from an interface of the VRF. */
+export function rowOfPacket({ dp, rows }: Around, vrf: number, view: DataView, ip: number, end: number): number {
+  const isIpv4 = view.getUint8(ip) >>> 4 === 4;
+  const { lpm4, lpm6 } = dp.router;
+  const row = isIpv4 ? lookup4(lpm4, vrf, ipv4Dst(view, ip)) : lookup6(lpm6, vrf, view, ipv6DstAt(ip));
+  if (rows.adj.kind[row] !== ADJ_GROUP) return row;
+  return rows.memberOf(row, isIpv4 ? flowHash4(view, ip) : flowHash6(view, ip, end));
+}
+
+/** The own address of the family that speaks to `peer`: of its subnet, else the first that is not link-local, else any. */
+export function ownAddress(iface: Interface, peer: Uint8Array): Uint8Array | null {
+  const family = iface.neighbors.own.filter((own) => own.state === 'used' && own.bytes.length === peer.length);
+  const near = family.find((own) => sharePrefix(own.bytes, peer, own.length));
+  return (near ?? family[0])?.bytes ?? null;
+}
+
+export function bytesAt(view: DataView, at: number, bytes: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, bytes).slice();
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -8,26 +8,16 @@
 
 import type { Batch } from '../dataplane/batch.ts';
 import { FID_COUNTERS, GENERATED, PORT_COUNTERS } from '../dataplane/counters.ts';
-import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import {
-  DROP_NONE,
-  REASON_COUNT,
-  ROUTE_NO_ROUTE,
-  ROUTE_PROHIBITED,
-  ROUTE_TOO_BIG,
-  ROUTE_TTL,
-  ROUTE_UNREACHABLE,
-  ROUTE_UNRESOLVED,
-} from '../dataplane/reasons.ts';
+import { DROP_NONE, REASON_COUNT, ROUTE_UNRESOLVED } from '../dataplane/reasons.ts';
 import { answerIpv4, answerIpv6 } from '../protocols/local-host.ts';
 import { resolveNeighbor } from '../protocols/neighbor.ts';
 import { receiveNeighborFrame } from '../protocols/neighbor-receive.ts';
 import { arpAnswer } from '../protocols/neighbor-send.ts';
 import { isOnLink, type NeighborAction, ownOf } from '../protocols/neighbor-state.ts';
-import { lookup4, lookup6 } from '../tables/lpm.ts';
+import { lookup4 } from '../tables/lpm.ts';
 import { PORT_IPVLAN } from '../tables/port-table.ts';
-import { ADJ_FORWARD, ADJ_FREE, ADJ_GROUP, ADJ_LOCAL, ADJ_RESOLVE } from '../tables/router-table.ts';
-import { addressText, sharePrefix } from '../wire/address.ts';
+import { ADJ_FREE, ADJ_GROUP, ADJ_LOCAL } from '../tables/router-table.ts';
+import { addressText } from '../wire/address.ts';
 import {
   ARP_REQUEST,
   arpFits,
@@ -51,25 +41,8 @@ import {
   writeEtherDst,
   writeEtherSrc,
 } from '../wire/ethernet.ts';
-import { flowHash4, flowHash6 } from '../wire/flow-hash.ts';
 import { fragmentIpv4 } from '../wire/fragment.ts';
-import { ICMP_CODE_HOST_UNREACHABLE, ICMP_CODE_NET_UNREACHABLE, ICMP_CODE_PROHIBITED } from '../wire/icmp.ts';
-import {
-  icmpTimeExceeded,
-  icmpTooBig,
-  icmpUnreachable,
-  icmpv6TimeExceeded,
-  icmpv6TooBig,
-  icmpv6Unreachable,
-} from '../wire/icmp-error.ts';
-import {
-  ICMPV6_CODE_ADDRESS_UNREACHABLE,
-  ICMPV6_CODE_NO_ROUTE,
-  ICMPV6_CODE_PROHIBITED,
-  icmpv6Type,
-  ND_NEIGHBOR_ADVERTISEMENT,
-  ND_ROUTER_SOLICITATION,
-} from '../wire/icmpv6.ts';
+import { icmpv6Type, ND_NEIGHBOR_ADVERTISEMENT, ND_ROUTER_SOLICITATION } from '../wire/icmpv6.ts';
 import { decrementIpv4Ttl, ipv4Dst, ipv4Fits, ipv4TotalBytes } from '../wire/ipv4.ts';
 import {
   IPV6_ADDRESS_BYTES,
@@ -79,30 +52,28 @@ import {
   ipv6HopLimit,
   ipv6Next,
   ipv6PayloadBytes,
-  ipv6SrcAt,
   isIpv6LinkLocal,
   NEXT_ICMPV6,
   writeIpv6HopLimit,
 } from '../wire/ipv6.ts';
 import { ndValid } from '../wire/nd.ts';
-import type { AdjacencyRows } from './adjacency.ts';
 import { solicitedAdvertisement } from './router-advertise.ts';
 import { DhcpRelay } from './router-dhcp.ts';
-import { type Interface, NO_OFFLOAD, type Offload, type Waiting } from './router-model.ts';
+import { error4, error6 } from './router-errors.ts';
+import {
+  type Around,
+  bytesAt,
+  type Interface,
+  NO_OFFLOAD,
+  type Offload,
+  rowOfPacket,
+  viewOf,
+  type Waiting,
+  wayOut,
+} from './router-model.ts';
+import { redirect4, redirect6 } from './router-redirect.ts';
 
 const BROADCAST_IP = 0xffffffff;
-
-/** What it asks of the router. */
-export interface Around {
-  readonly dp: DataplaneShared;
-  readonly rows: AdjacencyRows;
-  readonly byRow: readonly (Interface | undefined)[];
-  neighborKnown(iface: Interface, address: string, mac: Mac): void;
-  neighborLost(iface: Interface, address: string): void;
-  addressTaken(iface: Interface): void;
-  portName(port: number): string;
-  nowMs(): number;
-}
 
 /** Gives a frame to the pipeline as if it had arrived on the port. */
 export type Send = (port: number, frame: Uint8Array, offload: Offload) => void;
@@ -204,7 +175,7 @@ export class RouterPackets {
   }
 
   #ipv4(packet: Waiting, view: DataView, nowMs: number): void {
-    const { dp, rows } = this.#around;
+    const { rows } = this.#around;
     const iface = packet.from!;
     const ip = ETHERNET_BYTES;
     const { adj } = rows;
@@ -213,17 +184,17 @@ export class RouterPackets {
       this.#relay.takes4(packet, view);
       return;
     }
-    let row = lookup4(dp.router.lpm4, iface.vrf, dst);
-    if (adj.kind[row] === ADJ_GROUP) row = rows.memberOf(row, flowHash4(view, ip));
+    const row = rowOfPacket(this.#around, iface.vrf, view, ip, packet.frame.length);
     if (adj.kind[row] === ADJ_LOCAL) {
       if (this.#isUnused(iface, bytesAt(view, ip + 16, 4))) return;
       if (!this.#relay.takes4(packet, view)) this.#reply(packet, answerIpv4(view, ip));
       return;
     }
-    const to = this.#wayOut(row);
+    const to = wayOut(this.#around, row);
     if (to === undefined) return;
     const nextHop = rows.addressOf[row] ?? addressText(bytesAt(view, ip + 16, 4));
     decrementIpv4Ttl(view, ip);
+    if (to === iface) this.#reply(packet, redirect4(iface, view, nextHop, nowMs));
     const { mtu } = to.config;
     if (packet.offload.gso >>> 8 !== 0 || ipv4TotalBytes(view, ip) <= mtu) {
       this.act(to, resolveNeighbor(to.neighbors, nextHop, packet, nowMs));
@@ -237,7 +208,7 @@ export class RouterPackets {
   }
 
   #ipv6(packet: Waiting, view: DataView, nowMs: number): void {
-    const { dp, rows } = this.#around;
+    const { rows } = this.#around;
     const iface = packet.from!;
     const ip = ETHERNET_BYTES;
     const { adj } = rows;
@@ -251,17 +222,18 @@ export class RouterPackets {
       if (ownOf(iface.neighbors, dst) !== undefined) this.#reply(packet, answerIpv6(view, ip));
       return;
     }
-    let row = lookup6(dp.router.lpm6, iface.vrf, view, ipv6DstAt(ip));
-    if (adj.kind[row] === ADJ_GROUP) row = rows.memberOf(row, flowHash6(view, ip, packet.frame.length));
+    const row = rowOfPacket(this.#around, iface.vrf, view, ip, packet.frame.length);
     if (adj.kind[row] === ADJ_LOCAL) {
       if (this.#isUnused(iface, dst)) return;
       if (!this.#relay.takes6(packet, view, nowMs)) this.#reply(packet, answerIpv6(view, ip));
       return;
     }
-    const to = this.#wayOut(row);
+    const to = wayOut(this.#around, row);
     if (to === undefined) return;
+    const nextHop = rows.addressOf[row] ?? addressText(dst);
+    if (to === iface) this.#reply(packet, redirect6(iface, view, nextHop, nowMs));
     writeIpv6HopLimit(view, ip, ipv6HopLimit(view, ip) - 1);
-    this.act(to, resolveNeighbor(to.neighbors, rows.addressOf[row] ?? addressText(dst), packet, nowMs));
+    this.act(to, resolveNeighbor(to.neighbors, nextHop, packet, nowMs));
   }
 
   /** An own address that is still probed for, or that somebody else has. */
@@ -292,14 +264,11 @@ export class RouterPackets {
 
   /** Sends an IP packet of the switch itself; nobody is told when it cannot go on. */
   #sendByRoute(vrf: number, packet: Uint8Array): void {
-    const { dp, rows } = this.#around;
+    const { rows } = this.#around;
     const view = viewOf(packet);
     const is4 = view.getUint8(0) >>> 4 === 4;
-    let row = is4 ? lookup4(dp.router.lpm4, vrf, ipv4Dst(view, 0)) : lookup6(dp.router.lpm6, vrf, view, ipv6DstAt(0));
-    if (rows.adj.kind[row] === ADJ_GROUP) {
-      row = rows.memberOf(row, is4 ? flowHash4(view, 0) : flowHash6(view, 0, packet.length));
-    }
-    const to = this.#wayOut(row);
+    const row = rowOfPacket(this.#around, vrf, view, 0, packet.length);
+    const to = wayOut(this.#around, row);
     if (to === undefined) return;
     const dst = is4 ? bytesAt(view, 16, 4) : bytesAt(view, ipv6DstAt(0), IPV6_ADDRESS_BYTES);
     this.#sendOnLink(to, rows.addressOf[row] ?? addressText(dst), packet, this.#around.nowMs());
@@ -309,13 +278,6 @@ export class RouterPackets {
     const type = packet[0]! >>> 4 === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
     const frame = ethernetFrame({ dst: iface.mac, src: iface.mac }, type, packet);
     this.act(iface, resolveNeighbor(iface.neighbors, address, { frame, offload: NO_OFFLOAD, from: null }, nowMs));
-  }
-
-  /** The interface that the row leads out of; undefined for a row that leads nowhere. */
-  #wayOut(row: number): Interface | undefined {
-    const { rows, byRow } = this.#around;
-    const kind = rows.adj.kind[row];
-    return kind === ADJ_FORWARD || kind === ADJ_RESOLVE ? byRow[rows.adj.iface[row]] : undefined;
   }
 
   #deliver(iface: Interface, { frame, offload }: Waiting, mac: Mac): void {
@@ -338,66 +300,8 @@ export class RouterPackets {
   /** Tells the sender why its packet was dropped. */
   #tell(packet: Waiting, reason: number): void {
     const view = viewOf(packet.frame);
-    const error =
-      etherType(view, 0) === ETHERTYPE_IPV4 ? this.#error4(packet, view, reason) : this.#error6(packet, view, reason);
-    this.#reply(packet, error);
-  }
-
-  #error4(packet: Waiting, view: DataView, reason: number): Uint8Array | null {
-    const ip = ETHERNET_BYTES;
-    const src = ownWord(packet.from!, bytesAt(view, ip + 12, 4));
-    if (src === null) return null;
-    switch (reason) {
-      case ROUTE_TTL:
-        return icmpTimeExceeded(view, ip, src);
-      case ROUTE_TOO_BIG:
-        return icmpTooBig(view, ip, src, this.#mtu4(packet, view));
-      case ROUTE_NO_ROUTE:
-        return icmpUnreachable(view, ip, src, ICMP_CODE_NET_UNREACHABLE);
-      case ROUTE_PROHIBITED:
-        return icmpUnreachable(view, ip, src, ICMP_CODE_PROHIBITED);
-      case ROUTE_UNREACHABLE:
-      case ROUTE_UNRESOLVED:
-        return icmpUnreachable(view, ip, src, ICMP_CODE_HOST_UNREACHABLE);
-      default:
-        return null;
-    }
-  }
-
-  #error6(packet: Waiting, view: DataView, reason: number): Uint8Array | null {
-    const ip = ETHERNET_BYTES;
-    const src = ownBytes(packet.from!, bytesAt(view, ipv6SrcAt(ip), IPV6_ADDRESS_BYTES));
-    if (src === null) return null;
-    switch (reason) {
-      case ROUTE_TTL:
-        return icmpv6TimeExceeded(view, ip, src);
-      case ROUTE_TOO_BIG:
-        return icmpv6TooBig(view, ip, src, this.#mtu6(packet, view));
-      case ROUTE_NO_ROUTE:
-      case ROUTE_UNREACHABLE:
-        return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_NO_ROUTE);
-      case ROUTE_PROHIBITED:
-        return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_PROHIBITED);
-      case ROUTE_UNRESOLVED:
-        return icmpv6Unreachable(view, ip, src, ICMPV6_CODE_ADDRESS_UNREACHABLE);
-      default:
-        return null;
-    }
-  }
-
-  #mtu4(packet: Waiting, view: DataView): number {
-    const { dp, rows } = this.#around;
-    let row = lookup4(dp.router.lpm4, packet.from!.vrf, ipv4Dst(view, ETHERNET_BYTES));
-    if (rows.adj.kind[row] === ADJ_GROUP) row = rows.memberOf(row, flowHash4(view, ETHERNET_BYTES));
-    return this.#wayOut(row)?.config.mtu ?? packet.from!.config.mtu;
-  }
-
-  #mtu6(packet: Waiting, view: DataView): number {
-    const { dp, rows } = this.#around;
-    let row = lookup6(dp.router.lpm6, packet.from!.vrf, view, ipv6DstAt(ETHERNET_BYTES));
-    if (rows.adj.kind[row] === ADJ_GROUP)
-      row = rows.memberOf(row, flowHash6(view, ETHERNET_BYTES, packet.frame.length));
-    return this.#wayOut(row)?.config.mtu ?? packet.from!.config.mtu;
+    const tell = etherType(view, 0) === ETHERTYPE_IPV4 ? error4 : error6;
+    this.#reply(packet, tell(this.#around, packet.from!, view, reason));
   }
 
   /** Sends a packet to the MAC that sent `packet`, on the interface it came to. */
@@ -419,24 +323,11 @@ export class RouterPackets {
     const row = lookup4(dp.router.lpm4, iface.vrf, target);
     const kind = rows.adj.kind[row];
     if (kind === ADJ_FREE || kind === ADJ_LOCAL) return;
-    const to = kind === ADJ_GROUP ? null : this.#wayOut(row);
+    const to = kind === ADJ_GROUP ? null : wayOut(this.#around, row);
     if (to === undefined || to === iface) return;
     const asker = { high: arpSenderHigh(view, at), low: arpSenderLow(view, at) };
     this.emit(iface, arpAnswer(iface.mac, target, asker, sender));
   }
-}
-
-/** The own IPv4 address that speaks to `peer`: of its subnet, else the first. */
-function ownWord(iface: Interface, peer: Uint8Array): number | null {
-  const own = ownBytes(iface, peer);
-  return own === null ? null : viewOf(own).getUint32(0);
-}
-
-/** The own address of the family that speaks to `peer`: of its subnet, else the first that is not link-local, else any. */
-function ownBytes(iface: Interface, peer: Uint8Array): Uint8Array | null {
-  const family = iface.neighbors.own.filter((own) => own.state === 'used' && own.bytes.length === peer.length);
-  const near = family.find((own) => sharePrefix(own.bytes, peer, own.length));
-  return (near ?? family[0])?.bytes ?? null;
 }
 
 /** A checksum that was left to the device (csum: start | offset << 16) is computed before the packet is cut. */
@@ -445,12 +336,4 @@ function finishChecksum(view: DataView, end: number, csum: number): void {
   const start = csum & 0xffff;
   const at = start + (csum >>> 16);
   view.setUint16(at, checksum(view, start, end - start));
-}
-
-function bytesAt(view: DataView, at: number, bytes: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + at, bytes).slice();
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

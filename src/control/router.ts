@@ -11,6 +11,7 @@ import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind } from '../
 import { type DataplaneShared, LIMIT_INTERFACES } from '../dataplane/dataplane.ts';
 import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '../protocols/neighbor.ts';
 import { createNeighbors, ownOf } from '../protocols/neighbor-state.ts';
+import { createTokenBucket } from '../protocols/token-bucket.ts';
 import { hasBit, setBit } from '../tables/bitmap.ts';
 import {
   createRib4,
@@ -46,6 +47,7 @@ import { ControlError, type RouterControl } from './model.ts';
 import { createAdvertiser, dueAdvertisement } from './router-advertise.ts';
 import type { Interface, Waiting } from './router-model.ts';
 import { RouterPackets, type Send } from './router-packets.ts';
+import { REDIRECTS_AT_ONCE, REDIRECTS_PER_SECOND } from './router-redirect.ts';
 
 const KINDS: Record<Exclude<RouteKind, 'via'>, number> = {
   blackhole: ADJ_BLACKHOLE,
@@ -121,6 +123,7 @@ export class Router implements RouterControl {
       rows: this.#connect(config, vrf, row),
       hosts: new Set(),
       announce: true,
+      redirects: createTokenBucket(REDIRECTS_PER_SECOND, REDIRECTS_AT_ONCE, control.nowMs()),
     };
     this.interfaces.set(config.name, made);
     this.byRow[row] = made;
@@ -135,6 +138,8 @@ export class Router implements RouterControl {
     router.mtu[row] = config.mtu;
     router.duplicates[row] = 0;
     router.relay[row] = relayKinds(config);
+    router.redirects[row] = config.redirects ? 1 : 0;
+    router.redirects[0] += router.redirects[row]!;
     router.relayed.fill(0, row * RELAY_STATS, (row + 1) * RELAY_STATS);
     for (const { address, mac: text } of config.neighbors) {
       this.packets.act(made, setStaticNeighbor(neighbors, address, parseMac(text)!));
@@ -156,6 +161,8 @@ export class Router implements RouterControl {
     control.removePort(name);
     this.interfaces.delete(name);
     this.byRow[iface.row] = undefined;
+    this.dp.router.redirects[0] -= this.dp.router.redirects[iface.row]!;
+    this.dp.router.redirects[iface.row] = 0;
     this.#markOwn();
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
     control.settleGroups();

@@ -188,7 +188,8 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
 
   /** Where the next hops are. */
   const findWays = (first: number, end: number): number => {
-    const { row: rows, ip: ips, bytes: bytesOf } = columns;
+    const { row: rows, ip: ips, bytes: bytesOf, key: keys } = columns;
+    const { ifaceOf, redirects } = router;
     const { off: offs, len: lens, nowMs } = b;
     const { kind: kinds } = router.adj;
     const all = notes;
@@ -207,6 +208,10 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
       }
       const tagLen = ((ips[i] >> 1) - offs[i] - ETHERNET_HEADER) | 0;
       if (bytesOf[i] > all[at + MTU] || ((lens[i] - tagLen) | 0) > all[at + LONGEST]) break;
+      if (redirects[0] !== 0) {
+        const from = ifaceOf[keys[i] & 0xffff];
+        if (redirects[from] !== 0 && ifaceOf[all[at + WAY] >>> 16] === from) break;
+      }
       if (tagLen !== 0 && ports.pushTpid[all[at + WAY] & 0xffff] !== tpid) break;
     }
     return i;

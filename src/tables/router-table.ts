@@ -44,10 +44,12 @@ export const METER_ROUTER = 0;
 export const METER_NEIGHBOR = 1;
 /** What suppression looks at: beyond it frames pass unheard and unanswered. */
 export const METER_SUPPRESS = 2;
-const METERS = 3;
-/** Punts per second and port, and at once: what control does in a few per cent of a core. */
-const METER_PER_MS = 1;
-const METER_BURST = 256;
+/** Packets whose senders are told of a better next hop; the others are routed without a word. */
+export const METER_REDIRECT = 3;
+const METERS = 4;
+/** Punts per millisecond and port, and at once, by meter: what control does in a few per cent of a core; redirects are rare. */
+const METER_PER_MS = [1, 1, 1, 0.01];
+const METER_BURST = [256, 256, 256, 10];
 
 /**
  * What the route lane reads of an adjacency, sixteen words a row, a cache line: written by control when a neighbor is known,
@@ -126,6 +128,8 @@ export interface RouterTable {
   readonly duplicates: Int32Array;
   /** What an interface relays: RELAY_V4, RELAY_V6. */
   readonly relay: Int32Array;
+  /** 1: packets that leave by the interface they came to have their senders redirected. [0]: how many interfaces have it. */
+  readonly redirects: Int32Array;
   /** [interface * RELAY_STATS + RELAY_*]. */
   readonly relayed: Float64Array;
   /** [(port * METERS + meter) * 2]: tokens taken, and when last (ms). */
@@ -163,6 +167,7 @@ export function createRouterTable(fids: number, ports: number, interfaces: numbe
     own: sharedInt32(OWN_BITS >>> 5),
     duplicates: sharedInt32(rows),
     relay: sharedInt32(rows),
+    redirects: sharedInt32(rows),
     relayed: sharedFloat64(rows * RELAY_STATS),
     meters: sharedFloat64(ports * METERS * 2),
   };
@@ -237,9 +242,9 @@ export function takeMeter(table: RouterTable, port: number, meter: number, nowMs
   const at = (port * METERS + meter) * 2;
   const passedMs = (nowMs - meters[at + 1]) | 0;
   let taken = meters[at];
-  if (passedMs > 0) taken = Math.max(0, taken - passedMs * METER_PER_MS);
+  if (passedMs > 0) taken = Math.max(0, taken - passedMs * METER_PER_MS[meter]!);
   meters[at + 1] = nowMs;
-  if (taken >= METER_BURST) {
+  if (taken + 1 > METER_BURST[meter]!) {
     meters[at] = taken;
     return false;
   }

@@ -37,7 +37,8 @@ export function observeRoute({ dp, ...world }: World, b: Batch) {
           ? lookup6(lpm6, vrf[from], view, packet + 24)
           : lookup4(lpm4, vrf[from], ipv4Dst(view, packet));
       const waits = adj.kind[row] === ADJ_RESOLVE || adj.kind[row] === ADJ_GROUP;
-      return { text: `${what}: for control, ${whyPunted(adj.kind[row])}`, ...(waits ? { waits } : {}) };
+      const isBack = dp.router.redirects[from] !== 0 && adj.iface[row] === from;
+      return { text: `${what}: for control, ${whyPunted(adj.kind[row], isBack)}`, ...(waits ? { waits } : {}) };
     }
     const out = portName({ dp, ...world }, b.port[0]) ?? '';
     const mac = formatMac(b.dstHigh[0], b.dstLow[0]);
@@ -46,7 +47,8 @@ export function observeRoute({ dp, ...world }: World, b: Batch) {
   };
 }
 
-function whyPunted(kind: number): string {
+function whyPunted(kind: number, isBack: boolean): string {
   if (kind === ADJ_RESOLVE || kind === ADJ_GROUP) return 'which asks for the MAC of the next hop first';
+  if (kind === ADJ_FORWARD && isBack) return 'which sends it on and tells its sender of the next hop (ICMP redirect)';
   return kind === ADJ_FORWARD ? 'which cuts it up' : 'to an address of the switch';
 }

@@ -9,7 +9,14 @@
  * The packet at `ip` must fit (`ipv4Fits`, `ipv6Fits`).
  */
 import { icmpIpv4, icmpv6Ipv6 } from './build.ts';
-import { ICMP_BYTES, ICMP_TIME_EXCEEDED, ICMP_UNREACHABLE, icmpType } from './icmp.ts';
+import {
+  ICMP_BYTES,
+  ICMP_CODE_REDIRECT_HOST,
+  ICMP_REDIRECT,
+  ICMP_TIME_EXCEEDED,
+  ICMP_UNREACHABLE,
+  icmpType,
+} from './icmp.ts';
 import {
   ICMPV6_BYTES,
   ICMPV6_PACKET_TOO_BIG,
@@ -83,20 +90,23 @@ export function owesIcmpv6Error(view: DataView, ip: number, end: number, type: n
   return inner >= 128 && inner !== ND_REDIRECT;
 }
 
-/** The packet from `src` to whoever sent the packet at `ip`, or null where none is owed. `mtu` is for code 4. */
+/**
+ * The packet from `src` to whoever sent the packet at `ip`, or null where none is owed. `word` is the second word of the
+ * message: the MTU of "fragmentation needed", the gateway of a redirect.
+ */
 export function icmpError(
   view: DataView,
   ip: number,
   src: number,
   type: number,
   code: number,
-  mtu: number = 0,
+  word: number = 0,
 ): Uint8Array | null {
   const end = ip + ipv4TotalBytes(view, ip);
   if (!owesIcmpError(view, ip, end)) return null;
   const quoted = bytesAt(view, ip, Math.min(end - ip, MAX_ICMP_ERROR_BYTES - IPV4_BYTES - ICMP_BYTES));
   const head = { src, dst: ipv4Src(view, ip), tos: (ipv4Tos(view, ip) & TOS_BITS) | INTERNETWORK_CONTROL };
-  return icmpIpv4(head, type, code, 0, mtu, quoted);
+  return icmpIpv4(head, type, code, word >>> 16, word & 0xffff, quoted);
 }
 
 /** The same for IPv6; `word` is the MTU of a "packet too big". */
@@ -121,6 +131,11 @@ export function icmpTooBig(view: DataView, ip: number, src: number, mtu: number)
 
 export function icmpv6TooBig(view: DataView, ip: number, src: Uint8Array, mtu: number): Uint8Array | null {
   return icmpv6Error(view, ip, src, ICMPV6_PACKET_TOO_BIG, 0, mtu);
+}
+
+/** The sender of the packet may give it to `gateway` itself, on its own link (RFC 792, RFC 1812 5.2.7.2). */
+export function icmpRedirect(view: DataView, ip: number, src: number, gateway: number): Uint8Array | null {
+  return icmpError(view, ip, src, ICMP_REDIRECT, ICMP_CODE_REDIRECT_HOST, gateway);
 }
 
 /** The packet used up its hops here. */

@@ -9,6 +9,7 @@ export const ICMP_BYTES = 8;
 
 export const ICMP_ECHO_REPLY = 0;
 export const ICMP_UNREACHABLE = 3;
+export const ICMP_REDIRECT = 5;
 export const ICMP_ECHO_REQUEST = 8;
 export const ICMP_TIME_EXCEEDED = 11;
 
@@ -18,6 +19,9 @@ export const ICMP_CODE_PROTOCOL_UNREACHABLE = 2;
 export const ICMP_CODE_PORT_UNREACHABLE = 3;
 /** Fragmentation needed and DF set: the next-hop MTU is in the message (RFC 1191 4). */
 export const ICMP_CODE_FRAGMENTATION_NEEDED = 4;
+
+/** Of ICMP_REDIRECT: datagrams for this host. The codes for networks are not to be sent (RFC 1812 5.2.7.2). */
+export const ICMP_CODE_REDIRECT_HOST = 1;
 
 /** Administratively prohibited (RFC 1812 5.2.7.1). */
 export const ICMP_CODE_PROHIBITED = 13;
@@ -32,6 +36,7 @@ export const ICMP_CODE_PROHIBITED = 13;
  * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  * |  echo: Identifier             |  echo: Sequence number        |
  * |  unreachable: unused          |  unreachable 4: next-hop MTU  |
+ * |  redirect: the better gateway's address                       |
  * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 const TYPE = 0;

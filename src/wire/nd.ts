@@ -9,6 +9,7 @@
  */
 import { ipv6Packet } from './build.ts';
 import type { Mac } from './ethernet.ts';
+import { MAX_ICMPV6_ERROR_BYTES } from './icmp-error.ts';
 import {
   icmpv6ChecksumOk,
   icmpv6Code,
@@ -21,6 +22,7 @@ import {
   ND_NEIGHBOR_SOLICITATION,
   ND_OPTION_SOURCE_MAC,
   ND_OPTION_TARGET_MAC,
+  ND_REDIRECT,
   ND_ROUTER_ADVERTISEMENT,
   ND_ROUTER_SOLICITATION,
   naFlags,
@@ -48,6 +50,7 @@ export const ND_PREFIX_OPTION_BYTES = 32;
 export const ND_MTU_OPTION_BYTES = 8;
 
 export const ND_OPTION_PREFIX = 3;
+export const ND_OPTION_REDIRECTED = 4;
 export const ND_OPTION_MTU = 5;
 
 /** Flags of a prefix option. */
@@ -238,6 +241,38 @@ export function routerAdvertisement(src: Uint8Array, dst: Uint8Array, mac: Mac, 
     message.set(p.prefix, at + 16);
   });
   return ndPacket(src, dst, message);
+}
+
+/*
+ * RFC 4861 4.5, 4.6.3
+ *
+ * type 137, code 0, checksum, zero (4 bytes), target (16), destination (16), then the target's MAC where it is known, and
+ * redirected header: type 4, length in 8 bytes, zero (6 bytes), the packet as far as it fits
+ */
+const REDIRECT_BYTES = 40;
+const REDIRECTED_BYTES = 8;
+
+/**
+ * "What you sent to `packet`'s destination belongs to `target`, on your own link." `src` is link-local; `target` is the
+ * link-local address of a router, or the destination itself. As much of `packet`, an IPv6 packet, is quoted as fits into
+ * 1,280 bytes, in units of 8.
+ */
+export function redirect(src: Uint8Array, target: Uint8Array, mac: Mac | null, packet: Uint8Array): Uint8Array {
+  const macBytes = mac === null ? 0 : ND_MAC_OPTION_BYTES;
+  const quotedAt = REDIRECT_BYTES + macBytes;
+  const room = MAX_ICMPV6_ERROR_BYTES - IPV6_BYTES - quotedAt;
+  const optionBytes = Math.min(room, REDIRECTED_BYTES + packet.length) & ~7;
+  const message = new Uint8Array(quotedAt + optionBytes);
+  const view = new DataView(message.buffer);
+  const dst = packet.subarray(ipv6DstAt(0), ipv6DstAt(0) + IPV6_ADDRESS_BYTES);
+  writeIcmpv6(view, 0, ND_REDIRECT, 0, 0);
+  message.set(target, ndTargetAt(0));
+  message.set(dst, ndTargetAt(0) + IPV6_ADDRESS_BYTES);
+  if (mac !== null) writeNdMacOption(view, REDIRECT_BYTES, ND_OPTION_TARGET_MAC, mac.high, mac.low);
+  message[quotedAt] = ND_OPTION_REDIRECTED;
+  message[quotedAt + 1] = optionBytes >>> 3;
+  message.set(packet.subarray(0, optionBytes - REDIRECTED_BYTES), quotedAt + REDIRECTED_BYTES);
+  return ndPacket(src, packet.subarray(ipv6SrcAt(0), ipv6SrcAt(0) + IPV6_ADDRESS_BYTES), message);
 }
 
 function ndPacket(src: Uint8Array, dst: Uint8Array, message: Uint8Array): Uint8Array {

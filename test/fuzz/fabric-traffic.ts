@@ -152,6 +152,7 @@ export function fabricRaw(random: Prng): Record<string, unknown> {
         neighbors: { '10.0.10.2': HOSTS[0] },
         routerAdvertisements: chance(random, 50),
         proxyArp: chance(random, 30),
+        redirects: chance(random, 30),
       },
       i20: {
         vlan: 20,

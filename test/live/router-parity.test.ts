@@ -22,10 +22,17 @@ const GW = ['02:00:00:00:00:f1', '02:00:00:00:00:f2'];
 const HOST = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'];
 const FIRST_HOST = 2;
 const HOSTS = 200;
+const REDIRECTED = 48;
+/** The router behind which 10.99.0.0/16 and 2001:db8:99::/48 are: a neighbor of the first hosts. */
+const BEHIND = 250;
 const NETS = [10, 20];
 const MTUS = [1500, 1300];
 /** The kernel sends 1,000 ICMP errors a second, 50 at once, for the whole machine. */
 const AT_ONCE = 20;
+
+let redirected = 0;
+/** The kernel redirects nobody whom it has told anything just now: these hosts take turns, and send nothing else. */
+const nextHost = () => FIRST_HOST + HOSTS + (redirected++ % REDIRECTED);
 
 /** A packet that a host of network 10 sends to its gateway. */
 function packet(r: Random): Uint8Array {
@@ -36,7 +43,6 @@ function packet(r: Random): Uint8Array {
   );
   const kind = r.below(10);
   if (v6) {
-    const src = '2001:db8:10::2';
     const dst = r.pick([
       '2001:db8:20::2',
       '2001:db8:20::2',
@@ -46,8 +52,10 @@ function packet(r: Random): Uint8Array {
       '2001:db8:66::1',
       '2001:db8:77::1',
       '2001:db8:88::1',
+      `2001:db8:99::${1 + r.below(0xfff)}`,
       '3fff::1',
     ]);
+    const src = dst.startsWith('2001:db8:99:') ? `2001:db8:10::${nextHost()}` : '2001:db8:10::2';
     const ip = { src, dst, ttl, tos: r.pick([0, 0x20, 0xb8]) };
     if (kind === 0) return icmpv6Ipv6(ip, 128, 0, r.next(), payload);
     if (kind === 1) return ipv6Packet(ip, 60, Uint8Array.of(17, 0, 1, 4, 0, 0, 0, 0, 0, 1, 0, 9, 0, 8, 1, 1));
@@ -55,8 +63,6 @@ function packet(r: Random): Uint8Array {
     if (kind === 3) return icmpv6Ipv6(ip, 1, 4, 0, payload);
     return udpIpv6(ip, 1000 + r.below(60_000), 1000 + r.below(60_000), payload);
   }
-  // The kernel tells one sender of five unreachable destinations and then of one a second: there are many.
-  const src = `10.0.10.${FIRST_HOST + r.below(HOSTS)}`;
   const dst = r.pick([
     '10.0.20.2',
     '10.0.20.2',
@@ -66,9 +72,12 @@ function packet(r: Random): Uint8Array {
     '10.66.0.1',
     '10.77.0.1',
     '10.88.0.1',
+    '10.99.0.1',
     '172.16.0.1',
     '10.0.20.255',
   ]);
+  // The kernel tells one sender of five unreachable destinations and then of one a second: there are many.
+  const src = `10.0.10.${dst === '10.99.0.1' ? nextHost() : FIRST_HOST + r.below(HOSTS)}`;
   const ip = { src, dst, ttl, tos: r.pick([0, 0x20, 0xb8]) };
   if (kind === 0) return icmpIpv4(ip, 8, 0, r.below(65536), r.below(65536), payload);
   if (kind === 1) return ipv4Packet(ip, 253, payload);
@@ -82,6 +91,8 @@ function packet(r: Random): Uint8Array {
   }
   if (kind === 4) return withOptions(whole);
   if (kind === 5) whole[r.pick([0, 2, 3, 10, 11, 12])] = r.below(256);
+  // Taken for IPv6 it would be from an address to which the kernel has no way back, and so no answer.
+  if (whole[0]! >>> 4 === 6) whole[0] = 0x55;
   return whole;
 }
 
@@ -96,6 +107,9 @@ function withOptions(packet: Uint8Array): Uint8Array {
 
 const OWN4 = ['10.0.10.1', '10.0.20.1'].map((text) => Buffer.from(text.split('.').map(Number)).toString('hex'));
 
+/** In a frame as text: an ICMP redirect for a host, or that of neighbor discovery. */
+const isRedirect = /^0 .{24}(0800.{40}0501|86dd.{80}8900)/;
+
 /** A frame as text; null for what a router says on its own. What may differ is taken out. */
 function normal(port: number, frame: Buffer): string | null {
   const type = frame.readUInt16BE(12);
@@ -109,7 +123,7 @@ function normal(port: number, frame: Buffer): string | null {
   } else if (type === 0x86dd) {
     bytes = bytes.subarray(0, 54 + frame.readUInt16BE(18));
     const icmp = frame[20] === 58 ? frame[54]! : 0;
-    if (frame[20] === 0 || (icmp >= 130 && icmp <= 143)) return null;
+    if (frame[20] === 0 || (icmp >= 130 && icmp <= 143 && icmp !== 137)) return null;
   } else {
     return null;
   }
@@ -130,13 +144,15 @@ describe.skipIf(obstacle !== null)('beside the kernel', () => {
     set('net.ipv4.icmp_ratemask=0', 'net.ipv6.icmp.ratelimit=0', 'net.ipv6.auto_flowlabels=0');
     set('net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0');
     const sockets: FrameSocket[] = [];
+    const insides = NETS.map((_, i) => lab.device(`k${i}`));
     for (const [i, net] of NETS.entries()) {
-      const [inside, outside] = [lab.device(`k${i}`), lab.device(`h${i}`)];
+      const [inside, outside] = [insides[i]!, lab.device(`h${i}`)];
       lab.makeVeth(inside, outside);
       router.adopt(inside, { address: [`10.0.${net}.1/24`, `2001:db8:${net}::1/64`], mac: GW[i]!, mtu: MTUS[i]! });
-      const add = (n: number) => `ip neigh add 10.0.${net}.${n} lladdr ${HOST[i]} dev ${inside} nud permanent`;
-      router.run('sh', '-ec', Array.from({ length: HOSTS }, (_, n) => add(FIRST_HOST + n)).join('\n'));
-      router.run('ip', 'neigh', 'add', `2001:db8:${net}::2`, 'lladdr', HOST[i]!, 'dev', inside, 'nud', 'permanent');
+      const add = (address: string) => `ip neigh add ${address} lladdr ${HOST[i]} dev ${inside} nud permanent`;
+      const hosts = Array.from({ length: HOSTS + REDIRECTED }, (_, n) => FIRST_HOST + n);
+      const addresses = hosts.flatMap((n) => [`10.0.${net}.${n}`, `2001:db8:${net}::${n}`]);
+      router.run('sh', '-ec', addresses.map(add).join('\n'));
       const host = lab.namespace(`h${i}`);
       host.adopt(outside, { mac: HOST[i]! });
       sockets.push(await host.frameSocket(outside));
@@ -150,6 +166,14 @@ describe.skipIf(obstacle !== null)('beside the kernel', () => {
       ['2001:db8:88::/48', 'blackhole'],
     ]) {
       router.run('ip', 'route', 'add', type!, net!);
+    }
+
+    for (const [via, net] of [
+      [`10.0.10.${BEHIND}`, '10.99.0.0/16'],
+      ['fe80::77', '2001:db8:99::/48'],
+    ]) {
+      router.run('ip', 'neigh', 'add', via!, 'lladdr', HOST[0]!, 'dev', insides[0]!, 'nud', 'permanent');
+      router.run('ip', 'route', 'add', net!, 'via', via!, 'dev', insides[0]!);
     }
 
     const clock = manualClock();
@@ -167,11 +191,18 @@ describe.skipIf(obstacle !== null)('beside the kernel', () => {
               mac: GW[i]!,
               mtu: MTUS[i]!,
               addresses: [`10.0.${net}.1/24`, `2001:db8:${net}::1/64`],
-              neighbors: { [`10.0.${net}.2`]: HOST[i]!, [`2001:db8:${net}::2`]: HOST[i]! },
+              redirects: true,
+              neighbors: {
+                [`10.0.${net}.2`]: HOST[i]!,
+                [`2001:db8:${net}::2`]: HOST[i]!,
+                ...(i === 0 ? { [`10.0.10.${BEHIND}`]: HOST[0]!, 'fe80::77': HOST[0]! } : {}),
+              },
             },
           ]),
         ),
         routes: [
+          { to: '10.99.0.0/16', via: `10.0.10.${BEHIND}` },
+          { to: '2001:db8:99::/48', via: 'fe80::77', interface: 'vlan10' },
           { to: '10.66.0.0/16', type: 'unreachable' },
           { to: '10.77.0.0/16', type: 'prohibited' },
           { to: '10.88.0.0/16', type: 'blackhole' },
@@ -196,6 +227,7 @@ describe.skipIf(obstacle !== null)('beside the kernel', () => {
 
     const r = new Random(20);
     let answered = 0;
+    let redirects = 0;
     for (let n = 0; n < PACKETS; n += AT_ONCE) {
       const frames = Array.from({ length: AT_ONCE }, () => {
         const bytes = packet(r);
@@ -205,6 +237,7 @@ describe.skipIf(obstacle !== null)('beside the kernel', () => {
       for (const frame of frames) sw.port('p0').send(frame);
       const expected = ours.splice(0).sort();
       answered += expected.length;
+      redirects += expected.filter((text) => isRedirect.test(text)).length;
       // Other tests on the machine use up the kernel's errors as well: what is missing is asked for again.
       for (let attempt = 1; ; attempt++) {
         for (const frame of frames) sockets[0]!.send(frame);
@@ -223,6 +256,7 @@ describe.skipIf(obstacle !== null)('beside the kernel', () => {
       }
     }
     expect(answered).toBeGreaterThan(PACKETS / 2);
+    expect(redirects).toBeGreaterThan(PACKETS / 20);
     sw.close();
   });
 });

@@ -19,6 +19,7 @@ import {
   ADJ_PROHIBITED,
   ADJ_RESOLVE,
   groupMember,
+  METER_REDIRECT,
   METER_ROUTER,
   takeMeter,
 } from '../../tables/router-table.ts';
@@ -95,6 +96,7 @@ export function route(dp: Dataplane, b: Batch, i: number): number {
         ? decide6(dp, b, i, from, packet, end)
         : forControl(dp, b, i);
   if (found <= ENDS_HERE) return -found;
+  if (router.redirects[from] !== 0 && router.adj.iface[found] === from && mayRedirect(dp, b, i)) return DROP_NONE;
   if (type === TYPE_IPV4) decrementIpv4Ttl(view, packet);
   else writeIpv6HopLimit(view, packet, ipv6HopLimit(view, packet) - 1);
   handOver(dp, b, i, found);
@@ -169,6 +171,13 @@ function forControl(dp: Dataplane, b: Batch, i: number): number {
   if (!takeMeter(dp.router, b.port[i], METER_ROUTER, b.nowMs[i])) return -ROUTE_LIMITED;
   punt(b, i, PUNT_ROUTER);
   return ENDS_HERE;
+}
+
+/** A packet whose sender could reach the next hop itself goes on by way of control, which tells it so. */
+function mayRedirect(dp: Dataplane, b: Batch, i: number): boolean {
+  if (!takeMeter(dp.router, b.port[i], METER_REDIRECT, b.nowMs[i])) return false;
+  punt(b, i, PUNT_ROUTER);
+  return true;
 }
 
 /** A drop that its sender is told of, if control has time for it. */

@@ -180,6 +180,7 @@ describe('a neighbor behind the tunnel', () => {
       addresses: [`${address}/24`],
       routerAdvertisements: false,
       proxyArp: false,
+      redirects: false,
       dhcpRelay: null,
       detectDuplicates: false,
       neighbors: [],

@@ -18,7 +18,7 @@ describe('interfaces', () => {
       addresses: ['2001:db8::1/64'],
       neighbors: [],
     });
-    expect(one).toMatchObject({ routerAdvertisements: false, proxyArp: false });
+    expect(one).toMatchObject({ routerAdvertisements: false, proxyArp: false, redirects: false });
     expect(one.mac).toMatch(/^02(:[0-9a-f]{2}){5}$/);
     expect(load('interfaces:\n  v10: { vlan: 10 }\n').interfaces[0]!.mac).toBe(one.mac);
     expect(load('interfaces:\n  v11: { vlan: 10 }\n').interfaces[0]!.mac).not.toBe(one.mac);

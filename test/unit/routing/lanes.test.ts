@@ -47,6 +47,7 @@ const CONFIG = {
       vlan: 30,
       mac: GW[2],
       addresses: ['10.0.30.1/24', '2001:db8::1/64'],
+      redirects: true,
       neighbors: { '10.0.30.2': HOSTS[4], '2001:db8::2': HOSTS[4] },
     },
   },

@@ -147,9 +147,16 @@ ports:
         b: { adapter: 'memory', mode: 'trunk', vlans: '20' },
       },
       interfaces: {
-        v10: { vlan: 10, mac: '02:00:00:00:00:fe', addresses: ['10.0.10.1/24'] },
+        v10: {
+          vlan: 10,
+          mac: '02:00:00:00:00:fe',
+          addresses: ['10.0.10.1/24'],
+          redirects: true,
+          neighbors: { '10.0.10.77': '02:00:00:00:00:77' },
+        },
         v20: { vlan: 20, addresses: ['10.0.20.1/24'], neighbors: { '10.0.20.2': '02:00:00:00:00:0b' } },
       },
+      routes: [{ to: '10.9.0.0/16', via: '10.0.10.77' }],
     });
     const world = worldOf(loadConfig(text, 'test'));
     const at = (fields: string) =>
@@ -164,6 +171,9 @@ ports:
     expect([own.verdict, stage(own, 'route')?.text]).toEqual(['consumed', forControl]);
     const unknown = stage(at('ip=10.0.10.5-10.0.20.9,udp=1-2'), 'route')?.text;
     expect(unknown).toBe('10.0.20.9, come to v10: for control, which asks for the MAC of the next hop first');
+    const back = stage(at('ip=10.0.10.5-10.9.1.1,udp=1-2'), 'route')?.text;
+    const redirects = 'which sends it on and tells its sender of the next hop (ICMP redirect)';
+    expect(back).toBe(`10.9.1.1, come to v10: for control, ${redirects}`);
     expect(stage(at('arp=10.0.10.5-10.0.10.1'), 'route')?.text).toBe('to v10: for control');
     // Hosts of one subnet in two VLANs: the question stays in its broadcast domain.
     const arp = ask(world, { port: 'a', bytes: readFields('arp=10.0.10.5-10.0.10.9'), learned: [] });
