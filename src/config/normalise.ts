@@ -194,6 +194,7 @@ const SOCKET_PORT: Omit<PortConfig, 'name' | 'adapter' | 'mtu'> = {
   ingressFiltering: false,
   tunnelCvids: null,
   serviceVlans: [],
+  privateTrunk: null,
   enabled: true,
   state: 'forwarding',
   learning: true,

@@ -9,16 +9,17 @@
  *     dot1q-tunnel  vlan            vlan                    vlan              all
  *     promiscuous   vlan            vlan + its secondaries  all of them       untagged
  *     private-host  vlan            primary (+ community)   all of them       untagged, and nothing else
+ *     the last two with `vlans`: trunks whose frames leave with the tag of the primary, or of the hosts' secondary
  *
  * `acceptFrames` replaces the last column in every other mode. A `pvid` on a trunk without `native` is a native VLAN that
  * keeps its tag (Open vSwitch calls it native-tagged).
  */
 import type { Bridge } from './bridges.ts';
 import { ConfigError, type Path, type Source } from './error.ts';
-import { privateMembers, whyNotSingle } from './private-vlans.ts';
+import { privateMembers, readPrivateTrunk, whyNotNative, whyNotSingle } from './private-vlans.ts';
 import type { PortKey, RawPort } from './schema-port.ts';
 import { memberVids, readServiceVlans } from './service-vlans.ts';
-import type { AcceptFrames, PortMode, ServiceVlan, TunnelConfig, VlanMembership } from './types.ts';
+import type { AcceptFrames, PortMode, PrivateTrunk, ServiceVlan, TunnelConfig, VlanMembership } from './types.ts';
 import { expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
 
 export interface PortVlans {
@@ -29,15 +30,19 @@ export interface PortVlans {
   ingressFiltering: boolean;
   tunnelCvids: number[] | null;
   serviceVlans: ServiceVlan[];
+  privateTrunk: PrivateTrunk | null;
 }
+
+/** What a mode makes of a port; the others make no trunk of private VLANs. */
+type Preset = Omit<PortVlans, 'mode' | 'ingressFiltering' | 'privateTrunk'> & { privateTrunk?: PrivateTrunk };
 
 const MODE_KEYS = {
   access: ['vlan'],
   trunk: ['vlans', 'native'],
   hybrid: ['tagged', 'untagged'],
   'dot1q-tunnel': ['vlan', 'cvids', 'serviceVlans'],
-  promiscuous: ['vlan'],
-  'private-host': ['vlan'],
+  promiscuous: ['vlan', 'vlans', 'native'],
+  'private-host': ['vlan', 'vlans', 'native'],
 } as const satisfies Record<PortMode, readonly PortKey[]>;
 
 const LIST_KEYS = ['vlan', 'vlans', 'native', 'tagged', 'untagged', 'cvids', 'serviceVlans'] as const;
@@ -70,6 +75,7 @@ export function readUnawarePort(name: string, port: RawPort, source: Source): Po
     ingressFiltering: false,
     tunnelCvids: null,
     serviceVlans: [],
+    privateTrunk: null,
   };
 }
 
@@ -97,6 +103,7 @@ const NO_VLANS: PortVlans = {
   ingressFiltering: false,
   tunnelCvids: null,
   serviceVlans: [],
+  privateTrunk: null,
 };
 
 function refuseVlanKeys(name: string, port: RawPort, source: Source, keys: readonly PortKey[], why: string): void {
@@ -129,17 +136,21 @@ class ModeReader {
     const settings = this.#preset();
     const { acceptFrames, ingressFiltering = true } = this.#port;
     const isHost = this.#mode === 'private-host';
+    // It takes some of the VLANs that it is a member of, and one that it is not: see `PrivateTrunk.takes`.
+    const { privateTrunk } = settings;
+    if (privateTrunk !== undefined) return { ...settings, privateTrunk, mode: this.#mode, ingressFiltering: false };
     if (ingressFiltering && acceptFrames !== 'tagged' && !isHost) this.#requireMembership(settings);
-    return { ...settings, mode: this.#mode, acceptFrames: acceptFrames ?? settings.acceptFrames, ingressFiltering };
+    const accepts = acceptFrames ?? settings.acceptFrames;
+    return { ...settings, mode: this.#mode, acceptFrames: accepts, ingressFiltering, privateTrunk: null };
   }
 
-  #preset(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+  #preset(): Preset {
     switch (this.#mode) {
       case 'access':
         return { ...this.#single(), acceptFrames: 'untagged', tunnelCvids: null, serviceVlans: [] };
       case 'promiscuous':
       case 'private-host':
-        return this.#private(this.#mode);
+        return this.#port.vlans === undefined ? this.#private(this.#mode) : this.#privateTrunk(this.#mode);
       case 'trunk':
         return this.#trunk();
       case 'hybrid':
@@ -157,7 +168,7 @@ class ModeReader {
     return { pvid: vlan, members: [membership(vlan, true)] };
   }
 
-  #tunnel(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+  #tunnel(): Preset {
     const { serviceVlans: raw, cvids, vlan } = this.#port;
     if (raw === undefined) {
       return { ...this.#single(), acceptFrames: 'all', tunnelCvids: this.#optionalSet('cvids'), serviceVlans: [] };
@@ -180,16 +191,39 @@ class ModeReader {
   }
 
   /** The VLANs of a private VLAN that leave by such a port, all without a tag. */
-  #private(mode: 'promiscuous' | 'private-host'): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+  #private(mode: 'promiscuous' | 'private-host'): Preset {
+    if (this.#port.native !== undefined)
+      throw this.#error('native', 'belongs to a trunk, which has "vlans"; remove it');
     const vlan = this.#vlan();
     const vids = privateMembers(this.#bridge.secondaries, mode, vlan);
     if (typeof vids === 'string') throw this.#error('vlan', vids);
-    for (const key of ['acceptFrames', 'ingressFiltering'] as const) {
-      if (this.#port[key] === undefined) continue;
-      throw this.#error(key, `a port of mode ${mode} takes untagged frames and filters all others; remove "${key}"`);
-    }
+    this.#refuseFrameKeys(`a port of mode ${mode} takes untagged frames and filters all others`);
     const members = vids.map((vid) => membership(vid, true));
     return { pvid: vlan, members, acceptFrames: 'untagged', tunnelCvids: null, serviceVlans: [] };
+  }
+
+  #privateTrunk(mode: 'promiscuous' | 'private-host'): Preset {
+    const { vlan, pvid, native = null } = this.#port;
+    const { secondaries, type } = this.#bridge;
+    if (type !== 'c-vlan') throw this.#error('vlans', 'trunks of private VLANs need a bridge of type c-vlan');
+    if (vlan !== undefined) throw this.#error('vlan', 'belongs to a port of one VLAN, and this is a trunk; remove it');
+    if (pvid !== undefined) throw this.#error('pvid', 'the PVID of this trunk is its "native"; remove "pvid"');
+    this.#refuseFrameKeys('such a trunk takes frames of its "vlans" and filters all others');
+    const why = native === null ? null : whyNotNative(secondaries, native);
+    if (why !== null) throw this.#error('native', why);
+    const listed = this.#optionalSet('vlans')!;
+    const vids = native === null || listed.includes(native) ? listed : [...listed, native].sort((a, b) => a - b);
+    const found = readPrivateTrunk(secondaries, mode, vids);
+    if (typeof found === 'string') throw this.#error('vlans', found);
+    const members = found.members.map((vid) => membership(vid, vid === native));
+    const acceptFrames = native === null ? 'tagged' : 'all';
+    return { pvid: native, members, acceptFrames, tunnelCvids: null, serviceVlans: [], privateTrunk: found.trunk };
+  }
+
+  #refuseFrameKeys(why: string): void {
+    for (const key of ['acceptFrames', 'ingressFiltering'] as const) {
+      if (this.#port[key] !== undefined) throw this.#error(key, `${why}; remove "${key}"`);
+    }
   }
 
   #vlan(): number {
@@ -205,7 +239,7 @@ class ModeReader {
     return vlan;
   }
 
-  #trunk(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+  #trunk(): Preset {
     const { native, pvid } = this.#port;
     if (native !== undefined && pvid !== undefined && pvid !== native) {
       throw this.#error('pvid', `the PVID of this trunk is its "native", which is ${native}; give one of the two`);
@@ -228,7 +262,7 @@ class ModeReader {
     };
   }
 
-  #hybrid(): Omit<PortVlans, 'mode' | 'ingressFiltering'> {
+  #hybrid(): Preset {
     const { pvid = 1 } = this.#port;
     const tagged = this.#optionalSet('tagged') ?? [];
     const untagged = this.#optionalSet('untagged') ?? [];

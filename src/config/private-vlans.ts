@@ -4,7 +4,7 @@
  */
 import { ConfigError, type Path, type Source } from './error.ts';
 import type { RawVlans } from './schema-bridge.ts';
-import type { PortMode, SecondaryVlan } from './types.ts';
+import type { PortMode, PrivateTrunk, SecondaryVlan } from './types.ts';
 import { expandVlans } from './vlan-range.ts';
 
 /** By VID. */
@@ -67,12 +67,67 @@ export function privateMembers(
   return [vlan, ...vids].sort((a, b) => a - b);
 }
 
+/** Whether the VLAN is a primary. */
+function isPrimary(secondaries: Secondaries, vlan: number): boolean {
+  return [...secondaries.values()].some(({ primary }) => primary === vlan);
+}
+
+/**
+ * A trunk that lists these VLANs, private ones among them, and the VLANs it is a member of; a text says why it cannot be. To a
+ * promiscuous trunk a private VLAN is its primary, whatever VLAN a frame is of; to a trunk of hosts it is the secondary that they are in.
+ */
+export function readPrivateTrunk(
+  secondaries: Secondaries,
+  mode: 'promiscuous' | 'private-host',
+  vids: readonly number[],
+): { trunk: PrivateTrunk; members: number[] } | string {
+  const members = new Set<number>();
+  const leaves: PrivateTrunk['leaves'] = [];
+  for (const vid of vids) {
+    const own = secondaries.get(vid);
+    if (mode === 'promiscuous') {
+      if (own !== undefined)
+        return `VLAN ${vid} is ${wordsFor(own)}; a promiscuous trunk lists the primary, ${own.primary}`;
+      members.add(vid);
+      for (const [each, { primary }] of secondaries) {
+        if (primary !== vid) continue;
+        members.add(each);
+        leaves.push({ vid: each, tag: vid });
+      }
+      continue;
+    }
+    if (own === undefined) {
+      if (isPrimary(secondaries, vid)) return `VLAN ${vid} is private; a trunk of hosts lists one secondary of it`;
+      members.add(vid);
+      continue;
+    }
+    const { primary, kind } = own;
+    const other = leaves.find((each) => each.vid === primary);
+    if (other !== undefined)
+      return `VLANs ${other.tag} and ${vid} are both of private VLAN ${primary}; a trunk of hosts lists one`;
+    // Nothing of an isolated VLAN leaves to its hosts.
+    if (kind === 'community') members.add(vid);
+    members.add(primary);
+    leaves.push({ vid: primary, tag: vid });
+  }
+  if (leaves.length === 0) return 'none of these VLANs is private; a trunk of ordinary VLANs is of mode trunk';
+  return { trunk: { takes: [...vids], leaves }, members: [...members].sort((a, b) => a - b) };
+}
+
+/** Why such a trunk cannot have this native VLAN, or null. */
+export function whyNotNative(secondaries: Secondaries, vlan: number): string | null {
+  const own = secondaries.get(vlan);
+  if (own === undefined && !isPrimary(secondaries, vlan)) return null;
+  return `VLAN ${vlan} is ${own === undefined ? 'private' : wordsFor(own)}; the native VLAN of such a trunk is an ordinary one`;
+}
+
 /** Why a port of one VLAN cannot be in this one in this mode, or null: it would hear one half of a private VLAN. */
 export function whyNotSingle(secondaries: Secondaries, mode: PortMode, vlan: number): string | null {
   const own = secondaries.get(vlan);
   if (own !== undefined) {
     return `VLAN ${vlan} is ${wordsFor(own)}; its hosts are ports of mode private-host instead of ${mode}`;
   }
-  const isPrimary = [...secondaries.values()].some(({ primary }) => primary === vlan);
-  return isPrimary ? `VLAN ${vlan} is private; its ports are of mode promiscuous instead of ${mode}` : null;
+  return isPrimary(secondaries, vlan)
+    ? `VLAN ${vlan} is private; its ports are of mode promiscuous instead of ${mode}`
+    : null;
 }

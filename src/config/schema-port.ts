@@ -63,7 +63,11 @@ const vlanShape = {
     .describe(
       'access, dot1q-tunnel: the VLAN of the port. promiscuous: a primary VLAN. private-host: an isolated or community VLAN.',
     ),
-  vlans: vlanSet().optional().describe('trunk: the VLANs that pass, e.g. "10,20-30". Default: all (1-4094).'),
+  vlans: vlanSet()
+    .optional()
+    .describe(
+      'trunk: the VLANs that pass, e.g. "10,20-30". Default: all (1-4094). promiscuous, private-host: makes it a trunk, of primaries or of secondaries beside ordinary VLANs.',
+    ),
   native: vid().optional().describe('trunk: the VLAN that is untagged on this trunk. Default: none.'),
   tagged: vlanSet().optional().describe('hybrid: VLANs that leave with a tag.'),
   untagged: vlanSet().optional().describe('hybrid: VLANs that leave without a tag.'),

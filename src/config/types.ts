@@ -53,6 +53,14 @@ export interface SecondaryVlan {
   kind: 'isolated' | 'community';
 }
 
+/** A trunk to devices that know one tag for a private VLAN, that of the primary or that of a secondary. */
+export interface PrivateTrunk {
+  /** VLANs that frames may come with the tag of. */
+  takes: number[];
+  /** VLANs whose frames leave with the tag of another. */
+  leaves: { vid: number; tag: number }[];
+}
+
 export interface BridgeConfig {
   name: string;
   type: BridgeType;
@@ -134,6 +142,8 @@ export interface PortConfig {
   priority: PriorityConfig | null;
   /** dot1q-tunnel only: service VLANs by customer VLAN; empty = all frames go by the PVID. */
   serviceVlans: ServiceVlan[];
+  /** Trunks of private VLANs only. */
+  privateTrunk: PrivateTrunk | null;
   /** VLAN translation, undone on the way out. */
   translate: TranslateRule[];
   /** Untagged frames get their VLAN by `SwitchConfig.classification`, and the PVID where that says nothing. */

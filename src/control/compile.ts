@@ -78,7 +78,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     if (s.classify && !unaware) flags |= PORT_CLASSIFIES;
     const tunnel = s.mode === 'dot1q-tunnel' && !unaware;
     if (tunnel) flags |= PORT_TUNNEL;
-    if (tunnel && asksCustomerVid(s)) {
+    if (!unaware && asksCustomerVid(s)) {
       flags |= PORT_TUNNEL_CVIDS;
       writeCustomerVids(ports.tunnelCvids, port.tunnelRow, s);
     }
@@ -112,11 +112,13 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   ports.flags[p] = flags;
 }
 
-function writeCustomerVids(words: Uint16Array, row: number, { pvid, tunnelCvids, serviceVlans }: PortSettings): void {
+function writeCustomerVids(words: Uint16Array, row: number, settings: PortSettings): void {
+  const { pvid, tunnelCvids, serviceVlans, privateTrunk } = settings;
   const at = row * TUNNEL_ROW;
   words.fill(0, at, at + TUNNEL_ROW);
   for (const cvid of tunnelCvids ?? []) words[at + cvid] = CUSTOMER_PVID;
-  if (serviceVlans.length > 0 && pvid !== null) words[at] = CUSTOMER_PVID;
+  if ((serviceVlans.length > 0 || privateTrunk !== null) && pvid !== null) words[at] = CUSTOMER_PVID;
+  for (const vid of privateTrunk?.takes ?? []) words[at + vid] = vid;
   for (const { cvid, vid, keepTag } of serviceVlans) words[at + cvid] = keepTag ? vid : vid | CUSTOMER_STRIP;
 }
 

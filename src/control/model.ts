@@ -95,17 +95,22 @@ export interface Mirror {
   readonly config: MirrorConfig;
 }
 
-/** Its frames go by their customer VID. */
+/** A row says which VIDs its frames may come with: those of customers, or on a trunk of private VLANs. */
 export function asksCustomerVid({
   tunnelCvids,
   serviceVlans,
-}: Pick<PortConfig, 'tunnelCvids' | 'serviceVlans'>): boolean {
-  return tunnelCvids !== null || serviceVlans.length > 0;
+  privateTrunk,
+}: Pick<PortConfig, 'tunnelCvids' | 'serviceVlans' | 'privateTrunk'>): boolean {
+  return tunnelCvids !== null || serviceVlans.length > 0 || privateTrunk !== null;
 }
 
-/** Frames that leave get other tags: by rules, or those of customers back. */
-export function rewritesTags({ translate, serviceVlans }: Pick<PortConfig, 'translate' | 'serviceVlans'>): boolean {
-  return translate.length > 0 || serviceVlans.some(({ keepTag }) => !keepTag);
+/** Frames that leave get other tags: by rules, those of customers back, or those of a private VLAN's other half. */
+export function rewritesTags({
+  translate,
+  serviceVlans,
+  privateTrunk,
+}: Pick<PortConfig, 'translate' | 'serviceVlans' | 'privateTrunk'>): boolean {
+  return translate.length > 0 || privateTrunk !== null || serviceVlans.some(({ keepTag }) => !keepTag);
 }
 
 /** Frames pass: the link is there and the port is not turned off. */
@@ -160,6 +165,7 @@ export const DEFAULT_PORT: PortSettings = {
   ingressFiltering: true,
   tunnelCvids: null,
   serviceVlans: [],
+  privateTrunk: null,
   translate: [],
   priority: null,
   classify: false,

@@ -27,7 +27,8 @@ export function compileTranslation(table: TranslateTable, ports: Iterable<Port>)
   table.rowOf.fill(0);
   const translating = [...ports].filter((port) => rewritesTags(port.settings));
   const rules = translating.reduce(
-    (sum, { settings }) => sum + settings.translate.length + settings.serviceVlans.length,
+    (sum, { settings: { translate, serviceVlans, privateTrunk } }) =>
+      sum + translate.length + serviceVlans.length + (privateTrunk?.leaves.length ?? 0),
     0,
   );
   if (rules === 0 && table.arriving.length < HEADS) return false;
@@ -46,6 +47,9 @@ export function compileTranslation(table: TranslateTable, ports: Iterable<Port>)
     const tpid = port.bridge?.settings.type === 's-vlan' ? TPID_S : TPID_C;
     for (const { cvid, vid, keepTag } of port.settings.serviceVlans) {
       if (!keepTag) addEntry(entries, next++, leaving, row, [{ tpid, vid }], [{ tpid: TPID_C, vid: cvid }]);
+    }
+    for (const { vid, tag } of port.settings.privateTrunk?.leaves ?? []) {
+      addEntry(entries, next++, leaving, row, [{ tpid: TPID_C, vid }], [{ tpid: TPID_C, vid: tag }]);
     }
     table.rowOf[port.index] = row;
   });

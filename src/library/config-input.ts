@@ -20,7 +20,7 @@ export type { ConfigInput } from '../config/schema.ts';
 export type PortInput = Omit<FilePortInput, 'adapter'> & { adapter?: 'memory' };
 /** What `setPort` changes: everything about a port that is neither its VLANs, its bridge nor its adapter. */
 export type PortPatch = Partial<
-  Omit<PortSettings, 'mode' | 'pvid' | 'tunnelCvids' | 'serviceVlans' | 'translate' | 'priority'>
+  Omit<PortSettings, 'mode' | 'pvid' | 'tunnelCvids' | 'serviceVlans' | 'privateTrunk' | 'translate' | 'priority'>
 >;
 
 /** `kind` is `static` when left out; no `port` for `blackhole`, any or none for `local`. */

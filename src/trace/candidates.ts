@@ -31,6 +31,7 @@ import { ipvlanChanges, routedChildChanges } from './ipvlan-changes.ts';
 import { macvlanChanges } from './macvlan-changes.ts';
 import { endMirrors, selectChanges } from './mirror-changes.ts';
 import { acceptAll, entryChanges, FEW, forwarding, isTooLong, longer, upChanges, vidsOf } from './port-changes.ts';
+import { joinTrunk } from './private-vlan-changes.ts';
 import { nextHopChanges, routeChanges } from './route-changes.ts';
 import type { Situation } from './situation.ts';
 import { translateTo } from './translate-changes.ts';
@@ -187,6 +188,7 @@ function ingressVlan(
   vid: number,
   target: PortConfig | undefined,
 ): Change[] {
+  if (port.privateTrunk !== null) return joinTrunk(bridgeConfig(s, port.bridge), port, vid);
   const exists = bridgeConfig(s, port.bridge).vlans.some((vlan) => vlan.vid === vid);
   const open = exists && port.ingressFiltering;
   const untagged = frame.tagVid === null;

@@ -121,7 +121,14 @@ function isPrivate(mode: PortConfig['mode']): boolean {
 function leavePrivate(port: PortConfig, vid: number): Change {
   return changePort(
     port,
-    { mode: 'access', pvid: vid, members: [{ vid, untagged: true }] },
+    {
+      mode: 'access',
+      pvid: vid,
+      members: [{ vid, untagged: true }],
+      acceptFrames: 'untagged',
+      ingressFiltering: true,
+      privateTrunk: null,
+    },
     {
       path: `ports.${port.name}`,
       value: `{ mode: access, vlan: ${vid} }`,

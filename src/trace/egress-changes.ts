@@ -17,7 +17,7 @@ import type { Frame } from './frame-fields.ts';
 import { moveInterface } from './interface-changes.ts';
 import { endMirrors } from './mirror-changes.ts';
 import { entryChanges, FEW, forwarding, hairpin, longer, upChanges, vidsOf } from './port-changes.ts';
-import { privateVlanChanges } from './private-vlan-changes.ts';
+import { joinTrunk, privateVlanChanges } from './private-vlan-changes.ts';
 import type { Situation } from './situation.ts';
 import { translateTo } from './translate-changes.ts';
 import { longerPath, mapVlan, remapVni } from './tunnel-changes.ts';
@@ -76,7 +76,12 @@ function hindranceChanges(s: Situation, trace: Trace, port: PortConfig, frame: F
 /** The target is not in the frame's VLAN: it joins, or the frame gets into one of the target's VLANs. */
 function otherVlan(s: Situation, port: PortConfig, to: PortConfig, frame: Frame, vid: number): Change[] {
   // A VNI has to be the other side's as well.
-  const joins = to.tunnel === null ? [join(to, vid)] : [];
+  const joins =
+    to.privateTrunk !== null
+      ? joinTrunk(bridgeConfig(s, to.bridge), to, vid)
+      : to.tunnel === null
+        ? [join(to, vid)]
+        : [];
   const maps = to.tunnel === null || to.tunnel.vnis.some((each) => each.vid === null) ? [] : [mapVlan(to, vid)];
   if (frame.routed !== null) return [...joins, ...moveInterfaceTo(s, frame, to), ...maps];
   const wanted = vidsOf(to);

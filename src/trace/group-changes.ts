@@ -21,6 +21,7 @@ const OF_NO_BRIDGE: Partial<PortConfig> = {
   ingressFiltering: false,
   tunnelCvids: null,
   serviceVlans: [],
+  privateTrunk: null,
   translate: [],
   priority: null,
 };

@@ -89,6 +89,8 @@ function observeClassify(world: World, b: Batch) {
   const tagged = tciVid(b.tci[0]);
   const kind = tagged !== 0 ? 'tagged' : b.tagLen[0] !== 0 ? 'priority-tagged' : 'untagged';
   const said = tagged === 0 && (flags & PORT_CLASSIFIES) !== 0 ? classifyBy(dp, b, 0) : -1;
+  // A trunk of private VLANs: it takes what is listed, whatever it is a member of.
+  const isList = (flags & (PORT_TUNNEL_CVIDS | PORT_TUNNEL)) === PORT_TUNNEL_CVIDS;
   const customer = (flags & PORT_TUNNEL_CVIDS) === 0 ? CUSTOMER_PVID : customerEntry(ports, dp.arena.view, b, 0);
   const mapped = (customer & CUSTOMER_PVID) === CUSTOMER_PVID ? 0 : customer & CUSTOMER_PVID;
   const vid = tagged !== 0 ? tagged : said > 0 ? said : mapped > 0 ? mapped : ports.pvid[p];
@@ -108,6 +110,7 @@ function observeClassify(world: World, b: Batch) {
       case R.INGRESS_VLAN: {
         const fid = fidAt(vlans, ports.vlanBase[p] + vid);
         if (fid === 0) return { text: `bridge ${port?.bridge} has no VLAN ${vid}` };
+        if (isList) return { text: `${name} carries no frames with the tag of ${vlanText(world, fid)}` };
         return { text: `${name} is no member of ${vlanText(world, fid)}, and ingress filtering is on` };
       }
       case R.INGRESS_TUNNEL_CVID:
@@ -132,7 +135,7 @@ function observeClassify(world: World, b: Batch) {
       return { text: `${where}; bridge ${port?.bridge} keeps ${formatMac(b.dstHigh[0], b.dstLow[0])} to itself` };
     }
     const secondary = vlanOf(world, fid)?.secondary;
-    if (secondary !== undefined && mayBring(vlans, fid, p, ports.pvid[p])) {
+    if (secondary !== undefined && (isList || mayBring(vlans, fid, p, ports.pvid[p]))) {
       return { text: `${where}; ${secondary.kind} of private VLAN ${secondary.primary}, whose addresses it shares` };
     }
     const member = hasBit(vlans.member, vlans.width, fid, p);

@@ -150,9 +150,11 @@ function rollPort(random: Prng, b: number, type: string): Raw {
 /** A port of the private VLAN 1000. */
 function makePrivate(random: Prng, port: Raw): void {
   for (const key of VLAN_KEYS) delete port[key];
-  const kind = random.below(6);
+  const kind = random.below(8);
   if (kind === 0) Object.assign(port, { mode: 'promiscuous', vlan: 1000 });
   else if (kind === 1) Object.assign(port, { mode: 'trunk', vlans: '1000-1003', native: 1000 + random.below(4) });
+  else if (kind === 6) Object.assign(port, { mode: 'promiscuous', vlans: '10,1000' });
+  else if (kind === 7) Object.assign(port, { mode: 'private-host', vlans: `10,${1001 + random.below(3)}` });
   else Object.assign(port, { mode: 'private-host', vlan: 1001 + random.below(3) });
 }
 

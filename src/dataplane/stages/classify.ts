@@ -16,6 +16,7 @@ import {
   PORT_MIRROR_OUTPUT,
   PORT_REGENERATES,
   PORT_STATE_LEARNS,
+  PORT_TUNNEL,
   PORT_TUNNEL_CVIDS,
   PORT_UP,
   type PortTable,
@@ -75,7 +76,7 @@ export function classify(dp: Dataplane, b: Batch, i: number): number {
   const reserved = high === RESERVED_HIGH && (low & ~0xf) === RESERVED_LOW;
   const filtered = reserved && ((ports.reservedMac[port] >>> (low & 0xf)) & 1) !== 0;
   const learns = (flags & PORT_STATE_LEARNS) !== 0;
-  if (learns && !filtered && customer === 0) return INGRESS_TUNNEL_CVID;
+  if (learns && !filtered && customer === 0) return (flags & PORT_TUNNEL) !== 0 ? INGRESS_TUNNEL_CVID : INGRESS_VLAN;
   b.vid[i] = vid;
   b.fid[i] = fid;
   if (!learns) return INGRESS_PORT_STATE;

@@ -184,7 +184,11 @@ export const PORT_KEYS: BadCase[] = [
   port('vlan: "10"', 'vlan', '"10" is text; write the number without quotes'),
   port('vlan: 010', 'vlan', '010 could be decimal or octal'),
   port('vlan: null', 'vlan', 'has no value; valid are 1-4094'),
-  port('vlan: 10, native: 1', 'native', '"native" belongs to mode trunk; this port is in mode access (the default)'),
+  port(
+    'vlan: 10, native: 1',
+    'native',
+    '"native" belongs to mode trunk and promiscuous and private-host; this port is in mode access (the default)',
+  ),
   port('mode: access, vlan: 10, native: 1', 'native', 'this port is in mode access, which takes "vlan"'),
   port('mode: access, vlan: 10, pvid: 20', 'pvid', 'the PVID of a port in mode access is its "vlan", which is 10'),
   port('vlans: 10', 'vlans', '"vlans" belongs to mode trunk'),

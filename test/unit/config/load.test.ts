@@ -27,6 +27,7 @@ const DEFAULT_PORT: PortConfig = {
   ingressFiltering: true,
   tunnelCvids: null,
   serviceVlans: [],
+  privateTrunk: null,
   translate: [],
   priority: null,
   classify: false,

@@ -78,6 +78,45 @@ const privateVlan = (from: string, to: string): Feature => ({
   },
 });
 
+const privateTrunk: Feature = {
+  file: () => ({
+    vlans: { 100: { isolated: 101, communities: '102' }, 200: { isolated: 201 }, 300: {} },
+    ports: {
+      i1: memory({ mode: 'private-host', vlan: 101 }),
+      router: memory({ mode: 'promiscuous', vlans: '100,200' }),
+      floor: memory({ mode: 'private-host', vlans: '101,201' }),
+      other: access(300),
+    },
+  }),
+  flow: { from: 'floor', to: 'router', bytes: plain(HOST_B, 101) },
+  mistakes: {
+    'primary not on the trunk': (f) => {
+      f.ports.router.vlans = '200';
+    },
+    'target off': (f) => {
+      f.ports.router.enabled = false;
+    },
+  },
+};
+
+const ordinaryVlan: Feature = {
+  file: () => {
+    const file = privateTrunk.file();
+    file.ports.router.vlans = '100,300';
+    file.ports.floor.vlans = '101,300';
+    return file;
+  },
+  flow: { from: 'floor', to: 'router', bytes: plain(HOST_B, 300) },
+  mistakes: {
+    'not at the source': (f) => {
+      f.ports.floor.vlans = '101';
+    },
+    'not at the target': (f) => {
+      f.ports.router.vlans = '100';
+    },
+  },
+};
+
 const serviceVlans: Feature = {
   file: () => ({
     switch: { type: 's-vlan' },
@@ -206,6 +245,8 @@ export const BRIDGE: Readonly<Record<string, Feature>> = {
   'private VLAN, host to host': privateVlan('c1', 'c2'),
   'private VLAN, host to gateway': privateVlan('c1', 'gw'),
   'private VLAN, gateway to host': privateVlan('gw', 'c1'),
+  'private VLAN, trunk to trunk': privateTrunk,
+  'private VLAN, ordinary VLAN on its trunks': ordinaryVlan,
   'service VLANs': serviceVlans,
   translation,
   'configured entries': entries,

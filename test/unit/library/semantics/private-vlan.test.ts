@@ -159,7 +159,7 @@ describe('a private VLAN', () => {
     [{ mode: 'promiscuous', vlan: 7 }, 'VLAN 7 is no private VLAN'],
     [{ mode: 'private-host', vlan: 100 }, 'VLAN 100 is no isolated VLAN and no community'],
     [{ mode: 'private-host', vlan: 101, acceptFrames: 'all' }, 'remove "acceptFrames"'],
-    [{ mode: 'private-host', vlans: '101' }, '"vlans" belongs to mode trunk'],
+    [{ mode: 'private-host', tagged: '101' }, '"tagged" belongs to mode hybrid'],
   ])('a port %j is refused', (port, problem) => {
     expect(() => made({ p: port }, { vlans: VLANS })).toThrow(problem);
   });
