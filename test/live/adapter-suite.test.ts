@@ -333,6 +333,10 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
     await until(() => descriptors() <= before, 'all descriptors are closed');
     // A ring is 4 MB: one that stayed mapped at every opening would be seen. What waits to be collected goes.
     await until(() => residentBytes() - resident < 100e6, 'no memory stays');
+    if (OPENINGS !== undefined) {
+      const more = (residentBytes() - resident) / 1e6;
+      console.log(`${openings} openings of ${name}: ${more.toFixed(1)} MB more, ${descriptors() - before} descriptors`);
+    }
     expect(slotsInUse(arena)).toBe(kept());
   });
 });
