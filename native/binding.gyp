@@ -10,6 +10,7 @@
             'src/addon.c',
             'src/args.c',
             'src/burst.c',
+            'src/clock.c',
             'src/frames.c',
             'src/interface.c',
             'src/owned.c',

@@ -13,6 +13,7 @@ NAPI_MODULE_INIT() {
       {"tapState", tap_state},
       {"tapReadBurst", tap_read_burst},
       {"tapWriteBurst", tap_write_burst},
+      {"clockRead", clock_read},
       {"packetOpen", packet_open},
       {"packetClose", packet_close},
       {"packetGroup", packet_group},

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 12
+#define ADDON_API 13
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -112,6 +112,9 @@ bool interface_has_driver(const char name[16], const char *driver);
 napi_value if_info(napi_env env, napi_callback_info info);
 napi_value if_set_mtu(napi_env env, napi_callback_info info);
 napi_value if_set_up(napi_env env, napi_callback_info info);
+
+/* -- clock.c */
+napi_value clock_read(napi_env env, napi_callback_info info);
 
 /* -- resident.c */
 napi_value resident_release(napi_env env, napi_callback_info info);

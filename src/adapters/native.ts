@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 12;
+const API = 13;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -244,6 +244,7 @@ export interface NativeAddon {
   ifInfo(name: string): InterfaceInfo | null;
   ifSetMtu(name: string, mtu: number): void;
   ifSetUp(name: string, up: boolean): void;
+  clockRead(time: Int32Array): void;
   residentRelease(): number;
   /** Addresses are 4 or 16 bytes. */
   udpOpen(

@@ -39,7 +39,11 @@ export interface RunOptions extends ConfigOptions {
 
 export interface RunIo {
   err: NodeJS.WritableStream;
+  /** Rejects with ConfigError and UsageError. */
+  readConfig(options: ConfigOptions): Promise<ConfigDocument>;
 }
+
+const PROCESS: RunIo = { err: process.stderr, readConfig: readConfigApart };
 
 const OK = 0;
 const FAILED = 1;
@@ -47,10 +51,10 @@ const FAILED = 1;
 const SAME_SIGNAL_MS = 200;
 const BAD_USAGE = 2;
 
-export async function run(options: RunOptions, io: RunIo = { err: process.stderr }): Promise<number> {
-  const log = await createLog(options.log ?? 'text', io.err);
+export async function run(options: RunOptions, { err, readConfig }: RunIo = PROCESS): Promise<number> {
+  const log = await createLog(options.log ?? 'text', err);
   try {
-    return await new Run(await readConfigApart(options), options, log).toTheEnd();
+    return await new Run(await readConfig(options), options, log).toTheEnd();
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error;
     log.error(error.message);

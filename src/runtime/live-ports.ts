@@ -13,7 +13,7 @@ import { recordLatency, recordStop } from '../dataplane/latency.ts';
 import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
 import { PORT_UP } from '../tables/port-table.ts';
-import { monotonicMs } from './clock.ts';
+import { CLOCK, readClock } from './clock.ts';
 import type { SwitchCore } from './core.ts';
 import { LINKED_ADAPTERS, LIVE_ADAPTERS } from './live-adapters.ts';
 import { EarlyEvents, type LivePort, type PortListener } from './live-port.ts';
@@ -213,9 +213,12 @@ export class LivePorts {
       this.#askLink(port);
       return 0;
     }
-    const begin = monotonicMs();
+    readClock();
+    const begin = CLOCK[0];
     const received = this.#core.poll(index, max);
-    if (received > 0) recordLatency(this.#core.dp.counters.latency, (monotonicMs() - begin) * 1000, received);
+    if (received === 0) return 0;
+    readClock();
+    recordLatency(this.#core.dp.counters.latency, (CLOCK[0] - begin) * 1000, received);
     return received;
   }
 

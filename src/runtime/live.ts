@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import { xdpQueues } from '../adapters/af-xdp.ts';
+import { native, nativeAvailable } from '../adapters/native.ts';
 import { xdpSlots } from '../adapters/xdp-socket.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { SwitchConfig } from '../config/types.ts';
@@ -18,7 +19,7 @@ import { deleteVxlanEntry, flushVxlan } from '../control/vxlan-fdb.ts';
 import { resetCounters } from '../dataplane/counters.ts';
 import { SMALL_SLOTS } from '../dataplane/dataplane.ts';
 import { countReplacement, replacements } from '../tables/gate.ts';
-import { monotonicMs, wallUs } from './clock.ts';
+import { useClock, wallUs, wholeMs } from './clock.ts';
 import { configure, SwitchCore, sizeFor } from './core.ts';
 import { inTurns } from './in-turns.ts';
 import { changeLive } from './live-change.ts';
@@ -59,13 +60,14 @@ export class LiveSwitch {
 
   /** Makes the tables; throws ControlError when the configuration does not fit. Opens nothing. */
   constructor(config: SwitchConfig, hooks: LiveHooks) {
+    if (nativeAvailable().ok) useClock(native().clockRead);
     this.#name = config.name;
     this.#hooks = hooks;
     // Whoever can guess the hash can fill one bucket: another seed at every start, unless a run is to be repeated.
     const seed = config.hashSeed ?? randomBytes(4).readUInt32LE();
     const { workers } = config;
     const smallSlots = smallSlotsFor(config);
-    this.core = new SwitchCore({ ...sizeFor(config), smallSlots, workers, seed, nowMs: monotonicMs, timeUs: wallUs });
+    this.core = new SwitchCore({ ...sizeFor(config), smallSlots, workers, seed, nowMs: wholeMs, timeUs: wallUs });
     configure(this.core, config);
     this.core.control.onTablesMoved = () => {
       const { gate } = this.core.dp;

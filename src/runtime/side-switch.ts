@@ -5,6 +5,7 @@
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Adapter } from '../adapters/adapter.ts';
+import { native } from '../adapters/native.ts';
 import { wakePoller } from '../adapters/poller.ts';
 import { release } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
@@ -14,7 +15,7 @@ import { createCoalesce } from '../dataplane/offload/coalesce.ts';
 import { createFinish } from '../dataplane/offload/finish.ts';
 import { AdoptedTables } from '../dataplane/table-memory.ts';
 import { PORT_UP } from '../tables/port-table.ts';
-import { monotonicMs, wallUs } from './clock.ts';
+import { CLOCK, readClock, useClock, wallUs, wholeMs } from './clock.ts';
 import { Forwarding } from './forwarding.ts';
 import { OffloadingAdapter } from './offloading-adapter.ts';
 import { openPort } from './open-port.ts';
@@ -54,9 +55,10 @@ export class SideSwitch extends Forwarding {
 
   constructor(start: SideWorkerStart, onStop: () => void) {
     super(joinDataplane(start.posted.tables, start.worker, { smallSlots: start.smallSlots }), {
-      nowMs: monotonicMs,
+      nowMs: wholeMs,
       timeUs: wallUs,
     });
+    useClock(native().clockRead);
     this.#onStop = onStop;
     this.#tables = new AdoptedTables(this.dp, start.posted);
     this.#channel = start.channel;
@@ -129,9 +131,12 @@ export class SideSwitch extends Forwarding {
     }
     this.#polled = port;
     this.#source = this.adapters[port];
-    const begin = monotonicMs();
+    readClock();
+    const begin = CLOCK[0];
     const received = this.poll(port, max);
-    if (received > 0) recordLatency(this.dp.counters.latency, (monotonicMs() - begin) * 1000, received);
+    if (received === 0) return 0;
+    readClock();
+    recordLatency(this.dp.counters.latency, (CLOCK[0] - begin) * 1000, received);
     return received;
   }
 

@@ -222,6 +222,7 @@ const shapes = {
   ifInfo: [name],
   ifSetMtu: [name, () => pick([0, 68, 1500, 65_535, 65_536])],
   ifSetUp: [name, flag],
+  clockRead: [column],
   residentRelease: [],
   udpOpen: [
     address,

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
 import { TOPICS } from '../../../src/api/topics.ts';
 import { run } from '../../../src/cli/run.ts';
+import { type ConfigOptions, readRunConfig } from '../../../src/cli/run-config.ts';
 import { configLine, eventLine, violationsLine } from '../../../src/cli/run-report.ts';
 import { show } from '../../../src/cli/show.ts';
 import { topicText } from '../../../src/cli/show-text.ts';
@@ -114,7 +115,8 @@ describe('event lines', () => {
 describe('run', () => {
   const attempt = async (options: Parameters<typeof run>[0]) => {
     const err = new Text();
-    return [await run(options, { err }), err.text] as const;
+    const readConfig = async (given: ConfigOptions) => readRunConfig(given);
+    return [await run(options, { err, readConfig }), err.text] as const;
   };
 
   it.each([
