@@ -5,18 +5,23 @@
  * never again, which takes memory that is given back late or never. A switch allocates nothing for a frame and little for a question: the
  * megabyte to begin with is enough. What either brings, and what `--lite-mode` would cost, is in BENCHMARKS.md under S14.
  *
- * Both are flags of the process that V8 looks at whenever the question comes up.
+ * When little is allocated for some seconds, V8 makes three full collections to shrink the heap, the first of 10 to 50 ms, on the thread that
+ * forwards; so it does not, and threads collect what their start has left before frames come (runtime/collect.ts).
+ *
+ * All are flags of the process that V8 looks at whenever the question comes up, the last of them when a thread begins.
  *
  * And of node's own binary, tens of megabytes, a switch that runs needs a part.
  */
 
 import { setFlagsFromString } from 'node:v8';
 import { native, nativeAvailable } from '../adapters/native.ts';
+import { collectGarbage } from '../runtime/collect.ts';
 
 /** Call before anything large is loaded. */
 export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--no-opt');
+  setFlagsFromString('--no-memory-reducer');
 }
 
 /** From here on code that is hot is made fast. Call before a thread that forwards is started. */
@@ -30,6 +35,7 @@ const SETTLE_MS = 1000;
 /** Gives back, a moment later, memory that loading took and forwarding does not need. Keeps no process alive. */
 export function releaseSoon(): void {
   setTimeout(() => {
+    collectGarbage();
     if (nativeAvailable().ok) native().residentRelease();
   }, SETTLE_MS).unref();
 }

@@ -6,6 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ControlError } from '../control/model.ts';
 import { sharedPart } from '../dataplane/dataplane.ts';
+import { collectGarbage } from './collect.ts';
 import { numbersOf } from './directory-of.ts';
 import { LiveSwitch, OpenError } from './live.ts';
 import type { Change, FromWorker, ToWorker, WorkerStart } from './messages.ts';
@@ -52,6 +53,7 @@ try {
       if (live !== undefined) post({ type: 'tables', tables: sharedPart(live.core.dp), replaced });
     },
   });
+  collectGarbage();
   await live.open();
   const { dp, control } = live.core;
   const numbers = numbersOf(control);
