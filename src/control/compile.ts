@@ -74,9 +74,9 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     if (b.hub) flags |= PORT_HUB;
     if (b.fdb.staticViolation === 'drop') flags |= PORT_STATIC_VIOLATION_DROPS;
     if (rewritesTags(s)) flags |= PORT_TRANSLATES;
-    flags |= compilePriority(ports, p, unaware ? null : s.priority);
-    if (s.classify && !unaware) flags |= PORT_CLASSIFIES;
     const tunnel = s.mode === 'dot1q-tunnel' && !unaware;
+    flags |= compilePriority(ports, p, unaware ? null : s.priority, tunnel);
+    if (s.classify && !unaware) flags |= PORT_CLASSIFIES;
     if (tunnel) flags |= PORT_TUNNEL;
     if (!unaware && asksCustomerVid(s)) {
       flags |= PORT_TUNNEL_CVIDS;

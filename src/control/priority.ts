@@ -17,8 +17,13 @@ import {
 
 const TRUSTS = { none: TRUST_NONE, pcp: TRUST_PCP, dscp: TRUST_DSCP };
 
-/** Writes the row; returns the flags of what it makes different. */
-export function compilePriority({ priority }: PortTable, port: number, config: PriorityConfig | null): number {
+/** Writes the row; returns the flags of what it makes different. In a tunnel the service tag has a priority only by it. */
+export function compilePriority(
+  { priority }: PortTable,
+  port: number,
+  config: PriorityConfig | null,
+  inTunnel: boolean,
+): number {
   const { trust, default: otherwise, pcp, dscp, egress } = config ?? NO_PRIORITY;
   const row = port * PRIORITY_WORDS;
   priority.fill(0, row, row + PRIORITY_WORDS);
@@ -32,6 +37,6 @@ export function compilePriority({ priority }: PortTable, port: number, config: P
   write(PRIORITY_LEAVING, egress);
   write(PRIORITY_DSCP, dscp);
   const same = (map: readonly number[]) => map.every((to, from) => to === from);
-  const arriving = config !== null && !(trust === 'pcp' && otherwise === 0 && same(pcp));
+  const arriving = config !== null && (inTunnel || !(trust === 'pcp' && otherwise === 0 && same(pcp)));
   return (arriving ? PORT_REGENERATES : 0) | (same(egress) ? 0 : PORT_MAPS_PRIORITY);
 }

@@ -76,6 +76,22 @@ describe('the priority of frames that arrive', () => {
     ]);
   });
 
+  it.each<NonNullable<Port['priority']>>([{}, { trust: 'pcp' }, { egress: { 0: 1 } }])(
+    'of a dot1q-tunnel is taken over where the maps change none: %o',
+    (priority) => {
+      const ports: Record<string, Port> = {
+        c: { mode: 'dot1q-tunnel', serviceVlans: { 7: 100 }, priority },
+        t: trunk('100'),
+      };
+      const sw = made(ports, { switch: { type: 's-vlan' } });
+      told(sw, 'c', frame({ tags: [{ vid: 7, pcp: 5 }] }));
+      expect(tagsOf(only(sw, 't')).map(({ vid, pcp }) => [vid, pcp])).toEqual([
+        [100, 5],
+        [7, 5],
+      ]);
+    },
+  );
+
   it('goes along where the frame is routed to another VLAN', () => {
     const sw = made(
       { p: access(10, { priority: { trust: 'dscp' } }), t: trunk('20') },
