@@ -8,6 +8,7 @@ import type {
   IpvlanConfig,
   MacvlanConfig,
   MirrorConfig,
+  PortConfig,
   RouteConfig,
   SecondaryVlan,
   VniConfig,
@@ -35,7 +36,10 @@ export interface DirectoryInterface {
   config: InterfaceConfig;
 }
 
-export interface DirectoryPort {
+/** What a port does to the tags of frames. */
+export type TagRules = Pick<PortConfig, 'priority' | 'serviceVlans' | 'translate'>;
+
+export interface DirectoryPort extends TagRules {
   name: string;
   index: number;
   bridge: string | null;

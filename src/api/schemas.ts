@@ -39,6 +39,8 @@ const portCounters = {
   txDropped: count.describe('Should have left here and could not.'),
 };
 
+const tag = z.object({ tpid: count, vid: count });
+
 const portView: z.ZodType<PortView> = z.object({
   name: z.string(),
   bridge: z.string().nullable(),
@@ -53,6 +55,20 @@ const portView: z.ZodType<PortView> = z.object({
   tagged: z.array(z.number()),
   mtu: z.number(),
   state: z.string(),
+  priority: z
+    .object({
+      trust: z.enum(['pcp', 'dscp', 'none']),
+      default: count,
+      pcp: z.array(count).describe('Priority by PCP, 8 numbers.'),
+      dscp: z.array(count).describe('Priority by DSCP, 64 numbers.'),
+      egress: z.array(count).describe('PCP of tags that leave by priority, 8 numbers.'),
+    })
+    .nullable()
+    .describe('Maps of priorities; null: frames keep theirs.'),
+  serviceVlans: z
+    .array(z.object({ cvid: count, vid: count, keepTag: z.boolean() }))
+    .describe('Service VLANs by customer VLAN.'),
+  translate: z.array(z.object({ from: z.array(tag), to: z.array(tag) })).describe('VLAN translation.'),
   offloads: z.string(),
   offloadsWhy: z.string().nullable(),
   software: z

@@ -16,10 +16,10 @@ import { DROP_REASONS } from '../dataplane/reasons.ts';
 import { type Fdb, META_STALE } from '../tables/fdb.ts';
 import { listEntries } from '../tables/fdb-entries.ts';
 import { PORT_UP } from '../tables/port-table.ts';
-import type { Directory } from './directory.ts';
+import type { Directory, TagRules } from './directory.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';
 
-export interface PortView extends PortCounters {
+export interface PortView extends PortCounters, TagRules {
   name: string;
   bridge: string | null;
   adapter: string;
@@ -80,6 +80,9 @@ export function portViews({ tables, directory, statuses }: ReadableSwitch, nowMs
       ...sets.get(port.name)!,
       mtu: port.mtu,
       state: port.state,
+      priority: port.priority,
+      serviceVlans: port.serviceVlans,
+      translate: port.translate,
       offloads: status?.offloads ?? 'none',
       offloadsWhy: status?.offloadsWhy ?? null,
       software: status?.software ?? 'none',

@@ -15,6 +15,7 @@ import type { LedgerRow } from '../dataplane/counters.ts';
 import type { LatencyView } from '../dataplane/latency.ts';
 import { offloadText } from './offload-text.ts';
 import { type Cell, table } from './table.ts';
+import { tagRuleLines } from './tag-rules-text.ts';
 import { vidList } from './vid-list.ts';
 import { peersText, vtepsText, vxlanFdbText } from './vxlan-text.ts';
 
@@ -118,7 +119,8 @@ function portsText(ports: readonly PortView[]): string {
       p.learned,
     ]),
   );
-  return `${settings}\n${counters}`;
+  const rules = ports.flatMap((p) => tagRuleLines(p).map((line) => [p.name, line]));
+  return `${settings}${rules.length === 0 ? '' : `\n${table(['PORT', 'TAGS'], rules)}`}\n${counters}`;
 }
 
 function fdbText({ entries }: FdbView): string {

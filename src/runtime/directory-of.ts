@@ -3,11 +3,14 @@
  * numbers that the forwarding thread gave to its bridges, ports and mirrors. A VLAN's number is in the tables.
  */
 
-import type { Directory, DirectoryPort, DirectoryVlan } from '../api/directory.ts';
+import type { Directory, DirectoryPort, DirectoryVlan, TagRules } from '../api/directory.ts';
 import type { BridgeConfig, InterfaceConfig, PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { UNAWARE_VID } from '../control/domains.ts';
 import { fidAt, VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
+
+/** Of a port that leaves tags as they are. */
+export const NO_RULES: TagRules = { priority: null, serviceVlans: [], translate: [] };
 
 /** By name. Small, however many VLANs there are: it is copied from thread to thread. */
 export interface Numbers {
@@ -32,16 +35,22 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
   const types = new Map(config.bridges.map(({ name, type }) => [name, type]));
   const modeOf = (bridge: string | null, mode: string) =>
     bridge === null ? 'underlay' : types.get(bridge) === 'unaware' ? 'unaware' : mode;
-  const portOf = ({ name, bridge, adapter, mode, pvid, mtu, state }: PortConfig): DirectoryPort => ({
-    name,
-    index: numbers.ports.get(name)!,
-    bridge,
-    adapter: adapter.kind,
-    mode: modeOf(bridge, mode),
-    pvid,
-    mtu,
-    state,
-  });
+  const portOf = (port: PortConfig): DirectoryPort => {
+    const { name, bridge, adapter, mode, pvid, mtu, state, priority, serviceVlans, translate } = port;
+    return {
+      name,
+      index: numbers.ports.get(name)!,
+      bridge,
+      adapter: adapter.kind,
+      mode: modeOf(bridge, mode),
+      pvid,
+      mtu,
+      state,
+      priority,
+      serviceVlans,
+      translate,
+    };
+  };
   /** An interface of the router is a port that nothing is plugged into. */
   const interfacePort = ({ name, bridge, vid, mtu }: InterfaceConfig): DirectoryPort => ({
     name,
@@ -52,6 +61,7 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
     pvid: vid,
     mtu,
     state: 'forwarding',
+    ...NO_RULES,
   });
   return {
     name: config.name,

@@ -8,7 +8,7 @@ import { createDataplane, type Dataplane } from '../../../src/dataplane/dataplan
 import { reasonName } from '../../../src/dataplane/reasons.ts';
 import { slowLane } from '../../../src/dataplane/slow-lane.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
-import { ownDirectory } from '../../../src/runtime/directory-of.ts';
+import { NO_RULES, ownDirectory } from '../../../src/runtime/directory-of.ts';
 import { traceIn as ask } from '../../../src/trace/answer.ts';
 import { TraceError } from '../../../src/trace/error.ts';
 import { readFields, readHex } from '../../../src/trace/read-frame.ts';
@@ -228,7 +228,7 @@ function planeOf(ports: number): Dataplane {
 
 /** Ports by number; the story has no other names. */
 function numbered(dp: Dataplane, ports: number, nowMs: number): World {
-  const port = { bridge: 'x', adapter: 'memory', mode: 'hybrid', pvid: 1, mtu: 1500, state: 'forwarding' };
+  const port = { bridge: 'x', adapter: 'memory', mode: 'hybrid', pvid: 1, mtu: 1500, state: 'forwarding', ...NO_RULES };
   const named = Array.from({ length: ports }, (_, index) => ({ ...port, name: `p${index}`, index }));
   return {
     dp,

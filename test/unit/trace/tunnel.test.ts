@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { ReadableSwitch } from '../../../src/api/reader.ts';
+import { NO_RULES } from '../../../src/runtime/directory-of.ts';
 import { trace } from '../../../src/trace/trace.ts';
 import { copyWorld } from '../../../src/trace/world.ts';
 import { innerFrame, MACS, outerV4, outerV6, story, type TunnelWorld, tunnelWorld } from '../dataplane/vxlan-world.ts';
@@ -17,6 +18,7 @@ function readable({ core }: TunnelWorld): ReadableSwitch {
     pvid: port.settings.pvid,
     mtu: port.settings.mtu,
     state: port.settings.state,
+    ...NO_RULES,
   }));
   const vlans = control.vlanByFid.flatMap((of, fid) =>
     of === undefined
