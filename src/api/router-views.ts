@@ -8,6 +8,15 @@ import { ADJ_FORWARD, RELAY_REFUSED, RELAY_REPLIES, RELAY_REQUESTS, RELAY_STATS 
 import { addressBytes, addressText, masked } from '../wire/address.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';
+import { Refusal } from './refusal.ts';
+
+/** The views of one VRF; all where none is named. Throws a Refusal for a name that no interface has. */
+export function ofVrf<V extends { vrf: string }>({ directory }: ReadableSwitch, views: V[], vrf?: string): V[] {
+  if (vrf === undefined) return views;
+  const names = [...new Set(directory.interfaces.map(({ config }) => config.vrf))];
+  if (names.includes(vrf)) return views.filter((view) => view.vrf === vrf);
+  throw new Refusal(`there is no VRF ${JSON.stringify(vrf)}; valid are ${names.join(', ') || 'none'}`);
+}
 
 export interface InterfaceView extends InterfaceConfig {
   /** Own addresses that somebody else has. */
@@ -40,6 +49,7 @@ export function interfaceViews({ tables, directory }: ReadableSwitch): Interface
 }
 
 export interface NeighborView {
+  vrf: string;
   interface: string;
   address: string;
   /** Null while it is asked for, or when it did not answer. */
@@ -49,17 +59,17 @@ export interface NeighborView {
 /** Neighbors that are known, and next hops of routes whether known or not. */
 export function neighborViews({ tables, directory }: ReadableSwitch): NeighborView[] {
   const { adj, port } = tables.router;
-  const names = new Map(directory.interfaces.map((each) => [each.port, each.config.name]));
+  const byPort = new Map(directory.interfaces.map((each) => [each.port, each.config]));
   const views: NeighborView[] = [];
   for (let row = 1; row < adj.kind.length; row++) {
     const bytes = adj.addressBytes[row];
-    const name = names.get(port[adj.iface[row]]);
-    if (bytes === 0 || name === undefined) continue;
+    const iface = byPort.get(port[adj.iface[row]]);
+    if (bytes === 0 || iface === undefined) continue;
     const address = new Uint8Array(bytes);
     const view = new DataView(address.buffer);
     for (let at = 0; at < bytes; at += 4) view.setInt32(at, adj.address[row * 4 + at / 4]);
     const mac = adj.kind[row] === ADJ_FORWARD ? formatMac(adj.macHigh[row], adj.macLow[row]) : null;
-    views.push({ interface: name, address: addressText(address), mac });
+    views.push({ vrf: iface.vrf, interface: iface.name, address: addressText(address), mac });
   }
   return views;
 }

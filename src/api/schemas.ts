@@ -117,6 +117,7 @@ const interfaceView: z.ZodType<InterfaceView> = z.object({
 });
 
 const neighborView: z.ZodType<NeighborView> = z.object({
+  vrf: z.string(),
   interface: z.string(),
   address: z.string(),
   mac: z.string().nullable().describe('Null while it is asked for, or when it did not answer.'),

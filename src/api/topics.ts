@@ -6,7 +6,7 @@ import { latencyView, sumLatency } from '../dataplane/latency.ts';
 import { type FdbFilter, fdbView } from './fdb-view.ts';
 import { mirrorViews } from './mirror-view.ts';
 import type { ReadableSwitch } from './reader.ts';
-import { interfaceViews, neighborViews, routeViews } from './router-views.ts';
+import { interfaceViews, neighborViews, ofVrf, routeViews } from './router-views.ts';
 import { sampleViews } from './sample-view.ts';
 import { dropViews, ledgerView, portViews, vlanViews } from './views.ts';
 import { peersView, vtepsView, vxlanFdbView } from './vxlan-view.ts';
@@ -39,12 +39,22 @@ export function isTopic(text: string): text is Topic {
   return (TOPICS as readonly string[]).includes(text);
 }
 
-/** `nowMs` is the clock that the FDB's times are of. */
-export function topicBody(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filter: FdbFilter = {}): object {
+/** What is asked for: of the FDB, or of the router the name of a VRF. */
+export interface TopicFilter extends FdbFilter {
+  vrf?: string | undefined;
+}
+
+/** `nowMs` is the clock that the FDB's times are of. Throws a Refusal for a VRF that there is not. */
+export function topicBody(
+  readable: ReadableSwitch,
+  topic: TableTopic,
+  nowMs: number,
+  filter: TopicFilter = {},
+): object {
   return { switch: readable.directory.name, ...bodyOf(readable, topic, nowMs, filter) };
 }
 
-function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filter: FdbFilter): object {
+function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filter: TopicFilter): object {
   switch (topic) {
     case 'ports':
       return { ports: portViews(readable, nowMs) };
@@ -53,11 +63,11 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
     case 'vlans':
       return { vlans: vlanViews(readable, nowMs) };
     case 'interfaces':
-      return { interfaces: interfaceViews(readable) };
+      return { interfaces: ofVrf(readable, interfaceViews(readable), filter.vrf) };
     case 'neighbors':
-      return { neighbors: neighborViews(readable) };
+      return { neighbors: ofVrf(readable, neighborViews(readable), filter.vrf) };
     case 'routes':
-      return { routes: routeViews(readable) };
+      return { routes: ofVrf(readable, routeViews(readable), filter.vrf) };
     case 'macvlan':
       return { groups: readable.directory.macvlan };
     case 'ipvlan':

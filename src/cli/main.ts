@@ -176,6 +176,7 @@ export function createProgram(finish: Finish): Command {
     .option('--vlan <vid>', 'fdb: only this VLAN', wholeNumber(1, 4094))
     .option('--port <name>', 'fdb: only this port')
     .option('--mac <address>', 'fdb: only this address')
+    .option('--vrf <name>', 'interfaces, neighbors, routes: only of this VRF')
     .addHelpText(
       'after',
       '\nExamples:\n  etherloom show ports\n  etherloom show fdb --vlan 10 --port p1\n  etherloom show drops --json\n',

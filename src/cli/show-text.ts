@@ -228,9 +228,10 @@ function mirrorsText(mirrors: readonly MirrorView[]): string {
 }
 
 function neighborsText(neighbors: readonly NeighborView[]): string {
+  const vrfs = new Set(neighbors.map((each) => each.vrf)).size > 1;
   return table(
-    ['ADDRESS', 'MAC', 'INTERFACE'],
-    neighbors.map((each) => [each.address, each.mac, each.interface]),
+    ['ADDRESS', 'MAC', 'INTERFACE', ...(vrfs ? ['VRF'] : [])],
+    neighbors.map((each) => [each.address, each.mac, each.interface, ...(vrfs ? [each.vrf] : [])]),
   );
 }
 

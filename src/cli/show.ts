@@ -15,7 +15,11 @@ export interface ShowOptions extends SwitchOptions {
   vlan?: number | undefined;
   port?: string | undefined;
   mac?: string | undefined;
+  // For what is the router's:
+  vrf?: string | undefined;
 }
+
+const VRF_TOPICS = ['interfaces', 'neighbors', 'routes'];
 
 /** JSON beyond this is handed on as it came: to lay out a million entries anew takes longer than to make them. */
 const LAID_OUT_BYTES = 1 << 20;
@@ -24,8 +28,9 @@ export function show(topic: string, options: ShowOptions, io: AskIo = TERMINAL):
   return answering(io, async () => {
     if (!isTopic(topic)) throw new UsageError(`there is nothing to show as "${topic}"; valid are ${TOPICS.join(', ')}`);
     const filters = filtersOf(options);
-    if (topic !== 'fdb' && Object.keys(filters).length > 0) {
-      throw new UsageError(`--${Object.keys(filters)[0]} is for show fdb`);
+    for (const name of Object.keys(filters)) {
+      const topics = name === 'vrf' ? VRF_TOPICS : ['fdb'];
+      if (!topics.includes(topic)) throw new UsageError(`--${name} is for show ${topics.join(', ')}`);
     }
     if (filters.mac !== undefined && parseMac(filters.mac) === null) {
       throw new UsageError(`--mac: ${JSON.stringify(filters.mac)} is not a MAC address`);
@@ -60,10 +65,11 @@ async function textOf(topic: Topic, body: unknown, socket: string): Promise<stri
   }
 }
 
-function filtersOf({ vlan, port, mac }: ShowOptions): Record<string, string> {
+function filtersOf({ vlan, port, mac, vrf }: ShowOptions): Record<string, string> {
   return {
     ...(vlan === undefined ? {} : { vlan: String(vlan) }),
     ...(port === undefined ? {} : { port }),
     ...(mac === undefined ? {} : { mac }),
+    ...(vrf === undefined ? {} : { vrf }),
   };
 }

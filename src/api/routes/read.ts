@@ -40,6 +40,8 @@ const fdbQuery = map(
   'filters',
 );
 
+const vrfQuery = map({ vrf: z.string().optional() }, 'filters');
+
 export function readRoutes(sw: ApiSwitch): Route[] {
   const topic = (name: TableTopic, summary: string, answer: z.ZodType): Route => ({
     method: 'GET',
@@ -49,15 +51,29 @@ export function readRoutes(sw: ApiSwitch): Route[] {
     answer,
     handle: () => topicBody(sw.readable, name, sw.nowMs()),
   });
+  const routerTopic = (name: TableTopic, summary: string, answer: z.ZodType): Route =>
+    route({
+      method: 'GET',
+      path: `/v1/${name}`,
+      alias: `/${name}`,
+      summary,
+      query: vrfQuery,
+      answer,
+      handle: ({ query }) => topicBody(sw.readable, name, sw.nowMs(), query),
+    });
   return [
     topic('ports', 'Ports with their VLANs, link and counters', portsAnswer),
     topic('vlans', 'VLANs with their ports and counters', vlansAnswer),
     topic('macvlan', 'Macvlan groups with their children', macvlanAnswer),
     topic('ipvlan', 'Ipvlan groups with their children', ipvlanAnswer),
     topic('mirrors', 'Mirrors and what they have copied', mirrorsAnswer),
-    topic('interfaces', 'Interfaces of the router', interfacesAnswer),
-    topic('neighbors', 'Neighbors that are known, and next hops that are not', neighborsAnswer),
-    topic('routes', 'Connected subnets and configured routes', routesAnswer),
+    routerTopic('interfaces', 'Interfaces of the router, all or those of a VRF', interfacesAnswer),
+    routerTopic(
+      'neighbors',
+      'Neighbors that are known, and next hops that are not, of all VRFs or of one',
+      neighborsAnswer,
+    ),
+    routerTopic('routes', 'Connected subnets and configured routes, of all VRFs or of one', routesAnswer),
     topic('vteps', 'VXLAN tunnel endpoints with their VNIs and counters', vtepsAnswer),
     topic('peers', 'Remote VTEPs with their counters', peersAnswer),
     topic('vxlan-fdb', 'Which remote an address is behind', vxlanFdbAnswer),
