@@ -181,12 +181,14 @@ export class RouterPackets {
     const { adj } = rows;
     const dst = ipv4Dst(view, ip);
     if (dst === BROADCAST_IP) {
+      finishChecksum(packet);
       this.#relay.takes4(packet, view);
       return;
     }
     const row = rowOfPacket(this.#around, iface.vrf, view, ip, packet.frame.length);
     if (adj.kind[row] === ADJ_LOCAL) {
       if (this.#isUnused(iface, bytesAt(view, ip + 16, 4))) return;
+      finishChecksum(packet);
       if (!this.#relay.takes4(packet, view)) this.#reply(packet, answerIpv4(view, ip));
       return;
     }
@@ -200,7 +202,7 @@ export class RouterPackets {
       this.act(to, resolveNeighbor(to.neighbors, nextHop, packet, nowMs));
       return;
     }
-    finishChecksum(view, packet.frame.length, packet.offload.csum);
+    finishChecksum(packet);
     for (const piece of fragmentIpv4(packet.frame.subarray(ip), mtu)) {
       const frame = ethernetFrame({ dst: to.mac, src: to.mac }, ETHERTYPE_IPV4, piece);
       this.act(to, resolveNeighbor(to.neighbors, nextHop, { frame, offload: NO_OFFLOAD, from: null }, nowMs));
@@ -215,16 +217,19 @@ export class RouterPackets {
     if (this.#isDiscovery(packet, view, nowMs)) return;
     const dst = bytesAt(view, ipv6DstAt(ip), IPV6_ADDRESS_BYTES);
     if (dst[0] === 0xff) {
+      finishChecksum(packet);
       this.#relay.takes6(packet, view, nowMs);
       return;
     }
     if (isIpv6LinkLocal(view, ipv6DstAt(ip))) {
+      finishChecksum(packet);
       if (ownOf(iface.neighbors, dst) !== undefined) this.#reply(packet, answerIpv6(view, ip));
       return;
     }
     const row = rowOfPacket(this.#around, iface.vrf, view, ip, packet.frame.length);
     if (adj.kind[row] === ADJ_LOCAL) {
       if (this.#isUnused(iface, dst)) return;
+      finishChecksum(packet);
       if (!this.#relay.takes6(packet, view, nowMs)) this.#reply(packet, answerIpv6(view, ip));
       return;
     }
@@ -330,10 +335,13 @@ export class RouterPackets {
   }
 }
 
-/** A checksum that was left to the device (csum: start | offset << 16) is computed before the packet is cut. */
-function finishChecksum(view: DataView, end: number, csum: number): void {
+/**
+ * A checksum that the sender left to the device (csum: start | offset << 16) is computed before the packet is read or cut: a
+ * host on a TAP sends such packets. 0 would mean "none" in UDP, and its twin is right for TCP as well.
+ */
+function finishChecksum({ frame, offload: { csum } }: Waiting): void {
   if (csum === 0) return;
+  const view = viewOf(frame);
   const start = csum & 0xffff;
-  const at = start + (csum >>> 16);
-  view.setUint16(at, checksum(view, start, end - start));
+  view.setUint16(start + (csum >>> 16), checksum(view, start, frame.length - start) || 0xffff);
 }

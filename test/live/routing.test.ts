@@ -98,6 +98,9 @@ describe.skipIf(obstacle !== null)('routing', () => {
       JSON.parse(a.run(python(), new URL('./hops.py', import.meta.url).pathname, address)) as string[];
     expect(hops('10.0.20.2')).toEqual(['10.0.10.1', '10.0.20.2']);
     expect(hops('2001:db8:20::2')).toEqual(['2001:db8:10::1', '2001:db8:20::2']);
+    // To the gateway itself: the probes come with checksums that were left to the device.
+    expect(hops('10.0.10.1')).toEqual(['10.0.10.1']);
+    expect(hops('2001:db8:10::1')).toEqual(['2001:db8:10::1']);
     expect(hops('10.66.0.1')).toEqual(['10.0.10.1 unreachable 13']);
     expect(hops('172.16.0.1')).toEqual(['10.0.10.1 unreachable 0']);
     // A host without an address makes its own.
