@@ -31,13 +31,9 @@ import {
   ADJ_RESOLVE,
   ADJ_UNREACHABLE,
   MAX_VRFS,
-  ownBit4,
-  ownBit6,
   RELAY_STATS,
-  RELAY_V4,
-  RELAY_V6,
 } from '../tables/router-table.ts';
-import { addressBytes, addressText, masked, maskedOnes } from '../wire/address.ts';
+import { addressBytes, addressText } from '../wire/address.ts';
 import { type Mac, parseMac } from '../wire/ethernet.ts';
 import { linkLocalAddress } from '../wire/ipv6.ts';
 import { AdjacencyRows } from './adjacency.ts';
@@ -47,6 +43,7 @@ import { ControlError, type RouterControl } from './model.ts';
 import { createAdvertiser, dueAdvertisement } from './router-advertise.ts';
 import type { Interface, Waiting } from './router-model.ts';
 import { RouterPackets, type Send } from './router-packets.ts';
+import { isLinkLocal, ownBit, ownPrefixes, prefixOf, relayKinds, routeKey } from './router-prefixes.ts';
 import { REDIRECTS_AT_ONCE, REDIRECTS_PER_SECOND } from './router-redirect.ts';
 
 const KINDS: Record<Exclude<RouteKind, 'via'>, number> = {
@@ -238,11 +235,7 @@ export class Router implements RouterControl {
     own.fill(0);
     for (const { config, vrf } of this.interfaces.values()) {
       for (const text of config.addresses) {
-        const { bytes } = prefixOf(text);
-        const view = new DataView(bytes.buffer, bytes.byteOffset);
-        const words = [0, 4, 8, 12].map((at) => (at < bytes.length ? view.getInt32(at) : 0));
-        const bit =
-          bytes.length === 4 ? ownBit4(vrf, words[0]!) : ownBit6(vrf, words[0]!, words[1]!, words[2]!, words[3]!);
+        const bit = ownBit(text, vrf);
         own[bit >>> 5] |= 1 << (bit & 31);
       }
     }
@@ -382,11 +375,6 @@ export class Router implements RouterControl {
   }
 }
 
-function relayKinds({ dhcpRelay }: InterfaceConfig): number {
-  const servers = dhcpRelay?.servers ?? [];
-  return servers.reduce((kinds, server) => kinds | (server.includes(':') ? RELAY_V6 : RELAY_V4), 0);
-}
-
 /** Ports of its VLAN that are up. */
 function reaches({ ports, vlans }: DataplaneShared, iface: Interface): boolean {
   for (let w = 0; w < ports.width; w++) {
@@ -397,41 +385,4 @@ function reaches({ ports, vlans }: DataplaneShared, iface: Interface): boolean {
 
 function localEntry(config: InterfaceConfig) {
   return { bridge: config.bridge, vid: config.vid, mac: config.mac, port: null, kind: 'local' as const };
-}
-
-interface OwnPrefix {
-  bytes: Uint8Array;
-  length: number;
-  kind: number;
-}
-
-/** What an interface's addresses mean: the address itself, its subnet, and in IPv4 the two that mean everybody. */
-export function ownPrefixes(config: InterfaceConfig): OwnPrefix[] {
-  const prefixes: OwnPrefix[] = [];
-  for (const text of config.addresses) {
-    const { bytes: address, length } = prefixOf(text);
-    const bits = address.length * 8;
-    prefixes.push({ bytes: address, length: bits, kind: ADJ_LOCAL });
-    if (length === bits) continue;
-    prefixes.push({ bytes: masked(address, length), length, kind: ADJ_RESOLVE });
-    if (bits !== 32 || length === 31) continue;
-    prefixes.push({ bytes: masked(address, length), length: bits, kind: ADJ_BROADCAST });
-    prefixes.push({ bytes: maskedOnes(address, length), length: bits, kind: ADJ_BROADCAST });
-  }
-  return prefixes;
-}
-
-function prefixOf(text: string): { bytes: Uint8Array; length: number } {
-  const [address, length] = text.split('/');
-  const bytes = addressBytes(address!);
-  if (bytes === null) throw new ControlError(`${text} is not a prefix`);
-  return { bytes, length: Number(length) };
-}
-
-function routeKey(route: RouteConfig): string {
-  return `${route.vrf} ${route.prefix}`;
-}
-
-function isLinkLocal(bytes: Uint8Array): boolean {
-  return bytes.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
 }

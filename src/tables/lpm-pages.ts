@@ -7,7 +7,8 @@
  * what prefixes of at most 16 bits say, one below a page repeats what that one says.
  */
 import { LINE_SHIFT, PAGE_BEFORE, PAGE_RUNS, type Pages, popcount, ROOT_SLOTS } from './lpm.ts';
-import { type Found, freeRow, type Rows } from './lpm-tree.ts';
+import { freeRow, type Rows } from './lpm-nodes.ts';
+import type { Found } from './lpm-tree.ts';
 import { sharedInt32 } from './shared.ts';
 
 export interface PageWriter {

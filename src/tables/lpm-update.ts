@@ -3,6 +3,7 @@
  * written after it (lpm.ts). Values are positive. Control only: it allocates.
  */
 import { createTree, type Pages, type Tree } from './lpm.ts';
+import type { TreeRib } from './lpm-nodes.ts';
 import { createPageWriter, growPageRoots, type PageWriter, writePages } from './lpm-pages.ts';
 import {
   createTreeRib,
@@ -13,7 +14,6 @@ import {
   longestBelow,
   putInTree,
   removeFromTree,
-  type TreeRib,
 } from './lpm-tree.ts';
 
 export interface Rib {
