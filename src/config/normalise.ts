@@ -137,6 +137,10 @@ function readPorts(
     if (isMapped) vlans.members = mappedMembers(tunnel!);
     for (const { vid } of vlans.members) bridge?.ensure(vid);
     if (vlans.pvid !== null) bridge?.ensure(vlans.pvid);
+    if (port.classify && (bridge === null || unaware)) {
+      const why = owner === undefined ? 'the bridge of this port is unaware: it has no VLANs' : `the port is ${owner}`;
+      throw new ConfigError(source.place(['ports', name, 'classify']), `${why}; remove "classify"`);
+    }
     const priority = readPriority(name, port, bridge?.type ?? 'unaware', source);
     const translate = readTranslation(name, port, bridge?.type ?? 'unaware', vlans.members, source);
     const { mtu, enabled, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;

@@ -1,7 +1,7 @@
 /**
  * Change fuzzing: a switch is planned from one random configuration into the next under traffic, over and over.
  *
- * After every step its tables are those of a switch that was started with that configuration, its ledger balances, and
+ * The configurations have everything (change-worlds.ts), and frames go between the steps that a change is made in, too. After every step its tables are those of a switch that was started with that configuration, its ledger balances, and
  * two ports that are in every configuration have lost no frame and no address. Now and then a step fails in the middle:
  * then everything is as it was before. Between the steps, damaged texts of configurations are refused with their place.
  */
@@ -21,10 +21,20 @@ import { fidLedger, portLedger } from '../../src/dataplane/counters.ts';
 import { configure, SwitchCore } from '../../src/runtime/core.ts';
 import { tablesOf } from '../unit/control/tables.ts';
 import { Prng } from '../unit/pcap/mutate.ts';
-import { randomConfig } from './worlds.ts';
+import { randomChangeConfig, randomPacket } from './change-worlds.ts';
+import { furtherTables } from './further-tables.ts';
 
 const NAME = 'b0';
-const SIZE = { ports: 128, fids: 4096, bridges: 8, fdbEntries: 20_000, tunnelRows: 32, smallSlots: 64, largeSlots: 1 };
+const SIZE = {
+  ports: 128,
+  fids: 4096,
+  bridges: 8,
+  fdbEntries: 20_000,
+  tunnelRows: 32,
+  interfaces: 8,
+  smallSlots: 64,
+  largeSlots: 1,
+};
 /** Ports and a bridge of their own that every configuration has. */
 const KEPT = ['kept1', 'kept2'] as const;
 const KEPT_BRIDGE = 'kept';
@@ -44,10 +54,10 @@ export interface ChangeCounts {
 export function fuzzChanges(seed: number, count: number): ChangeCounts {
   const random = new Prng(seed);
   const counts: ChangeCounts = { actions: 0, failed: 0, refused: 0 };
-  let config = withKept(randomConfig(random));
+  let config = withKept(randomChangeConfig(random));
   const sw = new Changing(config);
   for (let step = 0; step < count; step++) {
-    const next = withKept(randomConfig(random));
+    const next = withKept(randomChangeConfig(random));
     counts.refused += refuseDamaged(random, next);
     sw.traffic(random);
     const actions = plan(config, next);
@@ -139,6 +149,7 @@ class Changing implements PortFollower {
   traffic(random: Prng): void {
     for (const [name, adapter] of this.#adapters) {
       if (name === KEPT[0] || name === KEPT[1]) continue;
+      if (random.below(4) === 0) this.#push(name, adapter, randomPacket(random));
       if (random.below(3) === 0) this.#push(name, adapter, frame(random.below(40), random.below(32), random.below(4)));
     }
     this.#kept();
@@ -164,9 +175,8 @@ class Changing implements PortFollower {
   check(config: SwitchConfig): void {
     const { control, dp } = this.#core;
     const fresh = new Changing(config);
-    if (!isDeepStrictEqual(stable(control), stable(fresh.#core.control))) {
-      throw new Error('the tables are not those of a fresh start');
-    }
+    const difference = differenceOf(stable(control), stable(fresh.#core.control));
+    if (difference !== null) throw new Error(`the tables are not those of a fresh start: ${difference}`);
     for (const port of control.ports.values()) {
       if (!portLedger(dp.counters, port.index).balanced) throw new Error(`port ${port.name} does not balance`);
     }
@@ -180,7 +190,35 @@ class Changing implements PortFollower {
 /** The tables without what traffic may change: an external entry moves with its host, and ages then. */
 function stable(control: Control) {
   const { entries, ...tables } = tablesOf(control);
-  return { ...tables, entries: entries.filter(({ kind }) => kind !== 'external') };
+  const config = currentConfig(control, NAME);
+  const named = <T extends { name: string }>(all: readonly T[]) =>
+    Object.fromEntries(all.map((each) => [each.name, each]));
+  return {
+    ...tables,
+    entries: entries.filter(({ kind }) => kind !== 'external'),
+    further: furtherTables(control),
+    stands: [
+      named(config.ports),
+      named(config.vteps),
+      named(config.interfaces),
+      named(config.mirrors),
+      config.classification,
+    ],
+  };
+}
+
+/** Where two values differ first, and how; null when they do not. */
+function differenceOf(is: unknown, should: unknown, path = ''): string | null {
+  if (isDeepStrictEqual(is, should)) return null;
+  if (typeof is !== 'object' || typeof should !== 'object' || is === null || should === null) {
+    return `${path} is ${JSON.stringify(is)} and should be ${JSON.stringify(should)}`;
+  }
+  for (const key of new Set([...Object.keys(is), ...Object.keys(should)])) {
+    const [a, b] = [(is as Record<string, unknown>)[key], (should as Record<string, unknown>)[key]];
+    const difference = differenceOf(a, b, `${path}.${key}`);
+    if (difference !== null) return difference;
+  }
+  return `${path} is of another kind`;
 }
 
 const TAGS = ['', '8100000a', '81000014', '88a80001'];

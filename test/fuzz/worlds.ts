@@ -10,7 +10,7 @@ export const VIDS = [1, 2, 10, 20, 33, 100, 200, 4094];
 /** Hosts of a world have the addresses 02:00:00:00:00:00 to :1f. */
 export const HOSTS = 32;
 
-type Raw = Record<string, unknown>;
+export type Raw = Record<string, unknown>;
 
 /** A configuration that the loader takes; most of what is rolled is valid. */
 export function randomConfig(random: Prng): SwitchConfig {
@@ -24,16 +24,16 @@ export function randomConfig(random: Prng): SwitchConfig {
   }
 }
 
-const pick = <T>(random: Prng, items: readonly T[]): T => items[random.below(items.length)];
-const chance = (random: Prng, percent: number): boolean => random.below(100) < percent;
+export const pick = <T>(random: Prng, items: readonly T[]): T => items[random.below(items.length)];
+export const chance = (random: Prng, percent: number): boolean => random.below(100) < percent;
 
-function vidSet(random: Prng): string {
+export function vidSet(random: Prng): string {
   if (chance(random, 10)) return '1-300';
   const n = 1 + random.below(5);
   return [...new Set(Array.from({ length: n }, () => pick(random, VIDS)))].join(',');
 }
 
-function rollConfig(random: Prng): Raw {
+export function rollConfig(random: Prng): Raw {
   const bridges = 1 + (chance(random, 30) ? random.below(3) : 0);
   const types = Array.from({ length: bridges }, () =>
     pick(random, ['c-vlan', 'c-vlan', 'c-vlan', 's-vlan', 'unaware']),
@@ -109,7 +109,7 @@ function rollMacvlan(random: Prng, config: Raw, ports: Record<string, Raw>): voi
   config.macvlan = { group };
 }
 
-function macText(host: number): string {
+export function macText(host: number): string {
   return `02:00:00:00:00:${host.toString(16).padStart(2, '0')}`;
 }
 

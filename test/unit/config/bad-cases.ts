@@ -241,6 +241,12 @@ export const PORT_KEYS: BadCase[] = [
     '"device" belongs to adapter tap, af-packet, af-xdp or cap; adapter memory takes no such keys',
   ),
   bad(
+    'switch: { type: unaware }\nports:\n  p1: { adapter: memory, classify: true }\n',
+    3,
+    'ports.p1.classify',
+    'the bridge of this port is unaware: it has no VLANs; remove "classify"',
+  ),
+  bad(
     'switch: { type: unaware }\nports:\n  p1: { adapter: memory, vlan: 1 }\n',
     3,
     'ports.p1.vlan',

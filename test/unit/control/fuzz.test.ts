@@ -7,12 +7,12 @@ describe('a switch that is changed under traffic', () => {
     let refused = 0;
     let failed = 0;
     for (let seed = 1; seed <= 4; seed++) {
-      const counts = fuzzChanges(seed, 10);
-      expect(counts.actions).toBeGreaterThan(100);
+      const counts = fuzzChanges(seed, 5);
+      expect(counts.actions).toBeGreaterThan(50);
       refused += counts.refused;
       failed += counts.failed;
     }
-    expect(refused).toBeGreaterThan(20);
-    expect(failed).toBeGreaterThan(4);
+    expect(refused).toBeGreaterThan(10);
+    expect(failed).toBeGreaterThan(2);
   });
 });
