@@ -1,10 +1,9 @@
 /**
  * The tables of a switch that `tablesOf` (../unit/control/tables.ts) leaves out, by name and without what traffic writes: tunnels, the
- * router, groups, translation, classification.
+ * router, translation, classification.
  */
 import type { Control } from '../../src/control/control.ts';
 import { lookup4, lookup6, type Pages, type Tree } from '../../src/tables/lpm.ts';
-import { MACVLAN_CHILD } from '../../src/tables/macvlan-table.ts';
 import { ADJ_FORWARD, ADJ_GROUP, ADJ_RESOLVE } from '../../src/tables/router-table.ts';
 import { ENTRY_NEXT, ENTRY_WORDS, HEADS } from '../../src/tables/translate-table.ts';
 import { addressBytes } from '../../src/wire/address.ts';
@@ -26,22 +25,13 @@ const PLACES_4 = [
 const PLACES_6 = ['2001:db8:1::1', '2001:db8:1::5', '2001:db8:2::1', '2001:db8:2::9', '2001:db9::1'];
 
 export function furtherTables(control: Control) {
-  const { dp } = control;
   const name = (index: number) => control.portByIndex[index]?.name ?? null;
   const ports = [...control.ports.values()].map(({ name, index }) => [
     name,
-    {
-      translates: translationOf(control, index),
-      macvlan: [
-        dp.macvlan.role[index],
-        dp.macvlan.role[index] === MACVLAN_CHILD ? dp.macvlan.mode[index] : 0,
-        dp.macvlan.tagged[index],
-      ],
-    },
+    { translates: translationOf(control, index) },
   ]);
   return {
     ports: Object.fromEntries(ports),
-    groups: groupsOf(control, name),
     classify: classificationOf(control),
     router: routerOf(control, name),
     vxlan: vxlanOf(control),
@@ -65,16 +55,6 @@ function translationOf({ dp }: Control, port: number): unknown {
       first === 0 ? [] : [[vid, chain(first)]],
     );
   return [side(arriving), side(leaving)];
-}
-
-function groupsOf({ dp, ports, macvlan }: Control, name: (index: number) => string | null) {
-  const { groupOf, role } = dp.macvlan;
-  const mates = new Map<number, (string | null)[]>();
-  for (const { index } of ports.values()) {
-    if (role[index] === 0) continue;
-    mates.set(groupOf[index], [...(mates.get(groupOf[index]) ?? []), name(index)].sort());
-  }
-  return { macvlan, mates: [...mates.values()] };
 }
 
 function classificationOf({ dp }: Control) {
