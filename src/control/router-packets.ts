@@ -8,6 +8,7 @@
 
 import type { Batch } from '../dataplane/batch.ts';
 import { FID_COUNTERS, GENERATED, PORT_COUNTERS } from '../dataplane/counters.ts';
+import { csumOffset, csumStart } from '../dataplane/offload/needs.ts';
 import { DROP_NONE, REASON_COUNT, ROUTE_UNRESOLVED } from '../dataplane/reasons.ts';
 import { answerIpv4, answerIpv6 } from '../protocols/local-host.ts';
 import { resolveNeighbor } from '../protocols/neighbor.ts';
@@ -342,6 +343,9 @@ export class RouterPackets {
 function finishChecksum({ frame, offload: { csum } }: Waiting): void {
   if (csum === 0) return;
   const view = viewOf(frame);
-  const start = csum & 0xffff;
-  view.setUint16(start + (csum >>> 16), checksum(view, start, frame.length - start) || 0xffff);
+  const start = csumStart(csum);
+  const field = start + csumOffset(csum);
+  // Columns that do not fit the bytes are nobody's checksum (segment.ts refuses them too).
+  if (start < ETHERNET_BYTES || field + 2 > frame.length) return;
+  view.setUint16(field, checksum(view, start, frame.length - start) || 0xffff);
 }
