@@ -74,11 +74,18 @@ const KEPT_EVENTS = 200;
 export class Watcher {
   #last: Look | null = null;
   readonly #history = new Map<string, { rx: number[]; tx: number[] }>();
-  readonly #events: string[] = [];
+  /** By what they are; the oldest first. */
+  readonly #events = new Map<string, string>();
+  #told = 0;
 
-  event(line: string): void {
-    this.#events.push(line);
-    if (this.#events.length > KEPT_EVENTS) this.#events.shift();
+  /** One of a `kind` takes the place of the last: a storm of the same leaves the others in sight. */
+  event(line: string, kind = `${this.#told++}`): void {
+    this.#events.delete(kind);
+    this.#events.set(kind, line);
+    for (const [oldest] of this.#events) {
+      if (this.#events.size <= KEPT_EVENTS) break;
+      this.#events.delete(oldest);
+    }
   }
 
   look(look: Look): WatchModel {
@@ -104,7 +111,7 @@ export class Watcher {
       learned: look.ports.reduce((sum, port) => sum + port.learned, 0),
       ports,
       drops,
-      events: this.#events,
+      events: [...this.#events.values()],
     };
   }
 

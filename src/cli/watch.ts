@@ -35,7 +35,10 @@ export function watch(options: WatchOptions, io: AskIo = TERMINAL): Promise<numb
     let look = await lookAt(socket);
     watcher.look(look);
     const stop = new Stop(io);
-    const stream = openEvents(socket, undefined, (event) => watcher.event(`${clock()}  ${lineOf(event)}`));
+    const stream = openEvents(socket, undefined, (event) => {
+      const kind = event.event === 'drop' ? `${event.port} ${event.reason}` : undefined;
+      watcher.event(`${clock()}  ${lineOf(event)}`, kind);
+    });
     stream.ended.catch(() => {}); // the next look says why
     const terminal = new Terminal(io.out);
     terminal.enter();

@@ -11,7 +11,7 @@ import { showEntries, showReasons, showSamples, tellEvent } from './feeds.ts';
 import { Rate, short } from './rates.ts';
 import { type PortRates, Topology } from './topology.ts';
 import { showTunnels } from './tunnels.ts';
-import type { Drop, Explanation, Found, Peer, Port, Sample, Trace, Vlan, Vtep } from './types.ts';
+import type { Drop, Explanation, Found, Group, Peer, Port, Sample, Trace, Vlan, Vtep } from './types.ts';
 
 const EVERY_MS = 1000;
 /** Thousands of VLANs on dozens of trunks are megabytes, and change seldom: every so many times. */
@@ -35,12 +35,16 @@ const topology = new Topology(byId('picture'), (name) => {
 let chosen: number | null = null;
 let samples: readonly Sample[] = [];
 let vlans: readonly Vlan[] = [];
+let groups: readonly Group[] = [];
 let vlansAge = 0;
 
 // ---- what the switch does
 
 async function refresh(): Promise<void> {
-  if (vlansAge++ % VLANS_EVERY === 0) vlans = (await get<{ vlans: Vlan[] }>('vlans')).vlans;
+  if (vlansAge++ % VLANS_EVERY === 0) {
+    vlans = (await get<{ vlans: Vlan[] }>('vlans')).vlans;
+    groups = (await get<{ groups: Group[] }>('macvlan')).groups;
+  }
   const [{ switch: name, ports }, { vteps }, { peers }, { drops }, sampled] = await Promise.all([
     get<{ switch: string; ports: Port[] }>('ports'),
     get<{ vteps: Vtep[] }>('vteps'),
@@ -52,7 +56,7 @@ async function refresh(): Promise<void> {
   document.title = `${name} – Etherloom`;
   const now = performance.now();
   for (const each of ports) takeRates(each, now);
-  topology.update(ports, vlans, vteps, rates);
+  topology.update(ports, vlans, vteps, groups, rates);
   showTunnels(byId('tunnels'), vteps, peers, now);
   showOptions(ports.map((each) => each.name));
   showTotals(ports);

@@ -1,13 +1,14 @@
 /**
  * The picture: every VLAN is a line, every port a box with a stem down to the lines that it is on. A filled dot leaves
- * untagged, a ring tagged. A traced frame is drawn over it, from the port where it arrives to those where it leaves.
+ * untagged, a ring tagged. Ports of a macvlan group stand beside each other. A traced frame is drawn over it, from the port
+ * where it arrives to those where it leaves.
  *
  * The drawing is made anew only when ports or VLANs change; every second its numbers are.
  */
 
 import { replace, svg } from './dom.ts';
 import { type Rate, short, sparkline } from './rates.ts';
-import type { Port, Trace, Vlan, Vtep } from './types.ts';
+import type { Group, Port, Trace, Vlan, Vtep } from './types.ts';
 
 const LABELS = 126;
 const COLUMN = 118;
@@ -15,6 +16,8 @@ const BOX = { width: 108, height: 78 };
 const FIRST_ROW = 116;
 const ROW = 34;
 const SPARK = { width: 92, height: 16 };
+/** Below boxes without lines: room for the way of a frame. */
+const RAIL = 16;
 /** More lines than this are a list, not a picture: the busiest are shown. */
 const MAX_ROWS = 24;
 const MAX_COLUMNS = 64;
@@ -28,7 +31,7 @@ export interface PortRates {
 }
 
 interface Block {
-  readonly bridge: string;
+  readonly title: string;
   readonly ports: readonly Port[];
   readonly rows: readonly Vlan[];
   readonly hidden: number;
@@ -55,17 +58,19 @@ export class Topology {
     ports: readonly Port[],
     vlans: readonly Vlan[],
     vteps: readonly Vtep[],
+    groups: readonly Group[],
     rates: ReadonlyMap<string, PortRates>,
   ): void {
     this.#vteps = vteps;
     const signature = JSON.stringify([
+      groups.map(({ name, parent, children, host }) => [name, parent, children.map(({ port }) => port), host?.port]),
       vteps.map(({ name, vnis }) => [name, vnis.map(({ port }) => port)]),
-      ports.map(({ name, bridge, mode, device, adapter }) => [name, bridge, mode, device, adapter]),
+      ports.map(({ name, bridge, mode, pvid, device, adapter }) => [name, bridge, mode, pvid, device, adapter]),
       vlans.map(({ bridge, vid, name, tagged, untagged }) => [bridge, vid, name, tagged, untagged]),
     ]);
     if (signature !== this.#signature) {
       this.#signature = signature;
-      this.#blocks = blocksOf(ports, vlans);
+      this.#blocks = blocksOf(ports, vlans, groups);
       this.#draw();
     }
     for (const port of ports) this.#tell(port, rates.get(port.name));
@@ -95,13 +100,13 @@ export class Topology {
   }
 
   #drawBlock(block: Block, named: boolean): SVGElement {
-    const { top, rows, ports, bridge, hidden } = block;
+    const { top, rows, ports, title, hidden } = block;
     const end = LABELS + ports.length * COLUMN;
     const below = top + FIRST_ROW + rows.length * ROW;
     return svg(
       'g',
       {},
-      named && svg('text', { class: 'bridge', x: 0, y: top + 16 }, bridge === '' ? 'underlay' : `bridge ${bridge}`),
+      named && svg('text', { class: 'bridge', x: 0, y: top + 16 }, clip(title, 16)),
       ...rows.map((vlan, row) => drawRow(vlan, row, top + FIRST_ROW + row * ROW, end)),
       ...ports.map((port, column) => this.#drawPort(port, block, column)),
       hidden > 0 && svg('text', { class: 'more', x: 0, y: below }, `and ${hidden} more VLANs`),
@@ -111,9 +116,7 @@ export class Topology {
   #drawPort(port: Port, block: Block, column: number): SVGElement {
     const x = xOf(column);
     const top = block.top + 8;
-    const on = block.rows.map((vlan) =>
-      vlan.untagged.includes(port.name) ? 'untagged' : vlan.tagged.includes(port.name) ? 'tagged' : '',
-    );
+    const on = block.rows.map((vlan) => howOn(vlan, port));
     const last = on.findLastIndex((each) => each !== '');
     const rate = svg('text', { class: 'rate', x: x - BOX.width / 2 + 8, y: top + 50 });
     const spark = svg('polyline', {
@@ -198,11 +201,7 @@ export class Topology {
     const from = xOf(columnOf(entry ?? ''));
     const stem = block.top + 8 + BOX.height;
     const row = block.rows.findIndex((vlan) => vlan.vid === trace.vid && (trace.vid !== null || wasClassified(trace)));
-    if (row < 0) {
-      replace(this.#layer, cross(from, stem + 14));
-      return;
-    }
-    const y = block.top + FIRST_ROW + row * ROW;
+    const y = row < 0 ? stem + RAIL : block.top + FIRST_ROW + row * ROW;
     const ways: number[] = [];
     for (const name of new Set(trace.outputs.map(({ port, tunnel }) => tunnel ?? port))) {
       this.#numbers.get(name)?.box.classList.add('leaves');
@@ -213,10 +212,16 @@ export class Topology {
     replace(
       this.#layer,
       ...ways.map((x) => svg('path', { class: 'flow', d: `${into}H${x}V${stem}` })),
-      ways.length === 0 && svg('path', { class: 'flow', d: into }),
+      ways.length === 0 && row >= 0 && svg('path', { class: 'flow', d: into }),
       ways.length === 0 && trace.verdict === 'dropped' && cross(from, y),
     );
   }
+}
+
+/** An interface of the router is in its VLAN as a host is. */
+function howOn({ vid, tagged, untagged }: Vlan, { name, adapter, pvid }: Port): '' | 'tagged' | 'untagged' {
+  if (untagged.includes(name) || (adapter === 'router' && vid === pvid)) return 'untagged';
+  return tagged.includes(name) ? 'tagged' : '';
 }
 
 function wasClassified({ stages }: Trace): boolean {
@@ -252,32 +257,44 @@ function xOf(column: number): number {
 }
 
 function heightOf({ rows, hidden }: Omit<Block, 'top'>): number {
-  if (rows.length === 0) return BOX.height + 24;
+  if (rows.length === 0) return BOX.height + 8 + 2 * RAIL;
   return FIRST_ROW + rows.length * ROW + (hidden > 0 ? 16 : 0);
 }
 
-function blocksOf(ports: readonly Port[], vlans: readonly Vlan[]): Block[] {
-  const names = [...new Set([...ports.map((port) => port.bridge), ...vlans.map((vlan) => vlan.bridge)])];
+function blocksOf(ports: readonly Port[], vlans: readonly Vlan[], groups: readonly Group[]): Block[] {
+  const blocks: Block[] = [];
   let top = 0;
-  return names.map((name) => {
-    const mine = vlans.filter((vlan) => vlan.bridge === name && vlan.tagged.length + vlan.untagged.length > 0);
-    const shown =
-      mine.length <= MAX_ROWS
-        ? mine
-        : [...mine]
-            .sort((a, b) => b.rxFrames + b.learned - (a.rxFrames + a.learned))
-            .slice(0, MAX_ROWS)
-            .sort((a, b) => (a.vid ?? 0) - (b.vid ?? 0));
-    const block = {
-      bridge: name ?? '',
-      ports: ports.filter((port) => port.bridge === name).slice(0, MAX_COLUMNS),
-      rows: shown,
-      hidden: mine.length - shown.length,
-      top,
-    };
+  const add = (title: string, members: readonly Port[], rows: readonly Vlan[] = [], hidden = 0) => {
+    const block = { title, ports: members.slice(0, MAX_COLUMNS), rows, hidden, top };
+    blocks.push(block);
     top += heightOf(block);
-    return block;
-  });
+  };
+  const bridges = new Set([...ports.map((port) => port.bridge), ...vlans.map((vlan) => vlan.bridge)]);
+  for (const name of bridges) {
+    if (name === null) continue;
+    const mine = vlans.filter((vlan) => vlan.bridge === name && vlan.tagged.length + vlan.untagged.length > 0);
+    const shown = busiest(mine);
+    const members = ports.filter((port) => port.bridge === name);
+    add(`bridge ${name}`, members, shown, mine.length - shown.length);
+  }
+  // The parent of several groups stands in the first.
+  const left = new Map(ports.filter((port) => port.bridge === null).map((port) => [port.name, port]));
+  for (const { name, parent, children, host } of groups) {
+    const names = [parent, ...children.map(({ port }) => port), ...(host === null ? [] : [host.port])];
+    const members = names.flatMap((each) => left.get(each) ?? []);
+    for (const each of names) left.delete(each);
+    if (members.length > 0) add(`macvlan ${name}`, members);
+  }
+  if (left.size > 0) add('underlay', [...left.values()]);
+  return blocks;
+}
+
+function busiest(vlans: readonly Vlan[]): readonly Vlan[] {
+  if (vlans.length <= MAX_ROWS) return vlans;
+  return [...vlans]
+    .sort((a, b) => b.rxFrames + b.learned - (a.rxFrames + a.learned))
+    .slice(0, MAX_ROWS)
+    .sort((a, b) => (a.vid ?? 0) - (b.vid ?? 0));
 }
 
 function clip(text: string, length: number): string {

@@ -28,6 +28,14 @@ export interface Vlan {
   rxFrames: number;
 }
 
+/** A macvlan group. */
+export interface Group {
+  name: string;
+  parent: string;
+  children: { port: string }[];
+  host: { port: string } | null;
+}
+
 export interface Entry {
   bridge: string;
   vid: number | null;

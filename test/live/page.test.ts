@@ -38,6 +38,10 @@ describe.skipIf(!here)('the page', () => {
 
   beforeAll(async () => {
     const ports: Record<string, object> = {};
+    const away = async () => {
+      const [local, remote] = [await freeUdpPort(), await freeUdpPort()];
+      return { adapter: 'udp', local: `127.0.0.1:${local}`, remote: `127.0.0.1:${remote}` };
+    };
     for (const [name, vlan] of [
       ['web', 10],
       ['mail', 10],
@@ -50,7 +54,13 @@ describe.skipIf(!here)('the page', () => {
       const remote = `127.0.0.1:${socket.address().port}`;
       ports[name] = { adapter: 'udp', local: `127.0.0.1:${to}`, remote, mode: 'access', vlan };
     }
-    sw = await bench.start({ vlans: { 10: { name: 'red' }, 20: { name: 'blue' } }, ports }, ['--ui', '0']);
+    const config = {
+      vlans: { 10: { name: 'red' }, 20: { name: 'blue' } },
+      ports: { ...ports, nic: await away(), guest: await away() },
+      macvlan: { guests: { parent: 'nic', children: { guest: { macs: ['02:00:00:00:00:31'] } } } },
+      interfaces: { gw: { vlan: 20, addresses: ['10.0.20.1/24'] } },
+    };
+    sw = await bench.start(config, ['--ui', '0']);
     await until(() => /page http/.test(sw.log()), 'the page is served', 60_000);
     address = /page (\S+)/.exec(sw.log())![1];
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS, timeout: 60_000 });
@@ -72,7 +82,9 @@ describe.skipIf(!here)('the page', () => {
 
   it('keeps the token to itself and shows ports, VLANs and addresses', async () => {
     expect(page.url()).not.toContain('token');
-    expect(await page.locator('#picture .port').count()).toBe(3);
+    expect(await page.locator('#picture .port').count()).toBe(6);
+    expect((await page.locator('#picture .bridge').allTextContents())[1]).toBe('macvlan guests');
+    expect(await page.locator('#picture .mark').count()).toBe(4); // the interface is on its VLAN
     expect(await page.locator('#picture .vlan').allTextContents()).toEqual(['10red', '20blue']);
     await send(0, 'src=02:00:00:00:00:01');
     await send(2, 'src=02:00:00:00:00:03');
@@ -104,6 +116,19 @@ describe.skipIf(!here)('the page', () => {
     expect(await page.locator('.flow').count()).toBe(1);
     await page.keyboard.press('Escape');
     expect(await page.locator('#answer > *, .flow').count()).toBe(0);
+  });
+
+  it('shows the way of a frame through a macvlan group', async () => {
+    await page.selectOption('#port', 'guest');
+    await page.fill('#fields', 'src=02:00:00:00:00:31');
+    await page.click('#trace');
+    await page.waitForSelector('#answer .verdict');
+    expect(await text('#answer .verdict')).toBe('Delivered to nic.');
+    expect(await page.locator('.port.leaves').getAttribute('data-port')).toBe('nic');
+    expect([await page.locator('.flow').count(), await page.locator('.cross').count()]).toEqual([1, 0]);
+    await page.keyboard.press('Escape');
+    await page.selectOption('#port', 'web');
+    await page.fill('#fields', 'arp=10.0.0.1-10.0.0.2');
   });
 
   it('explains what would have to be different', async () => {

@@ -93,6 +93,17 @@ describe('watch', () => {
     expect(watchLines(model, { columns: 120, rows: 40, colour: false })[0]).toContain('p99 < 32 µs');
   });
 
+  it('keeps the last of many drops of one kind, so that other events stay in sight', () => {
+    const watcher = new Watcher();
+    watcher.event('p1 is down');
+    for (let n = 0; n < 1000; n++) watcher.event(`drop ${n}`, 'p1 INGRESS_VLAN');
+    watcher.event('p1 is up');
+    expect(watcher.look(look(0, [])).events).toEqual(['p1 is down', 'drop 999', 'p1 is up']);
+    for (let n = 0; n < 1000; n++) watcher.event(`moved ${n}`);
+    const { events } = watcher.look(look(1, []));
+    expect([events.length, events[0], events.at(-1)]).toEqual([200, 'moved 800', 'moved 999']);
+  });
+
   it.each([
     [80, 24],
     [120, 40],
