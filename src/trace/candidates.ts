@@ -86,7 +86,8 @@ function ofNoBridge(
 /** Whatever the reason: where a frame for one port goes to another, there is none. */
 function ofGroup(s: Situation, trace: Trace, port: PortConfig, frame: Frame, target: PortConfig | undefined): Change[] {
   const own = [...upChanges(s, port), ...(trace.reason?.name === 'PARSE_TOO_LONG' ? longer(port, frame) : [])];
-  if (own.length > 0) return own;
+  // What is wrong with the frame itself no group mends.
+  if (own.length > 0 || trace.reason?.name.startsWith('PARSE_')) return own;
   const changes = [...macvlanChanges(s, port, frame, target), ...ipvlanChanges(s, port, frame, target)];
   const others = target === undefined ? groupMates(s, port) : [target];
   for (const each of others)

@@ -70,6 +70,11 @@ export function isIn(group: Group, port: string): boolean {
   return group.parent === port || group.host?.port === port || childOf(group, port) !== undefined;
 }
 
+/** A MAC that one station may have. */
+export function isStation(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0 && mac !== '00:00:00:00:00:00';
+}
+
 export function childOf<G extends Group>(group: G, port: string): G['children'][number] | undefined {
   return group.children.find((child) => child.port === port);
 }

@@ -1,6 +1,8 @@
 /** What might be changed where an ipvlan group keeps a frame from a port. */
 
+import { isHost, isLinkLocal } from '../config/routing.ts';
 import type { IpvlanConfig, IpvlanFlag, PortConfig } from '../config/types.ts';
+import { addressBytes } from '../wire/address.ts';
 import { type Change, portConfig } from './change.ts';
 import { addressedTo, type Frame } from './frame-fields.ts';
 import {
@@ -8,6 +10,7 @@ import {
   changeGroup,
   childOf,
   isIn,
+  isStation,
   joinChanges,
   ownChanges,
   vlanChanges,
@@ -19,24 +22,25 @@ import type { Situation } from './situation.ts';
 /** `port`, where the frame came in, is one of a group. */
 export function ipvlanChanges(s: Situation, port: PortConfig, frame: Frame, target: PortConfig | undefined): Change[] {
   const groups = s.config.ipvlan.filter((group) => isIn(group, port.name));
-  const isGroupMac = (Number.parseInt(frame.dst.slice(0, 2), 16) & 1) === 1;
-  const address = isGroupMac ? null : addressedTo(frame.bytes);
+  const unicast = isStation(frame.dst);
+  const address = unicast ? hostAddressOf(frame) : null;
   const changes = vlanChanges(s, 'ipvlan', port, frame.tagVid, target);
   for (const group of groups) {
     const isChild = childOf(group, port.name) !== undefined;
     changes.push(...accessChanges('ipvlan', group, port, target));
     // What leaves by the parent may be for any MAC.
-    if (!isGroupMac && target?.name !== group.parent && (!isChild || target !== undefined)) {
+    if (unicast && target?.name !== group.parent && (!isChild || target !== undefined)) {
       changes.push(...groupMac(group, frame.dst));
     }
     for (const child of wanted(group, target)) {
       if (child.port === port.name) continue;
-      if (address !== null) changes.push(...ownChanges('ipvlan', group, child, address));
+      if (address !== null && mayOwn(s, group, address)) changes.push(...ownChanges('ipvlan', group, child, address));
       if (isChild && group.flag !== 'bridge') changes.push(withFlag(group, 'bridge'));
     }
     if (target === undefined) continue;
     if (isChild && group.parent === target.name && group.flag !== 'vepa') changes.push(withFlag(group, 'vepa'));
-    if (address !== null) changes.push(...joinChanges(s, 'ipvlan', group, target, address));
+    if (address !== null && mayOwn(s, group, address))
+      changes.push(...joinChanges(s, 'ipvlan', group, target, address));
   }
   return changes;
 }
@@ -48,7 +52,7 @@ export function routedChildChanges(
   vid: number | null,
   target: PortConfig | undefined,
 ): Change[] {
-  const address = addressedTo(frame.bytes);
+  const address = hostAddressOf(frame);
   if (address === null) return [];
   const { interfaces } = s.config;
   return s.config.ipvlan
@@ -63,12 +67,23 @@ export function routedChildChanges(
       const parent = interfaces.find(({ name }) => name === group.parent);
       const isElsewhere = to !== undefined && parent !== undefined && to.vrf !== parent.vrf;
       return [
-        ...ownChanges('ipvlan', group, child, address),
+        ...(mayOwn(s, group, address) ? ownChanges('ipvlan', group, child, address) : []),
         ...upChanges(s, port),
         ...(isTooLong(port, frame) ? longer(port, frame) : []),
         ...(isElsewhere ? [withParent(group, to.name)] : []),
       ];
     });
+}
+
+/** Behind the router an address is nobody else's, nor link-local. */
+function mayOwn({ config }: Situation, group: IpvlanConfig, address: string): boolean {
+  if (group.mode === 'l2') return true;
+  const taken =
+    config.interfaces.some(({ addresses }) => addresses.some((each) => each.split('/')[0] === address)) ||
+    config.ipvlan.some((each) => {
+      return each !== group && each.mode !== 'l2' && each.children.some(({ addresses }) => addresses.includes(address));
+    });
+  return !taken && !isLinkLocal(addressBytes(address)!);
 }
 
 function withParent(group: IpvlanConfig, parent: string): Change {
@@ -77,6 +92,12 @@ function withParent(group: IpvlanConfig, parent: string): Change {
     value: parent,
     condition: `the parent of group ${group.name} were interface ${parent} instead of ${group.parent}`,
   });
+}
+
+/** The address that the frame is for, where a host may have it. */
+function hostAddressOf({ bytes }: Frame): string | null {
+  const address = addressedTo(bytes);
+  return address !== null && isHost(addressBytes(address)!) ? address : null;
 }
 
 function withFlag(group: IpvlanConfig, flag: IpvlanFlag): Change {

@@ -8,6 +8,7 @@ import {
   changeGroup,
   childOf,
   isIn,
+  isStation,
   joinChanges,
   ownChanges,
   patchChild,
@@ -19,21 +20,20 @@ import type { Situation } from './situation.ts';
 /** `port` is where the frame came in. */
 export function macvlanChanges(s: Situation, port: PortConfig, frame: Frame, target: PortConfig | undefined): Change[] {
   const groups = s.config.macvlan.filter((group) => isIn(group, port.name));
-  const isGroupMac = (Number.parseInt(frame.dst.slice(0, 2), 16) & 1) === 1;
   const changes = vlanChanges(s, 'macvlan', port, frame.tagVid, target);
   for (const group of groups) {
     const sender = childOf(group, port.name);
     changes.push(...accessChanges('macvlan', group, port, target));
     for (const child of wanted(group, target)) {
       if (child.port === port.name) continue;
-      if (!isGroupMac) changes.push(...ownChanges('macvlan', group, child, frame.dst));
+      if (isStation(frame.dst)) changes.push(...ownChanges('macvlan', group, child, frame.dst));
       if (sender !== undefined) changes.push(...bridging(group, sender), ...bridging(group, child));
       if (child.mode === 'source') changes.push(...listening(group, child, frame.src), ...bridging(group, child));
     }
     if (target === undefined) continue;
-    if (group.host?.port === target.name && !isGroupMac) changes.push(...hostMac(group, frame.dst));
+    if (group.host?.port === target.name && isStation(frame.dst)) changes.push(...hostMac(group, frame.dst));
     if (group.parent === target.name && sender?.mode === 'bridge') changes.push(inMode(group, sender, 'vepa'));
-    if (!isGroupMac) changes.push(...joinChanges(s, 'macvlan', group, target, frame.dst));
+    if (isStation(frame.dst)) changes.push(...joinChanges(s, 'macvlan', group, target, frame.dst));
   }
   return changes;
 }
@@ -52,7 +52,7 @@ function inMode(group: MacvlanConfig, { port, mode }: MacvlanChild, to: MacvlanM
 }
 
 function listening(group: MacvlanConfig, { port, sources }: MacvlanChild, mac: string): Change[] {
-  if (sources.includes(mac)) return [];
+  if (sources.includes(mac) || !isStation(mac)) return [];
   const all = [...sources, mac];
   return [
     changeGroup('macvlan', group, (g) => patchChild(g, port, () => ({ sources: all })), {

@@ -8,7 +8,7 @@ import { questionOf } from '../../../src/trace/question.ts';
 import { readFields, readHex } from '../../../src/trace/read-frame.ts';
 import { trace } from '../../../src/trace/trace.ts';
 import { worldOf } from '../../../src/trace/world.ts';
-import { randomConfig } from '../control/random-config.ts';
+import { load, randomConfig } from '../control/random-config.ts';
 
 const octets = (...values: number[]) => fc.constant(Uint8Array.from(values));
 const address = fc.constantFrom(
@@ -46,6 +46,52 @@ describe('hostile questions', () => {
         }
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it('random frames of ports of groups as well', () => {
+    const config = load({
+      ports: {
+        ...Object.fromEntries(['u', 'a', 'b', 'h', 'v', 'c', 'd', 'e'].map((name) => [name, { adapter: 'memory' }])),
+        p: { adapter: 'memory', mode: 'access', vlan: 10 },
+      },
+      interfaces: { g: { vlan: 10, addresses: ['10.0.0.1/24'] } },
+      macvlan: {
+        m: {
+          parent: 'u',
+          vlan: 1,
+          children: { a: { macs: ['02:00:00:00:00:01'] }, b: { mode: 'source', sources: ['02:00:00:00:00:02'] } },
+          host: { port: 'h', mac: '02:00:00:00:00:02' },
+        },
+      },
+      ipvlan: {
+        near: {
+          parent: 'v',
+          mac: '02:00:00:00:00:01',
+          children: { c: { addresses: ['1.2.3.4'] }, d: { addresses: ['::2'] } },
+        },
+        far: { mode: 'l3', parent: 'g', children: { e: { addresses: ['1.2.3.4'] } } },
+      },
+    });
+    const names = config.ports.map(({ name }) => name);
+    const typed = fc.tuple(frame, fc.constantFrom(0x0800, 0x0806, 0x86dd)).map(([bytes, type]) => {
+      if (bytes.length >= 14) bytes.set([type >> 8, type & 0xff], 12);
+      return bytes;
+    });
+    fc.assert(
+      fc.property(
+        fc.oneof(frame, typed),
+        fc.constantFrom(...names),
+        fc.constantFrom(null, ...names),
+        (bytes, port, to) => {
+          const found = trace(worldOf(config), { port, bytes });
+          expect(found.verdict === 'dropped').toBe(found.reason !== null);
+          const { explanation } = explain({ config, down: [], learned: [] }, { port, bytes }, to);
+          expect(explanation.text).not.toBe('');
+          if (explanation.fix !== null && to !== null) expect(explanation.fix.delivered).toContain(to);
+        },
+      ),
+      { numRuns: 60 },
     );
   });
 
