@@ -4,7 +4,8 @@
  *
  * Frames are entered while they are forwarded, not when they are received. So the worker notes how many of which port it
  * has before it looks at the first; whoever sees it end compares that with what has been entered since. A row that is half
- * written is made to balance. What was entered as delivered and had not been sent when the worker ended stays delivered.
+ * written is made to balance. What was entered as delivered and had not been sent when the worker ended stays delivered;
+ * what had come out of a tunnel, and was not yet entered as received by it, stays consumed by the port underneath.
  */
 
 import {
