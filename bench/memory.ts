@@ -11,6 +11,8 @@ import { createInterface } from 'node:readline';
 import { worker } from './contender.ts';
 import type { Context } from './forwarding.ts';
 import { endsWithUs } from './leftovers.ts';
+import { type Collections, liveCollections } from './live/collections.ts';
+import { liveObstacle } from './live/obstacle.ts';
 import { MIXED_UNITS, machine, type Report, result } from './report.ts';
 import { expectedDigest, makeFrames, saveFrames, type WorldSpec } from './world.ts';
 
@@ -41,6 +43,15 @@ export async function s13(context: Context): Promise<Report> {
         `longest ${seen.pauseMs} ms, ${seen.deopts} deoptimisations`,
     );
   }
+  const live: Collections[] = [];
+  const obstacle = liveObstacle();
+  for (let r = 0; obstacle === null && r < rounds; r++) {
+    live.push(await liveCollections(context.folder));
+    const { pings, pausesMs } = live[r];
+    context.progress(
+      `S13 live round ${r + 1}/${rounds}: ${pings} pings, collections of ${pausesMs.join(', ') || 'no'} ms`,
+    );
+  }
   const column = (of: (o: Observed) => number) => all.map(of);
   return {
     scenario: 'S13',
@@ -64,11 +75,26 @@ export async function s13(context: Context): Promise<Report> {
         'etherloom, deoptimisations after warm-up',
         column((o) => o.deopts),
       ),
+      ...(live.length === 0
+        ? []
+        : [
+            result(
+              'etherloom, live, collections',
+              live.map(({ pausesMs }) => pausesMs.length),
+            ),
+            result(
+              'etherloom, live, longest pause ms',
+              live.map(({ pausesMs }) => Math.max(0, ...pausesMs)),
+            ),
+          ]),
     ],
     ratios: {},
     notes: [
       `heap in use before and after ${FRAMES.toLocaleString('en')} or more frames, with no collection asked for between; ` +
         'less what the same ten questions to the worker leave there when they forward nothing',
+      obstacle === null
+        ? `live: pings one by one between two TAPs, ${live[0].pings.toLocaleString('en')} after a warm-up; collections on the thread that forwards`
+        : `not live: ${obstacle}`,
       'targets: 0 bytes a frame, pauses of at most 1 ms, 0 deoptimisations',
     ],
   };

@@ -73,6 +73,15 @@ class Client {
   }
 }
 
+/** Milliseconds. */
+async function firstAnswer(socket: string): Promise<number> {
+  const client = new Client(socket);
+  const begin = performance.now();
+  await client.ask('GET', '/v1/switch');
+  client.close();
+  return performance.now() - begin;
+}
+
 function command(who: string, name: string, args: readonly string[]): Question {
   return {
     who,
@@ -151,6 +160,8 @@ export async function api(context: Context): Promise<Report> {
         ];
       }),
     ];
+    const first = await firstAnswer(own.socket);
+    notes.push(`the very first question, which loads the API, took ${digits(first)} ms before there was any load`);
     const bridge = new LinuxBridge();
     asked.push(
       await open(bridge, () => [

@@ -41,18 +41,28 @@ export interface Running {
   socket: string;
 }
 
-/** Runs a switch of this configuration, in a namespace if one is named; resolves when its control socket is there. */
-export async function runEtherloom(folder: string, config: object, namespace?: string): Promise<Running> {
+/**
+ * Runs a switch of this configuration, in a namespace if one is named; resolves when its control socket is there. With `flags` for
+ * node, what it prints can be read.
+ */
+export async function runEtherloom(
+  folder: string,
+  config: object,
+  namespace?: string,
+  flags: readonly string[] = [],
+): Promise<Running> {
   const name = `bench${process.pid}-${deviceName()}`;
   const file = join(folder, `${name}.json`);
   const socket = join(folder, `${name}.sock`);
   const { switch: settings, ...rest } = config as { switch?: object };
   writeFileSync(file, JSON.stringify({ switch: { ...settings, name, controlSocket: socket }, ...rest }));
-  const command = [process.execPath, join(root, 'bin', 'etherloom'), 'run', '-c', file];
+  const command = [process.execPath, ...flags, join(root, 'bin', 'etherloom'), 'run', '-c', file];
   const inside = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command];
-  const child = endsWithUs(spawn(inside[0], inside.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] }));
+  const child = endsWithUs(
+    spawn(inside[0], inside.slice(1), { stdio: ['ignore', flags.length > 0 ? 'pipe' : 'ignore', 'pipe'] }),
+  );
   let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     said = text.trim();
   });
   await until(() => existsSync(socket) || child.exitCode !== null, 'etherloom');
