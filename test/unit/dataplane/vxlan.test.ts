@@ -56,6 +56,14 @@ describe('a frame', () => {
     ]);
   });
 
+  it('may come in a datagram longer than the MTU of its uplink, and has to fit the port it leaves by', () => {
+    const long = (length: number) => outerV4(2000, innerFrame(MACS[3]!, STRANGER, 0, 1, length));
+    const fits = 1600 - 28;
+    expect(long(fits).length).toBeGreaterThan(1600 + 14);
+    expect(one('u4', long(fits)).counts).toMatchObject({ a: 1 });
+    expect(one('u4', long(fits + 1)).counts.a).toBeUndefined();
+  });
+
   it('to a known host goes to its remote alone', () => {
     const { counts } = one('b', innerFrame(MACS[1]!, MACS[0]!, 0, 1));
     // The bridge does not know the host: it floods, and the tunnel knows where to.
