@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz [-- --frames N --fabric N --captures N --changes N --datagrams N --routing N --seed N --seconds N]`: random
+ * `npm run fuzz [-- --frames N --fabric N --captures N --changes N --broken N --datagrams N --routing N --seed N --seconds N]`: random
  * frames through random switches, packets through one that routes, tunnels and mirrors, damaged captures through replay,
- * changes of a switch under traffic, forged datagrams for a VTEP, damaged packets for a router beside a reference.
+ * changes of a switch under traffic, broken configuration files for one that runs, forged datagrams for a VTEP, damaged packets for a router beside a reference.
  * Everything follows from the seed; a failure says how to see it again. A share of it runs with the unit tests.
  */
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ const SPEC = {
   fabric: 1_000_000,
   captures: 1_000_000,
   changes: 10_000,
+  broken: 10_000,
   datagrams: 1_000_000,
   routing: 1_000_000,
   seed: undefined,
@@ -41,7 +42,7 @@ const { fuzz } = await import(new URL('../out/fuzz/test/fuzz/main.js', import.me
 console.log(`fuzz: seed ${options.seed}`);
 const tty = process.stderr.isTTY === true;
 let last = 0;
-const failure = fuzz({
+const failure = await fuzz({
   ...options,
   say(line, done) {
     if (tty) process.stderr.write(`\r\x1b[K${line}${done ? '\n' : ''}`);

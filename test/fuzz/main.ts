@@ -1,4 +1,5 @@
-/** The long run: worlds of frames, fabrics, captures, changes, forged datagrams, from consecutive seeds, until the numbers or the time are up. */
+/** The long run: worlds of frames, fabrics, captures, changes, broken files, forged datagrams, from consecutive seeds, until the numbers or the time are up. */
+import { fuzzBroken } from './broken.ts';
 import { BLOCK, fuzzCaptures } from './captures.ts';
 import { fuzzChanges } from './changes.ts';
 import { fuzzDatagrams } from './datagrams.ts';
@@ -11,6 +12,7 @@ export interface FuzzOptions {
   fabric: number;
   captures: number;
   changes: number;
+  broken: number;
   datagrams: number;
   routing: number;
   seed: number;
@@ -27,28 +29,32 @@ export const FABRIC_FRAMES = 2000;
 
 /** Changes of one switch, one after the other. */
 export const CHAIN_STEPS = 50;
-const PARTS = ['frames', 'fabric', 'captures', 'changes', 'datagrams', 'routing'] as const;
+
+/** Broken files for one switch. */
+export const BROKEN_FILES = 100;
+const PARTS = ['frames', 'fabric', 'captures', 'changes', 'broken', 'datagrams', 'routing'] as const;
 type Part = (typeof PARTS)[number];
 
-/** Returns null, or what went wrong and how to see it again. */
-export function fuzz(options: FuzzOptions): string | null {
+/** Resolves with null, or with what went wrong and how to see it again. */
+export async function fuzz(options: FuzzOptions): Promise<string | null> {
   return (
-    part(options, 'frames', options.frames, WORLD_FRAMES, fuzzWorld) ??
-    part(options, 'fabric', options.fabric, FABRIC_FRAMES, fuzzFabric) ??
-    part(options, 'captures', options.captures, BLOCK, fuzzCaptures) ??
-    part(options, 'changes', options.changes, CHAIN_STEPS, fuzzChanges) ??
-    part(options, 'datagrams', options.datagrams, WORLD_FRAMES, fuzzDatagrams) ??
-    part(options, 'routing', options.routing, WORLD_FRAMES, fuzzRouting)
+    (await part(options, 'frames', options.frames, WORLD_FRAMES, fuzzWorld)) ??
+    (await part(options, 'fabric', options.fabric, FABRIC_FRAMES, fuzzFabric)) ??
+    (await part(options, 'captures', options.captures, BLOCK, fuzzCaptures)) ??
+    (await part(options, 'changes', options.changes, CHAIN_STEPS, fuzzChanges)) ??
+    (await part(options, 'broken', options.broken, BROKEN_FILES, fuzzBroken)) ??
+    (await part(options, 'datagrams', options.datagrams, WORLD_FRAMES, fuzzDatagrams)) ??
+    (await part(options, 'routing', options.routing, WORLD_FRAMES, fuzzRouting))
   );
 }
 
-function part(
+async function part(
   { seed, seconds, say }: FuzzOptions,
   what: Part,
   total: number,
   chunk: number,
   run: (seed: number, count: number) => unknown,
-): string | null {
+): Promise<string | null> {
   const started = performance.now();
   const others = PARTS.filter((each) => each !== what).map((each) => ` --${each} 0`);
   let done = 0;
@@ -59,7 +65,7 @@ function part(
     // A world or a chain of changes takes one seed, a capture one each.
     const here = (seed + (what === 'captures' ? done : done / chunk)) | 0;
     try {
-      run(here, count);
+      await run(here, count);
     } catch (error) {
       const again = `npm run fuzz -- --seed ${here} --${what} ${count}${others.join('')}`;
       return `${what}: ${error instanceof Error ? error.stack : error}\nagain with: ${again}`;

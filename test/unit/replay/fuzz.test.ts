@@ -60,15 +60,16 @@ describe('fuzz', () => {
     for (let seed = 1; seed <= CAPTURES; seed += BLOCK) fuzzCaptures(seed, BLOCK);
   });
 
-  it('the long run counts, and stops by time', () => {
+  it('the long run counts, and stops by time', async () => {
     const lines: string[] = [];
     const say = (line: string) => lines.push(line);
     expect(
-      fuzz({
+      await fuzz({
         frames: 300,
         fabric: 100,
         captures: 700,
         changes: 3,
+        broken: 5,
         datagrams: 500,
         routing: 300,
         seed: -5,
@@ -82,18 +83,31 @@ describe('fuzz', () => {
       'captures: 500 of 700',
       'captures: 700 of 700',
       'changes: 3 of 3',
+      'broken: 5 of 5',
       'datagrams: 500 of 500',
       'routing: 300 of 300',
     ]);
     lines.length = 0;
     expect(
-      fuzz({ frames: 300, fabric: 1, captures: 10, changes: 9, datagrams: 1, routing: 1, seed: 1, seconds: 0, say }),
+      await fuzz({
+        frames: 300,
+        fabric: 1,
+        captures: 10,
+        changes: 9,
+        broken: 1,
+        datagrams: 1,
+        routing: 1,
+        seed: 1,
+        seconds: 0,
+        say,
+      }),
     ).toBe(null);
     expect(lines).toEqual([
       'frames: 0 of 300, time is up',
       'fabric: 0 of 1, time is up',
       'captures: 0 of 10, time is up',
       'changes: 0 of 9, time is up',
+      'broken: 0 of 1, time is up',
       'datagrams: 0 of 1, time is up',
       'routing: 0 of 1, time is up',
     ]);
