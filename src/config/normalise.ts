@@ -15,7 +15,7 @@ import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
 import { readMacvlan } from './macvlan.ts';
 import { readMirrors } from './mirrors.ts';
 import { readPoll } from './poll.ts';
-import { mappedMembers, readMappedTunnel, readPortVlans, readUnawarePort, readUplink } from './port-modes.ts';
+import { mappedMembers, NO_VLANS, readMappedTunnel, readPortVlans, readUnawarePort, readUplink } from './port-modes.ts';
 import { readPriority } from './priority.ts';
 import { readInterfaces, readRoutes } from './routing.ts';
 import { type RawConfig, validate } from './schema.ts';
@@ -189,16 +189,9 @@ function socketPorts(vteps: readonly VtepConfig[]): PortConfig[] {
 }
 
 const SOCKET_PORT: Omit<PortConfig, 'name' | 'adapter' | 'mtu'> = {
+  ...NO_VLANS,
   bridge: null,
   classify: false,
-  mode: 'access',
-  pvid: null,
-  members: [],
-  acceptFrames: 'all',
-  ingressFiltering: false,
-  tunnelCvids: null,
-  serviceVlans: [],
-  privateTrunk: null,
   enabled: true,
   state: 'forwarding',
   learning: true,

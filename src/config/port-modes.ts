@@ -67,16 +67,7 @@ export function readUnawarePort(name: string, port: RawPort, source: Source): Po
     const problem = `the bridge of this port is unaware: it has no VLANs; remove "${key}" or set the type c-vlan`;
     throw new ConfigError(source.place(['ports', name, key]), problem);
   }
-  return {
-    mode: 'access',
-    pvid: null,
-    members: [],
-    acceptFrames: 'all',
-    ingressFiltering: false,
-    tunnelCvids: null,
-    serviceVlans: [],
-    privateTrunk: null,
-  };
+  return { ...NO_VLANS };
 }
 
 /** The uplink of a VTEP has outer frames only: no bridge, no VLANs. */
@@ -95,7 +86,8 @@ export function mappedMembers({ vnis }: TunnelConfig): VlanMembership[] {
   return vnis.flatMap(({ vid }) => (vid === null ? [] : [membership(vid, true)]));
 }
 
-const NO_VLANS: PortVlans = {
+/** Of a port whose bridge has none, or that is in no bridge. */
+export const NO_VLANS: PortVlans = {
   mode: 'access',
   pvid: null,
   members: [],

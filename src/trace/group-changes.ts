@@ -3,6 +3,7 @@
  * port is one of the group at all.
  */
 
+import { NO_VLANS } from '../config/port-modes.ts';
 import type { IpvlanConfig, MacvlanConfig, PortConfig } from '../config/types.ts';
 import type { Change } from './change.ts';
 import type { Situation } from './situation.ts';
@@ -12,19 +13,7 @@ export type Group = MacvlanConfig | IpvlanConfig;
 type Child = Group['children'][number];
 
 /** What a port that leaves its bridge has no more. */
-const OF_NO_BRIDGE: Partial<PortConfig> = {
-  bridge: null,
-  mode: 'access',
-  pvid: null,
-  members: [],
-  acceptFrames: 'all',
-  ingressFiltering: false,
-  tunnelCvids: null,
-  serviceVlans: [],
-  privateTrunk: null,
-  translate: [],
-  priority: null,
-};
+const OF_NO_BRIDGE: Partial<PortConfig> = { ...NO_VLANS, bridge: null, translate: [], priority: null };
 
 /** Children looked at where any would do. */
 const FEW = 8;
