@@ -8,6 +8,7 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +49,12 @@ export class Contender {
     const [frames, ns] = (await this.ask(String(seconds))).split(' ').map(Number);
     if (!(frames > 0 && ns > 0)) throw new Error(`bench: ${this.who} did nothing`);
     return { frames, ns };
+  }
+
+  /** Of its main thread; other threads of V8 compile and collect. */
+  processorNs(): number {
+    const { pid } = this.child;
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]);
   }
 
   stop(): void {

@@ -9,6 +9,8 @@ import { median, type Summary, spread, summarize } from './stats.ts';
 export interface Runner {
   readonly who: string;
   round(seconds: number): Promise<Round>;
+  /** Processor time of the thread that does the work, so far. */
+  processorNs?(): number;
 }
 
 export interface Times {
@@ -19,12 +21,26 @@ export interface Times {
 export interface Options {
   rounds: number;
   seconds: number;
+  /**
+   * What a round's time is: that of the clock when left out, or the processor's, where a single thread does a runner's work. Other programs
+   * on the machine take the former and leave the latter nearly alone.
+   */
+  clock?: Clock | undefined;
   /** Told after every round. */
   progress(line: string): void;
 }
 
+export const CLOCKS = ['wall', 'processor'] as const;
+export type Clock = (typeof CLOCKS)[number];
+
 /** A peer whose rounds are further apart is reported. */
 const UNSTEADY = 0.15;
+
+async function nsOfFrame(runner: Runner, { seconds, clock }: Options): Promise<number> {
+  const before = clock === 'processor' ? runner.processorNs?.() : undefined;
+  const { frames, ns } = await runner.round(seconds);
+  return (before === undefined ? ns : runner.processorNs!() - before) / frames;
+}
 
 export async function duel(runners: readonly Runner[], options: Options, title: string): Promise<Times> {
   const ns: number[][] = runners.map(() => []);
@@ -34,8 +50,7 @@ export async function duel(runners: readonly Runner[], options: Options, title: 
     const order = runners.map((_, k) => k);
     if (r % 2 === 1) order.reverse();
     for (const k of order) {
-      const { frames, ns: spent } = await runners[k].round(options.seconds);
-      ns[k].push(spent / frames);
+      ns[k].push(await nsOfFrame(runners[k], options));
     }
     const said = runners.map(({ who }, k) => `${who} ${ns[k][r].toFixed(1)} ns`).join(', ');
     options.progress(`${title} round ${r + 1}/${options.rounds}: ${said}`);

@@ -123,6 +123,10 @@ export async function s1(context: Context): Promise<Report> {
 /** OVS-DPDK on the frames of S1, or null, with a note, where it is not installed or does not start. */
 async function startOvs(context: Context, notes: string[]): Promise<OvsDpdk | null> {
   if (!hasOvsDpdk()) return null;
+  if (context.clock === 'processor') {
+    notes.push('ovs-dpdk is left out: it polls, and its processor time is the time of the clock');
+    return null;
+  }
   const ovs = new OvsDpdk(context.folder);
   try {
     context.progress('S1: starting ovs-dpdk');

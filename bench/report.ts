@@ -20,6 +20,8 @@ export interface Report {
   ratios: Record<string, number>;
   missing?: string[];
   notes?: string[];
+  /** Its times are of the processor, not of the clock. */
+  clock?: 'processor';
 }
 
 /** The unit of a report whose rows have one each. */

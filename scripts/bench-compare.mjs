@@ -1,6 +1,7 @@
 /**
  * `npm run bench:compare -- BASE [NAME...] [--rounds N] [--seconds N]`: the benchmarks of a revision and of this checkout as
- * it stands, in turn on this machine: base, change, base again, round by round. S1, when none is named.
+ * it stands, in turn on this machine: base, change, base again, round by round. S1, when none is named. By processor time, where both
+ * revisions can and a single thread does the work.
  *
  * The base is built in a worktree of its own, which is removed. Ends with 1 when something is slower by more than the base
  * differs from itself, with 2 when it cannot be told.
@@ -57,10 +58,32 @@ function build(revision) {
   return folder;
 }
 
+function bench(folder, name, seconds, clock) {
+  const args = [
+    join(folder, 'bin', 'etherloom'),
+    'bench',
+    name,
+    '--rounds',
+    '1',
+    '--seconds',
+    seconds,
+    '--json',
+    ...clock,
+  ];
+  return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+}
+
+const PROCESSOR = ['--clock', 'processor'];
+
+/** What to ask both for: an older base knows no other clock. */
+function clockOf(base, name) {
+  const { status, stdout } = bench(base, name, '1', PROCESSOR);
+  return status === 0 && JSON.parse(stdout).clock === 'processor' ? PROCESSOR : [];
+}
+
 /** One round of one benchmark, as its report. */
-function run(folder, name, seconds) {
-  const args = [join(folder, 'bin', 'etherloom'), 'bench', name, '--rounds', '1', '--seconds', seconds, '--json'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+function run(folder, name, seconds, clock) {
+  const { status, stdout, stderr } = bench(folder, name, seconds, clock);
   if (status !== 0)
     fail(`${name} in ${folder === root ? 'this checkout' : 'the base'}: ${stderr.trim().split('\n').at(-1)}`);
   return JSON.parse(stdout);
@@ -82,10 +105,12 @@ if (!existsSync(join(folder, 'out', 'bench', 'bench', 'main.js'))) fail('the bas
 const all = [];
 for (const name of names) {
   const reports = [];
+  const clock = clockOf(folder, name);
+  console.error(`${name}: ${clock === PROCESSOR ? 'processor time' : 'time of the clock'}`);
   for (let r = 0; r < rounds; r++) {
-    const one = run(folder, name, seconds);
-    const change = run(root, name, seconds);
-    const two = run(folder, name, seconds);
+    const one = run(folder, name, seconds, clock);
+    const change = run(root, name, seconds, clock);
+    const two = run(folder, name, seconds, clock);
     // Which of its two runs is the first changes, so that a machine that gets slower or faster has no side.
     reports.push(r % 2 === 0 ? [one, change, two] : [two, change, one]);
     console.error(`${name} round ${r + 1}/${rounds}`);

@@ -10,6 +10,7 @@ export interface BenchOptions {
   json: boolean;
   rounds?: number | undefined;
   seconds?: number | undefined;
+  clock?: 'wall' | 'processor' | undefined;
   svg?: string | undefined;
   out?: string | undefined;
 }

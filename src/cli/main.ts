@@ -236,6 +236,14 @@ export function createProgram(finish: Finish): Command {
     .option('--json', 'one JSON object a benchmark on stdout')
     .option('--rounds <n>', 'rounds of each', wholeNumber(1, 1000))
     .option('--seconds <n>', 'seconds a round', wholeNumber(1, 600))
+    .addOption(
+      new Option(
+        '--clock <clock>',
+        'of benchmarks in memory on one thread: wall, or processor, which other programs hardly disturb',
+      )
+        .choices(['wall', 'processor'])
+        .default('wall'),
+    )
     .option('--svg <file>', 'write a chart')
     .option('--out <dir>', 'write each as JSON and as a chart, and all as results.md')
     .addHelpText(
