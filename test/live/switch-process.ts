@@ -104,7 +104,7 @@ export function createBench(): Bench {
     cli(...args) {
       const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
         encoding: 'utf8',
-        timeout: 30_000,
+        timeout: 90_000,
       });
       return { status: status ?? -1, stdout, stderr };
     },
@@ -123,7 +123,7 @@ export async function endOf(child: ChildProcess, signal?: NodeJS.Signals): Promi
   const now = ended();
   if (now !== null) return now;
   if (signal !== undefined) child.kill(signal);
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
   await exited;
   clearTimeout(timer);
   return ended() ?? 'unknown';
