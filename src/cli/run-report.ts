@@ -13,13 +13,15 @@ const MAX_SHOWN = 60;
 
 /** Lines for a switch whose ports are open. */
 export function summary(directory: Directory, statuses: readonly PortStatus[], socket: string): string[] {
-  const { name, ports, vlans, bridges } = directory;
+  const { name, ports, vlans, bridges, interfaces } = directory;
   const vids = vidList(vlans.flatMap(({ vid }) => (vid === null ? [] : [vid])));
   const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`;
-  const lines = [
-    `switch ${name}: ${count(ports.length, 'port')}${bridges.length > 1 ? ` on ${bridges.length} bridges` : ''}, ` +
-      `${vids === '' ? 'no VLANs' : `VLANs ${clip(vids)}`}; control socket ${socket}`,
+  const parts = [
+    `${count(ports.length - interfaces.length, 'port')}${bridges.length > 1 ? ` on ${bridges.length} bridges` : ''}`,
+    ...(interfaces.length === 0 ? [] : [count(interfaces.length, 'interface')]),
+    vids === '' ? 'no VLANs' : `VLANs ${clip(vids)}`,
   ];
+  const lines = [`switch ${name}: ${parts.join(', ')}; control socket ${socket}`];
   const byName = new Map(statuses.map((status) => [status.name, status]));
   for (const port of ports) {
     const status = byName.get(port.name);

@@ -113,12 +113,13 @@ function showOptions(names: readonly string[]): void {
 function showTotals(ports: readonly Port[]): void {
   const sum = (of: keyof PortRates) =>
     ports.reduce((all, each) => all + (rates.get(each.name)?.[of].perSecond ?? 0), 0);
-  const up = ports.filter((each) => each.link === 'up').length;
+  const plugged = ports.filter((each) => each.adapter !== 'router');
+  const up = plugged.filter((each) => each.link === 'up').length;
   const total = (title: string, value: string, kind = '') =>
     el('div', { class: kind }, el('dt', {}, title), el('dd', {}, value));
   replace(
     byId('totals'),
-    total('ports up', `${up}/${ports.length}`),
+    total('ports up', `${up}/${plugged.length}`),
     total('in', `${short(sum('in'))}/s`),
     total('out', `${short(sum('out'))}/s`),
     total('dropped', `${short(sum('drops'))}/s`, sum('drops') > 0 ? 'bad' : ''),

@@ -33,8 +33,13 @@ export function numbersOf(control: Control): Numbers {
 
 export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanTable): Directory {
   const types = new Map(config.bridges.map(({ name, type }) => [name, type]));
-  const modeOf = (bridge: string | null, mode: string) =>
-    bridge === null ? 'underlay' : types.get(bridge) === 'unaware' ? 'unaware' : mode;
+  const inGroups = new Set(
+    config.macvlan.flatMap(({ parent, children, host }) => [parent, ...children.map(({ port }) => port), host?.port]),
+  );
+  const modeOf = (name: string, bridge: string | null, mode: string) => {
+    if (bridge === null) return inGroups.has(name) ? 'macvlan' : 'underlay';
+    return types.get(bridge) === 'unaware' ? 'unaware' : mode;
+  };
   const portOf = (port: PortConfig): DirectoryPort => {
     const { name, bridge, adapter, mode, pvid, mtu, state, priority, serviceVlans, translate } = port;
     return {
@@ -42,7 +47,7 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
       index: numbers.ports.get(name)!,
       bridge,
       adapter: adapter.kind,
-      mode: modeOf(bridge, mode),
+      mode: modeOf(name, bridge, mode),
       pvid,
       mtu,
       state,
@@ -57,7 +62,7 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
     index: numbers.ports.get(name)!,
     bridge,
     adapter: 'router',
-    mode: modeOf(bridge, 'access'),
+    mode: modeOf(name, bridge, 'access'),
     pvid: vid,
     mtu,
     state: 'forwarding',

@@ -5,11 +5,13 @@ import { describe, expect, it, vi } from 'vitest';
 import { TOPICS } from '../../../src/api/topics.ts';
 import { run } from '../../../src/cli/run.ts';
 import { type ConfigOptions, readRunConfig } from '../../../src/cli/run-config.ts';
-import { configLine, eventLine, violationsLine } from '../../../src/cli/run-report.ts';
+import { configLine, eventLine, summary, violationsLine } from '../../../src/cli/run-report.ts';
 import { show } from '../../../src/cli/show.ts';
 import { topicText } from '../../../src/cli/show-text.ts';
 import { table } from '../../../src/cli/table.ts';
 import { vidList } from '../../../src/cli/vid-list.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { worldOf } from '../../../src/trace/world.ts';
 
 class Text extends Writable {
   text = '';
@@ -18,6 +20,33 @@ class Text extends Writable {
     done();
   }
 }
+
+describe('the first line of run', () => {
+  it('counts what is plugged in and what the router has, each by itself', () => {
+    const { directory } = worldOf(
+      loadConfig(
+        JSON.stringify({
+          switch: { name: 'sw' },
+          ports: {
+            p: { adapter: 'memory', vlan: 10 },
+            up: { adapter: 'memory' },
+            child: { adapter: 'memory' },
+          },
+          macvlan: { g: { parent: 'up', children: { child: { macs: ['02:00:00:00:00:01'] } } } },
+          interfaces: { i: { vlan: 10, addresses: ['10.0.0.1/24'] } },
+        }),
+        'sw.json',
+      ),
+    );
+    expect(summary(directory, [], 's')).toEqual(['switch sw: 3 ports, 1 interface, VLANs 10; control socket s']);
+    expect(directory.ports.map(({ name, mode }) => `${name} ${mode}`)).toEqual([
+      'p access',
+      'up macvlan',
+      'child macvlan',
+      'i access',
+    ]);
+  });
+});
 
 describe('tables', () => {
   it('align text to the left and numbers to the right, without trailing spaces', () => {
