@@ -83,19 +83,25 @@ function vitest(args, inPieces) {
 await Promise.all(runs.map((run, n) => vitest(run, n === 0)));
 
 const total = { passed: 0, failed: 0 };
-const skipped = [];
+/** By what they belong to: a folder that is missing is one line, not one for each test that wants it. */
+const skipped = new Map();
 for (const report of reports) {
   if (!existsSync(report)) continue;
   const r = JSON.parse(readFileSync(report, 'utf8'));
   for (const file of r.testResults) {
     for (const t of file.assertionResults)
-      if (t.status === 'pending' || t.status === 'skipped') skipped.push(t.fullName);
+      if (t.status === 'pending' || t.status === 'skipped') {
+        const whole = t.ancestorTitles[0] ?? t.fullName;
+        skipped.set(whole, [...(skipped.get(whole) ?? []), t.fullName]);
+      }
   }
   total.passed += r.numPassedTests;
   total.failed += r.numFailedTests;
 }
-for (const name of skipped) console.log(`skipped: ${name}`);
+for (const [whole, names] of skipped)
+  console.log(`skipped: ${names.length === 1 ? names[0] : `${whole}: ${names.length} tests`}`);
+const skips = [...skipped.values()].flat().length;
 if (!isLive) console.log(`skipped: all live tests (${why})`);
-console.log(`tests: ${total.passed} passed, ${total.failed} failed, ${skipped.length} skipped`);
+console.log(`tests: ${total.passed} passed, ${total.failed} failed, ${skips} skipped`);
 rmSync(out, { recursive: true, force: true });
 process.exit(status);
