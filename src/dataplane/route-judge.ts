@@ -3,7 +3,7 @@
  *
  * Whatever the packet's own bytes and the VLAN's interface say is judged here, once: after it only tables can refuse a
  * packet. It is said by stages/route.ts in words. What the next steps need of a packet goes into columns of the lane's own
- * (RouteColumns), and the first reads of its lookups are begun, so that they overlap with those of the packets behind it.
+ * (RouteColumns); no table of many entries is read but that of own addresses.
  */
 
 import { KIND_LOCAL, KIND_MASK, KIND_SHIFT, keyHigh, probe, startSlot } from '../tables/fdb.ts';
@@ -16,7 +16,7 @@ import { type Dataplane, LIMIT_MIN_MTU } from './dataplane.ts';
 /** Judges frames [first, end), which are of one port, and returns the index of the first that is not for the lane, or `end`. */
 export type RouteJudge = (first: number, end: number) => number;
 
-/** What the steps of the route lane tell each other, one element a frame of the batch, and the numbers at the end. */
+/** What the steps of the route lane tell each other, one element a frame of the batch. */
 export interface RouteColumns {
   /** Where the packet begins, << 1, and whether it is IPv6. */
   readonly ip: Int32Array;
@@ -27,21 +27,11 @@ export interface RouteColumns {
   readonly slot: Int32Array;
   /** IPv4: the destination. IPv6: where it lies. */
   readonly dst: Int32Array;
-  /** An adjacency; ~page of the IPv4 table that has to be looked at; IPv6: the answer of the root. */
-  readonly row: Int32Array;
-  /** IPv4: where in the roots it begins. */
+  /** Where in the roots its lookup begins. */
   readonly root: Int32Array;
-  /** IPv6 packets that have to go down the tree, and of each the node to begin at. */
-  readonly live: Int32Array;
-  readonly node: Int32Array;
-  /** IPv6: the last node that matched, 0 = none yet. */
-  readonly matched: Int32Array;
-  /** How many packets have to be looked up in pages, and in the tree. */
-  readonly counts: Int32Array;
+  /** The adjacency that was found. */
+  readonly row: Int32Array;
 }
-
-export const IN_PAGES = 0;
-export const IN_TREE = 1;
 
 export function createRouteColumns(capacity: number): RouteColumns {
   const column = () => new Int32Array(capacity);
@@ -51,12 +41,8 @@ export function createRouteColumns(capacity: number): RouteColumns {
     key: column(),
     slot: column(),
     dst: column(),
-    row: column(),
     root: column(),
-    live: column(),
-    node: column(),
-    matched: column(),
-    counts: new Int32Array(2),
+    row: column(),
   };
 }
 
@@ -77,8 +63,6 @@ const BLOCK = BLOCK_BITS;
 const MIX_A = OWN_MIX_A;
 const MIX_B = OWN_MIX_B;
 const MIX_C = OWN_MIX_C;
-const PAGES = IN_PAGES;
-const TREE = IN_TREE;
 
 export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns): RouteJudge {
   const { arena, ports, vlans, fdb, limits, router } = dp;
@@ -103,23 +87,11 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
 
   return (first, end) => {
     const view = arena.view;
-    const { rec, slots: fdbSlots, shift } = fdb;
+    const { slots: fdbSlots, shift } = fdb;
     const { off: offs, len: lens, port: portOf, rxFlags, gso } = b;
-    const {
-      ip: ips,
-      bytes: bytesOf,
-      key: keys,
-      slot: slots,
-      dst: dsts,
-      row: rows,
-      live,
-      node: nodes,
-      counts,
-    } = columns;
-    const { matched, root: rootOf } = columns;
-    const { own, ifaceOf, vrf: vrfOf, macHigh, macLow, lpm4, lpm6 } = router;
-    const { roots: roots4 } = lpm4;
-    const { roots: roots6 } = lpm6;
+    const { ip: ips, bytes: bytesOf, key: keys, slot: slots, dst: dsts } = columns;
+    const { root: rootOf } = columns;
+    const { own, ifaceOf, vrf: vrfOf, macHigh, macLow } = router;
     const blocks = fdbSlots >>> shift;
     const longest = limits[MIN_MTU];
     const from = portOf[first];
@@ -133,9 +105,6 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
     let ownSeed = 0;
     let fidSeed = 0;
     let root = 0;
-    let sum = 0;
-    let inPages = 0;
-    let inTree = 0;
     let i = first | 0;
 
     for (;;) {
@@ -167,7 +136,6 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
           0;
         hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
         const slot = ((Math.imul(hash >>> 12, blocks) >>> 20) << shift) | ((hash & 0xfff) >>> (BLOCK - shift));
-        sum ^= rec[slot << 2];
         const w0 = view.getInt32(ip);
         const w1 = view.getInt32(ip + 4);
         let mine = 0;
@@ -188,14 +156,10 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
           if (w2 >>> 24 <= 1 || dstFirst >= 224 || dstFirst === 127 || dstFirst === 0) break;
           if (srcFirst >= 224 || srcFirst === 0 || srcFirst === 127) break;
           mine = Math.imul(src ^ ownSeed, MIX_C) >>> 16;
-          const at = root | (dst >>> 16);
-          const row = roots4[at];
           ips[i] = ip << 1;
           bytesOf[i] = bytes;
           dsts[i] = dst;
-          rows[i] = row;
-          rootOf[i] = at;
-          inPages = (inPages - (row >> 31)) | 0;
+          rootOf[i] = root | (dst >>> 16);
         } else if (type === TYPE_IPV6) {
           if (w0 >>> 28 !== 6 || room < IPV6_HEADER) break;
           const bytes = IPV6_HEADER + (w1 >>> 16);
@@ -216,16 +180,10 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
           h = Math.imul((h + a1) | 0, MIX_B);
           h = Math.imul((h + a2) | 0, MIX_B);
           mine = Math.imul((h + a3) | 0, MIX_C) >>> 16;
-          const at = (root | (d0 >>> 16)) << 1;
-          const node = roots6[at] << 3;
           ips[i] = (ip << 1) | 1;
           bytesOf[i] = bytes;
           dsts[i] = (ip + 24) | 0;
-          rows[i] = roots6[at + 1];
-          nodes[i] = node;
-          matched[i] = 0;
-          live[inTree] = i;
-          inTree = (inTree + (node === 0 ? 0 : 1)) | 0;
+          rootOf[i] = root | (d0 >>> 16);
         } else {
           break;
         }
@@ -245,11 +203,6 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
       fidSeed = (s2 + fid) | 0;
       root = vrfOf[iface] << 16;
     }
-    // A packet that was refused after it had been counted is looked up for nothing.
-    counts[PAGES] = inPages;
-    counts[TREE] = inTree > 0 && live[inTree - 1] >= i ? inTree - 1 : inTree;
-    // Somebody has to want what was read, or V8 leaves the reading out.
-    if (sum === 0x5eed) counts[PAGES] |= 0;
     return i;
   };
 }
