@@ -17,26 +17,28 @@ export interface EventsOptions extends SwitchOptions {
 export function events(options: EventsOptions, io: AskIo = TERMINAL): Promise<number> {
   return answering(io, async () => {
     const socket = await socketOf(options);
+    let stopped = false;
     const stream = openEvents(socket, options.only, (event) => {
+      // Those behind the last that was wanted.
+      if (stopped) return;
       const line = options.json ? JSON.stringify(event) : `${clock()}  ${oneLine(lineOf(event))}`;
       io.out.write(`${line}\n`);
     });
-    let stopped = false;
     const stop = () => {
       stopped = true;
       stream.close();
     };
     process.once('SIGINT', stop);
-    io.out.once('error', stop);
+    io.out.on('error', stop);
     try {
       await stream.ended;
     } catch (error) {
       if (!stopped) throw error;
-      return '';
     } finally {
       process.removeListener('SIGINT', stop);
       io.out.removeListener('error', stop);
     }
+    if (stopped) return '';
     throw new AskError('the switch has ended the stream');
   });
 }

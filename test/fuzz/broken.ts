@@ -244,7 +244,8 @@ function breakTree(random: Prng, tree: Tree): void {
     const map = at as Record<string, unknown>;
     const way = random.below(5);
     if (way === 0) delete map[key];
-    else if (way === 1) Object.defineProperty(map, pick(random, KEYS), { value, enumerable: true, configurable: true });
+    else if (way === 1)
+      Object.defineProperty(map, pick(random, KEYS), { value, enumerable: true, configurable: true, writable: true });
     else if (way === 2) map[key] = typeof value === 'string' ? `${value}x` : [value];
     else if (way === 3) map[key] = nested(pick(random, [1, 60, 2000]));
     else map[key] = pick(random, VALUES);
