@@ -19,7 +19,11 @@ export function boundedServer(handler: RequestListener): Server {
       keepAliveTimeout: PATIENCE_MS,
       connectionsCheckingInterval: PATIENCE_MS,
     },
-    handler,
+    (request, response) => {
+      // A line without a version is HTTP/0.9 for the parser, with every method and no headers.
+      if (request.httpVersionMajor === 1) handler(request, response);
+      else request.socket.destroy();
+    },
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(PATIENCE_MS, (socket) => socket.destroy());

@@ -39,14 +39,15 @@ export type RouteGroup = (sw: ApiSwitch) => Route[];
 /** `more`: groups of other rooms. */
 export function allRoutes(sw: ApiSwitch, more: readonly RouteGroup[]): Route[] {
   const routes = [...GROUPS, ...more].flatMap((group) => group(sw));
-  let document: unknown;
+  // As text: to write it for each of many requests at once would keep the others waiting.
+  let document: string | undefined;
   const self: Route = {
     method: 'GET',
     path: '/openapi.json',
     summary: 'This document',
     answer: z.record(z.string(), z.unknown()),
     handle: () => {
-      document ??= openapi([...routes, self], sw.version);
+      document ??= `${JSON.stringify(openapi([...routes, self], sw.version))}\n`;
       return document;
     },
   };
