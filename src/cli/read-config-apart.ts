@@ -18,7 +18,12 @@ export type FromConfigChild =
   | { place: Place; problem: string }
   | { usage: string };
 
-/** Rejects with ConfigError and UsageError. Places in what comes out have a path and no line. */
+/** The process that reads did not start, or ended before it had. */
+export class ReaderLost extends Error {
+  override readonly name = 'ReaderLost';
+}
+
+/** Rejects with ConfigError, UsageError and ReaderLost. Places in what comes out have a path and no line. */
 export async function readConfigApart(
   { config, ports, name, poll }: ConfigOptions,
   entry = new URL('./config-child.js', import.meta.url),
@@ -26,9 +31,9 @@ export async function readConfigApart(
   const child = fork(entry, { serialization: 'advanced', stdio: ['inherit', 'ignore', 'inherit', 'ipc'] });
   const read = await new Promise<FromConfigChild>((resolve, reject) => {
     child.once('message', (message: FromConfigChild) => resolve(message));
-    child.once('error', reject);
+    child.on('error', ({ message }) => reject(new ReaderLost(`what reads the configuration: ${message}`)));
     child.once('exit', (code, signal) =>
-      reject(new Error(`what reads the configuration ended with ${signal ?? code}`)),
+      reject(new ReaderLost(`what reads the configuration ended with ${signal ?? code}`)),
     );
     child.send({ config, ports, name, poll } satisfies ConfigOptions);
   });

@@ -20,7 +20,7 @@ import { ServedSwitch } from '../runtime/served.ts';
 import { StateKeeper } from '../runtime/state-keeper.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { createLog, type Log, type LogFormat } from './log.ts';
-import { readConfigApart } from './read-config-apart.ts';
+import { ReaderLost, readConfigApart } from './read-config-apart.ts';
 import type { ConfigOptions } from './run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
 import { type Restored, restore } from './run-state.ts';
@@ -53,12 +53,24 @@ const BAD_USAGE = 2;
 
 export async function run(options: RunOptions, { err, readConfig }: RunIo = PROCESS): Promise<number> {
   const log = await createLog(options.log ?? 'text', err);
+  let isChanged = false;
+  const note = () => {
+    isChanged = true;
+  };
+  process.on('SIGHUP', note);
   try {
-    return await new Run(await readConfig(options), options, log).toTheEnd();
+    const file = await readConfig(options);
+    return await new Run(file, options, log).toTheEnd(isChanged);
   } catch (error) {
+    if (error instanceof ReaderLost) {
+      log.error(error.message);
+      return FAILED;
+    }
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error;
     log.error(error.message);
     return BAD_USAGE;
+  } finally {
+    process.removeListener('SIGHUP', note);
   }
 }
 
@@ -80,6 +92,8 @@ class Run {
   #stopping = false;
   #stoppingSince = 0;
   #announced = false;
+  /** SIGHUP came before there was a switch to change: the file may be another than the one that was read. */
+  #rereadLater = false;
   /** What was to be told before the summary. */
   readonly #early: [string, object][] = [];
 
@@ -91,7 +105,8 @@ class Run {
     this.#socketPath = controlSocket ?? defaultSocketPath(name);
   }
 
-  async toTheEnd(): Promise<number> {
+  async toTheEnd(rereadLater: boolean): Promise<number> {
+    this.#rereadLater = rereadLater;
     const signalled = (signal: NodeJS.Signals) => this.#signal(signal);
     process.on('SIGINT', signalled);
     process.on('SIGTERM', signalled);
@@ -122,6 +137,7 @@ class Run {
       await this.#serve(this.#served, restored);
       if (this.#stopping) await this.#closeDoors();
       else this.#announce();
+      if (this.#rereadLater) void this.#reread();
       return await this.#finished;
     } catch (error) {
       if (this.#stopping) return this.#finished;
@@ -176,7 +192,10 @@ class Run {
     let made: Promise<Serving> | undefined;
     const serving = () => {
       made ??= import('./serving.ts').then(({ Serving }) => new Serving(served));
-      return made;
+      return made.catch((error: unknown) => {
+        made = undefined; // the next client tries again
+        throw error;
+      });
     };
     if (api !== null) this.#doors.push(await (await serving()).openTcp(api));
     if (this.#options.ui !== undefined) {
@@ -211,6 +230,10 @@ class Run {
 
   /** SIGHUP: the switch becomes what its file says now, or stays as it is. */
   async #reread(): Promise<void> {
+    if (!this.#announced) {
+      this.#rereadLater = true;
+      return;
+    }
     if (this.#served === undefined || this.#stopping) return;
     if (this.#options.config === undefined) return this.#log.error('SIGHUP: there is no file to read again');
     try {
@@ -220,7 +243,7 @@ class Run {
       await this.#served.apply(file);
       this.#keeper?.rebase(file);
     } catch (error) {
-      if (!(error instanceof ConfigError || error instanceof UsageError || error instanceof ControlError)) throw error;
+      if (!isRefusal(error)) throw error;
       this.#log.error(`SIGHUP: nothing has changed: ${error.message}`);
     }
   }
@@ -256,4 +279,10 @@ class Run {
     this.#served?.close();
     this.#finish(FAILED);
   }
+}
+
+/** Also that what reads files is not there any more: whoever replaces the package of a running switch must not end it. */
+function isRefusal(error: unknown): error is Error {
+  if (error instanceof ConfigError || error instanceof UsageError || error instanceof ControlError) return true;
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
 }

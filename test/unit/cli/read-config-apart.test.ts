@@ -1,13 +1,20 @@
 /** The configuration of `run` comes out of the process that reads it as if it had been read here. */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readConfigApart } from '../../../src/cli/read-config-apart.ts';
+import { ReaderLost, readConfigApart } from '../../../src/cli/read-config-apart.ts';
+import { run } from '../../../src/cli/run.ts';
 import { readRunConfig } from '../../../src/cli/run-config.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
 import { ConfigError } from '../../../src/config/error.ts';
+import { createBench } from '../../live/switch-process.ts';
+import { until } from '../api/world.ts';
 
 const CHILD = new URL('../../../dist/cli/config-child.js', import.meta.url);
 const built = existsSync(CHILD);
@@ -41,4 +48,45 @@ it.skipIf(!built)('is refused as it is here, with its place', async () => {
   expect(refused).toMatchObject({ line: 2, path: 'ports.p1.vlan' });
   expect(() => readRunConfig(wrong)).toThrow((refused as Error).message);
   await expect(readConfigApart({ ports: [] }, CHILD)).rejects.toThrow(UsageError);
+});
+
+it('ends with one line when the process that reads is lost', async () => {
+  const entry = join(dir, 'lost.mjs');
+  writeFileSync(entry, "process.once('message', () => process.kill(process.pid, 'SIGKILL'));\n");
+  const readConfig = () => readConfigApart({ ports: [] }, pathToFileURL(entry));
+  await expect(readConfig()).rejects.toThrow(ReaderLost);
+  let said = '';
+  const err = new Writable({
+    write(text, _encoding, done) {
+      said += text;
+      done();
+    },
+  });
+  expect(await run({ ports: [] }, { err, readConfig })).toBe(1);
+  expect(said).toBe('etherloom: what reads the configuration ended with SIGKILL\n');
+});
+
+it.skipIf(!built)('is read again at the end of the start when SIGHUP came before', async () => {
+  const bench = createBench();
+  try {
+    const socket = join(bench.dir, 'sw.sock');
+    const pipe = join(bench.dir, 'pipe');
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    const { child, log } = bench.spawn('run', '-c', pipe);
+    const give = async (vlans: object, before: () => void = () => {}) => {
+      const file = await open(pipe, 'w'); // waits until somebody reads
+      before();
+      const name = `apart${process.pid}`;
+      const ports = { m: { adapter: 'memory' } };
+      await file.writeFile(JSON.stringify({ switch: { name, controlSocket: socket }, vlans, ports }));
+      await file.close();
+    };
+    await give({}, () => child.kill('SIGHUP'));
+    await until(() => existsSync(socket) || child.exitCode !== null || child.signalCode !== null, 'the switch is up');
+    expect([child.exitCode, child.signalCode], log()).toEqual([null, null]);
+    await give({ 30: {} });
+    await until(() => /applied: .*30/.test(log()), 'applied');
+  } finally {
+    await bench.close();
+  }
 });
