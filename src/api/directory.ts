@@ -44,7 +44,7 @@ export interface DirectoryPort extends TagRules {
   index: number;
   bridge: string | null;
   adapter: string;
-  /** As configured; `unaware` on a VLAN-unaware bridge; of no bridge: `macvlan` in a group, else `underlay`. */
+  /** As configured; `unaware` on a VLAN-unaware bridge; of no bridge: `macvlan` or `ipvlan` in a group, else `underlay`. */
   mode: string;
   pvid: number | null;
   mtu: number;

@@ -11,7 +11,7 @@ import { showEntries, showReasons, showSamples, tellEvent } from './feeds.ts';
 import { Rate, short } from './rates.ts';
 import { type PortRates, Topology } from './topology.ts';
 import { showTunnels } from './tunnels.ts';
-import type { Drop, Explanation, Found, Group, Peer, Port, Sample, Trace, Vlan, Vtep } from './types.ts';
+import type { Drop, Explanation, Found, Group, Peer, Port, Sample, ShownGroup, Trace, Vlan, Vtep } from './types.ts';
 
 const EVERY_MS = 1000;
 /** Thousands of VLANs on dozens of trunks are megabytes, and change seldom: every so many times. */
@@ -35,15 +35,19 @@ const topology = new Topology(byId('picture'), (name) => {
 let chosen: number | null = null;
 let samples: readonly Sample[] = [];
 let vlans: readonly Vlan[] = [];
-let groups: readonly Group[] = [];
+let groups: readonly ShownGroup[] = [];
 let vlansAge = 0;
 
 // ---- what the switch does
 
+async function groupsOf(kind: ShownGroup['kind']): Promise<ShownGroup[]> {
+  return (await get<{ groups: Group[] }>(kind)).groups.map((group) => ({ ...group, kind }));
+}
+
 async function refresh(): Promise<void> {
   if (vlansAge++ % VLANS_EVERY === 0) {
     vlans = (await get<{ vlans: Vlan[] }>('vlans')).vlans;
-    groups = (await get<{ groups: Group[] }>('macvlan')).groups;
+    groups = [...(await groupsOf('macvlan')), ...(await groupsOf('ipvlan'))];
   }
   const [{ switch: name, ports }, { vteps }, { peers }, { drops }, sampled] = await Promise.all([
     get<{ switch: string; ports: Port[] }>('ports'),

@@ -1,6 +1,6 @@
 /**
  * The picture: every VLAN is a line, every port a box with a stem down to the lines that it is on. A filled dot leaves
- * untagged, a ring tagged. Ports of a macvlan group stand beside each other. A traced frame is drawn over it, from the port
+ * untagged, a ring tagged. Ports of a macvlan or ipvlan group stand beside each other. A traced frame is drawn over it, from the port
  * where it arrives to those where it leaves.
  *
  * The drawing is made anew only when ports or VLANs change; every second its numbers are.
@@ -8,7 +8,7 @@
 
 import { replace, svg } from './dom.ts';
 import { type Rate, short, sparkline } from './rates.ts';
-import type { Group, Port, Trace, Vlan, Vtep } from './types.ts';
+import type { Port, ShownGroup, Trace, Vlan, Vtep } from './types.ts';
 
 const LABELS = 126;
 const COLUMN = 118;
@@ -58,12 +58,18 @@ export class Topology {
     ports: readonly Port[],
     vlans: readonly Vlan[],
     vteps: readonly Vtep[],
-    groups: readonly Group[],
+    groups: readonly ShownGroup[],
     rates: ReadonlyMap<string, PortRates>,
   ): void {
     this.#vteps = vteps;
     const signature = JSON.stringify([
-      groups.map(({ name, parent, children, host }) => [name, parent, children.map(({ port }) => port), host?.port]),
+      groups.map(({ kind, name, parent, children, host }) => [
+        kind,
+        name,
+        parent,
+        children.map(({ port }) => port),
+        host?.port,
+      ]),
       vteps.map(({ name, vnis }) => [name, vnis.map(({ port }) => port)]),
       ports.map(({ name, bridge, mode, pvid, device, adapter }) => [name, bridge, mode, pvid, device, adapter]),
       vlans.map(({ bridge, vid, name, tagged, untagged }) => [bridge, vid, name, tagged, untagged]),
@@ -261,7 +267,7 @@ function heightOf({ rows, hidden }: Omit<Block, 'top'>): number {
   return FIRST_ROW + rows.length * ROW + (hidden > 0 ? 16 : 0);
 }
 
-function blocksOf(ports: readonly Port[], vlans: readonly Vlan[], groups: readonly Group[]): Block[] {
+function blocksOf(ports: readonly Port[], vlans: readonly Vlan[], groups: readonly ShownGroup[]): Block[] {
   const blocks: Block[] = [];
   let top = 0;
   const add = (title: string, members: readonly Port[], rows: readonly Vlan[] = [], hidden = 0) => {
@@ -279,11 +285,11 @@ function blocksOf(ports: readonly Port[], vlans: readonly Vlan[], groups: readon
   }
   // The parent of several groups stands in the first.
   const left = new Map(ports.filter((port) => port.bridge === null).map((port) => [port.name, port]));
-  for (const { name, parent, children, host } of groups) {
+  for (const { kind, name, parent, children, host } of groups) {
     const names = [parent, ...children.map(({ port }) => port), ...(host === null ? [] : [host.port])];
     const members = names.flatMap((each) => left.get(each) ?? []);
     for (const each of names) left.delete(each);
-    if (members.length > 0) add(`macvlan ${name}`, members);
+    if (members.length > 0) add(`${kind} ${name}`, members);
   }
   if (left.size > 0) add('underlay', [...left.values()]);
   return blocks;

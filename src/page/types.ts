@@ -28,12 +28,16 @@ export interface Vlan {
   rxFrames: number;
 }
 
-/** A macvlan group. */
+/** A macvlan or ipvlan group; the parent of the latter may be an interface. */
 export interface Group {
   name: string;
   parent: string;
   children: { port: string }[];
   host: { port: string } | null;
+}
+
+export interface ShownGroup extends Group {
+  kind: 'macvlan' | 'ipvlan';
 }
 
 export interface Entry {

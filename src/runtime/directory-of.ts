@@ -33,11 +33,15 @@ export function numbersOf(control: Control): Numbers {
 
 export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanTable): Directory {
   const types = new Map(config.bridges.map(({ name, type }) => [name, type]));
-  const inGroups = new Set(
-    config.macvlan.flatMap(({ parent, children, host }) => [parent, ...children.map(({ port }) => port), host?.port]),
-  );
+  const inGroups = new Map<string, string>();
+  for (const kind of ['macvlan', 'ipvlan'] as const) {
+    for (const { parent, children, host } of config[kind]) {
+      for (const { port } of [{ port: parent }, ...children, ...(host === null ? [] : [host])])
+        inGroups.set(port, kind);
+    }
+  }
   const modeOf = (name: string, bridge: string | null, mode: string) => {
-    if (bridge === null) return inGroups.has(name) ? 'macvlan' : 'underlay';
+    if (bridge === null) return inGroups.get(name) ?? 'underlay';
     return types.get(bridge) === 'unaware' ? 'unaware' : mode;
   };
   const portOf = (port: PortConfig): DirectoryPort => {

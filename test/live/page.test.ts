@@ -56,8 +56,9 @@ describe.skipIf(!here)('the page', () => {
     }
     const config = {
       vlans: { 10: { name: 'red' }, 20: { name: 'blue' } },
-      ports: { ...ports, nic: await away(), guest: await away() },
+      ports: { ...ports, nic: await away(), guest: await away(), twin: await away() },
       macvlan: { guests: { parent: 'nic', children: { guest: { macs: ['02:00:00:00:00:31'] } } } },
+      ipvlan: { twins: { mode: 'l3', parent: 'gw', children: { twin: { addresses: ['10.0.20.9'] } } } },
       interfaces: { gw: { vlan: 20, addresses: ['10.0.20.1/24'] } },
     };
     sw = await bench.start(config, ['--ui', '0']);
@@ -82,8 +83,11 @@ describe.skipIf(!here)('the page', () => {
 
   it('keeps the token to itself and shows ports, VLANs and addresses', async () => {
     expect(page.url()).not.toContain('token');
-    expect(await page.locator('#picture .port').count()).toBe(6);
-    expect((await page.locator('#picture .bridge').allTextContents())[1]).toBe('macvlan guests');
+    expect(await page.locator('#picture .port').count()).toBe(7);
+    expect((await page.locator('#picture .bridge').allTextContents()).slice(1)).toEqual([
+      'macvlan guests',
+      'ipvlan twins',
+    ]);
     expect(await page.locator('#picture .mark').count()).toBe(4); // the interface is on its VLAN
     expect(await page.locator('#picture .vlan').allTextContents()).toEqual(['10red', '20blue']);
     await send(0, 'src=02:00:00:00:00:01');

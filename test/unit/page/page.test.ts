@@ -4,7 +4,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { FdbFound } from '../../../src/api/fdb-search.ts';
 import type { SampleView } from '../../../src/api/sample-view.ts';
 import type { DropView, PortView, VlanView } from '../../../src/api/views.ts';
-import type { MacvlanConfig } from '../../../src/config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../../../src/config/types.ts';
 import type { PeerView, VtepView } from '../../../src/control/vxlan-views.ts';
 import { Rate, short, sparkline } from '../../../src/page/rates.ts';
 import type * as Page from '../../../src/page/types.ts';
@@ -16,6 +16,7 @@ describe('the page reads what the switch answers', () => {
     expectTypeOf<PortView>().toExtend<Page.Port>();
     expectTypeOf<VlanView>().toExtend<Page.Vlan>();
     expectTypeOf<MacvlanConfig>().toExtend<Page.Group>();
+    expectTypeOf<IpvlanConfig>().toExtend<Page.Group>();
     expectTypeOf<FdbFound>().toExtend<Page.Found>();
     expectTypeOf<DropView>().toExtend<Page.Drop>();
     expectTypeOf<SampleView>().toExtend<Page.Sample>();
