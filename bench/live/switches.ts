@@ -197,6 +197,10 @@ export class Vde implements LiveSwitch {
   }
 }
 
+/** For Open vSwitch to take away what it made. */
+const EXIT_MS = 5000;
+const NOBODY = new Int32Array(new SharedArrayBuffer(4));
+
 /** Open vSwitch's userspace datapath, with database and daemon of its own, in a namespace if one is named. */
 export class OvsDaemon {
   readonly #folder: string;
@@ -255,6 +259,12 @@ export class OvsDaemon {
   }
 
   #kill(): void {
+    // Its TAPs are persistent: it takes them away itself, when it is asked to and not when it is killed.
+    if (existsSync(this.#at('vs.ctl'))) {
+      spawnSync('ovs-appctl', this.appctlArgs('--timeout=5', 'exit', '--cleanup'), { stdio: 'ignore' });
+      const until = performance.now() + EXIT_MS;
+      while (existsSync(this.#at('vs.pid')) && performance.now() < until) Atomics.wait(NOBODY, 0, 0, 20);
+    }
     for (const name of ['vs', 'db']) {
       const file = this.#at(`${name}.pid`);
       if (!existsSync(file)) continue;
