@@ -45,15 +45,7 @@ const MODES: Record<IpvlanMode, number> = { l2: IPVLAN_L2, l3: IPVLAN_L3, l3s: I
 const FLAGS: Record<IpvlanFlag, number> = { bridge: IPVLAN_BRIDGE, private: IPVLAN_PRIVATE, vepa: IPVLAN_VEPA };
 
 export function requireIpvlan(control: Grouped, groups: readonly IpvlanConfig[]): void {
-  const used = groups.map(({ name, mode, parent, children, host }) => ({
-    name,
-    ports: [
-      ...(mode === 'l2' ? [parent] : []),
-      ...children.map(({ port }) => port),
-      ...(host === null ? [] : [host.port]),
-    ],
-  }));
-  requireGroups(control, 'ipvlan', used);
+  requireGroups(control, 'ipvlan', groups);
   for (const { name, mode, parent } of groups) {
     if (mode === 'l2' || control.router?.hasInterface(parent)) continue;
     throw new ControlError(`no interface ${parent}, the parent of group ${name}`);

@@ -1,6 +1,6 @@
 /** Compile macvlan groups: rows and lists that the stage reads. */
 
-import type { MacvlanConfig, MacvlanMode } from '../config/types.ts';
+import type { MacvlanMode } from '../config/types.ts';
 import {
   CHILD_WORDS,
   GROUP_CHILD_COUNT,
@@ -23,16 +23,7 @@ import {
   stationAt,
 } from '../tables/macvlan-table.ts';
 import { parseMac } from '../wire/ethernet.ts';
-import {
-  clearRoles,
-  freePort,
-  type Grouped,
-  hashWords,
-  placeChild,
-  placeGroup,
-  requireGroups,
-  shareWords,
-} from './group-words.ts';
+import { clearRoles, freePort, type Grouped, hashWords, placeChild, placeGroup, shareWords } from './group-words.ts';
 
 const MODES: Record<MacvlanMode, number> = {
   private: MODE_PRIVATE,
@@ -41,14 +32,6 @@ const MODES: Record<MacvlanMode, number> = {
   passthru: MODE_PASSTHRU,
   source: MODE_SOURCE,
 };
-
-export function requireMacvlan(control: Grouped, groups: readonly MacvlanConfig[]): void {
-  const used = groups.map(({ name, parent, children, host }) => ({
-    name,
-    ports: [parent, ...children.map(({ port }) => port), ...(host === null ? [] : [host.port])],
-  }));
-  requireGroups(control, 'macvlan', used);
-}
 
 export function compileMacvlan(control: Grouped): void {
   const { macvlan } = control;

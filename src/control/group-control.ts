@@ -3,12 +3,12 @@
 import type { IpvlanConfig, MacvlanConfig } from '../config/types.ts';
 import { compileGroups } from './compile-groups.ts';
 import { requireIpvlan } from './compile-ipvlan.ts';
-import { requireMacvlan } from './compile-macvlan.ts';
 import type { Control } from './control.ts';
+import { requireGroups } from './group-words.ts';
 
 /** All macvlan groups. Throws ControlError when a port is not there or in a bridge. */
 export function setMacvlan(control: Control, groups: readonly MacvlanConfig[]): void {
-  requireMacvlan(control, groups);
+  requireGroups(control, 'macvlan', groups);
   control.macvlan = groups;
   compileGroups(control);
   control.onPortsChanged();

@@ -26,12 +26,25 @@ export interface Grouped {
   readonly port: (name: string) => Port;
 }
 
+/** The ports of a group, by name. The parent of an ipvlan group in mode l3 or l3s is an interface. */
+export function portsOfGroup(group: MacvlanConfig | IpvlanConfig): string[] {
+  const { parent, children, host } = group;
+  const hasParentPort = !('mode' in group) || group.mode === 'l2';
+  return [
+    ...(hasParentPort ? [parent] : []),
+    ...children.map(({ port }) => port),
+    ...(host === null ? [] : [host.port]),
+  ];
+}
+
 /** Throws ControlError for too many groups, and for ports that are not there or in a bridge. */
-export function requireGroups(control: Grouped, kind: string, groups: readonly { name: string; ports: string[] }[]) {
+export function requireGroups(control: Grouped, kind: string, groups: readonly (MacvlanConfig | IpvlanConfig)[]): void {
   if (groups.length > MAX_GROUPS) throw new ControlError(`more than ${MAX_GROUPS} ${kind} groups`);
-  for (const { name, ports } of groups) {
-    for (const port of ports) {
-      if (control.port(port).bridge !== null) throw new ControlError(`port ${port} of group ${name} is in a bridge`);
+  for (const group of groups) {
+    for (const port of portsOfGroup(group)) {
+      if (control.port(port).bridge !== null) {
+        throw new ControlError(`port ${port} of group ${group.name} is in a bridge`);
+      }
     }
   }
 }

@@ -7,6 +7,7 @@ import type { Directory, DirectoryPort, DirectoryVlan, TagRules } from '../api/d
 import type { BridgeConfig, InterfaceConfig, PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { UNAWARE_VID } from '../control/domains.ts';
+import { portsOfGroup } from '../control/group-words.ts';
 import { fidAt, VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
 
 /** Of a port that leaves tags as they are. */
@@ -35,10 +36,7 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
   const types = new Map(config.bridges.map(({ name, type }) => [name, type]));
   const inGroups = new Map<string, string>();
   for (const kind of ['macvlan', 'ipvlan'] as const) {
-    for (const { parent, children, host } of config[kind]) {
-      for (const { port } of [{ port: parent }, ...children, ...(host === null ? [] : [host])])
-        inGroups.set(port, kind);
-    }
+    for (const port of config[kind].flatMap(portsOfGroup)) inGroups.set(port, kind);
   }
   const modeOf = (name: string, bridge: string | null, mode: string) => {
     if (bridge === null) return inGroups.get(name) ?? 'underlay';
