@@ -1,7 +1,7 @@
 /**
  * One side of a benchmark: a child process that does one timed round for every line it is given.
  *
- *   ▸ "3"       seconds     ◂ "FRAMES NANOSECONDS"
+ *   ▸ "3"       seconds     ◂ "FRAMES NANOSECONDS", and the nanoseconds of the whole round where not all of it is timed
  *   ▸ "check"               ◂ digest of what it delivers (world.ts)
  *
  * Each runs alone in its turn: the other waits for its next line.
@@ -17,6 +17,8 @@ import { endsWithUs } from './leftovers.ts';
 export interface Round {
   frames: number;
   ns: number;
+  /** Part of the round that was timed. */
+  timed?: number;
 }
 
 export class Contender {
@@ -46,9 +48,9 @@ export class Contender {
   }
 
   async round(seconds: number): Promise<Round> {
-    const [frames, ns] = (await this.ask(String(seconds))).split(' ').map(Number);
+    const [frames, ns, whole = ns] = (await this.ask(String(seconds))).split(' ').map(Number);
     if (!(frames > 0 && ns > 0)) throw new Error(`bench: ${this.who} did nothing`);
-    return { frames, ns };
+    return { frames, ns, timed: ns / whole };
   }
 
   /** Of its main thread; other threads of V8 compile and collect. */

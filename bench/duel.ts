@@ -38,8 +38,9 @@ const UNSTEADY = 0.15;
 
 async function nsOfFrame(runner: Runner, { seconds, clock }: Options): Promise<number> {
   const before = clock === 'processor' ? runner.processorNs?.() : undefined;
-  const { frames, ns } = await runner.round(seconds);
-  return (before === undefined ? ns : runner.processorNs!() - before) / frames;
+  const { frames, ns, timed = 1 } = await runner.round(seconds);
+  // Frames that are laid anew between timed parts take the processor, too.
+  return (before === undefined ? ns : (runner.processorNs!() - before) * timed) / frames;
 }
 
 export async function duel(runners: readonly Runner[], options: Options, title: string): Promise<Times> {

@@ -230,7 +230,7 @@ function round(seconds: number): string {
     spent += now - start;
     done += LAID;
   }
-  return `${done} ${Math.round(spent * 1e6)}`;
+  return `${done} ${Math.round(spent * 1e6)} ${Math.round((performance.now() - began) * 1e6)}`;
 }
 
 /** So many frames by one reading of the clock, for what they leave on the heap. */
