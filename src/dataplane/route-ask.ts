@@ -29,6 +29,8 @@ export type RouteAsk = (first: number, end: number) => void;
 const LINE = LINE_SHIFT;
 const BEFORE = PAGE_BEFORE;
 const RUNS = PAGE_RUNS;
+/** Tables of more words are not in a near cache: their lines are asked for before one is read. */
+const FAR = 1 << 18;
 const NODE_CHILDREN = CHILDREN;
 const NODE_DEPTH = DEPTH_SHIFT;
 const NODE_CHILD = FIRST_CHILD;
@@ -39,39 +41,45 @@ const NIBBLE = MATCH;
 export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
   const { arena, fdb, router } = dp;
   const { ip: ips, row: rows, root: roots, dst: dsts, slot: slots } = columns;
-  /** IPv6 packets that are not at the end of their way yet, and of each: the node to look at, the last that matched, by what. */
+  /** IPv4 packets whose row is a page, and where its answer for each of them is. */
   const live = new Int32Array(rows.length);
+  const places = new Int32Array(rows.length);
+  /** IPv6 packets that are not at the end of their way yet, and of each: the node to look at, the last that matched, by what. */
+  const climbing = new Int32Array(rows.length);
   const ways = new Int32Array(rows.length);
   const matched = new Int32Array(rows.length);
-  /** Where the answer of a page is. */
-  const places = new Int32Array(rows.length);
   const matches = new Int32Array(rows.length);
 
-  /** What a page says of the byte at `shift` of the destination, for all whose row is a page. Returns how many are one again. */
-  const turnPages = (first: number, end: number, shift: number): number => {
+  /** What a page says of the byte at `shift` of the destination, for those under way. Returns how many have come to another. */
+  const turnPages = (count: number, shift: number): number => {
     const { lines, shorts } = router.lpm4;
-    for (let i = first | 0; i < end; i = (i + 1) | 0) {
-      const row = rows[i];
-      if (row >= 0) continue;
+    const by = shift | 0;
+    // An access before the loop: where the array lies is then not asked again in every turn of it.
+    let sum = lines[0];
+    if (lines.length > FAR) for (let k = 0; k < count; k = (k + 1) | 0) sum ^= lines[~rows[live[k]] << LINE];
+    places[0] = sum;
+    for (let k = 0; k < count; k = (k + 1) | 0) {
+      const i = live[k];
       // tables/lpm.ts
-      const at = ~row << LINE;
-      const place = (dsts[i] >>> shift) & 0xff;
+      const at = ~rows[i] << LINE;
+      const place = (dsts[i] >>> by) & 0xff;
       const part = place >>> 5;
-      let v = lines[at + part] << (31 - (place & 31));
+      let v = lines[(at + part) | 0] << (31 - (place & 31));
       v -= (v >>> 1) & 0x55555555;
       v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
       v = Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-      v = (v + ((lines[at + BEFORE + (part >>> 2)] >>> ((part & 3) << 3)) & 0xff)) | 0;
-      places[i] = (lines[at + RUNS] + v) | 0;
+      v = (v + ((lines[(at + BEFORE + (part >>> 2)) | 0] >>> ((part & 3) << 3)) & 0xff)) | 0;
+      places[k] = (lines[(at + RUNS) | 0] + v) | 0;
     }
-    let more = 0;
-    for (let i = first | 0; i < end; i = (i + 1) | 0) {
-      if (rows[i] >= 0) continue;
-      const row = lines[places[i]];
+    let left = 0;
+    for (let k = 0; k < count; k = (k + 1) | 0) {
+      const i = live[k];
+      const row = lines[places[k]];
       rows[i] = row === 0 ? shorts[roots[i]] : row;
-      more = (more - (row >> 31)) | 0;
+      live[left] = i;
+      left = (left - (row >> 31)) | 0;
     }
-    return more;
+    return left;
   };
 
   /** Takes IPv6 packets down the tree, all by a node, then all by the next. */
@@ -81,10 +89,10 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
     let waiting = count;
     let sum = 0;
     while (waiting > 0) {
-      for (let k = 0; k < waiting; k = (k + 1) | 0) sum ^= nodes[ways[live[k]]];
+      for (let k = 0; k < waiting; k = (k + 1) | 0) sum ^= nodes[ways[climbing[k]]];
       let left = 0;
       for (let k = 0; k < waiting; k = (k + 1) | 0) {
-        const i = live[k];
+        const i = climbing[k];
         const node = ways[i];
         const at = dsts[i];
         // tables/lpm.ts
@@ -119,7 +127,7 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
         v = (v & 0x3333) + ((v >>> 2) & 0x3333);
         v = (v + (v >>> 4)) & 0x0f0f;
         ways[i] = (nodes[node + NODE_CHILD] + ((v + (v >>> 8)) & 0x1f)) << 3;
-        live[left] = i;
+        climbing[left] = i;
         left = (left + 1) | 0;
       }
       waiting = left;
@@ -151,6 +159,7 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
       if ((ips[i] & 1) === 0) {
         const row = roots4[roots[i]];
         rows[i] = row;
+        live[inPages] = i;
         inPages = (inPages - (row >> 31)) | 0;
       } else {
         const at = roots[i] << 1;
@@ -158,11 +167,12 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
         rows[i] = roots6[at + 1];
         ways[i] = node;
         matched[i] = 0;
-        live[inTree] = i;
+        climbing[inTree] = i;
         inTree = (inTree + (node === 0 ? 0 : 1)) | 0;
       }
     }
-    if (inPages > 0 && turnPages(first, end, 8) > 0) turnPages(first, end, 0);
+    if (inPages > 0) inPages = turnPages(inPages, 8);
+    if (inPages > 0) turnPages(inPages, 0);
     if (inTree > 0) {
       climb(inTree);
       takeValues(first, end);
