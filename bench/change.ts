@@ -1,118 +1,128 @@
 /**
- * change: how long forwarding stands still while the VLAN memberships of 64 trunk ports change at once. That is the longest time
+ * change: how long forwarding stands still while much of a configuration changes at once: VLAN memberships of 64 trunk ports, a port with a million
+ * learned addresses, ten thousand routes or entries, hundreds of ports or interfaces. That is the longest time
  * for which the forwarding thread did not look at its ports (`show latency`), from handing it the change until it is made.
  *
  * Every trunk has learned addresses in its VLANs, which go with the memberships. On a machine with other things to do a stop has their time in
  * it; so the processor time of the longest piece of a change stands beside it.
  */
 
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
-import { documentOf } from '../src/config/load.ts';
-import { PORT_COUNTERS, RX_FRAMES } from '../src/dataplane/counters.ts';
-import { latencyView, sumLatency } from '../src/dataplane/latency.ts';
-import type { Change, SharedState } from '../src/runtime/messages.ts';
 import type { Known } from '../src/runtime/relearn.ts';
-import { type Changer, Standing } from '../src/runtime/standing.ts';
-import type { ChangeStart, FromChangeWorker, ToChangeWorker } from './change-worker.ts';
+import { LIVE_PORT, type Raw, Running } from './change-switch.ts';
 import type { Context } from './forwarding.ts';
 import { machine, type Report, result } from './report.ts';
 
 const TRUNKS = 64;
 const ADDRESSES = 100;
-/** The system gives none of these to others by itself. */
-const UDP_PORT = 21_987;
+const MILLION = 1_000_000;
+const MANY = 10_000;
+const PORTS = 200;
+const INTERFACES = 200;
 
-const CASES: [memberships: number, vlans: string][] = [
-  [6400, '2-101'],
-  [258_048, '2-4033'],
-];
+/** To and fro between two configurations. */
+interface Case {
+  /** `%` stands for what it does. */
+  what: string;
+  without: Raw;
+  with: Raw;
+  /** Learned before it goes. */
+  known?: () => Iterable<Known>;
+}
 
-type Raw = Record<string, unknown>;
+const base = (more: Raw, ports: Raw = {}, fdb: Raw = {}): Raw => ({
+  switch: { name: 'bench', ...(Object.keys(fdb).length === 0 ? {} : { fdb }) },
+  ports: { ...LIVE_PORT, ...ports },
+  ...more,
+});
 
 /** `listed` exist without members, too; `vlans` are those of every trunk. */
-function configuration(listed: string | null, vlans: string | null): Raw {
-  const ports: Raw = {
-    u: { adapter: 'udp', local: `127.0.0.1:${UDP_PORT}`, remote: `127.0.0.1:${UDP_PORT + 1}`, mode: 'access', vlan: 1 },
-  };
+function trunks(listed: string | null, vlans: string | null): Raw {
+  const ports: Raw = {};
   for (let n = 0; n < TRUNKS; n++) {
     ports[`t${n}`] = { adapter: 'memory', mode: 'trunk', vlans: vlans === null ? '1' : `1,${vlans}` };
   }
-  return { switch: { name: 'bench' }, ports, ...(listed === null ? {} : { vlans: { [listed]: {} } }) };
+  return base(listed === null ? {} : { vlans: { [listed]: {} } }, ports);
 }
 
-function* addresses(first: number): Generator<Known> {
+const bytes = (n: number, count: number) =>
+  Array.from({ length: count }, (_, i) => ((n >>> (8 * (count - 1 - i))) & 0xff).toString(16).padStart(2, '0')).join(
+    ':',
+  );
+
+function* onTrunks(): Generator<Known> {
   for (let n = 0; n < TRUNKS * ADDRESSES; n++) {
-    const tail = [n >> 8, n & 0xff].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-    const vid = first + (n % ADDRESSES);
-    yield { bridge: 'bench', vid, mac: `02:00:00:00:${tail}`, port: `t${n % TRUNKS}`, ageSeconds: 1 };
+    yield {
+      bridge: 'bench',
+      vid: 2 + (n % ADDRESSES),
+      mac: `02:00:00:00:${bytes(n, 2)}`,
+      port: `t${n % TRUNKS}`,
+      ageSeconds: 1,
+    };
   }
 }
 
-class Running implements Changer {
-  readonly #worker: Worker;
-  readonly #socket = createSocket('udp4');
-  #standing: Standing | undefined;
-  #told: FromChangeWorker | undefined;
-
-  constructor(raw: Raw) {
-    const workerData: ChangeStart = { config: documentOf(raw, 'bench').config };
-    this.#worker = new Worker(new URL('./change-worker.js', import.meta.url), { workerData });
-  }
-
-  get state(): SharedState {
-    return this.#told!.state;
-  }
-
-  workers() {
-    return [];
-  }
-
-  async change(change: Change): Promise<void> {
-    this.#worker.postMessage({ change } satisfies ToChangeWorker);
-    await this.#answer();
-  }
-
-  async #answer(): Promise<void> {
-    [this.#told] = (await once(this.#worker, 'message')) as [FromChangeWorker];
-  }
-
-  async begin(raw: Raw): Promise<void> {
-    await this.#answer();
-    await new Promise<void>((bound) => this.#socket.bind(UDP_PORT + 1, '127.0.0.1', bound));
-    this.#standing = new Standing(this, documentOf(raw, 'bench'), () => {});
-  }
-
-  async learn(known: Iterable<Known>): Promise<void> {
-    await this.#standing!.relearn([...known], 0);
-  }
-
-  /** Microseconds of the longest stop, and of processor time. */
-  async measure(to: Raw): Promise<[stop: number, cpu: number]> {
-    const document = documentOf(to, 'bench');
-    await this.#standing!.make({ do: 'reset-counters' });
-    await this.#standing!.apply(document);
-    const { longestCpuMicroseconds } = this.#told!;
-    const { tables, numbers } = this.state;
-    const at = numbers.ports.get('u')! * PORT_COUNTERS + RX_FRAMES;
-    const received = () => tables.counters.port[at];
-    // What stopped it is told with the next frame.
-    for (const before = received(); received() === before; ) {
-      this.#socket.send(Buffer.alloc(60, 2), UDP_PORT, '127.0.0.1');
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    return [latencyView(sumLatency(tables.countersOf)).longestStopMicroseconds, longestCpuMicroseconds];
-  }
-
-  async close(): Promise<void> {
-    this.#socket.close();
-    this.#standing?.close();
-    const exited = once(this.#worker, 'exit');
-    this.#worker.postMessage('stop' satisfies ToChangeWorker);
-    await exited;
+function* onOnePort(): Generator<Known> {
+  for (let n = 0; n < MILLION; n++) {
+    yield { bridge: 'bench', vid: 1, mac: `02:00:${bytes(n, 4)}`, port: 'm', ageSeconds: 1 };
   }
 }
+
+function membershipCases(memberships: number, vlans: string): Case[] {
+  const what = `${memberships.toLocaleString('en')} memberships`;
+  return [
+    [vlans, ''],
+    [null, ' with their VLANs'],
+  ].map(([listed, where]) => ({
+    what: `${what} that %${where}`,
+    without: trunks(listed, null),
+    with: trunks(listed, vlans),
+    known: onTrunks,
+  }));
+}
+
+function numbered<T>(count: number, make: (n: number) => T): T[] {
+  return Array.from({ length: count }, (_, n) => make(n));
+}
+
+const memory = { adapter: 'memory', mode: 'access', vlan: 1 };
+const gateway = { interfaces: { gw: { vlan: 1, addresses: ['10.0.0.1/16'] } } };
+const routes = numbered(MANY, (n) => ({ to: `20.${n >> 8}.${n & 0xff}.0/24`, via: `10.0.1.${1 + (n % 100)}` }));
+const entries = numbered(MANY, (n) => ({ mac: `02:01:${bytes(n, 4)}`, vlan: 1, port: 'm' }));
+const manyPorts = Object.fromEntries(numbered(PORTS, (n) => [`x${n}`, memory]));
+const manyInterfaces = Object.fromEntries(
+  numbered(INTERFACES, (n) => [`v${n}`, { vlan: 2 + n, addresses: [`10.1.${n}.1/24`] }]),
+);
+const vlans = { vlans: { [`2-${1 + INTERFACES}`]: {} } };
+const classes = { order: ['mac'], macs: Object.fromEntries(numbered(MANY, (n) => [`02:02:${bytes(n, 4)}`, 1])) };
+
+const CASES: Case[] = [
+  ...membershipCases(6400, '2-101'),
+  ...membershipCases(258_048, '2-4033'),
+  {
+    what: 'a port of 1,000,000 learned addresses that %s',
+    without: base({}, {}, { maxEntries: MILLION + MANY }),
+    with: base({}, { m: memory }, { maxEntries: MILLION + MANY }),
+    known: onOnePort,
+  },
+  { what: '10,000 routes that %', without: base(gateway), with: base({ ...gateway, routes }) },
+  {
+    what: '10,000 static entries that %',
+    without: base({}, { m: memory }),
+    with: base({ fdb: entries }, { m: memory }),
+  },
+  {
+    what: '10,000 static entries that % with their port',
+    without: base({}),
+    with: base({ fdb: entries }, { m: memory }),
+  },
+  { what: `${PORTS} ports that %`, without: base({}), with: base({}, manyPorts) },
+  {
+    what: `${INTERFACES} interfaces that %`,
+    without: base(vlans),
+    with: base({ ...vlans, interfaces: manyInterfaces }),
+  },
+  { what: '10,000 MACs of classify that %', without: base({}), with: base({ classify: classes }) },
+];
 
 export async function change(context: Context): Promise<Report> {
   const report: Report = {
@@ -123,56 +133,52 @@ export async function change(context: Context): Promise<Report> {
     results: [],
     ratios: {},
     notes: [
-      `${TRUNKS} trunk ports, with ${(TRUNKS * ADDRESSES).toLocaleString('en')} learned addresses in the VLANs that go`,
+      `memberships: ${TRUNKS} trunk ports, with ${(TRUNKS * ADDRESSES).toLocaleString('en')} learned addresses in the VLANs that go`,
       'target: at most 1,000 µs',
       'a stop has what other programs take of the processor meanwhile in it; CPU is the processor time of its longest piece',
     ],
   };
-  for (const [memberships, vlans] of CASES) {
-    const what = `${memberships.toLocaleString('en')} memberships`;
-    for (const [listed, where] of [
-      [vlans, ''],
-      [null, ' with their VLANs'],
-    ] as const) {
-      const without = configuration(listed, null);
-      const coming: [number, number][] = [];
-      const going: [number, number][] = [];
-      const sw = new Running(without);
-      try {
-        await sw.begin(without);
-        // The first round compiles.
-        for (let r = -1; r < context.rounds; r++) {
-          const came = await sw.measure(configuration(listed, vlans));
-          await sw.learn(addresses(2));
-          const went = await sw.measure(without);
-          if (r < 0) continue;
-          coming.push(came);
-          going.push(went);
-          const said = [came, went].map(([stop, cpu]) => `${stop} µs (CPU ${cpu})`).join(' and ');
-          context.progress(`change ${what}${where}, round ${r + 1}/${context.rounds}: ${said}`);
-        }
-      } finally {
-        await sw.close();
-      }
-      for (const [verb, rounds] of [
-        ['come', coming],
-        ['go', going],
-      ] as const) {
-        const who = `${what} that ${verb}${where}`;
-        report.results.push(
-          result(
-            who,
-            rounds.map(([stop]) => stop),
-          ),
-        );
-        report.results.push(
-          result(
-            `${who}, CPU`,
-            rounds.map(([, cpu]) => cpu),
-          ),
-        );
-      }
-    }
-  }
+  for (const each of CASES) await measure(each, context, report);
   return report;
+}
+
+async function measure({ what, without, with: to, known }: Case, context: Context, report: Report): Promise<void> {
+  const coming: [number, number][] = [];
+  const going: [number, number][] = [];
+  // With all there is: its tables have the room.
+  const sw = new Running(to);
+  try {
+    await sw.begin(to);
+    // The first round compiles.
+    for (let r = -1; r < context.rounds; r++) {
+      if (known !== undefined) await sw.learn(known());
+      const went = await sw.measure(without);
+      const came = await sw.measure(to);
+      if (r < 0) continue;
+      coming.push(came);
+      going.push(went);
+      const said = [came, went].map(([stop, cpu]) => `${stop} µs (CPU ${cpu})`).join(' and ');
+      context.progress(`change ${what.replace('%', 'come and go')}, round ${r + 1}/${context.rounds}: ${said}`);
+    }
+  } finally {
+    await sw.close();
+  }
+  for (const [verb, rounds] of [
+    ['come', coming],
+    ['go', going],
+  ] as const) {
+    const who = what.replace('%s', verb === 'go' ? 'goes' : 'comes').replace('%', verb);
+    report.results.push(
+      result(
+        who,
+        rounds.map(([stop]) => stop),
+      ),
+    );
+    report.results.push(
+      result(
+        `${who}, CPU`,
+        rounds.map(([, cpu]) => cpu),
+      ),
+    );
+  }
 }

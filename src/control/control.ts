@@ -318,7 +318,7 @@ export class Control {
   private attach(port: Port, bridge: Bridge | null): void {
     const { fdb, vlans } = this.dp;
     port.bridge = bridge;
-    setPortBridge(fdb, port.index, bridge === null ? -1 : bridge.index, this.nowMs());
+    setPortBridge(fdb, port.index, bridge === null ? -1 : bridge.index);
     if (bridge?.settings.type === 'unaware') {
       const fid = bridge.vlans.get(UNAWARE_VID)!.fid;
       setBit(vlans.member, vlans.width, fid, port.index, true);
@@ -343,7 +343,7 @@ export class Control {
     }
     const left = port.bridge;
     port.bridge = null;
-    setPortBridge(fdb, port.index, -1, this.nowMs());
+    setPortBridge(fdb, port.index, -1);
     if (left !== null && port.tunnel !== null) this.settleSuppression(left);
   }
 

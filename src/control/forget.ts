@@ -9,7 +9,7 @@
  */
 
 import { erase, type Fdb, KIND_MASK, PORT_MASK, probe, startSlot } from '../tables/fdb.ts';
-import { configuredCount, removeWhere } from '../tables/fdb-entries.ts';
+import { removeWhere } from '../tables/fdb-entries.ts';
 import type { VlanTable } from '../tables/vlan-table.ts';
 import { addAll, hasVid, haveCommon, type VidSet } from './vid-set.ts';
 
@@ -37,9 +37,11 @@ export class Forgetting {
 
   /** Takes out configured entries of a whole VLAN or port; learned ones have been flushed already. */
   forget(fid: number, port: number): void {
+    const { portConfigured, fidConfigured } = this.#fdb;
+    if (fid === ANY && portConfigured[port] === 0) return;
+    if (port === ANY && fidConfigured[fid] === 0) return;
     if (this.#waiting !== null) this.#waiting.push({ fid, port });
-    else if (configuredCount(this.#fdb) !== 0)
-      removeWhere(this.#fdb, (f, p) => (fid === ANY || f === fid) && (port === ANY || p === port));
+    else removeWhere(this.#fdb, (f, p) => (fid === ANY || f === fid) && (port === ANY || p === port));
   }
 
   /** Takes out entries, learned and configured, on a port that has left VLANs of its bridge. */
@@ -77,7 +79,6 @@ export class Forgetting {
     const waiting = this.#waiting;
     if (waiting === null || waiting.length === 0) return;
     this.#waiting = [];
-    if (configuredCount(this.#fdb) === 0) return;
     const fids = new Set<number>();
     const ports = new Set<number>();
     for (const { fid, port } of waiting) {
@@ -90,7 +91,7 @@ export class Forgetting {
   #finish(): void {
     const left = new Map(this.#left);
     for (const _ of this.slices());
-    if (configuredCount(this.#fdb) === 0) return;
+    if (![...left.keys()].some((port) => this.#fdb.portConfigured[port] !== 0)) return;
     const vidOf = this.#vlans.vid;
     removeWhere(this.#fdb, (fid, port) => left.has(port) && hasVid(left.get(port)!, vidOf[fid]));
   }
@@ -148,10 +149,10 @@ function isLearnedOn({ rec }: Fdb, slot: number, port: number): boolean {
 
 /** Takes out what is known behind a remote, learned and configured: its row will be another's. */
 export function forgetRemote(fdb: Fdb, row: number): void {
-  if (fdb.portCount[row] !== 0 || configuredCount(fdb) !== 0) removeWhere(fdb, (_, port) => port === row);
+  if (fdb.portCount[row] !== 0 || fdb.portConfigured[row] !== 0) removeWhere(fdb, (_, port) => port === row);
 }
 
 /** The same of a VNI, whose row will be another's. */
 export function forgetSegment(fdb: Fdb, row: number): void {
-  if (fdb.fidCount[row] !== 0 || configuredCount(fdb) !== 0) removeWhere(fdb, (fid) => fid === row);
+  if (fdb.fidCount[row] !== 0 || fdb.fidConfigured[row] !== 0) removeWhere(fdb, (fid) => fid === row);
 }

@@ -4,6 +4,7 @@
  */
 
 import {
+  countConfigured,
   erase,
   FDB_KIND_NAMES,
   type Fdb,
@@ -52,6 +53,7 @@ export function putEntry(
 ): { grown: boolean } {
   removeEntry(fdb, fid, macHigh, macLow);
   closeGraves(fdb);
+  countConfigured(fdb, port < 0 ? NO_PORT : port, fid, 1);
   const high = keyHigh(macHigh, fid);
   const word3 = (kind << KIND_SHIFT) | (port < 0 ? NO_PORT : port);
   const low = macLow | 0;
@@ -86,13 +88,6 @@ export function removeWhere(fdb: Fdb, match: (fid: number, port: number, kind: n
     if (isRecord(high) && match(high & 0xffff, word3 & PORT_MASK, (word3 & KIND_MASK) >> KIND_SHIFT)) erase(fdb, slot);
     else slot++;
   }
-}
-
-/** Configured entries, of every kind. */
-export function configuredCount(fdb: Fdb): number {
-  let learned = 0;
-  for (let p = 0; p < fdb.portCount.length; p++) learned += fdb.portCount[p];
-  return fdb.meta[META_USED] - learned;
 }
 
 export function findEntry(fdb: Fdb, fid: number, macHigh: number, macLow: number, nowMs: number): FdbRow | null {
@@ -141,13 +136,12 @@ export function settle(fdb: Fdb, nowMs: number): void {
   if (fdb.meta[META_STALE] !== 0 || needsSweep(fdb, nowMs)) sweepAll(fdb, nowMs);
 }
 
-/**
- * A port changed its bridge: its learned entries leave the old bridge's count. The caller has flushed the port.
- */
-export function setPortBridge(fdb: Fdb, port: number, bridge: number, nowMs: number): void {
-  if (fdb.portBridge[port] === bridge) return;
-  if (fdb.portCount[port] !== 0) sweepAll(fdb, nowMs);
-  fdb.portBridge[port] = bridge;
+/** A port changed its bridge. The caller has flushed it: what is not swept yet counts, as after any flush, where the port is now. */
+export function setPortBridge(fdb: Fdb, port: number, bridge: number): void {
+  const { portBridge, portCount, bridgeCount } = fdb;
+  if (portBridge[port] >= 0) bridgeCount[portBridge[port]] -= portCount[port];
+  if (bridge >= 0) bridgeCount[bridge] += portCount[port];
+  portBridge[port] = bridge;
 }
 
 /** A number that nobody had becomes a port: which bridge's room its entries take, and how much of it. */

@@ -14,6 +14,7 @@
 import {
   bury,
   count,
+  countConfigured,
   erase,
   type Fdb,
   GENERATION_SHIFT,
@@ -62,6 +63,9 @@ export const LEARN_STATIC_VIOLATION = 1;
 export const REFRESH_MS = 100;
 /** Old entries looked at when a VLAN is full. */
 const FID_SEARCH = 64;
+/** Flushed entries of a port that make room for one frame's address. */
+const FLUSHED_AT_ONCE = 16;
+const ANY_BRIDGE = -1;
 
 /** A known source was seen again after REFRESH_MS: `slot` is its record and belongs to this port. */
 export function refreshSource(fdb: Fdb, slot: number, port: number, nowMs: number): void {
@@ -190,6 +194,7 @@ function learnInstead(
   const at = slot << 2;
   const old = rec[at + 3];
   if ((old & KIND_MASK) === 0) uncount(fdb, slot, old & PORT_MASK, fid);
+  else countConfigured(fdb, old & PORT_MASK, fid, -1);
   rec[at + 2] = nowMs;
   rec[at + 3] = wordOf(fdb, port, fid);
   if (makeRoom(fdb, port, fid, nowMs)) {
@@ -215,7 +220,7 @@ function learnNew(
   const word3 = wordOf(fdb, port, fid);
   let slot = makeRoom(fdb, port, fid, nowMs) ? place(fdb, low, high, start, nowMs, word3) : -1;
   if (slot < 0 && fdb.meta[META_STALE] !== 0) {
-    sweepAll(fdb, nowMs);
+    if (dropFlushed(fdb, ANY_BRIDGE) === 0) sweepAll(fdb, nowMs);
     slot = makeRoom(fdb, port, fid, nowMs) ? place(fdb, low, high, start, nowMs, word3) : -1;
   }
   if (slot < 0) {
@@ -260,7 +265,7 @@ function makeRoom(fdb: Fdb, port: number, fid: number, nowMs: number): boolean {
   if (!overPort && !overFid && !overBridge) return true;
   // After a flush the counts are too high: sweep before anybody is turned away or evicted for nothing.
   if (fdb.meta[META_STALE] !== 0) {
-    sweepAll(fdb, nowMs);
+    if (overFid || dropFlushed(fdb, bridge) === 0 || isOver(fdb, port, bridge)) sweepAll(fdb, nowMs);
     return makeRoom(fdb, port, fid, nowMs);
   }
   const overflow = fdb.bridgeOverflow[bridge];
@@ -269,6 +274,33 @@ function makeRoom(fdb: Fdb, port: number, fid: number, nowMs: number): boolean {
   if (overFid) return evict(fdb, oldestOfFid(fdb, bridge, fid, port), nowMs) && makeRoom(fdb, port, fid, nowMs);
   const victim = overflow === OVERFLOW_FAIR ? fullestPort(fdb, bridge) : portWithOldest(fdb, bridge, nowMs);
   return victim >= 0 && evict(fdb, fdb.head[victim], nowMs);
+}
+
+function isOver(fdb: Fdb, port: number, bridge: number): boolean {
+  const limit = fdb.portLimit[port];
+  return (limit !== 0 && fdb.portCount[port] >= limit) || fdb.bridgeCount[bridge] >= fdb.bridgeLimit[bridge];
+}
+
+/**
+ * Takes out what flushes have left at the heads of the lists of a bridge's ports (ANY_BRIDGE: of all), some of each: a whole sweep of a
+ * large table is no work for a frame. Returns how many.
+ */
+function dropFlushed(fdb: Fdb, bridge: number): number {
+  const end = fdb.meta[META_PORTS_END];
+  let dropped = 0;
+  for (let port = 0; port < end; port++) {
+    if (bridge !== ANY_BRIDGE && fdb.portBridge[port] !== bridge) continue;
+    for (let n = 0; n < FLUSHED_AT_ONCE; n++) {
+      const slot = fdb.head[port];
+      if (slot < 0) break;
+      const at = slot << 2;
+      const fid = fdb.rec[at + 1] & 0xffff;
+      if (fdb.rec[at + 3] >>> GENERATION_SHIFT === generationOf(fdb, port, fid)) break;
+      erase(fdb, slot);
+      dropped++;
+    }
+  }
+  return dropped;
 }
 
 function evict(fdb: Fdb, slot: number, nowMs: number): boolean {

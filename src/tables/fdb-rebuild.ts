@@ -5,6 +5,7 @@
 
 import {
   count,
+  countConfigured,
   type Fdb,
   isRecord,
   KIND_MASK,
@@ -27,7 +28,8 @@ export function rebuildFdb(fdb: Fdb, alone: boolean): void {
   const records = alone ? takeOut(fdb) : null;
   fdb.head.fill(-1);
   fdb.tail.fill(-1);
-  for (const counts of [fdb.portCount, fdb.fidCount, fdb.bridgeCount]) counts.fill(0);
+  const { portCount, fidCount, bridgeCount, portConfigured, fidConfigured } = fdb;
+  for (const counts of [portCount, fidCount, bridgeCount, portConfigured, fidConfigured]) counts.fill(0);
   meta[META_USED] = 0;
   meta[META_BURIED] = 0;
   meta[META_GRAVES_LOST] = 0;
@@ -39,6 +41,7 @@ export function rebuildFdb(fdb: Fdb, alone: boolean): void {
     for (const [low, high, stampMs, word3] of records) {
       const slot = place(fdb, low, high, startSlot(fdb, low, high), stampMs, word3);
       if ((word3 & KIND_MASK) === 0) learned.push(slot);
+      else countConfigured(fdb, word3 & PORT_MASK, high & 0xffff, 1);
     }
   } else {
     for (let slot = 0; slot < slots; slot++) {
@@ -51,6 +54,7 @@ export function rebuildFdb(fdb: Fdb, alone: boolean): void {
       }
       meta[META_USED]++;
       if ((rec[at + 3] & KIND_MASK) === 0) learned.push(slot);
+      else countConfigured(fdb, rec[at + 3] & PORT_MASK, rec[at + 1] & 0xffff, 1);
     }
   }
   learned.sort((a, b) => (rec[(a << 2) + 2] - rec[(b << 2) + 2]) | 0);

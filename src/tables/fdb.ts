@@ -94,6 +94,9 @@ export interface Fdb {
   readonly portCount: Int32Array;
   readonly fidCount: Int32Array;
   readonly bridgeCount: Int32Array;
+  /** Configured entries per port and FID. */
+  readonly portConfigured: Int32Array;
+  readonly fidConfigured: Int32Array;
   /** 0 = no limit of its own. */
   readonly portLimit: Int32Array;
   readonly fidLimit: Int32Array;
@@ -186,6 +189,8 @@ export function createFdb(size: FdbSize): Fdb {
     portCount: sharedInt32(size.ports),
     fidCount: sharedInt32(size.fids),
     bridgeCount: sharedInt32(size.bridges),
+    portConfigured: sharedInt32(size.ports),
+    fidConfigured: sharedInt32(size.fids),
     portLimit: sharedInt32(size.ports),
     fidLimit: sharedInt32(size.fids),
     bridgeLimit: sharedInt32(size.bridges),
@@ -288,6 +293,7 @@ export function erase(fdb: Fdb, slot: number): void {
   const at = slot << 2;
   const word3 = rec[at + 3];
   if ((word3 & KIND_MASK) === 0) uncount(fdb, slot, word3 & PORT_MASK, rec[at + 1] & 0xffff);
+  else countConfigured(fdb, word3 & PORT_MASK, rec[at + 1] & 0xffff, -1);
   fdb.meta[META_USED]--;
   if (isWatched(fdb)) bury(fdb, slot);
   else closeGap(fdb, slot);
@@ -361,6 +367,12 @@ export function uncount(fdb: Fdb, slot: number, port: number, fid: number): void
   fdb.fidCount[fid]--;
   const bridge = fdb.portBridge[port];
   if (bridge >= 0) fdb.bridgeCount[bridge]--;
+}
+
+/** One configured entry more or less. */
+export function countConfigured(fdb: Fdb, port: number, fid: number, by: 1 | -1): void {
+  if (port !== NO_PORT) fdb.portConfigured[port] += by;
+  fdb.fidConfigured[fid] += by;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   META_BURIED,
   META_GRAVES_LOST,
   META_USED,
+  NO_PORT,
   PORT_MASK,
   probe,
   startSlot,
@@ -20,6 +21,9 @@ export function auditFdb(fdb: Fdb): string[] {
   const learned = new Map<number, number>();
   const ofFid = new Int32Array(fdb.fidCount.length);
   const ofBridge = new Int32Array(fdb.bridgeCount.length);
+  const [configuredOn, configuredIn] = [fdb.portConfigured, fdb.fidConfigured].map(
+    (each) => new Int32Array(each.length),
+  );
   let used = 0;
   let buried = 0;
   for (let slot = 0; slot < slots; slot++) {
@@ -35,8 +39,12 @@ export function auditFdb(fdb: Fdb): string[] {
     // Reached by its own probe, and so there once.
     const found = probe(fdb, low, high, startSlot(fdb, low, high));
     if (found !== slot) wrong.push(`slot ${slot}: the probe for its key ends at ${found}`);
-    if ((word3 & KIND_MASK) !== 0) continue;
     const port = word3 & PORT_MASK;
+    if ((word3 & KIND_MASK) !== 0) {
+      if (port !== NO_PORT) configuredOn![port]!++;
+      configuredIn![high & 0xffff]!++;
+      continue;
+    }
     learned.set(slot, port);
     ofFid[high & 0xffff]!++;
     const bridge = fdb.portBridge[port]!;
@@ -51,6 +59,8 @@ export function auditFdb(fdb: Fdb): string[] {
   lists(fdb, learned, wrong);
   compare('FID', fdb.fidCount, ofFid, wrong);
   compare('bridge', fdb.bridgeCount, ofBridge, wrong);
+  compare('configured on port', fdb.portConfigured, configuredOn!, wrong);
+  compare('configured in FID', fdb.fidConfigured, configuredIn!, wrong);
   return wrong;
 }
 
