@@ -129,7 +129,7 @@ export function apply(control: Control, action: Action, plan: Prepared = { sets:
   }
 }
 
-function routerOf(control: Control): RouterControl {
+export function routerOf(control: Control): RouterControl {
   if (control.router === null) throw new ControlError('this switch has no router');
   return control.router;
 }

@@ -3,7 +3,7 @@
  *
  * What frames can see of it changes in one go between two batches. What they cannot see, VLANs that have no members yet or none any
  * more and addresses that were learned by memberships that have ended, comes before and after it in steps between which frames go on:
- * thousands of VLANs take longer than frames may wait.
+ * thousands of VLANs take longer than frames may wait. So do many routes and entries, each of which is seen by itself (piecemeal.ts).
  *
  * What can stop a plan half-way is want of room in the tables. Then it is planned back from where it got to; only
  * what was learned on a port that went and came again is gone.
@@ -13,9 +13,10 @@ import type { SwitchConfig } from '../config/types.ts';
 import { META_FLUSHES } from '../tables/fdb.ts';
 import { needsSweep, sweepSlice } from '../tables/fdb-sweep.ts';
 import type { Action } from './action.ts';
-import { apply, type Prepared } from './apply.ts';
+import { apply, type Prepared, routerOf } from './apply.ts';
 import type { Control } from './control.ts';
 import type { PlacedPort } from './model.ts';
+import { piecemealOf, type ReplaceRoute } from './piecemeal.ts';
 import { plan } from './plan.ts';
 import { type MemberAction, StagedMembers } from './staged-members.ts';
 import { addVid, emptyVids, type VidSet, VidSets } from './vid-set.ts';
@@ -49,8 +50,8 @@ export function applyWhole(
 }
 
 /**
- * The same in steps, each to be made while nobody forwards. Throws when it is refused, which is before the first step behind the change
- * that frames see; then everything is as it was.
+ * The same in steps, each to be made while nobody forwards. Throws when it is refused, which is before the first step behind what
+ * frames see; then everything is as it was.
  */
 export function* applySteps(
   control: Control,
@@ -59,29 +60,88 @@ export function* applySteps(
   before: () => SwitchConfig,
   ports: PortFollower,
 ): Generator<Step, void, void> {
-  const sets = new VidSets();
-  const staged = new StagedMembers();
-  const { ahead, visible, behind, members } = yield* partsOf(control, actions, sets);
+  let behind: readonly Action[];
+  const progress = { torn: false };
   try {
-    for (const action of ahead) {
-      apply(control, action);
-      yield 'small';
-    }
-    for (const _ of staged.stage(control, members, sets)) yield 'small';
-    yield 'turn';
-    carryOut(control, visible, ports, { sets, staged });
+    behind = yield* seenSteps(control, actions, ports, progress);
   } catch (error) {
     // A single action that throws has changed nothing.
     if (actions.length > 1) {
       control.rewriteMembers();
-      carryOut(control, plan(now(), before()), ports, { sets });
-    }
-    for (const _ of control.forgetting.slices());
+      const back = plan(now(), before());
+      // Frames must not see what is torn: first of all it is mended.
+      behind = yield* progress.torn ? mendingSteps(control, back, ports) : seenSteps(control, back, ports);
+      yield* behindSteps(control, behind);
+    } else for (const _ of control.forgetting.slices());
     throw error;
   }
+  yield* behindSteps(control, behind);
+}
+
+/** All that frames may see; returns what is left to do. `progress.torn` while some of what they see at once is done. */
+function* seenSteps(
+  control: Control,
+  actions: readonly Action[],
+  ports: PortFollower,
+  progress = { torn: false },
+): Generator<Step, readonly Action[], void> {
+  const sets = new VidSets();
+  const staged = new StagedMembers();
+  const { early, late, rest } = yield* piecemealOf(control, actions);
+  const { ahead, visible, behind, members } = yield* partsOf(control, rest, sets);
+  for (const action of ahead) {
+    apply(control, action);
+    yield 'small';
+  }
+  yield* oneByOne(control, early);
+  if (visible.length > 0) {
+    for (const _ of staged.stage(control, members, sets)) yield 'small';
+    yield 'turn';
+    progress.torn = true;
+    carryOut(control, visible, ports, { sets, staged });
+    progress.torn = false;
+    yield 'turn';
+  }
+  yield* oneByOne(control, late);
+  return behind;
+}
+
+/** The way back from a plan that failed in the middle of what frames see at once: that first, without a turn of theirs. */
+function* mendingSteps(
+  control: Control,
+  actions: readonly Action[],
+  ports: PortFollower,
+): Generator<Step, readonly Action[], void> {
+  const sets = new VidSets();
+  const { early, late, rest } = atOnce(piecemealOf(control, actions));
+  const { ahead, visible, behind } = atOnce(partsOf(control, rest, sets));
+  for (const action of ahead) apply(control, action);
+  carryOut(control, visible, ports, { sets });
   yield 'turn';
+  yield* oneByOne(control, early);
+  yield* oneByOne(control, late);
+  return behind;
+}
+
+function atOnce<T>(steps: Generator<Step, T, void>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+function* oneByOne(control: Control, actions: Iterable<Action | ReplaceRoute>): Generator<Step, void, void> {
+  for (const action of actions) {
+    if (action.do === 'replace-route') routerOf(control).replaceRoute(action.route);
+    else apply(control, action);
+    yield 'small';
+  }
+}
+
+/** What frames do not see any more. */
+function* behindSteps(control: Control, actions: readonly Action[]): Generator<Step, void, void> {
   for (const _ of control.forgetting.slices()) yield 'small';
-  for (const action of behind) {
+  for (const action of actions) {
     apply(control, action);
     yield 'small';
     if (control.dp.fdb.meta[META_FLUSHES] > MOST_FLUSHES) yield* sweep(control);

@@ -17,5 +17,5 @@ export function compileGroups(control: Grouped): void {
   for (const port of control.ports.values()) {
     if (port.bridge === null && (before.has(port) || inGroup(port.index))) compilePort(dp, port);
   }
-  control.onTablesMoved();
+  control.tablesMoved();
 }

@@ -74,6 +74,8 @@ export class Control {
   private readonly customerRows: CustomerRows;
   private readonly domains: Domains;
   private readonly memberSets: MemberSets;
+  /** What is done once, at the end of changes that are made together; null outside of them. */
+  private waiting: { layout: boolean; tables: boolean } | null = null;
 
   constructor(dp: DataplaneShared, options: ControlOptions) {
     this.dp = dp;
@@ -152,7 +154,7 @@ export class Control {
     for (const b of this.bridges.values()) room += b.settings.fdb.maxEntries;
     if (fdb.slots * 0.8 < room + 1) {
       resizeFdb(fdb, room + 1024);
-      this.onTablesMoved();
+      this.tablesMoved();
     }
   }
 
@@ -253,17 +255,18 @@ export class Control {
   setClassification(config: ClassificationConfig): void {
     this.classification = config;
     compileClassification(this.dp.classify, config);
-    this.onTablesMoved();
+    this.tablesMoved();
   }
 
   /** Ports or interfaces of groups may have come or gone. */
   settleGroups(): void {
-    if (this.macvlan.length !== 0 || this.ipvlan.length !== 0) compileGroups(this);
+    if (this.waiting !== null) this.waiting.layout = true;
+    else if (this.macvlan.length !== 0 || this.ipvlan.length !== 0) compileGroups(this);
   }
 
   /** Rules of all ports that have some. */
   private writeTranslation(): void {
-    if (compileTranslation(this.dp.translate, this.ports.values())) this.onTablesMoved();
+    if (compileTranslation(this.dp.translate, this.ports.values())) this.tablesMoved();
   }
 
   removePort(name: string): void {
@@ -303,6 +306,10 @@ export class Control {
 
   /** Ports or mirrors have changed: what mirrors copy, and whom each port reaches. */
   layoutChanged(): void {
+    if (this.waiting !== null) {
+      this.waiting.layout = true;
+      return;
+    }
     if (this.mirrors.size !== 0 || this.dp.mirrors.inForce[0] !== 0) compileMirrors(this);
     this.settleGroups();
     compileReach(this.dp, this.ports.values());
@@ -347,9 +354,27 @@ export class Control {
     if (left !== null && port.tunnel !== null) this.settleSuppression(left);
   }
 
-  /** Carries out many changes with one pass over the FDB instead of one for each; see forget.ts. */
+  /** Carries out many changes with one pass over the FDB (forget.ts), and over all ports, instead of one for each. */
   together(changes: () => void, later = false): void {
-    this.forgetting.together(changes, later);
+    if (this.waiting !== null) {
+      changes();
+      return;
+    }
+    const waiting = { layout: false, tables: false };
+    this.waiting = waiting;
+    try {
+      this.forgetting.together(changes, later);
+    } finally {
+      this.waiting = null;
+      if (waiting.layout) this.layoutChanged();
+      if (waiting.tables) this.tablesMoved();
+    }
+  }
+
+  /** Tables have new memory: who reads them is told, once for changes that are made together. */
+  tablesMoved(): void {
+    if (this.waiting !== null) this.waiting.tables = true;
+    else this.onTablesMoved();
   }
 
   /** Makes the port a tunnel, changes what it carries, or (null) makes it a port like any other. */

@@ -90,7 +90,7 @@ export function addEntry(control: Control, entry: FdbEntryConfig, replace = fals
     throw new ControlError(`${entry.mac} has a ${there.kind} entry already`);
   }
   const { grown } = putEntry(fdb, fid, high, low, port === null ? -1 : port.index, KINDS[entry.kind]);
-  if (grown) control.onTablesMoved();
+  if (grown) control.tablesMoved();
 }
 
 /** Removes the entry of an address, learned or configured; throws when there is none. */

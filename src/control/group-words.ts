@@ -22,7 +22,7 @@ export interface Grouped {
   readonly ipvlan: readonly IpvlanConfig[];
   readonly ports: ReadonlyMap<string, Port>;
   readonly router: RouterControl | null;
-  readonly onTablesMoved: () => void;
+  readonly tablesMoved: () => void;
   readonly port: (name: string) => Port;
 }
 

@@ -123,6 +123,9 @@ export interface RouterControl {
   addInterface(config: InterfaceConfig): void;
   removeInterface(name: string): void;
   addRoute(route: RouteConfig): void;
+  replaceRoute(route: RouteConfig): void;
+  /** Whether its prefix is one of an interface. */
+  isConnected(route: RouteConfig): boolean;
   removeRoute(route: RouteConfig): void;
   /** A link came up: own addresses are to be announced there. */
   linkUp(port: number): void;

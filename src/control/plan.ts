@@ -20,6 +20,7 @@ import type {
 import { compressVlans } from '../config/vlan-range.ts';
 import type { Action } from './action.ts';
 import { bridgeSettings, portSettings } from './model.ts';
+import { routeKey } from './router-prefixes.ts';
 
 const NOTHING: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
 
@@ -237,12 +238,8 @@ function byName<T extends { name: string }>(items: readonly T[]): Map<string, T>
   return new Map(items.map((item) => [item.name, item]));
 }
 
-function entryKey(entry: FdbEntryConfig): string {
+export function entryKey(entry: Pick<FdbEntryConfig, 'bridge' | 'vid' | 'mac'>): string {
   return `${entry.bridge} ${entry.vid} ${entry.mac}`;
-}
-
-function routeKey(route: RouteConfig): string {
-  return `${route.vrf} ${route.prefix}`;
 }
 
 /** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */

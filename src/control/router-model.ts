@@ -30,6 +30,8 @@ export interface Interface {
   readonly advertiser: Advertiser | null;
   /** Adjacency rows that its own prefixes lead to. */
   readonly rows: readonly number[];
+  /** Which bits of the router table's `own` its addresses have. */
+  readonly ownBits: readonly number[];
   /** Neighbors that have a host route. */
   readonly hosts: Set<string>;
   /** Own addresses are to be announced at the next tick. */

@@ -68,7 +68,7 @@ export class Router implements RouterControl {
     this.control = control;
     this.dp = control.dp;
     const { router } = control.dp;
-    this.rows = new AdjacencyRows(router, () => control.onTablesMoved());
+    this.rows = new AdjacencyRows(router, () => control.tablesMoved());
     this.rib4 = createRib4(router.lpm4);
     this.rib6 = createRib6(router.lpm6);
     this.packets = new RouterPackets(this, send);
@@ -118,13 +118,14 @@ export class Router implements RouterControl {
       neighbors,
       advertiser: config.routerAdvertisements ? createAdvertiser(config, mac) : null,
       rows: this.#connect(config, vrf, row),
+      ownBits: config.addresses.map((text) => ownBit(text, vrf)),
       hosts: new Set(),
       announce: true,
       redirects: createTokenBucket(REDIRECTS_PER_SECOND, REDIRECTS_AT_ONCE, control.nowMs()),
     };
     this.interfaces.set(config.name, made);
     this.byRow[row] = made;
-    this.#markOwn();
+    this.#markOwn(made);
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
     router.fid[row] = fid;
     router.vid[row] = config.vid ?? 0;
@@ -144,7 +145,7 @@ export class Router implements RouterControl {
     this.#serve(fid, row);
     control.setLink(config.name, true);
     control.settleGroups();
-    control.onTablesMoved();
+    control.tablesMoved();
   }
 
   removeInterface(name: string): void {
@@ -160,7 +161,7 @@ export class Router implements RouterControl {
     this.byRow[iface.row] = undefined;
     this.dp.router.redirects[0] -= this.dp.router.redirects[iface.row]!;
     this.dp.router.redirects[iface.row] = 0;
-    this.#markOwn();
+    this.#unmarkOwn();
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
     control.settleGroups();
   }
@@ -230,31 +231,46 @@ export class Router implements RouterControl {
   }
 
   /** Which sources may be own addresses: a bit each, so that nearly every frame needs no second lookup. */
-  #markOwn(): void {
+  #markOwn({ ownBits }: Interface): void {
     const { own } = this.control.dp.router;
-    own.fill(0);
-    for (const { config, vrf } of this.interfaces.values()) {
-      for (const text of config.addresses) {
-        const bit = ownBit(text, vrf);
-        own[bit >>> 5] |= 1 << (bit & 31);
-      }
-    }
+    for (const bit of ownBits) own[bit >>> 5] |= 1 << (bit & 31);
+  }
+
+  /** Others may have had a bit of the one that is gone. */
+  #unmarkOwn(): void {
+    this.control.dp.router.own.fill(0);
+    for (const iface of this.interfaces.values()) this.#markOwn(iface);
   }
 
   // ---- routes
 
   addRoute(route: RouteConfig): void {
+    if (this.#routes.has(routeKey(route))) throw new ControlError(`route ${route.prefix} exists`);
+    if (this.isConnected(route)) throw new ControlError(`${route.prefix} is a prefix of an interface`);
+    this.#put(route);
+  }
+
+  isConnected(route: RouteConfig): boolean {
+    const vrf = this.#vrfs.get(route.vrf);
+    if (vrf === undefined || this.#routes.has(routeKey(route))) return false;
     const { bytes, length } = prefixOf(route.prefix);
-    const key = routeKey(route);
-    if (this.#routes.has(key)) throw new ControlError(`route ${route.prefix} exists`);
+    return findPrefix(this.ribOf(bytes), vrf, bytes, length) !== 0;
+  }
+
+  /** The route in the place of the one that its prefix has: there is always one of them. */
+  replaceRoute(route: RouteConfig): void {
+    const before = this.#routes.get(routeKey(route));
+    if (before === undefined) throw new ControlError(`no route ${route.prefix}`);
+    this.#put(route);
+    this.rows.release(before.row);
+  }
+
+  #put(route: RouteConfig): void {
+    const { bytes, length } = prefixOf(route.prefix);
     const vrf = this.#vrf(route.vrf);
-    const rib = this.ribOf(bytes);
-    if (findPrefix(rib, vrf, bytes, length) !== 0) {
-      throw new ControlError(`${route.prefix} is a prefix of an interface`);
-    }
     const row = route.kind === 'via' ? this.#rowVia(route.via) : this.rows.takeShared(KINDS[route.kind]);
-    putPrefix(rib, vrf, bytes, length, row);
-    this.#routes.set(key, { route, row });
+    putPrefix(this.ribOf(bytes), vrf, bytes, length, row);
+    this.#routes.set(routeKey(route), { route, row });
     this.#tellMoved();
   }
 
@@ -302,7 +318,7 @@ export class Router implements RouterControl {
     const now = [...sharedArrays(this.rib4), ...sharedArrays(this.rib6)];
     if (now.every((words, i) => words === this.#told[i])) return;
     this.#told.splice(0, now.length, ...now);
-    this.control.onTablesMoved();
+    this.control.tablesMoved();
   }
 
   // ---- neighbors

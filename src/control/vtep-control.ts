@@ -134,7 +134,7 @@ function makeFdbRoom(control: Control): void {
   for (const { settings } of control.vxlan.vteps.values()) room += settings.fdb.maxEntries;
   if (fdb.slots * 0.8 >= room + 1) return;
   resizeFdb(fdb, room + 1024);
-  control.onTablesMoved();
+  control.tablesMoved();
 }
 
 /** Changes a VTEP where it stands: not its uplink, address, VLAN or UDP port, with which it would be another. */

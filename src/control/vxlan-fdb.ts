@@ -247,7 +247,7 @@ function remotesOf(control: Control, row: FdbRow): Remote[] {
 
 function put(control: Control, segment: Segment, high: number, low: number, row: number, kind: number): void {
   const { grown } = putEntry(control.dp.vxlan.fdb, segment.row, high, low, row, kind);
-  if (grown) control.onTablesMoved();
+  if (grown) control.tablesMoved();
 }
 
 /** Takes the entry out, and lets go of what only it named. */

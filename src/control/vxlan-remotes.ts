@@ -230,7 +230,7 @@ export function settleMtu(control: Control, vtep: Vtep): void {
 /** Appends to a list that begins with `head`; returns its head. */
 export function appendTo(control: Control, head: number, remote: Remote): number {
   const { head: first, grown } = appendNode(control.dp.vxlan.remotes, head, remote.row);
-  if (grown) control.onTablesMoved();
+  if (grown) control.tablesMoved();
   return first;
 }
 
