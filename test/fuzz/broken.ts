@@ -27,7 +27,7 @@ const NAME = 'broken';
 const FRAMES = 4;
 const NO_EVENTS = { link: () => {}, readable: () => {} };
 
-const BASE = {
+export const BASE = {
   switch: { name: NAME, fdb: { maxEntries: 64, ageSeconds: 300 } },
   vlans: { 10: { name: 'red' }, 20: { name: 'blue', fdbMaxEntries: 5 }, 30: { isolated: 31, communities: '32,33' } },
   bridges: { wire: { type: 'unaware' } },
@@ -186,7 +186,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
 }
 
 /** A file that can be read, whatever a switch that runs says to it; only what cannot be is broken. */
-function isValid(file: Buffer): boolean {
+export function isValid(file: Buffer): boolean {
   try {
     loadDocument(file.toString(), 'broken.yaml');
     // Text with other bytes in it is broken as a file alone.
@@ -199,14 +199,14 @@ function isValid(file: Buffer): boolean {
 
 type Tree = Record<string, unknown> | unknown[];
 
-function brokenFile(random: Prng): Buffer {
+export function brokenFile(random: Prng, base: object = BASE): Buffer {
   const kind = random.below(8);
   if (kind < 4) {
-    const tree = structuredClone(BASE) as Tree;
+    const tree = structuredClone(base) as Tree;
     for (let n = 1 + random.below(2); n > 0; n--) breakTree(random, tree);
     return Buffer.from(JSON.stringify(tree, null, pick(random, [0, 1, 2])));
   }
-  const text = JSON.stringify(BASE, null, pick(random, [1, 2, 2]));
+  const text = JSON.stringify(base, null, pick(random, [1, 2, 2]));
   if (kind < 7) return breakBytes(random, Buffer.from(text));
   return Buffer.from(pick(random, BOMBS)(random, text));
 }

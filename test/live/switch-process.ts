@@ -3,7 +3,7 @@
  * folder of its own. Everything is ended and removed by `close`, and at the end of the test process.
  */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,6 +44,8 @@ export interface Bench {
   spawn(...args: string[]): { child: ChildProcess; log(): string };
   /** Runs `etherloom ARGS` to its end. */
   cli(...args: string[]): Result;
+  /** The same, while this thread goes on. */
+  cliAsync(...args: string[]): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -107,6 +109,13 @@ export function createBench(): Bench {
         timeout: 90_000,
       });
       return { status: status ?? -1, stdout, stderr };
+    },
+    cliAsync(...args) {
+      return new Promise((resolve) => {
+        execFile(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 90_000 }, (error, stdout, stderr) => {
+          resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+        });
+      });
     },
     async close() {
       process.removeListener('exit', kill);
