@@ -20,8 +20,11 @@ import {
 import { checkFilter, type FdbFilter, fdbStats, gather, macHigh, macLow } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';
 
-/** Of the first piece; each is twice the one before, up to the most: memory of that size is not had for nothing. */
-const FIRST_BYTES = 4096;
+/**
+ * Of the first piece, which node takes from memory that it has; each is twice the one before, up to the most: memory of that size is not had for
+ * nothing.
+ */
+const FIRST_BYTES = 2048;
 const MOST_BYTES = 256 * 1024;
 /** An address and an age. */
 const VARIABLE_BYTES = 17 + 12;

@@ -79,6 +79,13 @@ export const macHigh = (mac: number): number => Math.floor(mac / LOW);
 export const macLow = (mac: number): number => (mac % LOW) | 0;
 
 const SPARE = 64;
+/**
+ * A table with few entries is gathered in memory that is there: what is made for every question, and lies outside the heap, brings V8 to
+ * collect all of it every some hundred questions.
+ */
+const FEW = 1024;
+const FEW_ROWS = new Uint16Array(FEW);
+const FEW_MACS = new Float64Array(FEW);
 
 export interface Gathered extends DirectoryVlan {
   /** Sorted. */
@@ -102,35 +109,44 @@ export function gather(fdb: Fdb, directory: Directory, filter: FdbFilter, now: n
   });
 }
 
+/** By FID: which of the VLANs that are asked for it stands for, from 1 on. All zero between two questions. */
+const asked = new Uint16Array(65_536);
+
 /** The sorted addresses of each FID that is asked for and has any. */
 function addressesOf(fdb: Fdb, vlans: readonly DirectoryVlan[], now: number): Map<number, Float64Array> {
-  const wanted = new Uint8Array(fdb.fidCount.length);
-  for (const { fid } of vlans) wanted[fid] = 1;
-  // More than are there now: some may come meanwhile.
-  let room = fdb.meta[META_USED] + SPARE;
-  let fids = new Uint16Array(room);
-  let macs = new Float64Array(room);
-  const counts = new Int32Array(wanted.length);
+  for (const [i, { fid }] of vlans.entries()) asked[fid] = i + 1;
+  const counts: number[] = new Array(vlans.length + 1).fill(0);
+  const few = usedBy(fdb) <= FEW;
+  let rows = few ? FEW_ROWS : new Uint16Array(usedBy(fdb));
+  let macs = few ? FEW_MACS : new Float64Array(rows.length);
   const { rec, strips, slots } = fdb;
   let n = 0;
   for (let slot = nextTouched(strips, 0, slots); slot < slots; slot = nextTouched(strips, slot + 1, slots)) {
     const high = rec[(slot << 2) + 1];
-    if (high === 0 || wanted[high & 0xffff] === 0 || !isLive(fdb, slot, now)) continue;
-    if (n === room) {
-      room *= 2;
-      fids = grown(fids, new Uint16Array(room));
-      macs = grown(macs, new Float64Array(room));
+    const row = asked[high & 0xffff];
+    if (high === 0 || row === 0 || !isLive(fdb, slot, now)) continue;
+    if (n === rows.length) {
+      rows = grown(rows, new Uint16Array(2 * n));
+      macs = grown(macs, new Float64Array(2 * n));
     }
-    fids[n] = high & 0xffff;
-    macs[n] = (high >>> 16) * LOW + (rec[slot << 2] >>> 0);
-    counts[fids[n++]]++;
+    rows[n] = row;
+    macs[n++] = (high >>> 16) * LOW + (rec[slot << 2] >>> 0);
+    counts[row]++;
   }
+  const lists = vlans.map((_, i) => (counts[i + 1] === 0 ? null : new Float64Array(counts[i + 1])));
+  for (let i = n - 1; i >= 0; i--) lists[rows[i] - 1]![--counts[rows[i]]] = macs[i];
   const sorted = new Map<number, Float64Array>();
-  for (const { fid } of vlans) if (counts[fid] > 0) sorted.set(fid, new Float64Array(counts[fid]));
-  counts.fill(0);
-  for (let i = 0; i < n; i++) sorted.get(fids[i])![counts[fids[i]]++] = macs[i];
-  for (const list of sorted.values()) list.sort();
+  for (const [i, { fid }] of vlans.entries()) {
+    asked[fid] = 0;
+    const list = lists[i];
+    if (list !== null) sorted.set(fid, list.sort());
+  }
   return sorted;
+}
+
+/** More than are there now: some may come meanwhile. */
+function usedBy(fdb: Fdb): number {
+  return fdb.meta[META_USED] + SPARE;
 }
 
 function grown<T extends Uint16Array | Float64Array>(from: T, to: T): T {

@@ -206,6 +206,7 @@ export function portCounters(counters: Counters, port: number): PortCounters {
 
 /** The same port on several workers. */
 export function sumPortCounters(rows: readonly PortCounters[]): PortCounters {
+  if (rows.length === 1) return rows[0];
   const [{ drops, ...first }, ...others] = rows;
   const sum: PortCounters = { ...first, drops: { ...drops } };
   for (const row of others) {

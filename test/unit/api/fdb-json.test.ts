@@ -49,6 +49,20 @@ describe('the FDB as text', () => {
     expect(JSON.parse(text)).toEqual({ switch: 'sw', ...fdbView(readable, filter, 900_000_000) });
   });
 
+  it('is the same for a table with few entries, whatever was asked before', () => {
+    const few = new SwitchCore({ ...sizeFor(config), nowMs: () => 900_000_000 });
+    configure(few, config);
+    const { bridge, index } = few.control.port('p3');
+    const fid = few.control.fidOf(bridge!, 7);
+    for (const low of [3, 1, 2]) relearn(few.dp.fdb, fid, 0x0200, low, index, 900_000_000);
+    const own = { tables: few.dp, directory: ownDirectory(few.control, config), statuses: [] };
+    for (const filter of [{}, { vid: 4000 }, {}]) {
+      const { entries } = JSON.parse(Buffer.concat([...fdbJson(own, filter, 900_000_000)]).toString());
+      const all = ['00:00:00:00:01', '00:00:00:00:02', '00:00:00:00:03'].map((end) => ({ mac: `02:${end}`, vid: 7 }));
+      expect(entries).toMatchObject('vid' in filter ? [] : all);
+    }
+  });
+
   it('is sorted and whole', () => {
     const { entries } = fdbView(readable, {}, 900_000_000);
     expect(entries.length).toBeGreaterThan(15_000);
