@@ -2,17 +2,18 @@
  * api: how long the answer to one question takes while the switch forwards what two hosts send, beside the tools that ask
  * the others: `ovs-vsctl` and `ovs-appctl`, and `bridge fdb show`.
  *
- * Etherloom is asked over one connection that stays open, as a controller does it; the tools are processes, started for every question, since
- * that is how they are used. One that asks Etherloom the same way, a process for each question, is beside them.
+ * Etherloom is asked over one connection that stays open, as a controller does it, once by a client that costs little and once by node's own; the tools
+ * are processes, started for every question, since that is how they are used. One that asks Etherloom the same way, a process for each question, is
+ * beside them.
  */
 
 import { spawnSync } from 'node:child_process';
-import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { root } from '../contender.ts';
 import type { Context } from '../forwarding.ts';
 import { digits, machine, type Report, result } from '../report.ts';
 import { median } from '../stats.ts';
+import { type Client, NodeClient, PlainClient } from './clients.ts';
 import { Host, stream } from './hosts.ts';
 import { hasOvs, liveObstacle } from './obstacle.ts';
 import { Etherloom, LinuxBridge, type LiveSwitch, Ovs } from './switches.ts';
@@ -42,40 +43,9 @@ interface Asked {
   rates: number[];
 }
 
-/** One connection that stays open. */
-class Client {
-  readonly #agent: Agent;
-  readonly #socket: string;
-
-  constructor(socket: string) {
-    this.#socket = socket;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  }
-
-  ask(method: string, path: string, body?: object): Promise<void> {
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    const headers = text === undefined ? {} : { 'content-type': 'application/json', 'content-length': text.length };
-    return new Promise((resolve, reject) => {
-      const sent = request({ socketPath: this.#socket, agent: this.#agent, method, path, headers }, (answer) => {
-        answer.resume();
-        answer.on('error', reject);
-        answer.on('end', () =>
-          answer.statusCode === 200 ? resolve() : reject(new Error(`bench: ${method} ${path}: ${answer.statusCode}`)),
-        );
-      });
-      sent.on('error', reject);
-      sent.end(text);
-    });
-  }
-
-  close(): void {
-    this.#agent.destroy();
-  }
-}
-
 /** Milliseconds. */
 async function firstAnswer(socket: string): Promise<number> {
-  const client = new Client(socket);
+  const client = new PlainClient(socket);
   const begin = performance.now();
   await client.ask('GET', '/v1/switch');
   client.close();
@@ -118,7 +88,7 @@ export async function api(context: Context): Promise<Report> {
   const { load } = compilePrograms(context.folder);
   const notes = [
     `microseconds from a question to the whole answer, while two hosts send 64-byte UDP through the switch, 64 frames every ${PAUSE_US} µs and what sending takes`,
-    'etherloom: over one connection that stays open; the tools, and etherloom show: a process for each question',
+    "etherloom: over one connection that stays open, by a client that writes a request and reads to the answer's end; the tools, and etherloom show: a process for each question",
     'the target, 150 µs, is for etherloom over its connection; ratios are those of the tools to it, reading to reading',
   ];
   const missing = hasOvs() ? [] : ['ovs'];
@@ -138,17 +108,26 @@ export async function api(context: Context): Promise<Report> {
     const own = new Etherloom(context.folder);
     const asked = [
       await open(own, () => {
-        const client = new Client(own.socket);
-        closers.push(() => client.close());
+        const plain = new PlainClient(own.socket);
+        const node = new NodeClient(own.socket);
+        closers.push(
+          () => plain.close(),
+          () => node.close(),
+        );
         const entry = { mac: MAC, vlan: 10, replace: true };
         let moves = 0;
         const next = () => (moves++ % 2 === 0 ? 'p1' : 'p2');
+        const reading = (name: string, client: Client, by = '') => ({
+          who: `etherloom, ${name}${by}`,
+          ask: () => client.ask('GET', `/v1/${name}`),
+        });
         return [
-          { who: 'etherloom, switch', ask: () => client.ask('GET', '/v1/switch') },
-          { who: 'etherloom, ports', ask: () => client.ask('GET', '/v1/ports') },
-          { who: 'etherloom, fdb', ask: () => client.ask('GET', '/v1/fdb') },
+          reading('switch', plain),
+          reading('ports', plain),
+          reading('fdb', plain),
           // To and fro, so that there is a change every time.
-          { who: 'etherloom, entry moved', ask: () => client.ask('POST', '/v1/fdb', { ...entry, port: next() }) },
+          { who: 'etherloom, entry moved', ask: () => plain.ask('POST', '/v1/fdb', { ...entry, port: next() }) },
+          reading('fdb', node, " by node's client"),
           command('etherloom show fdb', process.execPath, [
             join(root, 'bin', 'etherloom'),
             'show',
