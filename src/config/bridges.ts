@@ -48,6 +48,10 @@ export class Bridge {
     return this.#secondaries;
   }
 
+  secondary(vid: number): SecondaryVlan | undefined {
+    return this.#secondaries.get(vid);
+  }
+
   has(vid: number): boolean {
     return this.#vlans[vid] !== undefined;
   }

@@ -2,18 +2,41 @@
  * `fdb:` entries against the bridges and ports of the same file: an entry that could never match (an unknown port, a
  * VLAN the port is not in, a group address) is an error, not a silence.
  */
-import type { Bridge, Bridges } from './bridges.ts';
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import type { RawConfig } from './schema.ts';
-import type { FdbEntryConfig, PortConfig } from './types.ts';
+import type { BridgeConfig, FdbEntryConfig, PortConfig, SecondaryVlan } from './types.ts';
 
 type RawEntry = RawConfig['fdb'][number];
 
+/** A bridge, as far as entries are concerned. */
+export interface EntryBridge {
+  readonly name: string;
+  readonly type: BridgeConfig['type'];
+  secondary(vid: number): SecondaryVlan | undefined;
+  has(vid: number): boolean;
+}
+
+export interface EntryBridges {
+  /** `undefined` is the default bridge. Throws ConfigError. */
+  find(name: string | undefined, path: Path): EntryBridge;
+}
+
+/** Entries that are a part of a list. */
+export interface EntriesPlace {
+  /** Where the first of them stands. */
+  first: number;
+  /** Where the others have an address. */
+  taken(bridge: string, vid: number | null, mac: string): number | undefined;
+}
+
+const WHOLE: EntriesPlace = { first: 0, taken: () => undefined };
+
 export function readFdbEntries(
   raw: RawEntry[],
-  bridges: Bridges,
-  ports: PortConfig[],
+  bridges: EntryBridges,
+  ports: readonly PortConfig[],
   source: Source,
+  { first: start, taken }: EntriesPlace = WHOLE,
 ): FdbEntryConfig[] {
   if (raw.length === 0) return [];
   const byName = new Map(ports.map((port) => [port.name, port]));
@@ -33,7 +56,7 @@ export function readFdbEntries(
     throw error([...path, 'port'], `there is no port ${show(entry.port)}${hint}; valid is a name under "ports"`);
   };
 
-  const findBridge = (entry: RawEntry, port: PortConfig | null, path: Path): Bridge => {
+  const findBridge = (entry: RawEntry, port: PortConfig | null, path: Path): EntryBridge => {
     const bridge = bridges.find(entry.bridge ?? port?.bridge ?? undefined, [...path, 'bridge']);
     if (port !== null && port.bridge !== bridge.name) {
       throw error([...path, 'bridge'], `port ${port.name} belongs to bridge ${port.bridge}, not to ${bridge.name}`);
@@ -41,13 +64,13 @@ export function readFdbEntries(
     return bridge;
   };
 
-  const findVid = ({ vlan }: RawEntry, bridge: Bridge, port: PortConfig | null, path: Path): number | null => {
+  const findVid = ({ vlan }: RawEntry, bridge: EntryBridge, port: PortConfig | null, path: Path): number | null => {
     if (bridge.type === 'unaware') {
       if (vlan === undefined) return null;
       throw error([...path, 'vlan'], `bridge ${bridge.name} is unaware: it has no VLANs; remove "vlan"`);
     }
     if (vlan === undefined) throw error([...path, 'vlan'], 'is missing; valid are 1-4094');
-    const secondary = bridge.secondaries.get(vlan);
+    const secondary = bridge.secondary(vlan);
     if (secondary !== undefined) {
       const problem = `VLAN ${vlan} is private: its addresses are those of its primary; write ${secondary.primary}`;
       throw error([...path, 'vlan'], problem);
@@ -62,7 +85,8 @@ export function readFdbEntries(
     return vlan;
   };
 
-  return raw.map((entry, index) => {
+  return raw.map((entry, i) => {
+    const index = start + i;
     const path: Path = ['fdb', index];
     const mac = entry.mac.toLowerCase().replaceAll('-', ':');
     if (mac === '00:00:00:00:00:00')
@@ -74,7 +98,7 @@ export function readFdbEntries(
     const bridge = findBridge(entry, port, path);
     const vid = findVid(entry, bridge, port, path);
     const key = `${bridge.name} ${vid} ${mac}`;
-    const first = seen.get(key);
+    const first = seen.get(key) ?? taken(bridge.name, vid, mac);
     if (first !== undefined) {
       const where = vid === null ? `bridge ${bridge.name}` : `VLAN ${vid} of bridge ${bridge.name}`;
       throw error([...path, 'mac'], `${mac} is configured twice in ${where}; the first one is fdb[${first}]`);

@@ -4,7 +4,7 @@
  * values each may have; what holds between keys is checked in normalise.ts.
  */
 import { z } from 'zod';
-import { ConfigError, type Place, type Source } from './error.ts';
+import { ConfigError, type Path, type Place, type Source } from './error.ts';
 import { choice, integer, list, map, NAME_PATTERN, name, named, text, unknownKey, vid } from './leaf.ts';
 import { bridgeSection, switchSection, vlans } from './schema-bridge.ts';
 import { ipvlanSection } from './schema-ipvlan.ts';
@@ -82,11 +82,20 @@ export type FdbEntryInput = z.input<typeof fdbEntry>;
 
 /** The validated raw configuration, or the first complaint in the order of the text. */
 export function validate(raw: unknown, source: Source): RawConfig {
-  const result = configSchema.safeParse(raw);
+  return validated(configSchema, raw, source, []);
+}
+
+/** The same for one FDB entry of the list. */
+export function validateFdbEntry(raw: unknown, source: Source, index: number): RawConfig['fdb'][number] {
+  return validated(fdbEntry, raw, source, ['fdb', index]);
+}
+
+function validated<T extends z.ZodType>(schema: T, raw: unknown, source: Source, at: Path): z.output<T> {
+  const result = schema.safeParse(raw);
   if (result.success) return result.data;
   let first: { place: Place; problem: string } | null = null;
   const consider = (path: PropertyKey[], problem: string) => {
-    const place = source.place(path as (string | number)[]);
+    const place = source.place([...at, ...(path as (string | number)[])]);
     if (first === null || isBefore(place, first.place)) first = { place, problem };
   };
   for (const issue of result.error.issues) {

@@ -32,9 +32,9 @@ export interface PortFollower {
 /** Several may be done in one go, or frames must have their turn first: what has gone before took its time, or what comes will. */
 export type Step = 'small' | 'turn';
 
-/** Flushes that may add up before what they left behind is swept (tables/fdb-flush.ts), and slots of a slice. */
 /** Actions that are sorted in one step. */
 const PLAN_PIECE = 32;
+/** Flushes that may add up before what they left behind is swept (tables/fdb-flush.ts), and slots of a slice. */
 const MOST_FLUSHES = 4000;
 const SWEEP_SLOTS = 16_384;
 
@@ -89,6 +89,8 @@ function* seenSteps(
   const staged = new StagedMembers();
   const { early, late, rest } = yield* piecemealOf(control, actions);
   const { ahead, visible, behind, members } = yield* partsOf(control, rest, sets);
+  // Of few actions nothing has been made ready: no turn of the event loop for it, which waits for the frames that have come.
+  const pause = actions.length <= PLAN_PIECE && ahead.length === 0 && members.length === 0 ? 'small' : 'turn';
   for (const action of ahead) {
     apply(control, action);
     yield 'small';
@@ -96,11 +98,11 @@ function* seenSteps(
   yield* oneByOne(control, early);
   if (visible.length > 0) {
     for (const _ of staged.stage(control, members, sets)) yield 'small';
-    yield 'turn';
+    yield pause;
     progress.torn = true;
     carryOut(control, visible, ports, { sets, staged });
     progress.torn = false;
-    yield 'turn';
+    yield pause;
   }
   yield* oneByOne(control, late);
   return behind;

@@ -14,7 +14,7 @@ import type { FdbEntryConfig, RouteConfig } from '../config/types.ts';
 import type { Action } from './action.ts';
 import { routerOf } from './apply.ts';
 import type { Control } from './control.ts';
-import { entryKey } from './plan.ts';
+import { entryKey } from './plan-entries.ts';
 import { routeKey } from './router-prefixes.ts';
 
 /** Fewer take less than frames may wait. */

@@ -20,12 +20,14 @@ import type {
 import { compressVlans } from '../config/vlan-range.ts';
 import type { Action } from './action.ts';
 import { bridgeSettings, portSettings } from './model.ts';
+import { entryKey, onlyEntriesDiffer, planEntries } from './plan-entries.ts';
 import { routeKey } from './router-prefixes.ts';
 
 const NOTHING: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
 
 /** The actions that turn `from` (null: nothing) into `to`. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
+  if (from !== null && onlyEntriesDiffer(from, to)) return planEntries(from.fdbEntries, to.fdbEntries);
   const old = {
     bridges: byName(from?.bridges ?? []),
     ports: byName(from?.ports ?? []),
@@ -236,10 +238,6 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, vi
 
 function byName<T extends { name: string }>(items: readonly T[]): Map<string, T> {
   return new Map(items.map((item) => [item.name, item]));
-}
-
-export function entryKey(entry: Pick<FdbEntryConfig, 'bridge' | 'vid' | 'mac'>): string {
-  return `${entry.bridge} ${entry.vid} ${entry.mac}`;
 }
 
 /** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */

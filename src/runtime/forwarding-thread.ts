@@ -92,8 +92,7 @@ export class ForwardingThread {
         this.#hooks.event(message.event);
         return;
       case 'changed': {
-        const { numbers, statuses } = message;
-        this.#state = { ...this.#state!, numbers, statuses };
+        if (message.stands !== null) this.#state = { ...this.#state!, ...message.stands };
         this.#asked.get(message.id)?.made();
         this.#asked.delete(message.id);
         return;

@@ -13,8 +13,10 @@ import { native, nativeAvailable } from '../adapters/native.ts';
 import { xdpSlots } from '../adapters/xdp-socket.ts';
 import type { PortStatus } from '../api/directory.ts';
 import type { SwitchConfig } from '../config/types.ts';
+import { applySteps, type PortFollower } from '../control/change.ts';
 import { currentConfig } from '../control/current.ts';
 import { deleteEntry, flush } from '../control/fdb-control.ts';
+import { type EntryAction, entriesBefore } from '../control/plan-entries.ts';
 import { deleteVxlanEntry, flushVxlan } from '../control/vxlan-fdb.ts';
 import { resetCounters } from '../dataplane/counters.ts';
 import { SMALL_SLOTS } from '../dataplane/dataplane.ts';
@@ -34,6 +36,7 @@ import { ON_REQUEST } from './side-switch.ts';
 import { SideGone, SideWorkers } from './side-workers.ts';
 
 const TICK_MS = 1000;
+const NO_PORTS: PortFollower = { removing: () => {}, added: () => {} };
 
 export interface LiveHooks extends PortHooks {
   /** Tables have moved to other memory, for the `replaced`th time; side workers have the old one still. */
@@ -169,6 +172,8 @@ export class LiveSwitch {
         const actions = await inTurns(this.core, planOf(change.plan), () => this.#ports.requireOpen());
         return changeLive(this.core, this.#ports, actions, now, before);
       }
+      case 'set-entries':
+        return this.#setEntries(change.actions);
       case 'flush':
         return this.core.exclusively(() => flush(control, change.what));
       case 'delete-entry':
@@ -195,6 +200,17 @@ export class LiveSwitch {
       case 'restart-worker':
         return this.#fail(change.worker);
     }
+  }
+
+  #setEntries(actions: readonly EntryAction[]): Promise<void> {
+    const now = () => currentConfig(this.core.control, this.#name);
+    const before = () => {
+      const stands = now();
+      return { ...stands, fdbEntries: entriesBefore(stands.fdbEntries, actions) };
+    };
+    return inTurns(this.core, applySteps(this.core.control, actions, now, before, NO_PORTS), () =>
+      this.#ports.requireOpen(),
+    );
   }
 
   #fail(worker: number): void {

@@ -10,6 +10,7 @@ import type { Ring } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import type { FlushScope } from '../control/fdb-control.ts';
+import type { EntryAction } from '../control/plan-entries.ts';
 import type { VxlanFlushScope } from '../control/vxlan-fdb.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import type { Numbers } from './directory-of.ts';
@@ -36,6 +37,8 @@ export type Change =
    * when the plan has to be taken back: to copy a large one with every message would stop forwarding.
    */
   | { do: 'apply'; plan: readonly Uint8Array[]; before: Uint8Array }
+  /** A plan of a few FDB entries and nothing else: ports and their numbers stay. */
+  | { do: 'set-entries'; actions: readonly EntryAction[] }
   | { do: 'flush'; what: FlushScope }
   /** An entry that configuration does not have: a learned one. */
   | { do: 'delete-entry'; bridge: string; vid: number | null; mac: string }
@@ -63,8 +66,8 @@ export type FromWorker =
   | { type: 'tables'; tables: DataplaneShared; replaced: number }
   | { type: 'statuses'; statuses: readonly PortStatus[] }
   | { type: 'event'; event: PortEvent }
-  /** The change `id` is made, and this is what stands now. */
-  | { type: 'changed'; id: number; numbers: Numbers; statuses: readonly PortStatus[] }
+  /** The change `id` is made, and this is what stands now; null where ports and their numbers are as before. */
+  | { type: 'changed'; id: number; stands: Pick<SharedState, 'numbers' | 'statuses'> | null }
   | { type: 'refused'; id: number; message: string }
   /** A thread is wanted; what it has to say to worker 0 goes through a channel of their own. */
   | { type: 'start-side'; start: SideStart }

@@ -17,6 +17,7 @@ import type { SwitchConfig } from '../config/types.ts';
 import { type Action, describe } from '../control/action.ts';
 import { ControlError } from '../control/model.ts';
 import { plan, same } from '../control/plan.ts';
+import { type EntryAction, onlyEntriesDiffer } from '../control/plan-entries.ts';
 import { requireRoom } from '../control/room.ts';
 import { directoryOf } from './directory-of.ts';
 import { unsuited } from './live-adapters.ts';
@@ -38,6 +39,8 @@ interface Unconfirmed {
   until: number;
 }
 
+/** A message that is made, copied and carried out at once. */
+const FEW_ENTRIES = 64;
 /** After a rollback that could not be done. */
 const ROLLBACK_AGAIN_SECONDS = 10;
 /** What errors of an edit carry in the place of a file's name. */
@@ -82,11 +85,14 @@ export class Standing {
 
   /** What would have to be done; throws what makes it impossible. */
   plan(to: ConfigDocument): Action[] {
-    refuseStartOnly(this.#document.config, to);
-    const problem = unsuited(to.config.ports);
-    if (problem !== null) throw new ControlError(problem);
-    requireRoom(this.#changer.state.tables, to.config);
-    return plan(this.#document.config, to.config);
+    const { config } = this.#document;
+    if (!onlyEntriesDiffer(config, to.config)) {
+      refuseStartOnly(config, to);
+      const problem = unsuited(to.config.ports);
+      if (problem !== null) throw new ControlError(problem);
+      requireRoom(this.#changer.state.tables, to.config);
+    }
+    return plan(config, to.config);
   }
 
   apply(to: ConfigDocument, confirmSeconds: number | null = null): Promise<Action[]> {
@@ -105,8 +111,8 @@ export class Standing {
     return this.#next(async () => {
       this.#refuseUnconfirmed();
       // Loaded when it is needed, as all that checks configurations: a switch that nobody changes goes without.
-      const { documentOf } = await import('../config/load.ts');
-      const actions = await this.#carryOut(documentOf(change(this.#document.raw), REQUEST));
+      const { editedDocument } = await import('../config/edited.ts');
+      const actions = await this.#carryOut(editedDocument(this.#document, change(this.#document.raw), REQUEST));
       this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds: null });
       return actions;
     });
@@ -175,6 +181,12 @@ export class Standing {
 
   async #carryOut(to: ConfigDocument): Promise<Action[]> {
     const actions = this.plan(to);
+    if (actions.length <= FEW_ENTRIES && onlyEntriesDiffer(this.#document.config, to.config)) {
+      const entries = actions as EntryAction[];
+      if (entries.length > 0) await this.#changer.change({ do: 'set-entries', actions: entries });
+      this.#document = to;
+      return actions;
+    }
     if (actions.length > 0) {
       const before = actions.length > 1 ? sharedJson(this.#document.config) : NOTHING;
       await this.#changer.change({ do: 'apply', plan: planPieces(actions), before });

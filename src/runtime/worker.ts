@@ -32,7 +32,8 @@ async function change(id: number, change: Change): Promise<void> {
     post({ type: 'refused', id, message: error.message });
     return;
   }
-  post({ type: 'changed', id, numbers: numbersOf(live!.core.control), statuses: live!.statuses() });
+  const stands = change.do === 'apply' ? { numbers: numbersOf(live!.core.control), statuses: live!.statuses() } : null;
+  post({ type: 'changed', id, stands });
 }
 
 port.on('message', (message: ToWorker) => {

@@ -169,6 +169,21 @@ describe('apply', () => {
     expect((await ask('GET', '/v1/ledger')).body.balanced).toBe(true);
   });
 
+  it('puts entries back when one of them has no place', async () => {
+    const entry = { bridge: 'sw', vid: 10, mac: '02:00:00:00:00:09', port: 'p1', kind: 'static' } as const;
+    const fdb = [{ mac: entry.mac, vlan: 10, port: 'p1' }];
+    const { live } = await start({ switch: { name: 'sw' }, ports: { p1: { adapter: 'memory', vlan: 10 } }, fdb });
+    const before = currentConfig(live.core.control, 'sw');
+    expect(before.fdbEntries).toEqual([entry]);
+    const actions = [
+      { do: 'remove-entry', entry },
+      { do: 'add-entry', entry: { ...entry, kind: 'sticky' } },
+      { do: 'add-entry', entry: { ...entry, mac: '02:00:00:00:00:0a', port: 'p9' } },
+    ] as const;
+    await expect(live.change({ do: 'set-entries', actions })).rejects.toThrow(/p9/);
+    expect(currentConfig(live.core.control, 'sw')).toEqual(before);
+  });
+
   it('is rolled back unless confirmed, and nothing else is changed meanwhile', async () => {
     const { ask, raw, served, told, logged } = await threePorts();
     served.events.listen((events) => told.push(...events));
