@@ -101,10 +101,15 @@ static Poller *find(napi_env env, napi_value value) {
   return NULL;
 }
 
+/*
+ * Emptied first: whoever wakes in between finds `woken` set and leaves it at that, and what it has done is seen by the callback
+ * that follows. The other way round its word would be read with the one before, and `woken` stay set for ever.
+ */
 static void drain(Poller *poller) {
-  if (!atomic_exchange(&poller->woken, false)) return;
   uint64_t times;
-  if (read(poller->wake_fd, &times, sizeof times) < 0) return; /* nothing in it: as good as drained */
+  ssize_t got = read(poller->wake_fd, &times, sizeof times);
+  (void)got; /* nothing in it: as good as drained */
+  atomic_exchange(&poller->woken, false);
 }
 
 static int64_t now_ns(void) {

@@ -47,6 +47,11 @@ describe.skipIf(!available.ok)('native addon', () => {
     expect(left).toBe(0);
   });
 
+  it('loses no wake-up that comes while it takes the one before', async () => {
+    const { stdout } = await run(process.execPath, [script('native-wakes.mjs'), ADDON, '20000']);
+    expect(JSON.parse(stdout)).toEqual({ woken: 20_000 });
+  });
+
   it('reads and writes columns and arenas in shared memory', () => {
     const shared = (words: number) => new Int32Array(new SharedArrayBuffer(words * 4));
     const arena = new Uint8Array(new SharedArrayBuffer(4096));
