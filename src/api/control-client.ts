@@ -47,8 +47,19 @@ export function ask(socketPath: string, topic: string, query: Record<string, str
   return askSwitch(socketPath, { path: `/v1/${topic}`, query });
 }
 
-/** The same, unread: what `--json` hands on. */
-export function askText(socketPath: string, { method = 'GET', path, query = {}, body }: Question): Promise<Buffer> {
+/** The same, unread. */
+export async function askText(socketPath: string, question: Question): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  await askPieces(socketPath, question, (piece) => pieces.push(piece));
+  return Buffer.concat(pieces);
+}
+
+/** The same, as it comes: rejects also after pieces that have come, and with what `take` throws. */
+export function askPieces(
+  socketPath: string,
+  { method = 'GET', path, query = {}, body }: Question,
+  take: (piece: Buffer) => void,
+): Promise<void> {
   const search = new URLSearchParams(query).toString();
   const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const headers = sent === undefined ? {} : { 'content-type': 'application/json', 'content-length': sent.length };
@@ -57,18 +68,26 @@ export function askText(socketPath: string, { method = 'GET', path, query = {}, 
   return new Promise((resolve, reject) => {
     const deadline = setTimeout(() => call.destroy(new Error(`no whole answer within ${TOTAL_MS / 1000} s`)), TOTAL_MS);
     const call = request({ ...options, timeout, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
+      const isAnswer = response.statusCode === 200;
+      const refusal: Buffer[] = [];
       let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
+      response.on('data', (piece: Buffer) => {
+        bytes += piece.length;
         if (bytes > MAX_ANSWER_BYTES) call.destroy(new Error('the answer is too long'));
-        else chunks.push(chunk);
+        else if (!isAnswer) refusal.push(piece);
+        else {
+          try {
+            take(piece);
+          } catch (error) {
+            reject(error as Error);
+            call.destroy();
+          }
+        }
       });
       response.on('error', (error) => reject(new AskError(`${socketPath}: ${error.message}`)));
       response.on('end', () => {
-        const text = Buffer.concat(chunks);
-        if (response.statusCode === 200) resolve(text);
-        else reject(refusalOf(text, response.statusCode ?? 500, socketPath));
+        if (isAnswer) resolve();
+        else reject(refusalOf(Buffer.concat(refusal), response.statusCode ?? 500, socketPath));
       });
     });
     call.on('timeout', () => call.destroy(new Error(`no answer within ${timeout / 1000} s`)));

@@ -2,7 +2,7 @@
  * `etherloom show TOPIC`: ask a running switch and print its answer, as a table or as the JSON it gave.
  */
 
-import { askText, notASwitch } from '../api/control-client.ts';
+import { askPieces, askText, notASwitch, type Question } from '../api/control-client.ts';
 import { isTopic, TOPICS, type Topic } from '../api/topics.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { type AskIo, answering, pretty, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
@@ -21,8 +21,9 @@ export interface ShowOptions extends SwitchOptions {
 
 const VRF_TOPICS = ['interfaces', 'neighbors', 'routes'];
 
-/** JSON beyond this is handed on as it came: to lay out a million entries anew takes longer than to make them. */
+/** JSON beyond this is handed on as it comes: to lay out a million entries anew takes longer than to make them. */
 const LAID_OUT_BYTES = 1 << 20;
+const BEGIN = '{"switch":"';
 
 export function show(topic: string, options: ShowOptions, io: AskIo = TERMINAL): Promise<number> {
   return answering(io, async () => {
@@ -36,11 +37,33 @@ export function show(topic: string, options: ShowOptions, io: AskIo = TERMINAL):
       throw new UsageError(`--mac: ${JSON.stringify(filters.mac)} is not a MAC address`);
     }
     const socket = await socketOf(options);
-    const text = await askText(socket, { path: `/v1/${topic}`, query: filters });
-    if (options.json && text.length > LAID_OUT_BYTES && text.subarray(0, 11).toString() === '{"switch":"') return text;
+    const question = { path: `/v1/${topic}`, query: filters };
+    const text = options.json ? await handOn(socket, question, io) : await askText(socket, question);
+    if (text === null) return '';
     const body = bodyOf(text, socket);
     return options.json ? pretty(body) : textOf(topic, body, socket);
   });
+}
+
+/**
+ * Null: the answer was long, and has been written. Nobody waits for a slow reader here (`| less`): what waits is kept, since the switch lets
+ * go of clients that do not read.
+ */
+async function handOn(socket: string, question: Question, io: AskIo): Promise<Buffer | null> {
+  const begin: Buffer[] = [];
+  let bytes = 0;
+  let isLong = false;
+  await askPieces(socket, question, (piece) => {
+    if (isLong) return void io.out.write(piece);
+    begin.push(piece);
+    bytes += piece.length;
+    if (bytes <= LAID_OUT_BYTES) return;
+    const text = Buffer.concat(begin.splice(0));
+    if (text.subarray(0, BEGIN.length).toString() !== BEGIN) throw notASwitch(socket);
+    isLong = true;
+    io.out.write(text);
+  });
+  return isLong ? null : Buffer.concat(begin);
 }
 
 function bodyOf(text: Buffer, socket: string): unknown {
