@@ -11,6 +11,7 @@ NAPI_MODULE_INIT() {
       {"tapSetOffload", tap_set_offload},
       {"tapSetPersist", tap_set_persist},
       {"tapState", tap_state},
+      {"tapStates", tap_states},
       {"tapReadBurst", tap_read_burst},
       {"tapWriteBurst", tap_write_burst},
       {"clockRead", clock_read},

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 13
+#define ADDON_API 14
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -77,6 +77,7 @@ napi_value tap_close(napi_env env, napi_callback_info info);
 napi_value tap_set_offload(napi_env env, napi_callback_info info);
 napi_value tap_set_persist(napi_env env, napi_callback_info info);
 napi_value tap_state(napi_env env, napi_callback_info info);
+napi_value tap_states(napi_env env, napi_callback_info info);
 
 /* -- packet.c */
 napi_value packet_open(napi_env env, napi_callback_info info);

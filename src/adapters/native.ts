@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 13;
+const API = 14;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -99,6 +99,8 @@ export interface NativeAddon {
   tapSetPersist(fd: number, persist: boolean): void;
   /** LINK_UP, LINK_DOWN or LINK_DELETED, in whatever network namespace the device is. */
   tapState(fd: number): number;
+  /** The same of many at once. */
+  tapStates(fds: Int32Array, states: Int32Array): void;
   /**
    * Reads to off[row] and fills len, gso, csum of rows [first, first + result). `together`: frames share a system call
    * where the kernel has io_uring for us; the answers are the same.

@@ -32,9 +32,10 @@ import {
   OFFLOAD_TSO6,
   OFFLOAD_USO,
 } from './adapter.ts';
-import { unwatchLink, watchLink } from './link-watch.ts';
+import { unwatchTap, watchTap } from './link-watch.ts';
 import {
   LINK_DELETED,
+  LINK_DOWN,
   LINK_UP,
   type NativeAddon,
   native,
@@ -207,12 +208,17 @@ class Tap implements TapAdapter {
     this.#arena = context.arena;
     this.#events = context.events;
     this.#large = this.#needsLargeSlots();
-    watchLink(this);
+    watchTap(this, addon);
     this.checkLink();
   }
 
   get fd(): number {
     return this.#fd;
+  }
+
+  /** LINK_UP or LINK_DOWN, when last looked at. */
+  get linkState(): number {
+    return this.#up === true ? LINK_UP : LINK_DOWN;
   }
 
   get gone(): boolean {
@@ -370,7 +376,7 @@ class Tap implements TapAdapter {
 
   #detach(): void {
     if (this.#fd < 0) return;
-    unwatchLink(this);
+    unwatchTap(this);
     this.#addon.tapClose(this.#fd);
     this.#fd = -1;
   }

@@ -56,7 +56,6 @@ export class LiveSwitch {
   readonly #hooks: LiveHooks;
   readonly #ports: LivePorts;
   #sides: SideWorkers | null = null;
-  #toldStatuses = '';
   #timer: NodeJS.Timeout | undefined;
   /** Changes are made one after the other. */
   #changes: Promise<unknown> = Promise.resolve();
@@ -240,10 +239,9 @@ export class LiveSwitch {
 
   /** Adapters count without saying so. */
   #tellStatuses(): void {
-    const statuses = JSON.stringify(this.statuses());
-    if (statuses === this.#toldStatuses) return;
-    this.#toldStatuses = statuses;
-    this.#hooks.statusChanged();
+    let changed = false;
+    for (const port of this.#ports) if (port.statusChanged()) changed = true;
+    if (changed) this.#hooks.statusChanged();
   }
 
   /** A slice at a time: frames go on between the slices of a large table. */

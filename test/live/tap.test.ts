@@ -332,6 +332,26 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
     expect(tap.send(batch, ONE, 0, 1)).toBe(1);
   });
 
+  it('tells the links of many devices, and of those that go meanwhile', async () => {
+    const devices = ['a', 'b', 'c', 'd', 'e'].map((name) => lab.device(`m${name}`));
+    const opened = devices.map((device) => track(open(arena, device)));
+    const host = lab.namespace('mn');
+    await until(() => opened.every(({ links }) => links.length === 1), 'first states are told');
+    host.adopt(devices[1]!);
+    host.run('ip', 'link', 'set', devices[1]!, 'down');
+    host.adopt(devices[2]!);
+    host.run('ip', 'link', 'del', devices[2]!);
+    opened[3]!.tap.close();
+    await until(() => opened[1]!.links.length === 2 && opened[2]!.links.length === 2, 'changes are told');
+    expect(opened.map(({ links }) => links.map(({ up }) => up))).toEqual([
+      [true],
+      [true, false],
+      [true, false],
+      [true],
+      [true],
+    ]);
+  });
+
   it('survives the deletion of its interface, and opens again', async () => {
     const device = lab.device('rm');
     const { tap, links } = track(open(arena, device));

@@ -186,6 +186,7 @@ const shapes = {
   tapSetOffload: [fd, () => pick([0, 1, 7, 0x67, 0xffff, 0x10000])],
   tapSetPersist: [fd, () => pick([false, 1])],
   tapState: [fd],
+  tapStates: [column, column],
   tapReadBurst: [fd, ...incoming, flag, flag, report],
   tapWriteBurst: [fd, ...outgoing, flag, flag, report],
   packetOpen: [

@@ -82,6 +82,7 @@ describe.skipIf(!available.ok)('native addon', () => {
     expect(() => native().tapOpen('x/y', 0)).toThrow(RangeError);
     expect(() => native().tapOpen('x', 8)).toThrow(/flags must be an integer from 0 to 7/);
     expect(() => native().tapState(1.5)).toThrow(/fd must be an integer/);
+    expect(() => native().tapStates(new Int32Array(2), new Int32Array(1))).toThrow(/states has less room/);
     expect(() => native().pollerWait(10 ** 9, 0, new Int32Array(1))).toThrow(/poller 1000000000 is closed/);
     const words = new Int32Array(4);
     expect(() => (native().pollerCreate as (...args: unknown[]) => void)(5, words, words)).toThrow(TypeError);
