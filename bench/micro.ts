@@ -14,6 +14,7 @@ import { etherDstHigh, etherDstLow, etherSrcHigh, etherSrcLow, etherType } from 
 import { tagTci } from '../src/wire/vlan.ts';
 import type { Context } from './forwarding.ts';
 import { controlCases } from './micro-control.ts';
+import { groupCases } from './micro-groups.ts';
 import { offloadCases } from './micro-offload.ts';
 import { digits, machine, type Report, result } from './report.ts';
 
@@ -46,6 +47,7 @@ export async function micro(context: Context): Promise<Report> {
     ...parseCases(),
     ...fdbCases(),
     ...laneCases(),
+    ...groupCases(),
     ...offloadCases(),
     ...controlCases(),
   ]) {

@@ -3,6 +3,7 @@
  *
  *   rx ▸ fast lane: read ▸ learn ▸ look up ▸ send or flood ────────────────────▸ tx
  *          ├ routed  ▸ route lane: read ▸ longest prefix ▸ rewrite ▸ send ────▸│
+ *          ├ macvlan ▸ macvlan lane: read ▸ whose address ▸ send ─────────────▸│
  *          └ unusual ▸ parse ▸ classify ▸ learn ▸ look up ▸ route ▸ egress ▸ account ┘
  *
  * Frames are taken in their order, each seeing what the frame before it taught, so the result does not depend on
@@ -15,9 +16,11 @@
  */
 
 import { META_USED } from '../tables/fdb.ts';
+import { PORT_MACVLAN } from '../tables/port-table.ts';
 import type { Batch } from './batch.ts';
 import { type Dataplane, LIMIT_INTERFACES, LIMIT_TOUCH } from './dataplane.ts';
 import { createFastLane, type FastLane } from './fast-lane.ts';
+import { createMacvlanLane } from './macvlan-lane.ts';
 import { createRouteLane, type RouteLane } from './route-lane.ts';
 import { slowLane } from './slow-lane.ts';
 import { createTouch } from './touch.ts';
@@ -28,6 +31,7 @@ interface Lane {
   readonly batch: Batch;
   readonly fast: FastLane;
   readonly route: RouteLane;
+  readonly macvlan: FastLane;
   readonly touch: () => void;
 }
 
@@ -47,7 +51,13 @@ export function forwardBatch(dp: Dataplane, b: Batch, first: number = 0): number
   while (i < b.count && b.punted < 0) {
     i = lane.fast(i);
     if (i >= b.count) break;
-    if (dp.limits[LIMIT_INTERFACES] !== 0) {
+    if ((dp.ports.flags[b.port[i]] & PORT_MACVLAN) !== 0) {
+      const grouped = lane.macvlan(i);
+      if (grouped !== i) {
+        i = grouped;
+        continue;
+      }
+    } else if (dp.limits[LIMIT_INTERFACES] !== 0) {
       const routed = lane.route(i);
       if (routed !== i) {
         i = routed;
@@ -76,7 +86,14 @@ export function forwardBatchSlowly(dp: Dataplane, b: Batch, first: number = 0): 
 function laneOf(dp: Dataplane, b: Batch): Lane {
   let lane = lanes.get(b);
   if (lane === undefined || lane.dp !== dp) {
-    lane = { dp, batch: b, fast: createFastLane(dp, b), route: createRouteLane(dp, b), touch: createTouch(dp, b) };
+    lane = {
+      dp,
+      batch: b,
+      fast: createFastLane(dp, b),
+      route: createRouteLane(dp, b),
+      macvlan: createMacvlanLane(dp, b),
+      touch: createTouch(dp, b),
+    };
     lanes.set(b, lane);
   }
   current = lane;
