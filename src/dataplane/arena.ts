@@ -119,6 +119,18 @@ export function release(arena: Arena, slot: number): void {
   else arena.free[arena.smallSlots + arena.freeCount[1]++] = slot;
 }
 
+/** The same for the first `count` of these. */
+export function releaseAll(arena: Arena, slots: Int32Array, count: number): void {
+  // Read once: in a loop that writes arrays V8 reads properties anew.
+  const { holders, free, freeCount, smallSlots } = arena;
+  for (let i = 0; i < count; i++) {
+    const slot = slots[i];
+    if (slot < 0 || --holders[slot] !== 0) continue;
+    if (slot < smallSlots) free[freeCount[0]++] = slot;
+    else free[smallSlots + freeCount[1]++] = slot;
+  }
+}
+
 /** Offset of the slot's first frame byte, behind the headroom. */
 export function frameStart(arena: Arena, slot: number): number {
   return slot < arena.smallSlots

@@ -6,12 +6,12 @@
  */
 
 import { PORT_SENDS } from '../tables/port-table.ts';
-import { type Batch, INDEX_MASK, SHAPE_ALT } from './batch.ts';
+import { type Batch, INDEX_MASK } from './batch.ts';
 import { DELIVERED, GENERATED, PORT_COUNTERS, TX_BYTES, TX_DROPPED, TX_FRAMES } from './counters.ts';
 import type { Dataplane } from './dataplane.ts';
 import { EGRESS_PORT_DOWN, REASON_COUNT, TX_ERROR, TX_RING_FULL } from './reasons.ts';
 import { SAMPLE_SHAPED, sampleDrop } from './samples.ts';
-import type { Sender } from './transmit.ts';
+import { bytesOf, type Sender } from './transmit.ts';
 
 /** Sends list[start .. start+count), words as in `Egress`; `sender` null drops all as TX_ERROR. */
 export function sendGenerated(
@@ -25,17 +25,12 @@ export function sendGenerated(
 ): void {
   const isUp = (dp.ports.flags[port] & PORT_SENDS) !== 0;
   const sent = sender === null || !isUp ? 0 : Math.min(count, Math.max(0, sender.send(b, list, start, count)));
-  let bytes = 0;
-  for (let k = start; k < start + sent; k++) {
-    const i = list[k] & INDEX_MASK;
-    bytes += list[k] < SHAPE_ALT ? b.len[i] : b.altHeadLen[i] + b.altLen[i];
-  }
   const { port: ports, fid: fids, portDrops, fidDrops } = dp.counters;
   const row = port * PORT_COUNTERS;
   ports[row + GENERATED] += count;
   ports[row + DELIVERED] += sent;
   ports[row + TX_FRAMES] += sent;
-  ports[row + TX_BYTES] += bytes;
+  ports[row + TX_BYTES] += bytesOf(b, list, start, sent);
   fids[GENERATED] += count;
   fids[DELIVERED] += sent;
   if (sent === count) return;

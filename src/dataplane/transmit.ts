@@ -34,17 +34,24 @@ export function transmit(dp: Dataplane, b: Batch, port: number, sender: Sender |
   egress.count[port] = 0;
   const sent = sender === null ? 0 : Math.min(count, Math.max(0, sender.send(b, egress.list, start, count)));
   const row = port * PORT_COUNTERS;
-  let bytes = 0;
-  for (let k = start; k < start + sent; k++) {
-    const word = egress.list[k];
-    const i = word & INDEX_MASK;
-    bytes += word < SHAPE_ALT ? b.len[i] : b.altHeadLen[i] + b.altLen[i];
-  }
   dp.counters.port[row + TX_FRAMES] += sent;
-  dp.counters.port[row + TX_BYTES] += bytes;
+  dp.counters.port[row + TX_BYTES] += bytesOf(b, egress.list, start, sent);
   if (sent === count) return;
   const reason = sender !== null && sender.lastError === 0 ? TX_RING_FULL : TX_ERROR;
   for (let k = start + sent; k < start + count; k++) loseCopy(dp, b, egress.list[k] & INDEX_MASK, port, reason);
+}
+
+/** Bytes of the frames that list[start .. start+count) stands for, as they leave. */
+export function bytesOf(b: Batch, list: Int32Array, start: number, count: number): number {
+  const { len, altHeadLen, altLen } = b;
+  const end = start + count;
+  let bytes = 0;
+  for (let k = start; k < end; k++) {
+    const word = list[k];
+    const i = word & INDEX_MASK;
+    bytes += word < SHAPE_ALT ? len[i] : altHeadLen[i] + altLen[i];
+  }
+  return bytes;
 }
 
 /** A copy that was counted as sent did not leave after all. */

@@ -6,7 +6,7 @@
  */
 
 import type { Adapter } from '../adapters/adapter.ts';
-import { release } from '../dataplane/arena.ts';
+import { releaseAll } from '../dataplane/arena.ts';
 import { type Batch, createBatch } from '../dataplane/batch.ts';
 import { type Dataplane, LIMIT_VTEPS } from '../dataplane/dataplane.ts';
 import { usedPorts } from '../dataplane/egress-ports.ts';
@@ -148,7 +148,7 @@ export abstract class Forwarding {
     }
     putDown(this.dp.counters);
     this.leave();
-    for (let i = 0; i < b.count; i++) release(this.dp.arena, b.slot[i]);
+    releaseAll(this.dp.arena, b.slot, b.count);
     b.count = 0;
   }
 

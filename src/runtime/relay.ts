@@ -9,7 +9,7 @@
 
 import type { Adapter } from '../adapters/adapter.ts';
 import { lostRecords, type Ring, RingReader, RingWriter } from '../capture/ring.ts';
-import { frameStart, release, takeFor } from '../dataplane/arena.ts';
+import { frameStart, releaseAll, takeFor } from '../dataplane/arena.ts';
 import { type Batch, createBatch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import { ALL_OFFLOADS, OFFLOAD_TUNNEL } from '../dataplane/offload/needs.ts';
@@ -275,7 +275,7 @@ export class RelayReader {
 
   #clear(): void {
     const b = this.#batch;
-    for (let i = 0; i < b.count; i++) release(this.#core.dp.arena, b.slot[i]);
+    releaseAll(this.#core.dp.arena, b.slot, b.count);
     b.count = 0;
   }
 }

@@ -7,7 +7,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Adapter } from '../adapters/adapter.ts';
 import { native } from '../adapters/native.ts';
 import { wakePoller } from '../adapters/poller.ts';
-import { release } from '../dataplane/arena.ts';
+import { releaseAll } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import { joinDataplane } from '../dataplane/dataplane.ts';
 import { recordLatency, recordStop } from '../dataplane/latency.ts';
@@ -106,7 +106,7 @@ export class SideSwitch extends Forwarding {
     }
     if (this.adapters[this.#polled] !== this.#source) {
       const b = this.batch;
-      for (let i = 0; i < b.count; i++) release(this.dp.arena, b.slot[i]);
+      releaseAll(this.dp.arena, b.slot, b.count);
       b.count = 0;
     }
     return announced;

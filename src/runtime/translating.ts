@@ -5,7 +5,7 @@
  * made here. Ports without rules keep their sender as it is.
  */
 
-import { frameStart, release, takeFor } from '../dataplane/arena.ts';
+import { frameStart, releaseAll, takeFor } from '../dataplane/arena.ts';
 import { type Batch, createBatch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import { mapLeaving } from '../dataplane/priority.ts';
@@ -45,7 +45,7 @@ export class TranslatingSender implements Sender {
     while (sent < count) {
       const made = this.#copy(batch, list, start + sent, Math.min(AT_ONCE, count - sent));
       const taken = made === 0 ? 0 : this.#inner.send(this.#copies, this.#list, 0, made);
-      for (let i = 0; i < made; i++) release(this.#dp.arena, this.#copies.slot[i]);
+      releaseAll(this.#dp.arena, this.#copies.slot, made);
       this.lastError = this.#inner.lastError;
       if (taken < made) this.#reorder(list, start + sent, made);
       sent += Math.max(0, taken);

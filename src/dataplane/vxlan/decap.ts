@@ -86,13 +86,14 @@ export function decapBatch(dp: Dataplane, b: Batch): void {
   if (dp.limits[LIMIT_VTEPS] === 0) return;
   const lane = lanesOf(dp, b).decap;
   const { firstOf } = dp.vxlan.vteps;
+  const { port: portOf } = b;
   const n = b.count;
   for (let i = 0; i < n; i++) {
-    if (firstOf[b.port[i]] < 0) continue;
+    if (firstOf[portOf[i]] < 0) continue;
     const stop = lane(i);
     b.decapped += stop - i;
     i = stop;
-    if (i < n && firstOf[b.port[i]] >= 0) decapSlowly(dp, b, i);
+    if (i < n && firstOf[portOf[i]] >= 0) decapSlowly(dp, b, i);
   }
   if (dp.limits[LIMIT_TOLD] !== 0 && b.decapped !== 0) markTold(dp, b);
 }
