@@ -87,6 +87,8 @@ export interface Batch {
   readonly remote: Int32Array;
   /** Row of its VNI. */
   readonly vni: Int32Array;
+  /** Hash of its inner source in its VNI (fdb-hash.ts), where the fast way out of the tunnel has worked it out; else 0. */
+  readonly sourceHash: Int32Array;
 }
 
 export function createBatch(capacity: number = BATCH_FRAMES): Batch {
@@ -125,6 +127,7 @@ export function createBatch(capacity: number = BATCH_FRAMES): Batch {
     altLen: column(),
     remote: column(),
     vni: column(),
+    sourceHash: column(),
   };
 }
 

@@ -44,6 +44,7 @@ const COLUMNS = [
   'srcLow',
   'remote',
   'vni',
+  'sourceHash',
 ] as const satisfies readonly (keyof Batch)[];
 
 const KIND_AT = 0;

@@ -359,6 +359,7 @@ function move(b: Batch, from: number, to: number): void {
   // What decapsulation has found, or decided.
   b.vni[to] = b.vni[from];
   b.remote[to] = b.remote[from];
+  b.sourceHash[to] = b.sourceHash[from];
   b.reason[to] = b.reason[from];
   b.fid[to] = b.fid[from];
   b.vid[to] = b.vid[from];

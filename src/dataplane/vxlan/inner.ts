@@ -55,6 +55,7 @@ export function enterTunnel(
   b.rxFlags[i] = 0;
   b.vni[i] = vni;
   b.remote[i] = peer;
+  b.sourceHash[i] = 0;
 }
 
 /** What the inner frame may not be. */
