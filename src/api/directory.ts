@@ -12,6 +12,7 @@ import type {
   RouteConfig,
   SecondaryVlan,
   VniConfig,
+  VrfConfig,
   VtepConfig,
 } from '../config/types.ts';
 
@@ -23,6 +24,7 @@ export interface Directory {
   vteps: readonly { row: number; config: VtepConfig }[];
   /** VNIs by tunnel port. */
   tunnels: readonly { port: string; vnis: readonly VniConfig[] }[];
+  vrfs: readonly VrfConfig[];
   interfaces: readonly DirectoryInterface[];
   routes: readonly RouteConfig[];
   macvlan: readonly MacvlanConfig[];

@@ -10,10 +10,15 @@ import { formatMac } from '../wire/ethernet.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';
 import { Refusal } from './refusal.ts';
 
-/** The views of one VRF; all where none is named. Throws a Refusal for a name that no interface has. */
+/** Those that interfaces are in, then those that are declared for none yet. */
+function vrfNames({ interfaces, vrfs }: ReadableSwitch['directory']): string[] {
+  return [...new Set([...interfaces.map(({ config }) => config.vrf), ...vrfs.map(({ name }) => name)])];
+}
+
+/** The views of one VRF; all where none is named. Throws a Refusal for a name that there is not. */
 export function ofVrf<V extends { vrf: string }>({ directory }: ReadableSwitch, views: V[], vrf?: string): V[] {
   if (vrf === undefined) return views;
-  const names = [...new Set(directory.interfaces.map(({ config }) => config.vrf))];
+  const names = vrfNames(directory);
   if (names.includes(vrf)) return views.filter((view) => view.vrf === vrf);
   throw new Refusal(`there is no VRF ${JSON.stringify(vrf)}; valid are ${names.join(', ') || 'none'}`);
 }
@@ -72,6 +77,30 @@ export function neighborViews({ tables, directory }: ReadableSwitch): NeighborVi
     views.push({ vrf: iface.vrf, interface: iface.name, address: addressText(address), mac });
   }
   return views;
+}
+
+export interface VrfView {
+  name: string;
+  description: string | null;
+  /** By name. */
+  interfaces: string[];
+  /** Static ones. */
+  routes: number;
+  /** Null: no limit of its own. */
+  maxRoutes: number | null;
+}
+
+export function vrfViews({ directory }: ReadableSwitch): VrfView[] {
+  return vrfNames(directory).map((name) => {
+    const declared = directory.vrfs.find((each) => each.name === name);
+    return {
+      name,
+      description: declared?.description ?? null,
+      interfaces: directory.interfaces.filter(({ config }) => config.vrf === name).map(({ config }) => config.name),
+      routes: directory.routes.filter(({ vrf }) => vrf === name).length,
+      maxRoutes: declared?.maxRoutes ?? null,
+    };
+  });
 }
 
 export interface RouteView {

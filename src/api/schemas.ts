@@ -13,7 +13,7 @@ import { FDB_KIND_NAMES } from '../tables/fdb.ts';
 import type { FdbEntry } from './fdb-view.ts';
 import type { MirrorView } from './mirror-view.ts';
 import type { PlanView } from './plan-view.ts';
-import type { InterfaceView, NeighborView, RouteView } from './router-views.ts';
+import type { InterfaceView, NeighborView, RouteView, VrfView } from './router-views.ts';
 import type { SampleView } from './sample-view.ts';
 import type { DropView, PortView, VlanView } from './views.ts';
 
@@ -123,6 +123,14 @@ const neighborView: z.ZodType<NeighborView> = z.object({
   mac: z.string().nullable().describe('Null while it is asked for, or when it did not answer.'),
 });
 
+const vrfView: z.ZodType<VrfView> = z.object({
+  name: z.string(),
+  description: z.string().nullable(),
+  interfaces: z.array(z.string()),
+  routes: count.describe('Static ones.'),
+  maxRoutes: z.number().nullable().describe('Null: no limit of its own.'),
+});
+
 const routeView: z.ZodType<RouteView> = z.object({
   vrf: z.string(),
   prefix: z.string(),
@@ -220,6 +228,7 @@ export const ipvlanAnswer = z.object({ switch: switchName, groups: z.array(ipvla
 export const macvlanAnswer = z.object({ switch: switchName, groups: z.array(macvlanView) });
 export const mirrorsAnswer = z.object({ switch: switchName, mirrors: z.array(mirrorView) });
 export const interfacesAnswer = z.object({ switch: switchName, interfaces: z.array(interfaceView) });
+export const vrfsAnswer = z.object({ switch: switchName, vrfs: z.array(vrfView) });
 export const neighborsAnswer = z.object({ switch: switchName, neighbors: z.array(neighborView) });
 export const routesAnswer = z.object({ switch: switchName, routes: z.array(routeView) });
 export const fdbAnswer = z.object({ switch: switchName, entries: z.array(fdbEntryView), stats: byName });

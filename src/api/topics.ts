@@ -6,7 +6,7 @@ import { latencyView, sumLatency } from '../dataplane/latency.ts';
 import { type FdbFilter, fdbView } from './fdb-view.ts';
 import { mirrorViews } from './mirror-view.ts';
 import type { ReadableSwitch } from './reader.ts';
-import { interfaceViews, neighborViews, ofVrf, routeViews } from './router-views.ts';
+import { interfaceViews, neighborViews, ofVrf, routeViews, vrfViews } from './router-views.ts';
 import { sampleViews } from './sample-view.ts';
 import { dropViews, ledgerView, portViews, vlanViews } from './views.ts';
 import { peersView, vtepsView, vxlanFdbView } from './vxlan-view.ts';
@@ -15,6 +15,7 @@ export const TOPICS = [
   'ports',
   'fdb',
   'vlans',
+  'vrfs',
   'interfaces',
   'neighbors',
   'routes',
@@ -62,6 +63,8 @@ function bodyOf(readable: ReadableSwitch, topic: TableTopic, nowMs: number, filt
       return fdbView(readable, filter, nowMs);
     case 'vlans':
       return { vlans: vlanViews(readable, nowMs) };
+    case 'vrfs':
+      return { vrfs: vrfViews(readable) };
     case 'interfaces':
       return { interfaces: ofVrf(readable, interfaceViews(readable), filter.vrf) };
     case 'neighbors':

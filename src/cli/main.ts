@@ -168,7 +168,7 @@ export function createProgram(finish: Finish): Command {
   program
     .command('show <topic>')
     .description(
-      'tables of a running switch: ports, fdb, vlans, interfaces, neighbors, routes, macvlan, ipvlan, mirrors, vteps, peers, vxlan-fdb, drops, samples, ledger, latency, workers, config',
+      'tables of a running switch: ports, fdb, vlans, vrfs, interfaces, neighbors, routes, macvlan, ipvlan, mirrors, vteps, peers, vxlan-fdb, drops, samples, ledger, latency, workers, config',
     )
     .option('--json', 'JSON instead of text')
     .option('--socket <path>', 'control socket')

@@ -4,7 +4,7 @@
 
 import type { FdbView } from '../api/fdb-view.ts';
 import type { MirrorView } from '../api/mirror-view.ts';
-import type { InterfaceView, NeighborView, RouteView } from '../api/router-views.ts';
+import type { InterfaceView, NeighborView, RouteView, VrfView } from '../api/router-views.ts';
 import type { SampleView } from '../api/sample-view.ts';
 import type { Topic } from '../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../api/views.ts';
@@ -30,6 +30,8 @@ export function topicText(topic: Exclude<Topic, 'config'>, body: unknown): strin
       return fdbText(body as FdbView);
     case 'vlans':
       return vlansText((body as { vlans: VlanView[] }).vlans);
+    case 'vrfs':
+      return vrfsText((body as { vrfs: VrfView[] }).vrfs);
     case 'interfaces':
       return interfacesText((body as { interfaces: InterfaceView[] }).interfaces);
     case 'neighbors':
@@ -232,6 +234,13 @@ function neighborsText(neighbors: readonly NeighborView[]): string {
   return table(
     ['ADDRESS', 'MAC', 'INTERFACE', ...(vrfs ? ['VRF'] : [])],
     neighbors.map((each) => [each.address, each.mac, each.interface, ...(vrfs ? [each.vrf] : [])]),
+  );
+}
+
+function vrfsText(vrfs: readonly VrfView[]): string {
+  return table(
+    ['VRF', 'INTERFACES', 'ROUTES', 'MAX-ROUTES', 'DESCRIPTION'],
+    vrfs.map((vrf) => [vrf.name, clip(vrf.interfaces.join(' ')), vrf.routes, vrf.maxRoutes, vrf.description]),
   );
 }
 

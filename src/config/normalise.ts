@@ -22,6 +22,7 @@ import { type RawConfig, validate } from './schema.ts';
 import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema-bridge.ts';
 import { readTranslation } from './translate.ts';
 import type { PortConfig, SwitchConfig, VtepConfig } from './types.ts';
+import { readVrfs, refuseTooManyRoutes, writtenRoutes } from './vrfs.ts';
 import { Vxlan } from './vxlan.ts';
 
 export const MAX_PORTS = 1024;
@@ -44,7 +45,9 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   );
   const classification = readClassification(config.classify, asking, source);
   const interfaces = readInterfaces(config, bridges, ports, source);
-  const routes = readRoutes(config.routes, interfaces, source);
+  const vrfs = readVrfs(config, interfaces, source);
+  const routes = readRoutes(writtenRoutes(config), interfaces, vrfs, source);
+  refuseTooManyRoutes(vrfs, routes, source);
   const fdbEntries = readFdbEntries(config.fdb, bridges, ports, source);
   return {
     name: config.switch.name,
@@ -57,6 +60,7 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     classification,
     macvlan,
     ipvlan,
+    vrfs,
     interfaces,
     routes,
     workers: config.switch.workers,

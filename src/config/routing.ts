@@ -16,11 +16,12 @@ import type {
   NextHopConfig,
   PortConfig,
   RouteConfig,
+  VrfConfig,
 } from './types.ts';
+import type { WrittenRoute } from './vrfs.ts';
 
 /** Rows of the router table. */
 export const MAX_INTERFACES = 4095;
-const MAX_VRFS = 256;
 
 interface Subnet {
   readonly bytes: Uint8Array;
@@ -42,7 +43,6 @@ export function readInterfaces(
   }
   const byName = new Map(ports.map((port) => [port.name, port]));
   const vlans = new Map<string, string>();
-  const vrfs = new Set<string>();
   const subnets: Subnet[] = [];
   return raw.map(([name, settings]) => {
     const path: Path = ['interfaces', name];
@@ -61,9 +61,6 @@ export function readInterfaces(
     const taken = vlans.get(`${bridge.name} ${vid}`);
     if (taken !== undefined) throw error([...path, 'vlan'], `VLAN ${vid} has the interface ${taken} already`);
     vlans.set(`${bridge.name} ${vid}`, name);
-    vrfs.add(settings.vrf);
-    if (vrfs.size > MAX_VRFS)
-      throw error([...path, 'vrf'], `there are ${vrfs.size} VRFs; valid are at most ${MAX_VRFS}`);
     const addresses = settings.addresses.map((text, i) => {
       const here = [...path, 'addresses', i];
       const { bytes, length } = hostAddress(text, here, error);
@@ -191,16 +188,20 @@ function readNeighbors(settings: RawInterface, path: Path, error: MakeError): Ne
   });
 }
 
-export function readRoutes(raw: RawRoute[], interfaces: InterfaceConfig[], source: Source): RouteConfig[] {
+export function readRoutes(
+  written: readonly WrittenRoute[],
+  interfaces: InterfaceConfig[],
+  declared: readonly VrfConfig[],
+  source: Source,
+): RouteConfig[] {
   const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
-  const seen = new Map<string, number>();
+  const seen = new Map<string, Path>();
   const subnets = interfaces.flatMap(({ addresses, vrf, name }) =>
     addresses.map((text): Subnet => ({ ...parsePrefix(text)!, vrf, owner: name })),
   );
   const connected = new Set(subnets.flatMap(({ bytes, length, vrf }) => ownKeys(bytes, length, vrf)));
-  const vrfs = new Set(interfaces.map(({ vrf }) => vrf));
-  return raw.map((route, index) => {
-    const path: Path = ['routes', index];
+  const vrfs = new Set([...interfaces.map(({ vrf }) => vrf), ...declared.map(({ name }) => name)]);
+  return written.map(({ route, path }) => {
     const found = parsePrefix(route.to);
     if (found === null)
       throw error([...path, 'to'], `${show(route.to)} is not a prefix; valid is a form such as 10.1.0.0/16`);
@@ -219,8 +220,8 @@ export function readRoutes(raw: RawRoute[], interfaces: InterfaceConfig[], sourc
     const key = `${route.vrf} ${prefix}`;
     const first = seen.get(key);
     if (first !== undefined)
-      throw error([...path, 'to'], `${prefix} is configured twice; the first one is routes[${first}]`);
-    seen.set(key, index);
+      throw error([...path, 'to'], `${prefix} is configured twice; the first one is ${source.place(first).path}`);
+    seen.set(key, path);
     if (connected.has(key)) throw error([...path, 'to'], `${prefix} belongs to an interface; valid is another prefix`);
     if ((route.via === undefined) === (route.type === undefined)) {
       throw error(path, 'a route has either "via" or "type"');
@@ -262,7 +263,7 @@ function nextHop(
     if (owner !== undefined) return { address, interface: owner.name };
     const names = interfaces.filter((each) => each.vrf === route.vrf).map((each) => each.name);
     throw error(
-      [...path.slice(0, 2), 'interface'],
+      [...path.slice(0, path.lastIndexOf('via')), 'interface'],
       `VRF ${route.vrf} has no interface ${show(route.interface)}${didYouMean(route.interface, names)}`,
     );
   }

@@ -1,4 +1,4 @@
-/** Schema of `interfaces:` and `routes:`: the way between VLANs. What holds between keys is checked in routing.ts. */
+/** Schema of `vrfs:`, `interfaces:` and `routes:`: the way between VLANs. What holds between keys is checked in routing.ts. */
 import { z } from 'zod';
 import {
   boolean,
@@ -18,6 +18,7 @@ import {
 export const MAX_ROUTES = 16_384; // within the token budget of a file; more is a control plane's work
 export const MAX_NEIGHBORS = 4096;
 const MAX_ADDRESSES = 64;
+const MAX_DESCRIPTION = 200;
 
 export const macText = () =>
   matching(
@@ -79,26 +80,50 @@ export const interfaceSection = map(
   'interface settings',
 ).describe('An interface of the router in a VLAN.');
 
+const routeShape = {
+  to: text('a prefix', 'valid is a form such as 10.1.0.0/16 or ::/0').describe('Prefix of the destinations.'),
+  via: z
+    .union(
+      [address(), list(address(), 64, 'next hops')],
+      complain('a next hop', 'valid is an IPv4 or IPv6 address, or a list of them'),
+    )
+    .optional()
+    .describe('Next hop, or several of equal cost: a flow stays with one of them.'),
+  interface: name('an interface name')
+    .optional()
+    .describe('Interface of the next hops; needed for link-local ones. Default: the one whose subnet they are in.'),
+  type: choice(['blackhole', 'unreachable', 'prohibited'], 'a type of route')
+    .optional()
+    .describe('Instead of via. blackhole: drop in silence; unreachable, prohibited: drop and tell the sender.'),
+};
+
 const route = map(
   {
-    to: text('a prefix', 'valid is a form such as 10.1.0.0/16 or ::/0').describe('Prefix of the destinations.'),
-    via: z
-      .union(
-        [address(), list(address(), 64, 'next hops')],
-        complain('a next hop', 'valid is an IPv4 or IPv6 address, or a list of them'),
-      )
-      .optional()
-      .describe('Next hop, or several of equal cost: a flow stays with one of them.'),
-    interface: name('an interface name')
-      .optional()
-      .describe('Interface of the next hops; needed for link-local ones. Default: the one whose subnet they are in.'),
-    type: choice(['blackhole', 'unreachable', 'prohibited'], 'a type of route')
-      .optional()
-      .describe('Instead of via. blackhole: drop in silence; unreachable, prohibited: drop and tell the sender.'),
+    ...routeShape,
     vrf: name('a VRF name').default('default').describe('Routing table; an interface names it.'),
   },
   'route settings',
 ).describe('A static route.');
+
+const vrfSection = map(
+  {
+    description: text('a description', `valid is a text of at most ${MAX_DESCRIPTION} characters`)
+      .max(MAX_DESCRIPTION, `is longer than ${MAX_DESCRIPTION} characters`)
+      .optional()
+      .describe('What it is for, for people.'),
+    maxRoutes: integer(0, MAX_ROUTES, 'a number of routes')
+      .optional()
+      .describe('Most static routes that it may have. Default: no limit of its own.'),
+    routes: list(map(routeShape, 'route settings').describe('A static route of this VRF.'), MAX_ROUTES, 'routes')
+      .prefault([])
+      .describe('Static routes of this VRF, beside those of the section "routes" that name it.'),
+  },
+  'VRF settings',
+).describe('A routing table of its own.');
+
+export const vrfsSection = named(NAME_PATTERN, vrfSection, 'VRFs', "{ blue: { description: 'tenant blue' } }")
+  .optional()
+  .describe('VRFs by name. With this section interfaces and routes name these and "default", and no others.');
 
 export const interfacesSection = named(NAME_PATTERN, interfaceSection, 'interfaces', '{ vlan10: { vlan: 10 } }')
   .prefault({})

@@ -11,7 +11,7 @@ import { ipvlanSection } from './schema-ipvlan.ts';
 import { macvlanSection } from './schema-macvlan.ts';
 import { mirrorSection } from './schema-mirror.ts';
 import { portSection } from './schema-port.ts';
-import { interfacesSection, macText, routesSection } from './schema-routing.ts';
+import { interfacesSection, macText, routesSection, vrfsSection } from './schema-routing.ts';
 import { apiSection, stateSection } from './schema-service.ts';
 import { vtepSection, vxlanFdbSection } from './schema-vxlan.ts';
 
@@ -64,6 +64,7 @@ export const configSchema = map(
       .describe('VLANs of untagged frames by what they are, on ports with classify: true.'),
     macvlan: macvlanSection,
     ipvlan: ipvlanSection,
+    vrfs: vrfsSection,
     interfaces: interfacesSection,
     routes: routesSection,
     fdb: list(fdbEntry, MAX_FDB_CONFIGURED, 'FDB entries').prefault([]).describe('FDB entries that are not learned.'),

@@ -313,6 +313,16 @@ export interface IpvlanConfig {
   hostAccess: boolean;
 }
 
+/** A VRF that the section `vrfs` declares; others are there because interfaces name them. */
+export interface VrfConfig {
+  name: string;
+  description: string | null;
+  /** Null: no limit of its own. */
+  maxRoutes: number | null;
+  /** How many of its routes are written in it: they stand behind those of the section `routes`, in the order of VRFs. */
+  ownRoutes: number;
+}
+
 /** An interface of the router in a VLAN: SVI, or sub-interface of a trunk. */
 export interface InterfaceConfig {
   name: string;
@@ -389,6 +399,7 @@ export interface SwitchConfig {
   classification: ClassificationConfig;
   macvlan: MacvlanConfig[];
   ipvlan: IpvlanConfig[];
+  vrfs: VrfConfig[];
   interfaces: InterfaceConfig[];
   routes: RouteConfig[];
   /** Threads that forward. */

@@ -13,6 +13,7 @@ import type {
   RouteConfig,
   TunnelConfig,
   VlanConfig,
+  VrfConfig,
   VtepConfig,
   VxlanEntryConfig,
 } from '../config/types.ts';
@@ -45,6 +46,7 @@ export type Action =
   | { do: 'set-classification'; classification: ClassificationConfig }
   | { do: 'set-macvlan'; groups: MacvlanConfig[] }
   | { do: 'set-ipvlan'; groups: IpvlanConfig[] }
+  | { do: 'set-vrfs'; vrfs: VrfConfig[] }
   | { do: 'remove-route'; route: RouteConfig }
   | { do: 'remove-interface'; interface: string }
   | { do: 'add-interface'; interface: InterfaceConfig }
@@ -96,6 +98,8 @@ export function describe(action: Action): string {
     case 'set-macvlan':
     case 'set-ipvlan':
       return `${action.do} (${action.groups.map(({ name }) => name).join(', ') || 'no group'})`;
+    case 'set-vrfs':
+      return `set-vrfs (${action.vrfs.map(({ name }) => name).join(', ') || 'none declared'})`;
     case 'remove-route':
     case 'add-route':
       return `${action.do} ${action.route.prefix} ${action.route.via.map((hop) => hop.address).join(' ') || action.route.kind}`;

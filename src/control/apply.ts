@@ -114,6 +114,9 @@ export function apply(control: Control, action: Action, plan: Prepared = { sets:
     case 'set-ipvlan':
       setIpvlan(control, action.groups);
       return;
+    case 'set-vrfs':
+      routerOf(control).declareVrfs(action.vrfs);
+      return;
     case 'remove-route':
       routerOf(control).removeRoute(action.route);
       return;

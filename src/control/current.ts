@@ -39,7 +39,7 @@ export function currentConfig(
     // In no bridge it is an uplink, also in the middle of a plan that has not come to its VTEP.
     ports.push(portConfig(control, port, adapterOf(port.name)));
   }
-  const { interfaces, routes } = control.router?.configuration() ?? { interfaces: [], routes: [] };
+  const { vrfs, interfaces, routes } = control.router?.configuration() ?? { vrfs: [], interfaces: [], routes: [] };
   const fdbEntries = configuredEntries(control, interfaces);
   const { classification, poll } = control;
   const macvlan = [...control.macvlan];
@@ -57,6 +57,7 @@ export function currentConfig(
     classification,
     macvlan,
     ipvlan,
+    vrfs,
     interfaces,
     routes,
     mirrors,

@@ -12,6 +12,7 @@ import type {
   PortConfig,
   RouteConfig,
   SecondaryVlan,
+  VrfConfig,
 } from '../config/types.ts';
 import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE } from '../tables/fdb.ts';
 import type { MemberSet, VidSet } from './vid-set.ts';
@@ -120,6 +121,7 @@ export function isUp(port: Port): boolean {
 
 /** What the rest of control asks of the router. */
 export interface RouterControl {
+  declareVrfs(vrfs: readonly VrfConfig[]): void;
   addInterface(config: InterfaceConfig): void;
   removeInterface(name: string): void;
   addRoute(route: RouteConfig): void;
@@ -136,7 +138,7 @@ export interface RouterControl {
   /** Its row in the router table; 0 when there is no such interface. */
   interfaceRow(name: string): number;
   /** What was added and not removed. */
-  configuration(): { interfaces: InterfaceConfig[]; routes: RouteConfig[] };
+  configuration(): { vrfs: VrfConfig[]; interfaces: InterfaceConfig[]; routes: RouteConfig[] };
 }
 
 export class ControlError extends Error {

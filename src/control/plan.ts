@@ -153,6 +153,7 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   }
   for (const mirror of mirrors.values()) if (!keepsMirror(mirror)) actions.push({ do: 'add-mirror', mirror });
   if (!same(from?.macvlan ?? [], to.macvlan)) actions.push({ do: 'set-macvlan', groups: to.macvlan });
+  if (!same(from?.vrfs ?? [], to.vrfs)) actions.push({ do: 'set-vrfs', vrfs: to.vrfs });
   actions.push(...routing.last);
   // After the interfaces that are their parents.
   if (!same(from?.ipvlan ?? [], to.ipvlan)) actions.push({ do: 'set-ipvlan', groups: to.ipvlan });

@@ -7,7 +7,7 @@
  * to it: frames for its MAC are local (FDB), and questions to the VLAN are heard by the stage of that name.
  */
 
-import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind } from '../config/types.ts';
+import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind, VrfConfig } from '../config/types.ts';
 import { type DataplaneShared, LIMIT_INTERFACES } from '../dataplane/dataplane.ts';
 import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '../protocols/neighbor.ts';
 import { createNeighbors, ownOf } from '../protocols/neighbor-state.ts';
@@ -62,6 +62,7 @@ export class Router implements RouterControl {
   readonly rib4: Rib;
   readonly rib6: Rib;
   readonly #vrfs = new Map<string, number>();
+  #declared: readonly VrfConfig[] = [];
   readonly #routes = new Map<string, { route: RouteConfig; row: number }>();
 
   constructor(control: Control, send: Send) {
@@ -180,8 +181,9 @@ export class Router implements RouterControl {
     return this.interfaces.get(name)?.row ?? 0;
   }
 
-  configuration(): { interfaces: InterfaceConfig[]; routes: RouteConfig[] } {
+  configuration(): { vrfs: VrfConfig[]; interfaces: InterfaceConfig[]; routes: RouteConfig[] } {
     return {
+      vrfs: [...this.#declared],
       interfaces: [...this.interfaces.values()].map(({ config }) => config),
       routes: [...this.#routes.values()].map(({ route }) => route),
     };
@@ -293,6 +295,12 @@ export class Router implements RouterControl {
       return row;
     });
     return rows.length === 1 ? rows[0]! : this.rows.takeGroup(rows);
+  }
+
+  /** Their tables are there from now on, whoever comes to be in them. */
+  declareVrfs(vrfs: readonly VrfConfig[]): void {
+    for (const { name } of vrfs) this.#vrf(name);
+    this.#declared = vrfs;
   }
 
   ribOf(bytes: Uint8Array): Rib {

@@ -75,6 +75,7 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
     bridges: config.bridges.map(({ name, type }) => ({ name, index: numbers.bridges.get(name)!, type })),
     ports: [...config.ports.map(portOf), ...config.interfaces.map(interfacePort)],
     vlans: config.bridges.flatMap((bridge) => vlansOf(bridge, config, numbers.bridges.get(bridge.name)!, vlans)),
+    vrfs: config.vrfs,
     interfaces: config.interfaces.map((each) => ({ port: numbers.ports.get(each.name)!, config: each })),
     routes: config.routes,
     macvlan: config.macvlan,

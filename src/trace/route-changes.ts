@@ -41,7 +41,7 @@ export function nextHopChanges({ config, file }: Situation, frame: Buffer): Chan
   return neighborsIn(config, route.vrf, addressBytes(hop.address)!.length).map((via) => {
     const routes = config.routes.map((each) => (each === route ? { ...route, via: [via] } : each));
     return {
-      path: `routes[${placeOf(file, route)}].via`,
+      path: `${placeOf(file, route)}.via`,
       value: via.address,
       condition: `the route to ${route.prefix} were via ${via.address} instead of ${hop.address}`,
       cost: 1,
@@ -106,7 +106,7 @@ function interfaceTo(interfaces: readonly InterfaceConfig[], frame: Buffer): Int
 
 function without(s: Situation, route: RouteConfig): Change {
   return {
-    path: `routes[${placeOf(s.file, route)}]`,
+    path: placeOf(s.file, route),
     value: null,
     condition: `there were no ${route.kind} route to ${route.prefix}`,
     cost: 1,
@@ -117,8 +117,15 @@ function without(s: Situation, route: RouteConfig): Change {
   };
 }
 
-function placeOf({ routes }: SwitchConfig, route: RouteConfig): number {
-  return routes.findIndex((each) => isSame(each, route));
+/** Where a route is written: in the section of routes, or in that of its VRF. */
+function placeOf({ routes, vrfs }: SwitchConfig, route: RouteConfig): string {
+  const index = routes.findIndex((each) => isSame(each, route));
+  let first = routes.length - vrfs.reduce((sum, { ownRoutes }) => sum + ownRoutes, 0);
+  for (const { name, ownRoutes } of vrfs) {
+    if (index >= first && index < first + ownRoutes) return `vrfs.${name}.routes[${index - first}]`;
+    first += ownRoutes;
+  }
+  return `routes[${index}]`;
 }
 
 function longer(by: InterfaceConfig, mtu: number): Change {

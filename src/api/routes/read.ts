@@ -19,6 +19,7 @@ import {
   routesAnswer,
   samplesAnswer,
   vlansAnswer,
+  vrfsAnswer,
 } from '../schemas.ts';
 import type { ApiSwitch } from '../switch.ts';
 import { type TableTopic, topicBody } from '../topics.ts';
@@ -67,6 +68,7 @@ export function readRoutes(sw: ApiSwitch): Route[] {
     topic('macvlan', 'Macvlan groups with their children', macvlanAnswer),
     topic('ipvlan', 'Ipvlan groups with their children', ipvlanAnswer),
     topic('mirrors', 'Mirrors and what they have copied', mirrorsAnswer),
+    topic('vrfs', 'VRFs with their interfaces and numbers of routes', vrfsAnswer),
     routerTopic('interfaces', 'Interfaces of the router, all or those of a VRF', interfacesAnswer),
     routerTopic(
       'neighbors',

@@ -22,7 +22,10 @@ interfaces:
   red30: { vlan: 30, vrf: red, addresses: [10.0.0.1/24], neighbors: { 10.0.0.2: '02:00:00:00:00:0d' } }
 routes:
   - { to: 0.0.0.0/0, via: 10.0.0.2, vrf: blue }
-  - { to: 0.0.0.0/0, type: unreachable, vrf: red }
+vrfs:
+  blue: { description: tenant blue, maxRoutes: 10 }
+  red: { routes: [{ to: 0.0.0.0/0, type: unreachable }] }
+  grey: {}
 `;
 
 it('shows interfaces, neighbors and routes of all VRFs or of one', async () => {
@@ -64,7 +67,24 @@ it('shows interfaces, neighbors and routes of all VRFs or of one', async () => {
       { name: 'blue10' },
       { name: 'blue20' },
     ]);
-    expect(await ask('routes', 'green')).toBe('2 etherloom: there is no VRF "green"; valid are blue, red\n');
+    expect(await ask('vrfs')).toBe(
+      [
+        'VRF   INTERFACES     ROUTES  MAX-ROUTES  DESCRIPTION',
+        'blue  blue10 blue20       1  10          tenant blue',
+        'red   red30               1  -           -',
+        'grey  -                   0  -           -',
+        '',
+      ].join('\n'),
+    );
+    expect(JSON.parse(await ask('vrfs', undefined, true)).vrfs[2]).toEqual({
+      name: 'grey',
+      description: null,
+      interfaces: [],
+      routes: 0,
+      maxRoutes: null,
+    });
+    expect(await ask('routes', 'grey')).toBe('PREFIX  KIND  VIA\n');
+    expect(await ask('routes', 'green')).toBe('2 etherloom: there is no VRF "green"; valid are blue, red, grey\n');
     expect(await ask('ports', 'red')).toBe('2 etherloom: --vrf is for show interfaces, neighbors, routes\n');
   } finally {
     await closeApi(server);

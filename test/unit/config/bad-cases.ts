@@ -100,7 +100,7 @@ export const SECTIONS: BadCase[] = [
     'prots: {}\n',
     1,
     'prots',
-    'not known (did you mean "ports"?); valid keys are switch, vlans, bridges, vteps, ports, classify, macvlan, ipvlan, interfaces, routes, fdb, vxlanFdb, mirrors',
+    'not known (did you mean "ports"?); valid keys are switch, vlans, bridges, vteps, ports, classify, macvlan, ipvlan, vrfs, interfaces, routes, fdb, vxlanFdb, mirrors',
   ),
   bad('switch: {}\nports: {}\nzzz: 1\n', 3, 'zzz', 'the key is not known; valid keys are'),
   bad('switch:\n', 1, 'switch', 'has no value; valid is a map'),

@@ -118,3 +118,69 @@ describe('routes', () => {
     expect(() => load(twice)).toThrow('routes[1].to: 10.0.0.0/8 is configured twice; the first one is routes[0]');
   });
 });
+
+describe('vrfs', () => {
+  const BOTH =
+    '  v10: { vlan: 10, vrf: red, addresses: [10.0.0.1/24] }\n  v20: { vlan: 20, addresses: [10.0.0.1/24] }\n';
+  const withVrfs = (text: string, rest = '') => load(`interfaces:\n${BOTH}vrfs:\n${text}\n${rest}`);
+
+  it('are declared with their routes, default without a word', () => {
+    const config = withVrfs(
+      '  red: { description: tenant red, maxRoutes: 2, routes: [{ to: 0.0.0.0/0, via: 10.0.0.2 }] }\n  grey: {}',
+      'routes:\n  - { to: 0.0.0.0/0, type: blackhole }\n  - { to: 10.9.0.0/16, type: blackhole, vrf: grey }\n',
+    );
+    expect(config.vrfs).toEqual([
+      { name: 'red', description: 'tenant red', maxRoutes: 2, ownRoutes: 1 },
+      { name: 'grey', description: null, maxRoutes: null, ownRoutes: 0 },
+    ]);
+    expect(config.routes).toEqual([
+      { vrf: 'default', prefix: '0.0.0.0/0', kind: 'blackhole', via: [] },
+      { vrf: 'grey', prefix: '10.9.0.0/16', kind: 'blackhole', via: [] },
+      { vrf: 'red', prefix: '0.0.0.0/0', kind: 'via', via: [{ address: '10.0.0.2', interface: 'v10' }] },
+    ]);
+  });
+
+  it('need no section', () => {
+    expect(load(`interfaces:\n${BOTH}`).vrfs).toEqual([]);
+  });
+
+  it.each([
+    [
+      '  rde: {}',
+      '',
+      'x.yaml:5: interfaces.v10.vrf: "vrfs" has no VRF "red" (did you mean "rde"?); valid are default, rde',
+    ],
+    [
+      '  red: { maxRoutes: 0, routes: [{ to: 0.0.0.0/0, via: 10.0.0.2 }] }',
+      '',
+      'vrfs.red.maxRoutes: VRF red has 1 static routes; valid are at most 0',
+    ],
+    [
+      '  red: { routes: [{ to: 0.0.0.0/0, via: 10.0.1.2 }] }',
+      '',
+      'vrfs.red.routes[0].via: 10.0.1.2 is in no subnet of an interface of VRF red',
+    ],
+    [
+      '  red: { routes: [{ to: "::/0", via: "fe80::1", interface: v20 }] }',
+      '',
+      'vrfs.red.routes[0].interface: VRF red has no interface "v20"',
+    ],
+    ['  red: { routes: [{ to: 0.0.0.0/0, via: 10.0.0.2, vrf: red }] }', '', 'vrfs.red.routes[0].vrf'],
+    [
+      '  red: { routes: [{ to: 0.0.0.0/0, type: blackhole }] }',
+      'routes: [{ to: 0.0.0.0/0, vrf: red, type: blackhole }]',
+      'vrfs.red.routes[0].to: 0.0.0.0/0 is configured twice; the first one is routes[0]',
+    ],
+    ['  red: {}', 'routes: [{ to: 0.0.0.0/0, vrf: blue, type: blackhole }]', 'no interface is in VRF "blue"'],
+    ['  red: {}\n  "a b": {}', '', '"a b" is not a VRF name'],
+    ['  red: { limit: 5 }', '', 'vrfs.red.limit'],
+  ])('refuse %s', (text, rest, complaint) => {
+    expect(() => withVrfs(text, rest)).toThrow(complaint);
+  });
+
+  it('are at most 256, declared or not', () => {
+    const many = (count: number) => Array.from({ length: count }, (_, n) => `  n${n}: {}`).join('\n');
+    expect(withVrfs(`  red: {}\n${many(254)}`).vrfs.length).toBe(255);
+    expect(() => withVrfs(`  red: {}\n${many(256)}`)).toThrow('there are too many VRFs; valid are at most 256');
+  });
+});

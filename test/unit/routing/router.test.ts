@@ -164,6 +164,45 @@ describe('between VLANs', () => {
     expect(arrived()).toEqual([1, 1]);
   });
 
+  it('declares VRFs whose routes come and go, before and after their interfaces', () => {
+    const to = '172.16.0.0/12';
+    const config = (vrfs: ConfigInput['vrfs'], interfaces: ConfigInput['interfaces'] = {}): ConfigInput => ({
+      ports: {
+        p10: { adapter: 'memory', mode: 'access', vlan: 10 },
+        p20: { adapter: 'memory', mode: 'access', vlan: 20 },
+      },
+      vrfs,
+      interfaces,
+    });
+    const interfaces = {
+      r1: { vlan: 10, vrf: 'red', mac: GW, addresses: ['10.0.1.1/24'] },
+      r2: { vlan: 20, vrf: 'red', mac: GW, addresses: ['10.0.2.1/24'] },
+    };
+    const first = config({ red: { routes: [{ to, type: 'blackhole' }] } });
+    const { sw } = router(first);
+    opened.push(sw);
+    expect(sw.plan(first)).toEqual([]);
+    const steps = [
+      { vrfs: { red: { routes: [{ to, type: 'blackhole' as const }] } }, arrives: 0 },
+      { vrfs: { red: { routes: [{ to, via: '10.0.2.9' }], maxRoutes: 1 } }, arrives: 1 },
+      { vrfs: { red: { description: 'tenant red' } }, arrives: 0 },
+      { vrfs: { red: { routes: [{ to, via: '10.0.2.9' }] } }, arrives: 1 },
+    ];
+    for (const { vrfs, arrives } of steps) {
+      const next = config(vrfs, interfaces);
+      sw.apply(next);
+      expect(sw.plan(next), JSON.stringify(vrfs)).toEqual([]);
+      const b = new Host(sw.port('p20'), '02:00:00:00:00:02', ['10.0.2.9/24']);
+      const a = new Host(sw.port('p10'), '02:00:00:00:00:01', ['10.0.1.9/24']);
+      a.send(GW, udpIpv4({ src: '10.0.1.9', dst: '172.20.0.1' }, 1, 2));
+      expect(b.take().length, JSON.stringify(vrfs)).toBe(arrives);
+    }
+    const last = config(undefined, interfaces);
+    expect(sw.plan(last)).toEqual(['remove-route 172.16.0.0/12 10.0.2.9', 'set-vrfs (none declared)']);
+    const told = { red: { description: 'x', routes: steps[3]!.vrfs.red.routes! } };
+    expect(sw.plan(config(told, interfaces))).toEqual(['set-vrfs (red)']);
+  });
+
   it('does not route between hosts of one subnet in two VLANs: ARP stays in its broadcast domain', () => {
     const { sw, a, b } = world();
     const other = new Host(sw.port('t'), '02:00:00:00:00:1b', ['10.0.10.9/24'], 20);

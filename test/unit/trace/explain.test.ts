@@ -228,6 +228,21 @@ routes: [{ to: 0.0.0.0/0, via: 10.0.20.5 }, { to: 10.9.0.0/16, type: blackhole }
     expect(found.fix?.changes).toMatchObject([{ path: 'routes[]', value: "{ to: '8.8.8.8/32', via: '10.0.20.5' }" }]);
   });
 
+  it('names a route where it is written, also in its VRF', () => {
+    const routes = ROUTER.slice(ROUTER.indexOf('routes:')).split('\n')[0]!;
+    for (const [written, path] of [
+      ['routes: [{ to: 8.0.0.0/8, type: blackhole }]', 'routes[0]'],
+      [
+        'vrfs: { default: { routes: [{ to: 9.0.0.0/8, type: blackhole }, { to: 8.0.0.0/8, type: blackhole }] } }\nroutes: [{ to: 0.0.0.0/0, via: 10.0.20.5 }]',
+        'vrfs.default.routes[1]',
+      ],
+    ]) {
+      const found = ask('a', packet('8.8.8.8'), null, ROUTER.replace(routes, written!));
+      expect(found.trace.reason?.name).toBe('ROUTE_BLACKHOLE');
+      expect(found.fix?.changes[0]?.path, JSON.stringify(found)).toBe(path);
+    }
+  });
+
   it('looks at rules that classify, and at VLANs that a tunnel has no VNI for', () => {
     const classified = `
 vlans: { 10: {}, 30: {} }

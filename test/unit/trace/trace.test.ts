@@ -239,6 +239,7 @@ function numbered(dp: Dataplane, ports: number, nowMs: number): World {
       vlans: [],
       interfaces: [],
       routes: [],
+      vrfs: [],
       macvlan: [],
       ipvlan: [],
       mirrors: [],

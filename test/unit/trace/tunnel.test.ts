@@ -25,7 +25,7 @@ function readable({ core }: TunnelWorld): ReadableSwitch {
       ? []
       : [{ fid, bridge: of.bridge.name, vid: of.vlan.vid || null, name: of.vlan.name, members: [] }],
   );
-  const none = { interfaces: [], routes: [], macvlan: [], ipvlan: [], mirrors: [], vteps: [], tunnels: [] };
+  const none = { vrfs: [], interfaces: [], routes: [], macvlan: [], ipvlan: [], mirrors: [], vteps: [], tunnels: [] };
   const directory = { name: 'x', bridges: [], ports, vlans, ...none };
   return { tables: core.dp, directory, statuses: [] };
 }
