@@ -321,7 +321,7 @@ function refuseOddMac(mac: string, path: Path, error: MakeError): void {
 }
 
 /** A locally administered MAC, the same for the same text (FNV-1a): a replay is the same every time. */
-function macFrom(text: string): string {
+export function macFrom(text: string): string {
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
   const digits = BigInt.asUintN(40, hash ^ (hash >> 40n))

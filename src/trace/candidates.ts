@@ -30,6 +30,7 @@ import { gatewayChanges } from './interface-changes.ts';
 import { ipvlanChanges, routedChildChanges } from './ipvlan-changes.ts';
 import { macvlanChanges } from './macvlan-changes.ts';
 import { endMirrors, selectChanges } from './mirror-changes.ts';
+import { missingGateway } from './missing-changes.ts';
 import { acceptAll, entryChanges, FEW, forwarding, isTooLong, longer, upChanges, vidsOf } from './port-changes.ts';
 import { joinTrunk } from './private-vlan-changes.ts';
 import { nextHopChanges, routeChanges } from './route-changes.ts';
@@ -37,6 +38,9 @@ import type { Situation } from './situation.ts';
 import { translateTo } from './translate-changes.ts';
 import { tunnelChanges, tunnelEntryChanges } from './tunnel-changes.ts';
 import type { Trace } from './types.ts';
+
+/** More than a gateway and an outgoing interface that are missing. */
+const SWITCHED_COST = 3;
 
 /** From strict to open. */
 const POLICIES: readonly ReservedMacPolicy[] = ['c-vlan', 's-vlan', 'tpmr', 'transparent'];
@@ -51,12 +55,16 @@ export function candidates(s: Situation, trace: Trace, to: string | null): Chang
   const frame = frameOf(trace);
   if (bridge === undefined) return ofNoBridge(s, trace, port, frame, target);
   if (trace.stages.some(({ waits }) => waits === true)) return nextHopChanges(s, frame.bytes);
-  const gateway = gatewayChanges(s, frame, trace.vid);
+  const lacking = missingGateway(s, trace, port, frame);
+  const gateway = [...gatewayChanges(s, frame, trace.vid), ...lacking];
   const copies = target === undefined ? [] : copyChanges(s, trace, target);
   const elsewhere = target !== undefined && target.bridge !== null && target.bridge !== port.bridge;
   const away = elsewhere ? moves(port, target, s, trace.vid) : [];
   const child = routedChildChanges(s, frame, trace.vid, target);
-  return [...gateway, ...child, ...ofReason(s, trace, port, frame, target), ...copies, ...away];
+  const others = [...child, ...ofReason(s, trace, port, frame, target), ...copies, ...away];
+  // A packet for another subnet is meant to be routed: what would have it switched is the second choice.
+  const dearer = lacking.length > 0 && s.config === s.file ? SWITCHED_COST : 0;
+  return [...gateway, ...others.map((change) => (dearer === 0 ? change : { ...change, cost: change.cost + dearer }))];
 }
 
 /** Where the target is the output of a mirror, a copy is what may arrive there. */
@@ -92,13 +100,13 @@ function ofGroup(s: Situation, trace: Trace, port: PortConfig, frame: Frame, tar
   const others = target === undefined ? groupMates(s, port) : [target];
   for (const each of others)
     changes.push(...upChanges(s, each), ...(isTooLong(each, frame) ? longer(each, frame) : []));
-  const iface = interfaceOf(s, port);
+  const iface = interfaceOf(s, port.name);
   if (iface === undefined) return changes;
   // What it sends is for the router, whatever its MAC says.
   const sent = Buffer.from(frame.bytes);
   sent.set(Buffer.from(iface.mac.replaceAll(':', ''), 'hex'));
   if (trace.stages.some(({ waits }) => waits === true)) return nextHopChanges(s, sent);
-  if (trace.reason?.name.startsWith('ROUTE_')) return [...changes, ...routeChanges(s, trace.reason.name, sent)];
+  if (trace.reason?.name.startsWith('ROUTE_')) return [...changes, ...routeChanges(s, trace.reason.name, sent, target)];
   return frame.routed === null ? changes : [...changes, ...egressChanges(s, trace, port, frame, target)];
 }
 
@@ -110,8 +118,8 @@ function groupMates({ config }: Situation, { name }: PortConfig): PortConfig[] {
 }
 
 /** The interface that is the parent of the port. */
-function interfaceOf({ config }: Situation, { name }: PortConfig): InterfaceConfig | undefined {
-  const group = config.ipvlan.find((each) => each.mode !== 'l2' && isIn(each, name));
+export function interfaceOf({ config }: Situation, port: string): InterfaceConfig | undefined {
+  const group = config.ipvlan.find((each) => each.mode !== 'l2' && isIn(each, port));
   return config.interfaces.find((each) => each.name === group?.parent);
 }
 
@@ -167,7 +175,7 @@ function ofReason(
         ...tunnelEntryChanges(s, frame.dst),
       ];
     default:
-      if (trace.reason?.name.startsWith('ROUTE_')) return routeChanges(s, trace.reason.name, frame.bytes);
+      if (trace.reason?.name.startsWith('ROUTE_')) return routeChanges(s, trace.reason.name, frame.bytes, target);
       return egressChanges(s, trace, port, frame, target);
   }
 }

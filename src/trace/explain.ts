@@ -7,6 +7,7 @@
  */
 
 import { ControlError } from '../control/model.ts';
+import { answered } from './answered.ts';
 import { candidates } from './candidates.ts';
 import type { Change } from './change.ts';
 import { TraceError } from './error.ts';
@@ -121,26 +122,38 @@ function search(
       queue.put({ situation: change.make(node.situation), changes, cost });
     }
   };
-  expand({ situation: start, changes: [], cost: 0 }, now);
+  const root: Node = { situation: start, changes: [], cost: 0 };
+  expand(root, now);
+  const onceAnswered = answered(start, now) === null ? null : tryOut(start, frame);
+  if (onceAnswered !== null && !arrives(onceAnswered.trace, to)) expand(root, onceAnswered.trace);
   let most = MAX_COST;
   for (let node = queue.take(); node !== undefined && node.cost <= most; node = queue.take()) {
     if (++traces > MAX_TRACES || performance.now() > end) return { fixes, complete: false };
-    const found = tryOut(node.situation, frame);
-    if (found === null) continue;
-    if (!arrives(found, to)) {
-      expand(node, found);
+    const tried = tryOut(node.situation, frame);
+    if (tried === null) continue;
+    if (!arrives(tried.trace, to)) {
+      expand(node, tried.trace);
       continue;
     }
     most = node.cost;
-    fixes.push({ fix: fixOf(node.changes, found, to), situation: node.situation });
+    fixes.push({ fix: fixOf(node.changes, tried, to), situation: node.situation });
   }
   return { fixes, complete: true };
 }
 
-/** Null where the configuration would be refused. */
-function tryOut(situation: Situation, frame: TraceFrame): Trace | null {
+interface Tried {
+  readonly trace: Trace;
+  /** What has to happen beside: the next hop answers. */
+  readonly once: string | null;
+}
+
+/** A packet that waits for its next hop goes on as if that had answered. Null where the configuration would be refused. */
+function tryOut(situation: Situation, frame: TraceFrame): Tried | null {
   try {
-    return trace(worldUnder(situation), frame);
+    const found = trace(worldUnder(situation), frame);
+    const then = answered(situation, found);
+    if (then === null) return { trace: found, once: null };
+    return { trace: trace(worldUnder(then.situation), frame), once: then.once };
   } catch (error) {
     if (error instanceof ControlError) return null;
     throw error;
@@ -162,11 +175,15 @@ class Queue {
   }
 }
 
-function fixOf(changes: readonly Change[], found: Trace, to: string | null): Fix {
+function fixOf(changes: readonly Change[], { trace: found, once }: Tried, to: string | null): Fix {
+  const conditions = changes.map((change) => change.condition).join(', and ');
+  // The question gets to others as well, the packet to who answers.
+  const asked = once !== null && to !== null;
+  const arrival = asked ? `delivered on ${to}` : arrivalText(found, to);
   return {
-    text: `${arrivalText(found, to)} if ${changes.map((change) => change.condition).join(', and ')}`,
+    text: `${arrival} if ${conditions}${once === null ? '' : `, once ${once}`}`,
     changes: changes.map(({ path, value, condition }) => ({ path, value, condition })),
-    delivered: portsOf(found, to),
+    delivered: asked ? [to] : portsOf(found, to),
   };
 }
 
@@ -213,6 +230,7 @@ const FRAME_FAULTS: Readonly<Record<string, string>> = {
   VXLAN_ECN: 'congestion was marked on a packet that cannot say so (RFC 6040)',
   ROUTE_HEADER: 'its IP header is damaged',
   ROUTE_TTL: 'it has used up its hops',
+  ROUTE_MARTIAN: 'its source or destination is no address that a packet may have between networks',
   ROUTE_NOT_UNICAST: 'groups and broadcasts are not routed',
   IPVLAN_NOT_ROUTED: 'children behind the router send unicast IP packets and nothing else',
   IPVLAN_PAUSE: 'PAUSE never leaves its link',

@@ -1,11 +1,19 @@
 /** What might be changed of the router when it does not let a packet through. */
 
-import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind, SwitchConfig } from '../config/types.ts';
+import type {
+  InterfaceConfig,
+  NextHopConfig,
+  PortConfig,
+  RouteConfig,
+  RouteKind,
+  SwitchConfig,
+} from '../config/types.ts';
 import { addressBytes, addressText } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import type { Change } from './change.ts';
 import { macAt, packetOf } from './frame-fields.ts';
 import { changeInterface, covers, tableChanges } from './interface-changes.ts';
+import { missingWay } from './missing-changes.ts';
 import type { Situation } from './situation.ts';
 
 /** Next hops looked at. */
@@ -17,7 +25,7 @@ const KINDS: Readonly<Record<string, RouteKind>> = {
 };
 
 /** `reason` is a ROUTE_* that ended the frame. */
-export function routeChanges(s: Situation, reason: string, frame: Buffer): Change[] {
+export function routeChanges(s: Situation, reason: string, frame: Buffer, target: PortConfig | undefined): Change[] {
   const { config } = s;
   const packet = packetOf(frame);
   if (packet === null) return [];
@@ -26,7 +34,13 @@ export function routeChanges(s: Situation, reason: string, frame: Buffer): Chang
   }
   const by = interfaceTo(config.interfaces, frame);
   if (by === undefined) return [];
-  if (reason === 'ROUTE_NO_ROUTE') return [...tableChanges(s, by, packet.dst), ...routesTo(config, by, packet.dst)];
+  if (reason === 'ROUTE_NO_ROUTE') {
+    return [
+      ...tableChanges(s, by, packet.dst),
+      ...routesTo(config, by, packet.dst),
+      ...missingWay(s, by, packet, target),
+    ];
+  }
   const kind = KINDS[reason];
   return config.routes
     .filter((route) => route.kind === kind && route.vrf === by.vrf && covers(route.prefix, packet.dst))
@@ -59,10 +73,22 @@ function neighborsIn({ interfaces }: SwitchConfig, vrf: string, bytes: number): 
     .slice(0, FEW);
 }
 
-/** A route that is there by way of a neighbor, or one more. */
+/** Neighbors that are configured, and next hops of other routes. */
+function hopsIn(config: SwitchConfig, vrf: string, bytes: number): NextHopConfig[] {
+  const others = config.routes
+    .filter((each) => each.vrf === vrf)
+    .flatMap(({ via }) => via)
+    .filter(({ address }) => addressBytes(address)?.length === bytes);
+  const all = [...neighborsIn(config, vrf, bytes), ...others];
+  const first = (hop: NextHopConfig) =>
+    all.find((each) => each.address === hop.address && each.interface === hop.interface) === hop;
+  return all.filter(first).slice(0, FEW);
+}
+
+/** One more route. */
 function routesTo(config: SwitchConfig, { vrf }: InterfaceConfig, destination: Uint8Array): Change[] {
   const prefix = `${addressText(destination)}/${destination.length * 8}`;
-  return neighborsIn(config, vrf, destination.length).map((hop) => {
+  return hopsIn(config, vrf, destination.length).map((hop) => {
     const route: RouteConfig = { vrf, prefix, kind: 'via', via: [hop] };
     return {
       path: 'routes[]',

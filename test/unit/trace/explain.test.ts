@@ -91,6 +91,18 @@ ports:
     expect(found.trace.reason?.name).toBe('EGRESS_NO_PORT');
   });
 
+  it('says which interface the router lacks, and whose answer it counts on', () => {
+    const packet = readFields('dst=02:00:00:00:10:01,ip=10.0.20.5-10.0.10.5');
+    const none = ask('p1', packet, 'p2');
+    expect(none.text).toBe(
+      'delivered on p2 if VLAN 20 had an interface with the address 10.0.20.1/24 and the MAC 02:00:00:00:10:01, and VLAN 10 had an interface with the address 10.0.10.1/24, once 10.0.10.5 has answered ARP',
+    );
+    expect(none.fix?.changes.map(({ path, value }) => `${path}: ${value}`)).toEqual([
+      "interfaces.vlan20: { vlan: 20, mac: '02:00:00:00:10:01', addresses: [10.0.20.1/24] }",
+      'interfaces.vlan10: { vlan: 10, addresses: [10.0.10.1/24] }',
+    ]);
+  });
+
   it('says that it arrives where it does', () => {
     const found = ask('p2', readFields('len=60'), 'p3');
     expect(found).toMatchObject({ arrives: true, fix: null, text: 'it arrives: delivered on p3 (and t)' });

@@ -15,6 +15,8 @@ export interface Flow {
   /** Port where it is seen, if that is another one: the uplink of a tunnel. */
   seen?: string;
   learned?: Learned[];
+  /** Addresses for which a host at that port answers ARP and ND. */
+  hosts?: string[];
 }
 
 export interface Feature {

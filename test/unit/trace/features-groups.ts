@@ -198,35 +198,62 @@ const ipvlanHost: Feature = {
   },
 };
 
-const routed = (): File => ({
+const NETS = {
+  4: {
+    v10: '10.0.10.1/24',
+    v20: '10.0.20.1/24',
+    v30: '10.0.30.1/24',
+    hop: '10.0.20.5',
+    from: '10.0.10.5',
+    to: '192.0.2.7',
+    net: '192.0.2.0/24',
+    x: '10.1.0.11',
+    y: '10.1.0.12',
+    typo: '10.1.0.77',
+  },
+  6: {
+    v10: '2001:db8:10::1/64',
+    v20: '2001:db8:20::1/64',
+    v30: '2001:db8:30::1/64',
+    hop: '2001:db8:20::5',
+    from: '2001:db8:10::5',
+    to: '2001:db8:99::7',
+    net: '2001:db8:99::/64',
+    x: '2001:db8:1::11',
+    y: '2001:db8:1::12',
+    typo: '2001:db8:1::77',
+  },
+} as const;
+
+const routed = (family: 4 | 6, mode: 'l3' | 'l3s'): File => ({
   vlans: { '10,20,30': {} },
   ports: { ...ports('x', 'y'), p1: access(10), p2: access(20) },
   interfaces: {
-    v10: { vlan: 10, addresses: ['10.0.10.1/24'], mac: GATEWAY },
-    v20: { vlan: 20, addresses: ['10.0.20.1/24'], mac: MAC_HOST, neighbors: { '10.0.20.5': HOST_B } },
+    v10: { vlan: 10, addresses: [NETS[family].v10], mac: GATEWAY },
+    v20: { vlan: 20, addresses: [NETS[family].v20], mac: MAC_HOST, neighbors: { [NETS[family].hop]: HOST_B } },
   },
-  routes: [{ to: '192.0.2.0/24', via: '10.0.20.5' }],
+  routes: [{ to: NETS[family].net, via: NETS[family].hop }],
   ipvlan: {
     apps: {
-      mode: 'l3s',
+      mode,
       parent: 'v10',
-      children: { x: { addresses: ['10.1.0.11'] }, y: { addresses: ['10.1.0.12'] } },
+      children: { x: { addresses: [NETS[family].x] }, y: { addresses: [NETS[family].y] } },
     },
   },
 });
 
-const routedOut: Feature = {
-  file: routed,
-  flow: { from: 'x', to: 'p2', bytes: packet(TYPO, HOST_A, '10.1.0.11', '192.0.2.7', 900) },
+const routedOut = (family: 4 | 6, mode: 'l3' | 'l3s'): Feature => ({
+  file: () => routed(family, mode),
+  flow: { from: 'x', to: 'p2', bytes: packet(TYPO, HOST_A, NETS[family].x, NETS[family].to, 1300) },
   mistakes: {
     'no route': (f) => {
       f.routes = [];
     },
     'blackhole in the way': (f) => {
-      f.routes.push({ to: '192.0.2.7/32', type: 'blackhole' });
+      f.routes.push({ to: `${NETS[family].to}/${family === 4 ? 32 : 128}`, type: 'blackhole' });
     },
     'MTU of the outgoing interface': (f) => {
-      f.interfaces.v20.mtu = 576;
+      f.interfaces.v20.mtu = 1280;
     },
     'target in another VLAN': (f) => {
       f.ports.p2.vlan = 30;
@@ -235,20 +262,20 @@ const routedOut: Feature = {
       f.ports.x.enabled = false;
     },
   },
-};
+});
 
-const routedIn: Feature = {
-  file: routed,
-  flow: { from: 'p1', to: 'y', bytes: packet(GATEWAY, HOST_A, '10.0.10.5', '10.1.0.12', 100) },
+const routedIn = (family: 4 | 6, mode: 'l3' | 'l3s'): Feature => ({
+  file: () => routed(family, mode),
+  flow: { from: 'p1', to: 'y', bytes: packet(GATEWAY, HOST_A, NETS[family].from, NETS[family].y, 100) },
   mistakes: {
     'address mistyped': (f) => {
-      f.ipvlan.apps.children.y.addresses = ['10.1.0.77'];
+      f.ipvlan.apps.children.y.addresses = [NETS[family].typo];
     },
     'addresses exchanged': (f) => {
-      f.ipvlan.apps.children = { x: { addresses: ['10.1.0.12'] }, y: { addresses: ['10.1.0.11'] } };
+      f.ipvlan.apps.children = { x: { addresses: [NETS[family].y] }, y: { addresses: [NETS[family].x] } };
     },
     'parent in another VRF': (f) => {
-      f.interfaces.v30 = { vlan: 30, addresses: ['10.0.30.1/24'], vrf: 'red' };
+      f.interfaces.v30 = { vlan: 30, addresses: [NETS[family].v30], vrf: 'red' };
       f.ipvlan.apps.parent = 'v30';
     },
     'gateway of another MAC': (f) => {
@@ -261,7 +288,7 @@ const routedIn: Feature = {
       f.ports.y.mtu = 68;
     },
   },
-};
+});
 
 export const GROUPS: Readonly<Record<string, Feature>> = {
   'macvlan, from outside': macvlanIn,
@@ -274,6 +301,8 @@ export const GROUPS: Readonly<Record<string, Feature>> = {
   'ipvlan IPv4, child to child': ipvlanBetween(4),
   'ipvlan IPv6, child to child': ipvlanBetween(6),
   'ipvlan, host to child': ipvlanHost,
-  'ipvlan behind the router, child to outside': routedOut,
-  'ipvlan behind the router, outside to child': routedIn,
+  'ipvlan l3s, child to outside': routedOut(4, 'l3s'),
+  'ipvlan l3s, outside to child': routedIn(4, 'l3s'),
+  'ipvlan l3 IPv6, child to outside': routedOut(6, 'l3'),
+  'ipvlan l3 IPv6, outside to child': routedIn(6, 'l3'),
 };

@@ -1,7 +1,7 @@
 /** Mistakes with the router. */
 
 import { ethernetFrame, udpIpv4 } from '../../../src/wire/build.ts';
-import { access, type Feature, type File, GATEWAY, HOST_A, HOST_B, MARK, packet } from './feature.ts';
+import { access, type Feature, type File, GATEWAY, HOST_A, HOST_B, MARK, memory, packet } from './feature.ts';
 
 const V6 = { a: '2001:db8:10::5', b: '2001:db8:20::5', far: '2001:db8:99::1' };
 const V4 = { a: '10.0.10.5', b: '10.0.20.5', far: '192.0.2.1' };
@@ -21,7 +21,7 @@ const routed = (ips: typeof V4, goal: 'b' | 'far'): Feature => {
       },
       routes: [{ to: six ? '::/0' : '0.0.0.0/0', via: ips.b }],
     }),
-    flow: { from: 'p1', to: 'p2', bytes: packet(GATEWAY, HOST_A, ips.a, to, 900) },
+    flow: { from: 'p1', to: 'p2', bytes: packet(GATEWAY, HOST_A, ips.a, to, 900), hosts: [ips.b] },
     mistakes: {
       'outgoing interface in another VLAN': (f) => {
         f.interfaces.v20.vlan = 30;
@@ -61,8 +61,32 @@ const routed = (ips: typeof V4, goal: 'b' | 'far'): Feature => {
         f.ports.p4 = access(20);
         f.fdb = [{ mac: HOST_B, vlan: 20, port: 'p4', kind: 'static' }];
       },
+      // The next hop has to be asked for.
+      'target in another VLAN, and nobody known': (f) => {
+        f.ports.p2.vlan = 30;
+        f.interfaces.v20.neighbors = {};
+      },
+      'outgoing interface in another VLAN, and nobody known': (f) => {
+        f.interfaces.v20.vlan = 30;
+        f.interfaces.v20.neighbors = {};
+      },
       ...(goal === 'b'
-        ? {}
+        ? {
+            'no outgoing interface': (f: File) => {
+              delete f.interfaces.v20;
+              f.routes = [];
+            },
+            'outgoing interface with another subnet': (f: File) => {
+              f.interfaces.v20.addresses = [net(99)];
+              f.interfaces.v20.neighbors = {};
+              f.routes = [];
+            },
+            'a subnet that is too small': (f: File) => {
+              f.interfaces.v20.addresses = [six ? '2001:db8:20::1/126' : '10.0.20.1/30'];
+              f.interfaces.v20.neighbors = {};
+              f.routes = [];
+            },
+          }
         : {
             ...Object.fromEntries(
               ['blackhole', 'unreachable', 'prohibited'].map((type) => [
@@ -76,6 +100,10 @@ const routed = (ips: typeof V4, goal: 'b' | 'far'): Feature => {
             'route via another next hop': (f: File) => {
               f.routes[0].via = ips.b.replace(/5$/, '77');
             },
+            'route to another prefix, and nobody known': (f: File) => {
+              f.routes[0].to = six ? '2001:db8:98::/64' : '198.51.100.0/24';
+              f.interfaces.v20.neighbors = {};
+            },
             'route to another prefix': (f: File) => {
               f.routes[0].to = six ? '2001:db8:98::/64' : '198.51.100.0/24';
             },
@@ -88,7 +116,49 @@ const routed = (ips: typeof V4, goal: 'b' | 'far'): Feature => {
   };
 };
 
+/** The gateway of a private VLAN. */
+const privateGateway: Feature = {
+  file: () => ({
+    vlans: { 100: { isolated: 101, communities: '102' }, 200: {} },
+    ports: {
+      i1: memory({ mode: 'private-host', vlan: 101 }),
+      c1: memory({ mode: 'private-host', vlan: 102 }),
+      p2: access(200),
+    },
+    interfaces: {
+      tenants: { vlan: 100, addresses: ['10.0.10.1/24'], mac: GATEWAY },
+      out: { vlan: 200, addresses: ['10.0.20.1/24'], neighbors: { [V4.b]: HOST_B } },
+    },
+  }),
+  flow: { from: 'i1', to: 'p2', bytes: packet(GATEWAY, HOST_A, V4.a, V4.b), hosts: [V4.b] },
+  mistakes: {
+    'no gateway': (f) => {
+      delete f.interfaces.tenants;
+    },
+    'no outgoing interface': (f) => {
+      delete f.interfaces.out;
+    },
+    'target takes no broadcasts, and nobody known': (f) => {
+      f.ports.p2.broadcastFlood = false;
+      f.interfaces.out.neighbors = {};
+    },
+    'gateway of another MAC': (f) => {
+      f.interfaces.tenants.mac = '02:00:00:00:10:02';
+    },
+    'gateway in another VRF': (f) => {
+      f.interfaces.tenants.vrf = 'red';
+    },
+    'source off': (f) => {
+      f.ports.i1.enabled = false;
+    },
+    'target takes no unknown unicast': (f) => {
+      f.ports.p2.unknownUnicastFlood = false;
+    },
+  },
+};
+
 export const ROUTER: Readonly<Record<string, Feature>> = {
+  'routing IPv4, out of a private VLAN': privateGateway,
   'routing IPv4, connected': routed(V4, 'b'),
   'routing IPv4, by a route': routed(V4, 'far'),
   'routing IPv6, connected': routed(V6, 'b'),
@@ -98,6 +168,7 @@ export const ROUTER: Readonly<Record<string, Feature>> = {
 /** Packets that no change of the file delivers. */
 export const HOPELESS_PACKETS: Readonly<Record<string, Uint8Array>> = {
   'a packet without hops': ttl(1),
+  'a packet from a loopback address': packet(GATEWAY, HOST_A, '127.0.0.1', V4.far),
   'a packet to a group for the gateway': packet(GATEWAY, HOST_A, V4.a, '224.0.0.5'),
 };
 

@@ -1,35 +1,69 @@
 /** Mistakes with VXLAN. */
 
-import { ethernetFrame, udpIpv4, vxlanPayload } from '../../../src/wire/build.ts';
+import { ethernetFrame, udpIpv4, udpIpv6, vxlanPayload } from '../../../src/wire/build.ts';
 import { access, type Feature, type File, HOST_A, HOST_B, memory, plain } from './feature.ts';
 
 const VTEP = '02:00:00:00:01:01';
 const PEER = '02:00:00:00:02:02';
 const INNER = plain('ff:ff:ff:ff:ff:ff');
 
-const tunnelFile = (): File => ({
+/** Addresses of the underlay, and what the file says of them. */
+const UNDERLAYS = {
+  4: {
+    own: '192.0.2.1',
+    peer: '192.0.2.2',
+    other: '192.0.2.3',
+    typo: '192.0.2.7',
+    far: '198.51.100.2',
+    length: 24,
+    mtu: 576,
+  },
+  6: {
+    own: '2001:db8::1',
+    peer: '2001:db8::2',
+    other: '2001:db8::3',
+    typo: '2001:db8::7',
+    far: '2001:db8:9::2',
+    length: 64,
+    mtu: 1280,
+  },
+} as const;
+type Family = keyof typeof UNDERLAYS;
+
+const tunnelFile = (family: Family = 4): File => ({
   vlans: { '10,20': {} },
   vteps: {
-    v0: { underlay: 'port', uplink: 'up', local: '192.0.2.1/24', mac: VTEP, neighbors: { '192.0.2.2': PEER } },
+    v0: {
+      underlay: 'port',
+      uplink: 'up',
+      local: `${UNDERLAYS[family].own}/${UNDERLAYS[family].length}`,
+      mac: VTEP,
+      neighbors: { [UNDERLAYS[family].peer]: PEER },
+    },
   },
   ports: {
     a: access(10),
     b: access(20),
     up: memory({ mtu: 1600 }),
-    t0: { adapter: 'vxlan', vxlan: { vtep: 'v0', vnis: { 10: 1000 }, remotes: ['192.0.2.2'] } },
+    t0: { adapter: 'vxlan', vxlan: { vtep: 'v0', vnis: { 10: 1000 }, remotes: [UNDERLAYS[family].peer] } },
   },
 });
 
-const outer = (inner: Uint8Array, vlan?: number) =>
+const outer = (inner: Uint8Array, vlan?: number, family: Family = 4) =>
   ethernetFrame(
     { dst: VTEP, src: PEER, tags: vlan === undefined ? [] : [{ vid: vlan }] },
-    0x0800,
-    udpIpv4({ src: '192.0.2.2', dst: '192.0.2.1' }, 50_000, 4789, vxlanPayload(1000, inner)),
+    family === 4 ? 0x0800 : 0x86dd,
+    (family === 4 ? udpIpv4 : udpIpv6)(
+      { src: UNDERLAYS[family].peer, dst: UNDERLAYS[family].own },
+      50_000,
+      4789,
+      vxlanPayload(1000, inner),
+    ),
   );
 
-const outOfTunnel: Feature = {
-  file: tunnelFile,
-  flow: { from: 'up', to: 'a', bytes: outer(INNER) },
+const outOfTunnel = (family: Family): Feature => ({
+  file: () => tunnelFile(family),
+  flow: { from: 'up', to: 'a', bytes: outer(INNER, undefined, family) },
   mistakes: {
     'another VNI': (f) => {
       f.ports.t0.vxlan.vnis = { 10: 1001 };
@@ -38,13 +72,13 @@ const outOfTunnel: Feature = {
       f.ports.t0.vxlan.vnis = { 20: 1000 };
     },
     'peer missing': (f) => {
-      f.ports.t0.vxlan.remotes = ['192.0.2.3'];
+      f.ports.t0.vxlan.remotes = [UNDERLAYS[family].other];
     },
     'another UDP port': (f) => {
       f.vteps.v0.udpPort = 8472;
     },
     'another address of the VTEP': (f) => {
-      f.vteps.v0.local = '192.0.2.7/24';
+      f.vteps.v0.local = `${UNDERLAYS[family].typo}/${UNDERLAYS[family].length}`;
     },
     'another MAC of the VTEP': (f) => {
       f.vteps.v0.mac = '02:00:00:00:01:07';
@@ -66,11 +100,11 @@ const outOfTunnel: Feature = {
       f.fdb = [{ mac: HOST_A, vlan: 10, port: 'a', kind: 'static' }];
     },
   },
-};
+});
 
-const intoTunnel = (dst: string): Feature => ({
-  file: tunnelFile,
-  flow: { from: 'a', to: 't0', seen: 'up', bytes: plain(dst, undefined, 900) },
+const intoTunnel = (dst: string, family: Family): Feature => ({
+  file: () => tunnelFile(family),
+  flow: { from: 'a', to: 't0', seen: 'up', bytes: plain(dst, undefined, 1300) },
   mistakes: {
     'no VNI for the VLAN': (f) => {
       f.ports.t0.vxlan.vnis = { 20: 1000 };
@@ -80,16 +114,16 @@ const intoTunnel = (dst: string): Feature => ({
     },
     'no remote': (f) => {
       f.ports.t0.vxlan.remotes = [];
-      f.vteps.v0.peers = ['192.0.2.2'];
+      f.vteps.v0.peers = [UNDERLAYS[family].peer];
     },
     'no floods': (f) => {
       f.ports.t0.vxlan.flood = 'none';
     },
     'MTU of the VTEP': (f) => {
-      f.vteps.v0.mtu = 576;
+      f.vteps.v0.mtu = UNDERLAYS[family].mtu;
     },
     'no route to the remote': (f) => {
-      f.ports.t0.vxlan.remotes = ['198.51.100.2'];
+      f.ports.t0.vxlan.remotes = [UNDERLAYS[family].far];
     },
     ...(dst === HOST_B
       ? {
@@ -126,10 +160,13 @@ const taggedUnderlay: Feature = {
 };
 
 export const TUNNEL: Readonly<Record<string, Feature>> = {
-  'VXLAN, out of the tunnel': outOfTunnel,
+  'VXLAN, out of the tunnel': outOfTunnel(4),
+  'VXLAN over IPv6, out of the tunnel': outOfTunnel(6),
   'VXLAN, known underlay VLAN': taggedUnderlay,
-  'VXLAN, floods into the tunnel': intoTunnel('ff:ff:ff:ff:ff:ff'),
-  'VXLAN, unicast into the tunnel': intoTunnel(HOST_B),
+  'VXLAN, floods into the tunnel': intoTunnel('ff:ff:ff:ff:ff:ff', 4),
+  'VXLAN, unicast into the tunnel': intoTunnel(HOST_B, 4),
+  'VXLAN over IPv6, floods into the tunnel': intoTunnel('ff:ff:ff:ff:ff:ff', 6),
+  'VXLAN over IPv6, unicast into the tunnel': intoTunnel(HOST_B, 6),
 };
 
 /** Outer frames that no change of the file delivers. */

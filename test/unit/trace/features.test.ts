@@ -3,22 +3,38 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/config/load.ts';
 import type { SwitchConfig } from '../../../src/config/types.ts';
+import { receiveNeighborFrame } from '../../../src/protocols/neighbor-receive.ts';
+import { createNeighbors } from '../../../src/protocols/neighbor-state.ts';
 import { explain } from '../../../src/trace/explain.ts';
 import type { Start } from '../../../src/trace/situation.ts';
+import { parseMac } from '../../../src/wire/ethernet.ts';
 import { load } from '../control/random-config.ts';
 import { Random } from '../dataplane/world.ts';
-import { type Feature, type File, type Flow, MARK } from './feature.ts';
+import { type Feature, type File, type Flow, HOST_B, MARK } from './feature.ts';
 import { BRIDGE } from './features-bridge.ts';
 import { GROUPS } from './features-groups.ts';
 import { HOPELESS_PACKETS, ROUTER } from './features-router.ts';
 import { HOPELESS_DATAGRAMS, TUNNEL } from './features-tunnel.ts';
 import { sentThrough, wholeSwitch } from './whole-switch.ts';
 
-/** The ports of a whole switch where the frame comes out. */
-function deliveredBy(start: Start, { from, bytes }: Flow): string[] {
+/** The ports of a whole switch where the frame comes out, with a host at the port that it is for which answers ARP and ND. */
+function deliveredBy(start: Start, { from, to, bytes, hosts = [] }: Flow): string[] {
   const isIt = (frame: Uint8Array) => Buffer.from(frame).includes(MARK);
-  const sent = sentThrough(wholeSwitch(start), from, bytes);
+  const sw = wholeSwitch(start);
+  const sent = sentThrough(sw, from, bytes);
+  const heard = sent.find(([name]) => name === to)?.[1] ?? [];
+  for (const answer of heard.flatMap((frame) => answersTo(frame, hosts))) sent.push(...sentThrough(sw, to, answer));
   return sent.filter(([, frames]) => frames.some(isIt)).map(([name]) => name);
+}
+
+/** What a host with these addresses says to ARP and ND. */
+function answersTo(frame: Uint8Array, addresses: readonly string[]): Uint8Array[] {
+  const prefixes = addresses.map((each) => `${each}/${each.includes(':') ? 64 : 24}`);
+  const host = createNeighbors<never>({ mac: parseMac(HOST_B)!, addresses: prefixes });
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  return receiveNeighborFrame(host, view, 0, frame.length, 0).flatMap((action) =>
+    action.do === 'send' ? [action.frame] : [],
+  );
 }
 
 /** Null where the file would be refused, or does no harm. */
@@ -42,11 +58,18 @@ function verify(config: SwitchConfig, flow: Flow, most: number, story: string): 
   const told = `${story}: ${explanation.trace.reason?.name}: ${explanation.text}`;
   expect(explanation.arrives, told).toBe(false);
   expect(fixed, told).not.toBeNull();
-  expect(reaches(fixed!, flow), told).toBe(true);
+  // Two mistakes may leave nothing in the file that tells the next hop: the explanation says whose answer it counts on.
+  const counted = most > 1 ? (/, once (\S+) has answered/.exec(explanation.text)?.slice(1) ?? []) : [];
+  expect(reaches(fixed!, { ...flow, hosts: [...(flow.hosts ?? []), ...counted] }), told).toBe(true);
   expect(explanation.fix!.changes.length, told).toBeLessThanOrEqual(most);
 }
 
 const named = Object.entries({ ...BRIDGE, ...ROUTER, ...TUNNEL, ...GROUPS });
+
+it('there are 200 mistakes and more', () => {
+  const mistakes = named.flatMap(([, feature]) => Object.keys(feature.mistakes));
+  expect(mistakes.length).toBeGreaterThanOrEqual(200);
+});
 
 describe('explain of mistakes in', () => {
   describe.each(named)('%s', (_name, feature) => {
