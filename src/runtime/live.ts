@@ -120,7 +120,7 @@ export class LiveSwitch {
     const { workers } = this.core.dp.gate;
     if (workers === 1) return;
     try {
-      this.#sides = new SideWorkers(this.core, workers - 1, () => this.#ports, {
+      this.#sides = new SideWorkers(this.core, workers - 1, () => this.#ports, this.#ports.loop, {
         start: (start) => this.#hooks.startSide?.(start),
         told: (event) => this.#hooks.event(event),
         askLink: (index) => this.#ports.askLink(index),

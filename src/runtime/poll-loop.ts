@@ -16,7 +16,7 @@
  * and say so again when more is waiting.
  */
 
-import { createPoller, createSleep, type Poller } from '../adapters/poller.ts';
+import { createPoller, createSleep, type Poller, wakePoller } from '../adapters/poller.ts';
 import type { PollConfig } from '../config/types.ts';
 
 /** Times that a port may be "readable" without giving a frame before it is left alone until the next `retry`. */
@@ -39,6 +39,8 @@ export class PollLoop {
   /** How long it has waited (`waitedNs`), for other threads. */
   readonly sleep = createSleep();
   #poller: Poller | undefined;
+  /** What other threads have left. */
+  #serveOthers: (() => boolean) | undefined;
   #policy: PollConfig;
   #round = 0;
   #spinUs = 0;
@@ -60,22 +62,34 @@ export class PollLoop {
     this.#spinUs = 0;
   }
 
-  /** Watches the descriptors of a port. The poller is made for the first one, so that UDP alone needs no addon. */
+  /**
+   * Returns the poller by which other threads wake this one. `serve` works off some of what they have left for it, and says
+   * whether there may be more. By a second poller the thread would never sleep (native/src/poller.c).
+   */
+  wakeable(serve: () => boolean): number {
+    this.#serveOthers = serve;
+    this.#poller ??= this.#open();
+    return this.#poller.id;
+  }
+
+  /** Watches the descriptors of a port. The poller is made when it is wanted, so that UDP alone needs no addon. */
   add(port: number, fd: number, more: readonly number[] = []): void {
     if (fd < 0) return;
-    if (this.#poller === undefined) {
-      const poller = createPoller((count, waitedUs, stoppedUs) => {
-        this.#tellStopped(stoppedUs);
-        this.#serve(poller, count, waitedUs);
-      }, this.sleep);
-      poller.arm();
-      this.#poller = poller;
-    }
+    this.#poller ??= this.#open();
     this.#fds.set(port, [fd, ...more]);
     this.#watch(port);
     this.#emptyReads[port] = 0;
     this.#alone[port] = false;
     this.#served[port] = 0;
+  }
+
+  #open(): Poller {
+    const poller = createPoller((count, waitedUs, stoppedUs) => {
+      this.#tellStopped(stoppedUs);
+      this.#serve(poller, count, waitedUs);
+    }, this.sleep);
+    poller.arm();
+    return poller;
   }
 
   #watch(port: number): void {
@@ -115,7 +129,9 @@ export class PollLoop {
     if (budgetUs > 0) this.#learnGap(waitedUs, budgetUs);
     const frames = this.#serveOnce(poller, count, waitedUs);
     // A handler may have stopped the loop.
-    if (this.#poller === poller) poller.arm(frames === 0 || this.#spinUs < MIN_SPIN_US ? 0 : this.#spinUs);
+    if (this.#poller !== poller) return;
+    if (this.#serveOthers?.()) wakePoller(poller.id);
+    poller.arm(frames === 0 || this.#spinUs < MIN_SPIN_US ? 0 : this.#spinUs);
   }
 
   #learnGap(gapUs: number, budgetUs: number): void {

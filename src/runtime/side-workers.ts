@@ -5,7 +5,6 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import { createPoller, type Poller, wakePoller } from '../adapters/poller.ts';
 import type { PortEvent } from '../api/events.ts';
 import { createRing, type Ring } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
@@ -13,6 +12,7 @@ import { postTables } from '../dataplane/table-memory.ts';
 import { announceMove, replacements } from '../tables/gate.ts';
 import type { SwitchCore } from './core.ts';
 import type { LivePort } from './live-port.ts';
+import type { PollLoop } from './poll-loop.ts';
 import { RELAY_BYTES, RelayReader } from './relay.ts';
 import type { FromSide, SidePort, SideStart, ToSide } from './side-messages.ts';
 
@@ -60,7 +60,8 @@ export class SideWorkers {
   readonly #hooks: SideHooks;
   readonly #ports: () => Iterable<LivePort>;
   readonly #sides: Side[] = [];
-  readonly #poller: Poller;
+  /** By which they wake this thread. */
+  readonly #poller: number;
   readonly #captures = new Map<number, Capture>();
   /** Who waits for an answer of which side worker. */
   readonly #asked = new Map<string, { done: () => void; failed: (error: Error) => void }>();
@@ -68,12 +69,11 @@ export class SideWorkers {
   #closed = false;
 
   /** `count`: beside worker 0. `ports`: those that are in place or have a device. */
-  constructor(core: SwitchCore, count: number, ports: () => Iterable<LivePort>, hooks: SideHooks) {
+  constructor(core: SwitchCore, count: number, ports: () => Iterable<LivePort>, loop: PollLoop, hooks: SideHooks) {
     this.#core = core;
     this.#hooks = hooks;
     this.#ports = ports;
-    this.#poller = createPoller(() => this.#serve());
-    this.#poller.arm();
+    this.#poller = loop.wakeable(() => this.#serve());
     for (let worker = 1; worker <= count; worker++) {
       const relay = createRing(RELAY_BYTES);
       const reader = new RelayReader(core, relay);
@@ -108,7 +108,7 @@ export class SideWorkers {
       smallSlots: this.#core.dp.arena.smallSlots,
       relay: side.relay,
       poll: this.#core.control.poll,
-      poller: this.#poller.id,
+      poller: this.#poller,
     });
   }
 
@@ -281,7 +281,6 @@ export class SideWorkers {
     for (const side of this.#sides) clearTimeout(side.timer);
     for (const port of this.#ports()) this.close(port);
     this.#postAll({ do: 'stop' });
-    this.#poller.close();
   }
 
   #names(): Map<string, number> {
@@ -338,13 +337,12 @@ export class SideWorkers {
     }
   }
 
-  /** Looks into every relay. */
-  #serve(): void {
-    if (this.#closed) return;
+  /** Looks into every relay; whether there may be more. */
+  #serve(): boolean {
+    if (this.#closed) return false;
     let more = false;
     for (const { reader } of this.#sides) more = reader.serve(AT_ONCE) || more;
-    if (more) wakePoller(this.#poller.id);
-    this.#poller.arm();
+    return more;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { askSwitch } from '../../src/api/control-client.ts';
@@ -130,6 +130,23 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     const shown = bench.cli('show', 'workers', '--socket', sw.socket).stdout;
     expect(shown).toMatch(/^WORKER +STATE +BUSY .*\n *0 +up .*\n *1 +up /);
     expect(await sw.stop()).toBe(0);
+  });
+
+  it('sleep while there is nothing to do', async () => {
+    const { sw } = await hosts('s', 2);
+    const used = () => {
+      const [, fields] = readFileSync(`/proc/${sw.child.pid}/stat`, 'utf8').split(') ') as [string, string];
+      return fields
+        .split(' ')
+        .slice(11, 13)
+        .reduce((sum, ticks) => sum + Number(ticks) * 10, 0);
+    };
+    // What the hosts say when their links come up is over by and by.
+    await eventually(async () => {
+      const before = used();
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return used() - before < 60;
+    });
   });
 
   /** Two hosts behind interfaces that exist already. */

@@ -3,6 +3,7 @@
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it } from 'vitest';
 import { native, nativeAvailable } from '../../../src/adapters/native.ts';
+import { waitedNs, wakePoller } from '../../../src/adapters/poller.ts';
 import { POLL_PRESETS } from '../../../src/config/poll.ts';
 import { PollLoop } from '../../../src/runtime/poll-loop.ts';
 
@@ -60,6 +61,25 @@ async function turns(
 }
 
 describe.skipIf(!available.ok)('the poll loop', () => {
+  it('is woken by others, does what they left until there is no more, and sleeps again', async () => {
+    let times = 0;
+    const loop = new PollLoop(
+      () => 0,
+      POLL_PRESETS.throughput,
+      () => {},
+    );
+    closers.push(() => loop.stop());
+    const id = loop.wakeable(() => ++times % 3 !== 0);
+    for (let round = 1; round <= 3; round++) {
+      expect(wakePoller(id)).toBe(true);
+      await expect.poll(() => times, { timeout: 10_000 }).toBe(round * 3);
+    }
+    const before = waitedNs(loop.sleep);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(waitedNs(loop.sleep) - before).toBeGreaterThan(100_000_000n);
+    expect(times).toBe(9);
+  });
+
   it('gives every readable port its turn, another one first in each round', async () => {
     const seen = await turns(3, 30, () => 5);
     for (let at = 3; at + 3 <= 30; at += 3) {
