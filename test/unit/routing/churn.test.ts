@@ -126,6 +126,29 @@ it('neighbors that come, move and go do not touch those of others', () => {
   }
 });
 
+it('more neighbors than there is room for at first do not touch those that are known', () => {
+  const { sw, a, b } = world({ ...CONFIG, routes: STAYING });
+  for (const packet of staying()) a.send(GW, packet);
+  expect(b.take().length).toBe(4);
+  const many = (vlan: number) =>
+    Object.fromEntries(
+      Array.from({ length: 3000 }, (_, n) => [
+        `2001:db8:${vlan}::${(0x1000 + n).toString(16)}`,
+        `02:00:00:${vlan}:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`,
+      ]),
+    );
+  const interfaces = Object.fromEntries(
+    Object.entries(CONFIG.interfaces!).map(([name, each]) => [name, { ...each, neighbors: many(each.vlan!) }]),
+  );
+  sw.apply({ ...CONFIG, interfaces, routes: STAYING });
+  expect(sw.plan({ ...CONFIG, interfaces, routes: STAYING })).toEqual([]);
+  for (const packet of staying()) a.send(GW, packet);
+  expect(b.take().map((frame) => dissect(frame).outer?.eth_dst)).toEqual(Array(4).fill(b.mac));
+  // The last of them is behind a port that nobody has seen: everybody in the VLAN is sent what is for it.
+  a.send(GW, udpIpv6({ src: '2001:db8:10::2', dst: '2001:db8:20::1bb7' }, 1, 2));
+  expect(b.take().map((frame) => dissect(frame).outer?.eth_dst)).toEqual(['02:00:00:20:0b:b7']);
+});
+
 it('a flood of ARP from one port stays in its limits and takes nothing from the others', () => {
   const { sw, clock, a, b } = world(CONFIG);
   const c = new Host(sw.port('c'), '02:00:00:00:00:0c', []);
