@@ -16,6 +16,7 @@
             'src/owned.c',
             'src/packet.c',
             'src/poller.c',
+            'src/privileges.c',
             'src/resident.c',
             'src/tap.c',
             'src/udp-coalesce.c',

@@ -33,6 +33,7 @@ NAPI_MODULE_INIT() {
       {"ifInfo", if_info},
       {"ifSetMtu", if_set_mtu},
       {"ifSetUp", if_set_up},
+      {"privilegesDrop", privileges_drop},
       {"residentRelease", resident_release},
       {"udpOpen", udp_open},
       {"udpClose", udp_close},

@@ -117,6 +117,9 @@ napi_value if_set_up(napi_env env, napi_callback_info info);
 /* -- clock.c */
 napi_value clock_read(napi_env env, napi_callback_info info);
 
+/* -- privileges.c */
+napi_value privileges_drop(napi_env env, napi_callback_info info);
+
 /* -- resident.c */
 napi_value resident_release(napi_env env, napi_callback_info info);
 

@@ -247,6 +247,7 @@ export interface NativeAddon {
   ifSetMtu(name: string, mtu: number): void;
   ifSetUp(name: string, up: boolean): void;
   clockRead(time: Int32Array): void;
+  privilegesDrop(): void;
   residentRelease(): number;
   /** Addresses are 4 or 16 bytes. */
   udpOpen(

@@ -16,6 +16,7 @@ import { ConfigError } from '../config/error.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import { ControlError } from '../control/model.ts';
 import { StartError } from '../runtime/forwarding-thread.ts';
+import { dropPrivileges } from '../runtime/privileges.ts';
 import { ServedSwitch } from '../runtime/served.ts';
 import { StateKeeper } from '../runtime/state-keeper.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
@@ -136,7 +137,7 @@ class Run {
       });
       await this.#serve(this.#served, restored);
       if (this.#stopping) await this.#closeDoors();
-      else this.#announce();
+      else this.#beginService();
       if (this.#rereadLater) void this.#reread();
       return await this.#finished;
     } catch (error) {
@@ -209,6 +210,17 @@ class Run {
     };
     const failed = ({ message }: Error) => this.#log.error(`the API cannot be loaded: ${message}`);
     this.#doors.push(await openDoor(this.#socketPath, name, load, failed));
+  }
+
+  #beginService(): void {
+    if (this.#file.config.privileges === 'drop') {
+      try {
+        dropPrivileges();
+      } catch (error) {
+        throw new StartError((error as Error).message, FAILED);
+      }
+    }
+    this.#announce();
   }
 
   #announce(): void {

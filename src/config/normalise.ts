@@ -64,6 +64,7 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     interfaces,
     routes,
     workers: config.switch.workers,
+    privileges: config.switch.privileges,
     poll: readPoll(config.switch.poll),
     hashSeed: config.switch.hashSeed ?? null,
     controlSocket: config.switch.controlSocket ?? null,

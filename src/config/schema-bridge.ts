@@ -98,6 +98,9 @@ export const switchSection = map(
     workers: integer(1, MAX_WORKERS, 'a number of workers')
       .default(1)
       .describe('Threads that forward, each with a queue of its own of every port that has queues.'),
+    privileges: choice(['keep', 'drop'], 'what becomes of privileges')
+      .default('keep')
+      .describe('Whether the process drops its capabilities when all ports are open. Devices cannot be opened then.'),
     poll: pollSection.prefault({}).describe('How the forwarding thread waits for frames.'),
     hashSeed: integer(0, 4_294_967_295, 'a seed')
       .optional()

@@ -404,6 +404,8 @@ export interface SwitchConfig {
   routes: RouteConfig[];
   /** Threads that forward. */
   workers: number;
+  /** What becomes of capabilities when all ports are open. */
+  privileges: 'keep' | 'drop';
   poll: PollConfig;
   /** Seed of the keyed hash; null = random at start. */
   hashSeed: number | null;

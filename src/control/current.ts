@@ -46,7 +46,7 @@ export function currentConfig(
   const ipvlan = [...control.ipvlan];
   const mirrors = [...control.mirrors.values()].map((mirror) => mirror.config);
   const vxlanEntries = configuredVxlanEntries(control);
-  const none = { workers: 1, hashSeed: null, controlSocket: null, api: null, state: null };
+  const none = { workers: 1, privileges: 'keep' as const, hashSeed: null, controlSocket: null, api: null, state: null };
   return {
     name,
     bridges,

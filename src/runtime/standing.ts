@@ -23,6 +23,7 @@ import { directoryOf } from './directory-of.ts';
 import { unsuited } from './live-adapters.ts';
 import type { CaptureChange, Change, SharedState } from './messages.ts';
 import { planPieces, shared } from './plan-pieces.ts';
+import { requireUnprivileged } from './privileges.ts';
 import { type Known, relearnRowsOf } from './relearn.ts';
 
 /** Who carries changes out: the forwarding thread. */
@@ -92,7 +93,9 @@ export class Standing {
       if (problem !== null) throw new ControlError(problem);
       requireRoom(this.#changer.state.tables, to.config);
     }
-    return plan(config, to.config);
+    const actions = plan(config, to.config);
+    requireUnprivileged(config, actions);
+    return actions;
   }
 
   apply(to: ConfigDocument, confirmSeconds: number | null = null): Promise<Action[]> {
@@ -231,6 +234,7 @@ const START_ONLY = {
   name: 'switch',
   workers: 'switch',
   hashSeed: 'switch',
+  privileges: 'switch',
   controlSocket: 'switch',
   api: null,
   state: null,

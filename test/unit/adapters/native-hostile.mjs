@@ -224,6 +224,7 @@ const shapes = {
   ifSetMtu: [name, () => pick([0, 68, 1500, 65_535, 65_536])],
   ifSetUp: [name, flag],
   clockRead: [column],
+  privilegesDrop: [],
   residentRelease: [],
   udpOpen: [
     address,
@@ -315,6 +316,8 @@ for (let n = 0; n < Number(calls); n++) {
   if (random(20) === 0) args.length = random(args.length + 1);
   // A wait that is allowed to be long would be one: only its refusals are of interest.
   if (key === 'pollerWait' && typeof args[1] === 'number' && args[1] > 0 && args[1] <= 10_000) continue;
+  // For good: last of all.
+  if (key === 'privilegesDrop') continue;
   // Takes milliseconds and no arguments.
   if (key === 'residentRelease' && n % 20 > 0) continue;
   try {
@@ -335,4 +338,5 @@ closeDevice();
 if (poller > 0) addon.pollerClose(poller);
 if (udp > 0) addon.udpClose(udp);
 if (plain > 0) addon.udpPlainClose(plain);
+for (let n = 0; n < 3; n++) addon.privilegesDrop(...Array.from({ length: n }, anything));
 console.log(JSON.stringify({ returned, threw, ...opened }));
