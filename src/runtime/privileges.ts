@@ -1,7 +1,6 @@
 /**
  * `switch.privileges: drop`: what a switch needs to open its devices, and not to move frames, is given up when all are open. A change that
- * would need it again is refused
- * before anything is tried.
+ * would need it again is refused before anything is tried.
  */
 
 import { native, nativeAvailable } from '../adapters/native.ts';
