@@ -79,10 +79,7 @@ export const macHigh = (mac: number): number => Math.floor(mac / LOW);
 export const macLow = (mac: number): number => (mac % LOW) | 0;
 
 const SPARE = 64;
-/**
- * A table with few entries is gathered in memory that is there: what is made for every question, and lies outside the heap, brings V8 to
- * collect all of it every some hundred questions.
- */
+/** A table with few entries is gathered in memory that is there: to make it, outside the heap, took as long as the rest of a short answer. */
 const FEW = 1024;
 const FEW_ROWS = new Uint16Array(FEW);
 const FEW_MACS = new Float64Array(FEW);
