@@ -26,7 +26,7 @@ import type { ConfigOptions } from './run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
 import { type Restored, restore } from './run-state.ts';
 import type { Serving } from './serving.ts';
-import { optimizeCode, releaseSoon } from './small-heap.ts';
+import { keepYoungSpaceSmall, optimizeCode, releaseSoon } from './small-heap.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 
@@ -170,6 +170,7 @@ class Run {
     optimizeCode();
     this.#thread = new Supervisor(configOf(document), {
       event: (event) => {
+        if (event.event === 'worker') keepYoungSpaceSmall();
         this.#tell(eventLine(event), event);
         this.#served?.tell(event);
       },
@@ -224,6 +225,7 @@ class Run {
   }
 
   #announce(): void {
+    keepYoungSpaceSmall();
     const { directory, statuses } = this.#served!.readable;
     for (const line of summary(directory, statuses, this.#socketPath)) this.#log.info(line);
     this.#announced = true;

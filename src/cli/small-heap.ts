@@ -19,9 +19,14 @@ import { collectGarbage } from '../runtime/collect.ts';
 
 /** Call before anything large is loaded. */
 export function keepHeapSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
+  keepYoungSpaceSmall();
   setFlagsFromString('--no-opt');
   setFlagsFromString('--no-memory-reducer');
+}
+
+/** Call again when threads have begun: V8 puts this flag back to 2 whenever it makes a heap, for all heaps of the process. */
+export function keepYoungSpaceSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 /** From here on code that is hot is made fast. Call before a thread that forwards is started. */
