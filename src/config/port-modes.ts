@@ -196,8 +196,7 @@ class ModeReader {
 
   #privateTrunk(mode: 'promiscuous' | 'private-host'): Preset {
     const { vlan, pvid, native = null } = this.#port;
-    const { secondaries, type } = this.#bridge;
-    if (type !== 'c-vlan') throw this.#error('vlans', 'trunks of private VLANs need a bridge of type c-vlan');
+    const { secondaries } = this.#bridge;
     if (vlan !== undefined) throw this.#error('vlan', 'belongs to a port of one VLAN, and this is a trunk; remove it');
     if (pvid !== undefined) throw this.#error('pvid', 'the PVID of this trunk is its "native"; remove "pvid"');
     this.#refuseFrameKeys('such a trunk takes frames of its "vlans" and filters all others');

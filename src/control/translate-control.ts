@@ -49,7 +49,7 @@ export function compileTranslation(table: TranslateTable, ports: Iterable<Port>)
       if (!keepTag) addEntry(entries, next++, leaving, row, [{ tpid, vid }], [{ tpid: TPID_C, vid: cvid }]);
     }
     for (const { vid, tag } of port.settings.privateTrunk?.leaves ?? []) {
-      addEntry(entries, next++, leaving, row, [{ tpid: TPID_C, vid }], [{ tpid: TPID_C, vid: tag }]);
+      addEntry(entries, next++, leaving, row, [{ tpid, vid }], [{ tpid, vid: tag }]);
     }
     table.rowOf[port.index] = row;
   });

@@ -90,11 +90,13 @@ export function mayBring(vlans: VlanTable, fid: number, port: number, pvid: numb
   return hasBit(vlans.member, vlans.width, fid, port) || (vlans.fdbFid[fid] !== fid && vlans.vid[fid] === pvid);
 }
 
-/** dot1q-tunnel that asks for the customer VID: what the row says of the outermost customer tag. */
+/** What the row says of the outermost tag: on a dot1q-tunnel that of a customer, on a trunk of private VLANs the port's own. */
 export function customerEntry(ports: PortTable, view: DataView, b: Batch, i: number): number {
-  const tagged = b.len[i] >= 18 && view.getUint16(b.off[i] + 12) === TPID_C_TAG;
+  const port = b.port[i];
+  const tpid = (ports.flags[port] & PORT_TUNNEL) !== 0 ? TPID_C_TAG : ports.tpid[port];
+  const tagged = b.len[i] >= 18 && view.getUint16(b.off[i] + 12) === tpid;
   const vid = tagged ? view.getUint16(b.off[i] + 14) & VID_MASK : 0;
-  return ports.tunnelCvids[ports.tunnelRow[b.port[i]] * TUNNEL_ROW + vid];
+  return ports.tunnelCvids[ports.tunnelRow[port] * TUNNEL_ROW + vid];
 }
 
 /** The service tag stands for the customer's, and takes its priority. */

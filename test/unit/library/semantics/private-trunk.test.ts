@@ -65,6 +65,20 @@ describe('trunks of a private VLAN', () => {
     expect(sw.fdb().map(({ vid, mac, port }) => `${vid} ${mac} ${port}`)).toContain(`100 ${B} h`);
   });
 
+  it('have service tags on a bridge of service VLANs, and leave customer tags alone', () => {
+    const sw = made(PORTS, { switch: { type: 's-vlan' }, vlans: VLANS });
+    const service = (vid: number) =>
+      wire.ethernetFrame({ dst: BROADCAST, src: A, tags: [{ tpid: 0x88a8, vid }, { vid: 101 }] }, 0x88b5);
+    sw.port('h').send(service(101));
+    const [left] = sw.port('p').receive();
+    expect(left!.subarray(12, 20).toString('hex')).toBe('88a8006481000065');
+    sw.port('p').send(service(100));
+    const [back] = sw.port('h').receive();
+    expect(back!.subarray(12, 20).toString('hex')).toBe('88a8006581000065');
+    // A customer tag is payload there, so the frame has no tag.
+    expect(gets(sw, 'p', tagged(100))).toBe('INGRESS_FRAME_TYPE');
+  });
+
   it('keep priority and what is behind the tag', () => {
     const sw = world();
     const bytes = wire.ethernetFrame({ dst: BROADCAST, src: A, tags: [{ vid: 101, pcp: 5 }, { vid: 101 }] }, 0x88b5);
