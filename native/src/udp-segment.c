@@ -33,6 +33,7 @@ size_t udp_gather(const struct iovec *frame, int parts, size_t skip, uint8_t *ou
     size_t off = frame[i].iov_len < skip ? frame[i].iov_len : skip;
     skip -= off;
     size_t bytes = frame[i].iov_len - off < wanted - have ? frame[i].iov_len - off : wanted - have;
+    if (bytes == 0) continue; /* an empty part has no place */
     memcpy(out + have, (const uint8_t *)frame[i].iov_base + off, bytes);
     have += bytes;
   }
