@@ -69,22 +69,32 @@ static uint32_t tx_room(const Xdp *xdp) {
   return xdp->tx.mask + 1 - (*xdp->tx.producer - ring_load(xdp->tx.consumer));
 }
 
-/* Enters a frame that lies in a slot; false when there is no room. */
-static bool enter_in_place(Xdp *xdp, Column *holders, uint32_t slot, const struct iovec *part) {
-  if (tx_room(xdp) == 0 || xdp->sending[slot] == UINT16_MAX) return false;
+/* Spare slots beyond those that `keep_unsent` may need, where a call has entered `in_place` frames so far. */
+static uint32_t spare_room(const Xdp *xdp, uint32_t in_place) {
+  uint32_t unsent = *xdp->tx.producer - ring_load(xdp->tx.consumer);
+  if (unsent > in_place) unsent = in_place;
+  return unsent < xdp->spare_count ? xdp->spare_count - unsent : 0;
+}
+
+/* Enters a frame that lies in a slot; false when there is no room, for it or for a copy of it. */
+static bool enter_in_place(Xdp *xdp, Column *holders, uint32_t slot, const struct iovec *part,
+                           uint32_t *in_place) {
+  if (tx_room(xdp) == 0 || spare_room(xdp, *in_place) == 0 || xdp->sending[slot] == UINT16_MAX) return false;
   uint32_t producer = *xdp->tx.producer;
   uint64_t address = (uint64_t)((uint8_t *)part->iov_base - xdp->arena.at) + xdp->delta;
   *descriptor_at(&xdp->tx, producer) = (struct xdp_desc){.addr = address, .len = (uint32_t)part->iov_len};
   holders->at[slot]++;
   xdp->sending[slot]++;
   ring_store(xdp->tx.producer, producer + 1);
+  ++*in_place;
   return true;
 }
 
 /* Copies a frame into spare slots and enters them; false when there are too few. */
-static bool enter_copied(Xdp *xdp, const struct iovec *parts, int used, size_t length) {
+static bool enter_copied(Xdp *xdp, const struct iovec *parts, int used, size_t length,
+                         uint32_t in_place) {
   uint32_t chunks = (uint32_t)((length + xdp->slot_bytes - 1) / xdp->slot_bytes);
-  if (chunks > xdp->spare_count || chunks > tx_room(xdp)) return false;
+  if (chunks > spare_room(xdp, in_place) || chunks > tx_room(xdp)) return false;
   uint32_t producer = *xdp->tx.producer;
   size_t done = 0;
   size_t within = 0;
@@ -111,33 +121,22 @@ static bool enter_copied(Xdp *xdp, const struct iovec *parts, int used, size_t l
 }
 
 /*
- * Copies what the kernel has left in the ring: the frames are the switch's again when the call ends. Returns how many of the
- * last frames had to be taken out for want of spare slots. Without zero-copy the kernel reads the ring in our calls only.
+ * Copies what the kernel has left in the ring: the frames are the switch's again when the call ends. There is a spare slot for
+ * each (`spare_room`). What was entered stays entered: the kernel keeps the ring's end as it last saw it, and would go on to
+ * entries that are taken out. Without zero-copy it reads the ring in our calls only.
  */
-static int64_t keep_unsent(Xdp *xdp, Column *holders, Freed *freed) {
+static void keep_unsent(Xdp *xdp, Column *holders, Freed *freed) {
   uint32_t end = *xdp->tx.producer;
-  uint32_t at = ring_load(xdp->tx.consumer);
-  for (; at != end; at++) {
+  for (uint32_t at = ring_load(xdp->tx.consumer); at != end && xdp->spare_count > 0; at++) {
     struct xdp_desc *entry = descriptor_at(&xdp->tx, at);
     uint64_t from = offset_of(xdp, entry->addr);
     uint32_t slot = (uint32_t)(from / xdp->slot_bytes);
     if (xdp->is_spare[slot]) continue;
-    if (xdp->spare_count == 0) break;
     uint64_t to = (uint64_t)xdp->spare[--xdp->spare_count] * xdp->slot_bytes;
     memcpy(xdp->arena.at + to, xdp->arena.at + from, entry->len);
     entry->addr = to + xdp->delta;
     let_go(xdp, holders, freed, slot);
   }
-  int64_t frames = 0;
-  for (uint32_t n = at; n != end; n++) {
-    struct xdp_desc *entry = descriptor_at(&xdp->tx, n);
-    uint32_t slot = (uint32_t)(offset_of(xdp, entry->addr) / xdp->slot_bytes);
-    if (!(entry->options & XDP_PKT_CONTD)) frames++;
-    if (xdp->is_spare[slot]) xdp->spare[xdp->spare_count++] = slot;
-    else let_go(xdp, holders, freed, slot);
-  }
-  ring_store(xdp->tx.producer, at);
-  return frames;
 }
 
 /* The slot that the frame lies in and may be sent from, or -1. */
@@ -177,6 +176,7 @@ napi_value xdp_write_burst(napi_env env, napi_callback_info info) {
   int32_t refused = 0;
   int error = 0;
   take_back(xdp, &holders, &freed);
+  uint32_t in_place = 0;
   for (int64_t at = out.start; at < out.end; at++) {
     struct iovec parts[FRAME_PARTS];
     int used = outgoing_parts(env, &out, at, NULL, parts);
@@ -190,14 +190,14 @@ napi_value xdp_write_burst(napi_env env, napi_callback_info info) {
       continue;
     }
     int64_t slot = sent_from(xdp, &out, &slots, at, parts, used);
-    bool entered = slot >= 0 ? enter_in_place(xdp, &holders, (uint32_t)slot, parts)
-                             : enter_copied(xdp, parts, used, length);
+    bool entered = slot >= 0 ? enter_in_place(xdp, &holders, (uint32_t)slot, parts, &in_place)
+                             : enter_copied(xdp, parts, used, length, in_place);
     if (!entered) {
       int answer = xdp_kick(xdp);
       if (answer) error = answer;
       take_back(xdp, &holders, &freed);
-      if (!(slot >= 0 ? enter_in_place(xdp, &holders, (uint32_t)slot, parts)
-                      : enter_copied(xdp, parts, used, length)))
+      if (!(slot >= 0 ? enter_in_place(xdp, &holders, (uint32_t)slot, parts, &in_place)
+                      : enter_copied(xdp, parts, used, length, in_place)))
         break;
     }
     taken++;
@@ -205,7 +205,7 @@ napi_value xdp_write_burst(napi_env env, napi_callback_info info) {
   int answer = xdp_kick(xdp);
   if (answer) error = answer;
   take_back(xdp, &holders, &freed);
-  if (!xdp->reads_later) taken -= keep_unsent(xdp, &holders, &freed);
+  if (!xdp->reads_later) keep_unsent(xdp, &holders, &freed);
   /* Some may be of earlier bursts, which the ring has kept: they are told once, here or with the next one. */
   int64_t lost = xdp->lost < taken ? xdp->lost : taken;
   xdp->lost -= lost;
