@@ -52,13 +52,18 @@ export async function main(args: string[]): Promise<number> {
   return 1;
 }
 
+/** An unknown command that is near no other: where they all are. */
+function withHint(text: string): string {
+  return text.replace(/(unknown command '.*')\n$/, '$1; `etherloom --help` lists them\n');
+}
+
 /** `finish` is given the exit status of a command that could be called. */
 export function createProgram(finish: Finish): Command {
   const program = new Command('etherloom')
     .description('A VLAN-aware software switch: on TAP devices, on captures, as a library')
     .version(version)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'etherloom: ')) })
+    .configureOutput({ outputError: (text, write) => write(withHint(text.replace(/^error: /, 'etherloom: '))) })
     .showSuggestionAfterError()
     .addHelpText(
       'after',

@@ -82,6 +82,8 @@ function parseTerm(cursor: Cursor, inherited: Qualifiers | null): Parsed {
 }
 
 function bare(token: Token): string {
+  if (token.kind === 'name')
+    return `"${token.text.slice(0, 40)}" is not a word of filters; as the name of a host it wants "host" before it`;
   const kind = token.kind === 'number' ? '"port", "net" or "proto"' : token.kind === 'mac' ? '"ether host"' : '"host"';
   return `"${token.text.slice(0, 40)}" has nothing to say what it is; write ${kind} before it`;
 }

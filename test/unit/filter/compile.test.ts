@@ -116,6 +116,7 @@ describe('errors', () => {
     ['port http', 'filter:6: "http" is no port; valid are 0-65535; names of services are not looked up'],
     ['port 65536', 'filter:6: "65536" is no port; valid are 0-65535'],
     ['tcp or 80', 'filter:8: "80" has nothing to say what it is; write "port", "net" or "proto" before it'],
+    ['icmpp', 'filter:1: "icmpp" is not a word of filters; as the name of a host it wants "host" before it'],
     ['10.0.0.1', 'filter:1: "10.0.0.1" has nothing to say what it is; write "host" before it'],
     ['net 10.0.0.1/8', 'filter:5: 10.0.0.1 has bits set outside its mask'],
     ['net 10.0.0.0/33', 'filter:14: 33 is no prefix length; valid are 0-32'],
