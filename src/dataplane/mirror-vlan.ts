@@ -7,7 +7,7 @@
 
 import { hasBit } from '../tables/bitmap.ts';
 import { PORT_MIRROR_OUTPUT, PORT_STATE_FORWARDS, PORT_UP } from '../tables/port-table.ts';
-import { frameStart, release, takeFor } from './arena.ts';
+import { frameStart, releaseAll, takeFor } from './arena.ts';
 import { type Batch, INDEX_MASK, SHAPE_ALT } from './batch.ts';
 import type { Dataplane } from './dataplane.ts';
 import type { Chosen } from './mirror.ts';
@@ -95,6 +95,6 @@ export function listCopies(dp: Dataplane, mirror: number, port: number, copies: 
 }
 
 export function releaseCopies(dp: Dataplane, copies: Batch): void {
-  for (let i = 0; i < copies.count; i++) release(dp.arena, copies.slot[i]);
+  releaseAll(dp.arena, copies.slot, copies.count);
   copies.count = 0;
 }
