@@ -13,6 +13,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, setup } from './setup.mjs';
+import { summary } from './test-summary.mjs';
 
 setup();
 
@@ -44,64 +45,38 @@ const args = process.argv.slice(2);
 const UNIT = ['--project', 'unit'];
 const LIVE = ['--project', 'live', '--project', 'live-two-workers'];
 
+const REPORTERS = ['--reporter=default', `--reporter=${join(root, 'scripts', 'test-reporter.mjs')}`];
+
 let runs = isLive ? [LIVE, [...UNIT, `--maxWorkers=${Math.max(1, availableParallelism() - 1)}`]] : [UNIT];
 if (args.length > 0) runs = [[...UNIT, ...(isLive ? LIVE : []), ...args]];
 
-const reports = [];
-let status = 0;
-
 /** One run; its output in one piece where another lane is under way. */
-function vitest(args, inPieces) {
-  const report = join(out, `report${reports.length}.json`);
-  reports.push(report);
+function vitest(args, n, inPieces) {
+  const outputFile = join(out, `report${n}.json`);
   const child = spawn(
     process.execPath,
-    [
-      join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-      'run',
-      ...args,
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${report}`,
-    ],
+    [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args, ...REPORTERS],
     {
       cwd: root,
       stdio: ['ignore', inPieces ? 'inherit' : 'pipe', inPieces ? 'inherit' : 'pipe'],
+      env: { ...process.env, ETHERLOOM_TEST_REPORT: outputFile },
     },
   );
   const said = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (piece) => said.push(piece));
   return new Promise((resolve) => {
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       process.stdout.write(Buffer.concat(said));
-      if (code !== 0) status = code ?? 1;
-      resolve();
+      const report = existsSync(outputFile) ? JSON.parse(readFileSync(outputFile, 'utf8')) : null;
+      resolve({ run: args.join(' '), status: code ?? signal, report });
     });
   });
 }
 
-await Promise.all(runs.map((run, n) => vitest(run, n === 0)));
-
-const total = { passed: 0, failed: 0 };
-/** By what they belong to: a folder that is missing is one line, not one for each test that wants it. */
-const skipped = new Map();
-for (const report of reports) {
-  if (!existsSync(report)) continue;
-  const r = JSON.parse(readFileSync(report, 'utf8'));
-  for (const file of r.testResults) {
-    for (const t of file.assertionResults)
-      if (t.status === 'pending' || t.status === 'skipped') {
-        const whole = t.ancestorTitles[0] ?? t.fullName;
-        skipped.set(whole, [...(skipped.get(whole) ?? []), t.fullName]);
-      }
-  }
-  total.passed += r.numPassedTests;
-  total.failed += r.numFailedTests;
-}
-for (const [whole, names] of skipped)
-  console.log(`skipped: ${names.length === 1 ? names[0] : `${whole}: ${names.length} tests`}`);
-const skips = [...skipped.values()].flat().length;
-if (!isLive) console.log(`skipped: all live tests (${why})`);
-console.log(`tests: ${total.passed} passed, ${total.failed} failed, ${skips} skipped`);
+const reports = await Promise.all(runs.map((run, n) => vitest(run, n, n === 0)));
 rmSync(out, { recursive: true, force: true });
-process.exit(status);
+
+if (!isLive) console.log(`skipped: all live tests (${why})`);
+const { lines, ok } = summary(reports);
+for (const line of lines) console.log(line);
+process.exitCode = ok ? 0 : 1;
