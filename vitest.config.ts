@@ -3,8 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** What needs root, /dev/net/tun and network namespaces. Names of namespaces, devices and folders are of the process, so that files may run side by side. */
 const LIVE = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const;
 
-/** Changes, routing, tags, links that come and go, and tunnels: whole switches, once more with two threads that forward. */
+/** Changes, routing, tags, links that come and go, and tunnels: whole switches, once more with two threads that forward, in CI every kind of port as well. */
 const TWO_WORKERS = ['change', 'routing', 'trunk', 'vanish', 'vxlan-mesh', 'vxlan-routing'];
+if (process.env.CI === 'true') TWO_WORKERS.push('matrix');
 
 // Pool `forks`: native addons do not load safely under `threads`.
 export default defineConfig({
