@@ -3,6 +3,34 @@
  */
 import type { FrameFields, SegmentFields } from './dissect-fields.ts';
 
+/** The usual protocols and next headers by the names of IANA's registry, some as tcpdump shortens them. */
+const PROTOCOLS: Readonly<Record<number, string>> = {
+  0: 'hopopt',
+  1: 'icmp',
+  2: 'igmp',
+  4: 'ipip',
+  6: 'tcp',
+  17: 'udp',
+  41: 'ipv6',
+  43: 'ipv6-route',
+  44: 'ipv6-frag',
+  47: 'gre',
+  50: 'esp',
+  51: 'ah',
+  58: 'icmp6',
+  59: 'ipv6-nonxt',
+  60: 'ipv6-opts',
+  88: 'eigrp',
+  89: 'ospf',
+  103: 'pim',
+  108: 'ipcomp',
+  112: 'vrrp',
+  115: 'l2tp',
+  132: 'sctp',
+  136: 'udplite',
+  137: 'mpls-in-ip',
+};
+
 const hex = (type: number) => `0x${type.toString(16).padStart(4, '0')}`;
 
 /** `7  98 bytes  02:…:01 > 02:…:02  vlan 10  10.0.0.1 > 10.0.0.2 udp 5000 > 4789  vni 42  [ … ]`. */
@@ -36,7 +64,7 @@ function segmentText(segment: SegmentFields): string {
   }
   const { ip, udp } = segment;
   if (ip !== undefined) {
-    const upper = udp === undefined ? `proto ${ip.proto}` : `udp ${udp.src} > ${udp.dst}`;
+    const upper = udp === undefined ? (PROTOCOLS[ip.proto] ?? `proto ${ip.proto}`) : `udp ${udp.src} > ${udp.dst}`;
     parts.push(`${ip.src} > ${ip.dst ?? '?'} ${upper}${ip.fragment ? ' fragment' : ''}`);
   } else if (length !== undefined) parts.push(`llc ${length}`);
   else if (type !== undefined) parts.push(type === 0x0806 ? 'arp' : `type ${hex(type)}`);

@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { type DissectOptions, dissect } from '../../src/cli/dissect.ts';
 import { MemorySource } from '../../src/pcap/source.ts';
-import { arpFrame, ethernetFrame, udpIpv4, vxlanPayload } from '../../src/wire/build.ts';
+import { arpFrame, ethernetFrame, ipv4Packet, ipv6Packet, udpIpv4, vxlanPayload } from '../../src/wire/build.ts';
 import { dissectFrame } from '../../src/wire/dissect.ts';
 import { frameLine } from '../../src/wire/dissect-text.ts';
 import { concat, viewOf } from './wire/bytes.ts';
@@ -22,6 +22,11 @@ const TUNNEL = ethernetFrame(
   0x0800,
   udpIpv4({ src: '10.0.0.1', dst: '10.0.0.2' }, 50000, 4789, vxlanPayload(42, ARP)),
 );
+
+const ipv4 = (protocol: number) =>
+  ethernetFrame({ dst: B, src: A }, 0x0800, ipv4Packet({ src: '10.0.0.1', dst: '10.0.0.2' }, protocol));
+const ipv6 = (next: number) =>
+  ethernetFrame({ dst: B, src: A }, 0x86dd, ipv6Packet({ src: '2001:db8::1', dst: '2001:db8::2' }, next));
 
 function record(frame: Uint8Array, capLen = frame.length, len = frame.length): Uint8Array {
   const head = new Uint8Array(16);
@@ -173,6 +178,11 @@ describe('frameLine', () => {
       ethernetFrame({ dst: B, src: A }, 1510),
       /! ethernet: 1510 is neither a length nor a type$/,
     ],
+    ['ICMP', ipv4(1), /10\.0\.0\.1 > 10\.0\.0\.2 icmp$/],
+    ['TCP', ipv4(6), /10\.0\.0\.1 > 10\.0\.0\.2 tcp$/],
+    ['a protocol without a usual name', ipv4(253), /10\.0\.0\.1 > 10\.0\.0\.2 proto 253$/],
+    ['ICMPv6', ipv6(58), /2001:db8::1 > 2001:db8::2 icmp6$/],
+    ['VRRP', ipv6(112), /2001:db8::1 > 2001:db8::2 vrrp$/],
   ])('of %s', (_, frame, expected) => {
     expect(frameLine(dissectFrame(viewOf(frame), 0, frame.length, frame.length, 1))).toMatch(expected);
   });
