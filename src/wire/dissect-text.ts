@@ -1,7 +1,7 @@
 /**
  * A dissected frame in one line for people: what `etherloom dissect` and `etherloom trace` print.
  */
-import type { FrameFields, SegmentFields } from './dissect-fields.ts';
+import type { FrameFields, IpFields, SegmentFields } from './dissect-fields.ts';
 
 /** The usual protocols and next headers by the names of IANA's registry, some as tcpdump shortens them. */
 const PROTOCOLS: Readonly<Record<number, string>> = {
@@ -31,6 +31,9 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
   137: 'mpls-in-ip',
 };
 
+/** IPv6 headers that others may follow. */
+const EXTENSIONS: readonly number[] = [0, 43, 44, 51, 60];
+
 const hex = (type: number) => `0x${type.toString(16).padStart(4, '0')}`;
 
 /** `7  98 bytes  02:…:01 > 02:…:02  vlan 10  10.0.0.1 > 10.0.0.2 udp 5000 > 4789  vni 42  [ … ]`. */
@@ -41,18 +44,18 @@ export function frameLine(frame: FrameFields): string {
 /** The same of a frame that has no number. */
 export function frameText(frame: FrameFields): string {
   const parts = [frame.len === frame.cap_len ? `${frame.len} bytes` : `${frame.cap_len} of ${frame.len} bytes`];
-  if (frame.outer !== null) parts.push(segmentText(frame.outer));
+  if (frame.outer !== null) parts.push(segmentText(frame.outer, frame.icmpv6 !== undefined));
   if (frame.vxlan !== null) {
     const { flags, vni, gbp } = frame.vxlan;
     parts.push(`vni ${vni}${flags === 0x0800 && gbp === 0 ? '' : ` flags ${hex(flags)} group ${gbp}`}`);
   }
-  if (frame.inner !== null) parts.push(`[ ${segmentText(frame.inner)} ]`);
+  if (frame.inner !== null) parts.push(`[ ${segmentText(frame.inner, frame.icmpv6 !== undefined)} ]`);
   if (frame.arp !== undefined) parts.push(arpLine(frame.arp));
   if (frame.error !== undefined) parts.push(`! ${frame.error}`);
   return parts.join('  ');
 }
 
-function segmentText(segment: SegmentFields): string {
+function segmentText(segment: SegmentFields, hasIcmpv6: boolean): string {
   const parts = [`${segment.eth_src} > ${segment.eth_dst}`];
   let type = segment.eth_type;
   let length = segment.eth_len;
@@ -64,11 +67,17 @@ function segmentText(segment: SegmentFields): string {
   }
   const { ip, udp } = segment;
   if (ip !== undefined) {
-    const upper = udp === undefined ? (PROTOCOLS[ip.proto] ?? `proto ${ip.proto}`) : `udp ${udp.src} > ${udp.dst}`;
+    const upper = udp === undefined ? protocolText(ip, hasIcmpv6) : `udp ${udp.src} > ${udp.dst}`;
     parts.push(`${ip.src} > ${ip.dst ?? '?'} ${upper}${ip.fragment ? ' fragment' : ''}`);
   } else if (length !== undefined) parts.push(`llc ${length}`);
   else if (type !== undefined) parts.push(type === 0x0806 ? 'arp' : `type ${hex(type)}`);
   return parts.join('  ');
+}
+
+/** Multicast listener reports stand behind a hop-by-hop header, which says nothing. */
+function protocolText({ v, proto }: IpFields, hasIcmpv6: boolean): string {
+  if (v === 6 && hasIcmpv6 && EXTENSIONS.includes(proto)) return 'icmp6';
+  return PROTOCOLS[proto] ?? `proto ${proto}`;
 }
 
 function arpLine(arp: NonNullable<FrameFields['arp']>): string {

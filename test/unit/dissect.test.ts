@@ -25,8 +25,10 @@ const TUNNEL = ethernetFrame(
 
 const ipv4 = (protocol: number) =>
   ethernetFrame({ dst: B, src: A }, 0x0800, ipv4Packet({ src: '10.0.0.1', dst: '10.0.0.2' }, protocol));
-const ipv6 = (next: number) =>
-  ethernetFrame({ dst: B, src: A }, 0x86dd, ipv6Packet({ src: '2001:db8::1', dst: '2001:db8::2' }, next));
+const ipv6 = (next: number, payload: number[] = []) => {
+  const packet = ipv6Packet({ src: '2001:db8::1', dst: '2001:db8::2' }, next, Uint8Array.from(payload));
+  return ethernetFrame({ dst: B, src: A }, 0x86dd, packet);
+};
 
 function record(frame: Uint8Array, capLen = frame.length, len = frame.length): Uint8Array {
   const head = new Uint8Array(16);
@@ -182,6 +184,7 @@ describe('frameLine', () => {
     ['TCP', ipv4(6), /10\.0\.0\.1 > 10\.0\.0\.2 tcp$/],
     ['a protocol without a usual name', ipv4(253), /10\.0\.0\.1 > 10\.0\.0\.2 proto 253$/],
     ['ICMPv6', ipv6(58), /2001:db8::1 > 2001:db8::2 icmp6$/],
+    ['ICMPv6 behind a hop-by-hop header', ipv6(0, [58, 0, 5, 2, 0, 0, 1, 0, 143, 0, 0, 0]), /2001:db8::2 icmp6$/],
     ['VRRP', ipv6(112), /2001:db8::1 > 2001:db8::2 vrrp$/],
   ])('of %s', (_, frame, expected) => {
     expect(frameLine(dissectFrame(viewOf(frame), 0, frame.length, frame.length, 1))).toMatch(expected);
