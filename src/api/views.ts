@@ -67,6 +67,7 @@ export function portViews({ tables, directory, statuses }: ReadableSwitch, nowMs
   }
   return directory.ports.map((port) => {
     const status = byName.get(port.name);
+    const counters = sumPortCounters(stable.each((k) => portCounters(tables.countersOf[k], port.index)));
     return {
       name: port.name,
       bridge: port.bridge,
@@ -89,7 +90,9 @@ export function portViews({ tables, directory, statuses }: ReadableSwitch, nowMs
       rxMissed: (status?.adapterCounters.queueFull ?? 0) + (status?.adapterCounters.framesTooLong ?? 0),
       adapterCounters: status?.adapterCounters ?? {},
       learned: learned(port.index),
-      ...sumPortCounters(stable.each((k) => portCounters(tables.countersOf[k], port.index))),
+      ...counters,
+      // An interface has no device that counts: what its VLAN took is what `show interfaces` calls sent.
+      ...(port.adapter === 'router' ? { txFrames: counters.delivered } : {}),
     };
   });
 }

@@ -20,6 +20,9 @@ export interface AskIo {
   err: NodeJS.WritableStream;
 }
 
+/** Running switches named in one line. */
+const MAX_NAMES = 16;
+
 export const OK = 0;
 export const FAILED = 1;
 export const BAD_USAGE = 2;
@@ -43,13 +46,27 @@ export async function answering(io: AskIo, work: () => Promise<string | Uint8Arr
 
 export async function socketOf({ socket, name }: SwitchOptions): Promise<string> {
   if (socket !== undefined && name !== undefined) throw new AskError('--socket or --name, not both', true);
-  if (socket !== undefined) return socket;
-  if (name !== undefined) return defaultSocketPath(name);
+  const path = socket ?? (name === undefined ? undefined : defaultSocketPath(name));
+  if (path !== undefined && (await isListening(path))) return path;
+  const names = await running();
+  if (path !== undefined) throw new AskError(`no switch is running at ${path}; ${runningText(names)}`);
+  if (names.length > 1) throw new AskError(`there are several switches; say --name, one of ${names.join(', ')}`, true);
+  if (names[0] === undefined) throw new AskError(`no switch is running: ${runningText(names)}`);
+  return defaultSocketPath(names[0]);
+}
+
+/** Names of the switches that listen in the usual place. */
+async function running(): Promise<string[]> {
   const names: string[] = [];
   for (const each of switchNames()) if (await isListening(defaultSocketPath(each))) names.push(each);
-  if (names.length > 1) throw new AskError(`there are several switches; say --name, one of ${names.join(', ')}`, true);
-  if (names[0] === undefined) throw new AskError(`no switch is running: none listens in ${socketDirectory()}`);
-  return defaultSocketPath(names[0]);
+  return names;
+}
+
+function runningText(names: readonly string[]): string {
+  if (names.length === 0) return `none listens in ${socketDirectory()}`;
+  const shown = names.slice(0, MAX_NAMES).join(', ');
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  return `running: ${shown}${more} (${names.length === 1 ? `--name ${shown}` : '--name says which'})`;
 }
 
 export function pretty(body: unknown): string {

@@ -12,7 +12,7 @@ export interface ChangeOptions extends SwitchOptions {
   json: boolean;
 }
 
-/** Sends the request and prints the actions that it caused; `done` is said where there are none to name. */
+/** Sends the request and prints the actions that it caused; `done` is said before them, or where there are none to name. */
 export function change(question: Question, options: ChangeOptions, done = '', io: AskIo = TERMINAL): Promise<number> {
   return answering(io, () => changed(question, options, done));
 }
@@ -22,7 +22,8 @@ export async function changed(question: Question, options: ChangeOptions, done =
   const body = (await askSwitch(socket, question)) as { switch?: unknown; actions?: string[] };
   if (typeof body.switch !== 'string') throw notASwitch(socket);
   if (options.json) return pretty(body);
-  return body.actions === undefined ? `${done}\n` : changeText(body.actions);
+  if (body.actions === undefined) return `${done}\n`;
+  return `${done === '' ? '' : `${done}:\n`}${changeText(body.actions)}`;
 }
 
 export interface ApplyOptions extends ChangeOptions {

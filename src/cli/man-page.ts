@@ -4,10 +4,11 @@
 
 import type { CommandEntry, OptionEntry } from './command-tree.ts';
 
-export function manPage(commands: readonly CommandEntry[], version: string): string {
+/** `date`: of the build, YYYY-MM-DD; empty where there was none. */
+export function manPage(commands: readonly CommandEntry[], version: string, date: string): string {
   const [program, ...rest] = commands;
   const lines = [
-    `.TH ETHERLOOM 1 "" "etherloom ${version}" "User commands"`,
+    `.TH ETHERLOOM 1 "${date}" "etherloom ${version}" "User commands"`,
     '.SH NAME',
     'etherloom \\- a VLAN\\-aware software switch',
     '.SH SYNOPSIS',

@@ -87,7 +87,7 @@ function portsText(ports: readonly PortView[]): string {
       p.bridge,
       `${p.adapter}${p.device === '' ? '' : `:${p.device}`}${p.detail === null ? '' : ` (${p.detail})`}`,
       p.link === 'up' ? 'up' : `down (${p.linkReason})`,
-      p.mode,
+      isInterface(p) ? null : p.mode,
       p.pvid === null ? null : String(p.pvid),
       clip(vidList(p.untagged)),
       clip(vidList(p.tagged)),
@@ -108,21 +108,23 @@ function portsText(ports: readonly PortView[]): string {
       'FLOODED',
       'LEARNED',
     ],
-    ports.map((p) => [
-      p.name,
-      p.rxFrames,
-      p.rxBytes,
-      p.dropped,
-      p.rxMissed,
-      p.txFrames,
-      p.txBytes,
-      p.txDropped,
-      p.flooded,
-      p.learned,
-    ]),
+    ports.map((p) =>
+      isInterface(p)
+        ? [p.name, null, null, null, null, p.txFrames, null, p.dropped, p.flooded, null]
+        : [
+            p.name,
+            ...[p.rxFrames, p.rxBytes, p.dropped, p.rxMissed],
+            ...[p.txFrames, p.txBytes, p.txDropped, p.flooded, p.learned],
+          ],
+    ),
   );
   const rules = ports.flatMap((p) => tagRuleLines(p).map((line) => [p.name, line]));
   return `${settings}${rules.length === 0 ? '' : `\n${table(['PORT', 'TAGS'], rules)}`}\n${counters}`;
+}
+
+/** Of the router, without a device: it receives nothing and has no mode. */
+function isInterface({ adapter }: PortView): boolean {
+  return adapter === 'router';
 }
 
 function fdbText({ entries }: FdbView): string {
@@ -261,10 +263,14 @@ function routesText(routes: readonly RouteView[]): string {
 
 function dropsText({ drops }: Drops): string {
   if (drops.length === 0) return 'no frame was dropped\n';
-  return table(
+  const rows = table(
     ['PORT', 'FRAMES', 'REASON', 'WHAT IT MEANS'],
     drops.map((d) => [d.port, d.frames, d.reason, d.sentence]),
   );
+  const lone = drops.some(({ reason }) => reason === 'EGRESS_NO_PORT')
+    ? 'EGRESS_NO_PORT of broadcast and multicast is no fault where a host is alone in its VLAN.\n'
+    : '';
+  return `${rows}\n${lone}The last frames of each: etherloom show samples; what would deliver one: etherloom explain --drop ID.\n`;
 }
 
 function samplesText(samples: readonly SampleView[]): string {

@@ -36,7 +36,11 @@ export function addChangeCommands(program: Command, finish: Finish): void {
   onSwitch(program.command('rollback'))
     .description('take the change back that waits to be confirmed')
     .addHelpText('after', '\nExample:\n  etherloom rollback\n')
-    .action(async (o) => finish(await send({ method: 'POST', path: '/v1/rollback' }, o)));
+    .action(async (o) =>
+      finish(
+        await send({ method: 'POST', path: '/v1/rollback' }, o, 'rolled back the change that waited to be confirmed'),
+      ),
+    );
 
   addFdb(program.command('fdb').description('entries of the forwarding database'), finish);
   addVxlanCommands(program, finish);

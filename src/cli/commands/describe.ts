@@ -4,7 +4,7 @@
 
 import { Argument, type Command } from 'commander';
 import type { Shell } from '../completion.ts';
-import { version } from '../version.ts';
+import { builtOn, version } from '../version.ts';
 import type { Finish } from './on-switch.ts';
 
 export function addDescribeCommands(program: Command, finish: Finish): void {
@@ -32,6 +32,6 @@ export function addDescribeCommands(program: Command, finish: Finish): void {
     .action(async () => {
       const { manPage } = await import('../man-page.ts');
       const { commandTree } = await import('../command-tree.ts');
-      process.stdout.write(manPage(commandTree(program), version));
+      process.stdout.write(manPage(commandTree(program), version, builtOn()));
     });
 }

@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
+import { MemoryAdapter } from '../../../src/adapters/memory.ts';
+import type { InterfaceView } from '../../../src/api/router-views.ts';
 import { readRoutes } from '../../../src/api/routes/read.ts';
 import { closeApi, openApi } from '../../../src/api/server.ts';
+import type { PortView } from '../../../src/api/views.ts';
 import { show } from '../../../src/cli/show.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
@@ -70,9 +73,9 @@ it('shows interfaces, neighbors and routes of all VRFs or of one', async () => {
     expect(await ask('vrfs')).toBe(
       [
         'VRF   INTERFACES     ROUTES  MAX-ROUTES  DESCRIPTION',
-        'blue  blue10 blue20       1  10          tenant blue',
-        'red   red30               1  -           -',
-        'grey  -                   0  -           -',
+        'blue  blue10 blue20       1          10  tenant blue',
+        'red   red30               1           -  -',
+        'grey  -                   0           -  -',
         '',
       ].join('\n'),
     );
@@ -86,6 +89,19 @@ it('shows interfaces, neighbors and routes of all VRFs or of one', async () => {
     expect(await ask('routes', 'grey')).toBe('PREFIX  KIND  VIA\n');
     expect(await ask('routes', 'green')).toBe('2 etherloom: there is no VRF "green"; valid are blue, red, grey\n');
     expect(await ask('ports', 'red')).toBe('2 etherloom: --vrf is for show interfaces, neighbors, routes\n');
+    const events = { link() {}, readable() {} };
+    core.attach('a', new MemoryAdapter({ mtu: 1500 }, { arena: core.dp.arena, events }));
+    core.protocolTick(1000); // interfaces announce themselves
+    const sent = JSON.parse(await ask('interfaces', undefined, true)).interfaces.map(
+      (each: InterfaceView) => each.sent,
+    );
+    expect(sent).toEqual([2, 2, 2]);
+    const ports = JSON.parse(await ask('ports', undefined, true)).ports as PortView[];
+    expect(ports.filter(({ adapter }) => adapter === 'router').map(({ txFrames }) => txFrames)).toEqual(sent);
+    expect((await ask('ports')).split('\n').filter((line) => line.startsWith('blue10'))).toEqual([
+      'blue10  loom0   router  up    -      10    -         -         1500  none',
+      'blue10          -         -           -          -          2         -           0        2        -',
+    ]);
   } finally {
     await closeApi(server);
     rmSync(folder, { recursive: true, force: true });

@@ -44,6 +44,7 @@ describe('completion', () => {
       expect(man).toContain(`\\fB${name!.replaceAll('-', '\\-')}`);
     }
     expect(man).not.toMatch(/undefined|\[object/);
+    expect(man).toMatch(/^\.TH ETHERLOOM 1 "\d{4}-\d\d-\d\d" "etherloom /);
   });
 
   it('and the help of show and its document name every topic', () => {

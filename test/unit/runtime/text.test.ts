@@ -1,8 +1,14 @@
 /** Texts for people: tables, VLAN lists, event lines, and the refusals of `run` and `show` that open nothing. */
 
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttp } from 'node:http';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
 import { TOPICS } from '../../../src/api/topics.ts';
+import { main } from '../../../src/cli/main.ts';
 import { run } from '../../../src/cli/run.ts';
 import { type ConfigOptions, readRunConfig } from '../../../src/cli/run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from '../../../src/cli/run-report.ts';
@@ -20,6 +26,40 @@ class Text extends Writable {
     done();
   }
 }
+
+it('a rollback says that it was one, and what was done', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'etherloom-rollback-'));
+  const server = createHttp((request, response) => {
+    response.end(JSON.stringify({ switch: 'sw', actions: [`${request.method} ${request.url}`] }));
+  });
+  const socket = join(folder, 's.sock');
+  await new Promise<void>((done) => server.listen(socket, done));
+  const out = new Text();
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation(((text: string, done?: () => void) => {
+    out.text += text;
+    done?.();
+    return true;
+  }) as typeof process.stdout.write);
+  try {
+    expect(await main(['rollback', '--socket', socket])).toBe(0);
+  } finally {
+    write.mockRestore();
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
+  expect(out.text).toBe('rolled back the change that waited to be confirmed:\nPOST /v1/rollback\n');
+});
+
+it('drops come with what to do about them', () => {
+  const drop = (reason: string) => ({ drops: [{ port: 'p', reason, frames: 1, sentence: 'S.' }], total: {} });
+  expect(topicText('drops', drop('EGRESS_NO_PORT'))).toBe(
+    'PORT  FRAMES  REASON          WHAT IT MEANS\n' +
+      'p          1  EGRESS_NO_PORT  S.\n\n' +
+      'EGRESS_NO_PORT of broadcast and multicast is no fault where a host is alone in its VLAN.\n' +
+      'The last frames of each: etherloom show samples; what would deliver one: etherloom explain --drop ID.\n',
+  );
+  expect(topicText('drops', drop('INGRESS_VLAN'))).not.toContain('EGRESS_NO_PORT');
+});
 
 describe('the first line of run', () => {
   it('counts what is plugged in and what the router has, each by itself', () => {
@@ -182,14 +222,45 @@ describe('show', () => {
     expect((await attempt('fdb', { name: 'a' }))[0]).toBe(2);
   });
 
+  it('names the switches that are running when the one that is meant is not', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'etherloom-running-'));
+    vi.stubEnv('XDG_RUNTIME_DIR', folder);
+    vi.spyOn(process, 'getuid').mockReturnValue(4711);
+    const servers: Server[] = [];
+    const listen = async (name: string) => {
+      const server = createServer();
+      await new Promise<void>((done) => server.listen(join(folder, 'etherloom', `${name}.sock`), done));
+      servers.push(server);
+    };
+    const missing = `etherloom: no switch is running at ${folder}/etherloom/lbb.sock; `;
+    const ask = async () => (await attempt('ports', { socket: undefined, name: 'lbb' }))[1];
+    try {
+      mkdirSync(join(folder, 'etherloom'));
+      writeFileSync(join(folder, 'etherloom', 'gone.sock'), '');
+      await listen('lab');
+      expect(await ask()).toBe(`${missing}running: lab (--name lab)\n`);
+      await listen('lab2');
+      expect(await ask()).toBe(`${missing}running: lab, lab2 (--name says which)\n`);
+    } finally {
+      vi.restoreAllMocks();
+      vi.unstubAllEnvs();
+      for (const server of servers) server.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('says when no switch is there', async () => {
-    expect(await attempt('ports')).toEqual([1, 'etherloom: no switch is running at /nonexistent/x.sock\n', '']);
     vi.stubEnv('XDG_RUNTIME_DIR', '/nonexistent');
     vi.spyOn(process, 'getuid').mockReturnValue(4711);
     try {
       expect(await attempt('ports', { socket: undefined })).toEqual([
         1,
         'etherloom: no switch is running: none listens in /nonexistent/etherloom\n',
+        '',
+      ]);
+      expect(await attempt('ports')).toEqual([
+        1,
+        'etherloom: no switch is running at /nonexistent/x.sock; none listens in /nonexistent/etherloom\n',
         '',
       ]);
     } finally {
