@@ -113,9 +113,13 @@ export function list<T extends z.core.$ZodType>(item: T, max: number, what: stri
 }
 
 const KEY_SEPARATOR = ', ';
+/** Beside a suggestion more would hide it. */
+const FEW_KEYS = 8;
 
 /** `known` is the message that `map` left in the issue: the valid keys. */
 export function unknownKey(key: string, known: string): string {
   const valid = known.split(KEY_SEPARATOR);
-  return `the key is not known${didYouMean(key, valid)}; valid keys are ${known}`;
+  const hint = didYouMean(key, valid);
+  const isShort = valid.length <= FEW_KEYS;
+  return `the key is not known${hint}${hint === '' || isShort ? `; valid keys are ${known}` : ''}`;
 }

@@ -34,6 +34,17 @@ describe.each([
   });
 });
 
+describe('an unknown key', () => {
+  it('that is near one of many is told that one alone, and one that is near none all that there are', () => {
+    const near = errorOf('ports:\n  p1: { adapter: memory, vlna: 10 }\n').problem;
+    expect(near).toBe('the key is not known (did you mean "vlan"?)');
+    const far = errorOf('ports:\n  p1: { adapter: memory, zzzzzz: 10 }\n').problem;
+    expect(far).toMatch(/^the key is not known; valid keys are adapter, device, .*, vlan/);
+    const few = errorOf('vrfs:\n  red: { maxRuotes: 1 }\n').problem;
+    expect(few).toBe('the key is not known (did you mean "maxRoutes"?); valid keys are description, maxRoutes, routes');
+  });
+});
+
 describe('the place', () => {
   it('reads as the documentation shows it', () => {
     const text = `switch: { name: loom0 }\n${'\n'.repeat(8)}ports:\n  p1: { adapter: memory }\n  p2: { adapter: memory, mode: trunk, vlans: '10,4095' }\n`;
