@@ -13,8 +13,8 @@ const MAX_BYTES = 64;
 const NAME_WIDTH = 9;
 
 export function traceText(trace: Trace): string {
-  const { port, bridge, frame, stages, outputs } = trace;
-  const lines = [`${port}${bridge === null ? '' : ` (bridge ${bridge})`} receives  ${frame.text}`, ''];
+  const { stages, outputs } = trace;
+  const lines = [heading(trace), ''];
   for (const stage of stages) lines.push(...stageLines(stage));
   lines.push('', verdictText(trace));
   for (const output of [...outputs, ...trace.mirrored]) lines.push(...outputLines(output));
@@ -28,13 +28,17 @@ export function wayText(trace: Trace): string {
 
 /** The stages of now, then what would have to be different. */
 export function explanationText({ trace, to, arrives, text, fix, alternatives }: Explanation): string {
-  const { port, frame, stages } = trace;
-  const lines = [`${port} receives  ${frame.text}`, '', ...stages.flatMap(stageLines), ''];
+  const { stages } = trace;
+  const lines = [heading(trace), '', ...stages.flatMap(stageLines), ''];
   if (!arrives) lines.push(trace.reason === null ? `it does not reach ${to ?? 'any port'}` : verdictText(trace), '');
   lines.push(text);
   if (fix !== null) lines.push(...changeLines(fix));
   for (const other of alternatives) lines.push('', `or ${other.text}`, ...changeLines(other));
   return `${lines.map(oneLine).join('\n')}\n`;
+}
+
+function heading({ port, bridge, frame }: Trace): string {
+  return `${port}${bridge === null ? '' : ` (bridge ${bridge})`} receives  ${frame.text}`;
 }
 
 function changeLines({ changes }: Fix): string[] {

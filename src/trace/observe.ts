@@ -162,10 +162,11 @@ function observeLearn(world: World, b: Batch) {
       const claim = `${src} is configured on ${before?.port ?? 'no port'} and comes from ${name}`;
       return { text: `${claim}: counted${reason === R.DROP_NONE ? ', and forwarded' : ''}`, entry: before };
     }
-    const room = grew(STAT_EVICTED) ? '; the oldest entry of a full table goes' : '';
-    if (grew(STAT_MOVED)) return { text: `${src} moves from ${before?.port ?? 'nowhere'} to ${name}${room}`, entry };
-    if (grew(STAT_LEARNED)) return { text: `${src} is learned on ${name}${room}`, entry };
-    if (grew(STAT_REFUSED)) return { text: `${src} is not learned: the table is full`, entry: before };
+    const room = grew(STAT_EVICTED) ? '; the oldest entry of a full table would go' : '';
+    if (grew(STAT_MOVED))
+      return { text: `${src} would move from ${before?.port ?? 'nowhere'} to ${name}${room}`, entry };
+    if (grew(STAT_LEARNED)) return { text: `${src} would be learned on ${name}${room}`, entry };
+    if (grew(STAT_REFUSED)) return { text: `${src} would not be learned: the table is full`, entry: before };
     if ((flags & PORT_HUB) !== 0) return { text: 'a hub learns nothing' };
     if (isZeroMac(high, low)) return { text: 'the zero address is nobody: not learned' };
     if (before !== null) return { text: `${src} is known on ${before.port ?? 'no port'}`, entry };

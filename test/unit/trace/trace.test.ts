@@ -43,6 +43,7 @@ describe('trace', () => {
     expect(found.stages.map((each) => each.stage)).toEqual(['parse', 'classify', 'learn', 'lookup', 'egress']);
     expect(found).toMatchObject({ verdict: 'delivered', reason: null, vid: 10, bridge: 'loom0' });
     expect(stage(found, 'classify')?.text).toBe('VLAN 10 (red), the PVID of a; a is a member');
+    expect(stage(found, 'learn')?.text).toBe('02:00:00:00:00:01 would be learned on a');
     expect(stage(found, 'learn')?.entry).toMatchObject({ mac: '02:00:00:00:00:01', port: 'a', kind: 'dynamic' });
     expect(stage(found, 'egress')?.ports).toEqual([
       { port: 'a', sends: false, text: 'it came from there', reason: 'LOOKUP_REFLECTION' },
