@@ -1,11 +1,11 @@
 /**
- * An HTTP server whose clients cannot hold up each other for long: the number of connections, the size of a request and every wait
+ * An HTTP server whose clients cannot hold up each other for long: their number (clients.ts), the size of a request and every wait
  * are bounded.
  */
 
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { boundClients } from './clients.ts';
 
-const MAX_CONNECTIONS = 32;
 const MAX_HEADER_BYTES = 8192;
 /** For a request to arrive, and for a slow reader to take a bit more of the answer. */
 export const PATIENCE_MS = 5000;
@@ -21,11 +21,11 @@ export function boundedServer(handler: RequestListener): Server {
     },
     (request, response) => {
       // A line without a version is HTTP/0.9 for the parser, with every method and no headers.
-      if (request.httpVersionMajor === 1) handler(request, response);
-      else request.socket.destroy();
+      if (request.httpVersionMajor !== 1) request.socket.destroy();
+      else if (admit(request, response)) handler(request, response);
     },
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  const admit = boundClients(server);
   server.setTimeout(PATIENCE_MS, (socket) => socket.destroy());
   server.on('clientError', (_error, socket) => socket.destroy());
   return server;

@@ -54,6 +54,7 @@ function operation({
       200: { description: 'Done.', content: { [mediaType]: { schema: schemaOf(answer, 'output') } } },
       400: refusal('The request is wrong; nothing has changed.'),
       ...(method === 'GET' ? {} : { 409: refusal('The change cannot be made; nothing has changed.') }),
+      503: refusal('All places are taken, or this one was given to another client: come again.'),
     },
   };
 }

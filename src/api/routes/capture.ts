@@ -12,6 +12,7 @@ import type { TapSpec } from '../../capture/tap.ts';
 import { map } from '../../config/leaf.ts';
 import { ControlError } from '../../control/model.ts';
 import { FilterError } from '../../filter/error.ts';
+import { beginStream } from '../clients.ts';
 import { Refusal } from '../refusal.ts';
 import { type Route, route } from '../route.ts';
 import type { ApiSwitch, RunningCapture } from '../switch.ts';
@@ -106,7 +107,7 @@ async function started(sw: ApiSwitch, spec: TapSpec, most: number): Promise<Runn
 }
 
 function stream({ feed, stop }: RunningCapture, response: ServerResponse): void {
-  response.socket?.setTimeout(0);
+  beginStream(response);
   response.writeHead(200, { 'content-type': 'application/vnd.tcpdump.pcap', 'cache-control': 'no-store' });
   const turn = () => {
     while (response.writableLength < MAX_WAITING_BYTES) {

@@ -9,6 +9,7 @@ import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { map } from '../../config/leaf.ts';
 import { ControlError } from '../../control/model.ts';
+import { beginStream } from '../clients.ts';
 import { EVENT_NAMES, type EventName, type SwitchEvent } from '../events.ts';
 import { Refusal } from '../refusal.ts';
 import { type Route, route } from '../route.ts';
@@ -59,7 +60,7 @@ function namesOf(only: string): ReadonlySet<string> {
 
 /** Returns what ends it. */
 function serve(sw: ApiSwitch, response: ServerResponse, names: ReadonlySet<EventName | string> | null): () => void {
-  response.socket?.setTimeout(0);
+  beginStream(response);
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   const write = (text: string) => {
     if (text === '') return;
