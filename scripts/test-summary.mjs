@@ -8,13 +8,25 @@ const SLOWEST = 5;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colors
 const COLOR = /\x1b\[[0-9;]*m/g;
 
+/** Files that a failure of the machine rather than of the product may touch; more is no chance. */
+const FILES_AGAIN = 2;
+
 /**
- * `reports`: of each run of vitest `{ run, status, report }`, the report null where it wrote none. Returns the lines to
- * print, failures last, and whether all is well.
+ * Which live files to run once more, alone, as `{ project, file }`: those with a failed test or hook when at most two have one and nothing else
+ * failed. Live tests share two cores with the unit tests, and real hosts have time limits of their own.
  */
-export function summary(reports) {
+export function again(reports) {
+  const files = new Map();
+  for (const { project, file } of failuresOf(reports)) {
+    if (!project.startsWith('live') || file === '') return [];
+    files.set(`${project} ${file}`, { project, file });
+  }
+  return files.size > FILES_AGAIN ? [] : [...files.values()];
+}
+
+function failuresOf(reports) {
   const tests = reports.flatMap(({ report }) => report?.tests ?? []);
-  const failures = [
+  return [
     ...tests.filter(({ state }) => state === 'failed'),
     ...tests
       .filter(({ state }) => state === 'pending')
@@ -22,16 +34,31 @@ export function summary(reports) {
     ...reports.flatMap(({ report }) => report?.errors ?? []),
     ...reports.filter(({ report, status }) => report === null || (status !== 0 && isClean(report))).map(unexplained),
   ];
+}
+
+/**
+ * `reports`: of each run of vitest `{ run, status, report }`, the report null where it wrote none. `second`: the same of the files of
+ * `again`, each alone; all failures are told as unsteady, not as failed, when all of these passed. Returns the lines to print, failures
+ * last, and whether all is well.
+ */
+export function summary(reports, second = []) {
+  const tests = reports.flatMap(({ report }) => report?.tests ?? []);
+  const failures = [...failuresOf(reports), ...failuresOf(second)];
+  const unsteady = second.length > 0 && failuresOf(second).length === 0;
+  const word = unsteady ? 'UNSTEADY' : 'FAILED';
+  const failed = unsteady
+    ? `0 failed, ${failures.length} unsteady (passed when run again, alone)`
+    : `${failures.length} failed`;
   const skipped = tests.filter(({ state }) => state === 'skipped');
   const passed = tests.filter(({ state }) => state === 'passed').length;
   return {
     lines: [
       ...slowest(tests),
       ...skips(skipped),
-      `tests: ${passed} passed, ${failures.length} failed, ${skipped.length} skipped`,
-      ...failures.flatMap((failure) => told(failure, failures.length)),
+      `tests: ${passed} passed, ${failed}, ${skipped.length} skipped`,
+      ...failures.flatMap((failure) => told(word, failure, failures.length)),
     ],
-    ok: failures.length === 0,
+    ok: unsteady || failures.length === 0,
   };
 }
 
@@ -61,7 +88,7 @@ function skips(skipped) {
 }
 
 /** Its name and, as far as the lines go, what it said; of a long message the beginning, and always the place. */
-function told({ project, file, name, errors }, count) {
+function told(word, { project, file, name, errors }, count) {
   const room = Math.max(1, Math.min(PER_FAILURE, Math.floor(FAILURE_LINES / count) - 1));
   const said = errors.flatMap(({ message, diff, place }) => {
     const lines = `${message}\n${diff ?? ''}`
@@ -72,7 +99,7 @@ function told({ project, file, name, errors }, count) {
     return [...head, ...(place === undefined ? [] : [place])];
   });
   return [
-    `FAILED ${[project, file].filter((word) => word !== '').join('  ')}${file === '' ? '' : ' > '}${name}`,
+    `${word} ${[project, file].filter((word) => word !== '').join('  ')}${file === '' ? '' : ' > '}${name}`,
     ...said.slice(0, room).map((line) => `    ${line}`),
   ];
 }

@@ -6,14 +6,14 @@
  * they must run. Arguments go to vitest, for one run of both kinds.
  *
  * Without arguments there are two lanes side by side: live tests, two files at a time, wait more than they work, and
- * unit tests work meanwhile. Some live tests come twice, the second time with two threads that forward (vitest.config.ts).
+ * unit tests work meanwhile. A live file or two that alone failed run once more, alone, and are told as unsteady where they pass then. Some live tests come twice, the second time with two threads that forward (vitest.config.ts).
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, setup } from './setup.mjs';
-import { summary } from './test-summary.mjs';
+import { again, summary } from './test-summary.mjs';
 
 setup();
 
@@ -74,9 +74,16 @@ function vitest(args, n, inPieces) {
 }
 
 const reports = await Promise.all(runs.map((run, n) => vitest(run, n, n === 0)));
+
+// Arguments are a developer's, who looks at the failure itself.
+const second = [];
+for (const { project, file } of args.length > 0 ? [] : again(reports)) {
+  console.log(`\nonce more, alone: ${project} ${file}`);
+  second.push(await vitest(['--project', project, file], runs.length + second.length, true));
+}
 rmSync(out, { recursive: true, force: true });
 
 if (!isLive) console.log(`skipped: all live tests (${why})`);
-const { lines, ok } = summary(reports);
+const { lines, ok } = summary(reports, second);
 for (const line of lines) console.log(line);
 process.exitCode = ok ? 0 : 1;

@@ -20,7 +20,10 @@ interface Run {
 }
 
 const module = String(new URL('../../../scripts/test-summary.mjs', import.meta.url));
-const { summary } = (await import(module)) as { summary(reports: Run[]): { lines: string[]; ok: boolean } };
+const { summary, again } = (await import(module)) as {
+  summary(reports: Run[], second?: Run[]): { lines: string[]; ok: boolean };
+  again(reports: Run[]): { project: string; file: string }[];
+};
 
 function test(name: string, changes: Partial<Report['tests'][number]> = {}) {
   const suite = name.split(' > ')[0]!;
@@ -124,5 +127,41 @@ describe('the end of npm test', () => {
   it('says once what is skipped as a whole', () => {
     const { lines } = summary([run(['x > a', 'x > b', 'y > c'].map((name) => test(name, { state: 'skipped' })))]);
     expect(lines.slice(0, -1)).toEqual(['skipped: x: 2 tests', 'skipped: y > c']);
+  });
+
+  describe('a live file that failed alone', () => {
+    const errors = [{ message: 'no answer', place: 'at c.test.ts:3:4' }];
+    const failed = (file: string, project = 'live') => test('c', { project, file, state: 'failed', errors });
+
+    it('is run once more, as two are', () => {
+      const reports = [run([failed('c.test.ts'), failed('c.test.ts'), failed('d.test.ts')], [], 1), run([test('a')])];
+      expect(again(reports)).toEqual([
+        { project: 'live', file: 'c.test.ts' },
+        { project: 'live', file: 'd.test.ts' },
+      ]);
+    });
+
+    it('is not where a unit test, something outside of files, a third file or a whole run failed too', () => {
+      const one = failed('c.test.ts');
+      expect(again([run([one], [], 1), run([failed('a.test.ts', 'unit')], [], 1)])).toEqual([]);
+      expect(again([run([one], [{ project: '', file: '', name: 'outside of tests', errors }], 1)])).toEqual([]);
+      expect(again([run([one, failed('d.test.ts'), failed('e.test.ts')], [], 1)])).toEqual([]);
+      expect(again([run([one], [], 1), { run: 'b', status: 'SIGKILL', report: null }])).toEqual([]);
+      expect(again([run([test('a')])])).toEqual([]);
+    });
+
+    it('is told as unsteady where it passes, with what it said, and as failed where it fails again', () => {
+      const first = [run([failed('c.test.ts'), test('a')], [], 1)];
+      const passed = summary(first, [run([test('c', { project: 'live', file: 'c.test.ts' })])]);
+      expect(passed.ok).toBe(true);
+      expect(passed.lines.slice(-4)).toEqual([
+        'tests: 1 passed, 0 failed, 1 unsteady (passed when run again, alone), 0 skipped',
+        'UNSTEADY live  c.test.ts > c',
+        '    no answer',
+        '    at c.test.ts:3:4',
+      ]);
+      expect(summary(first, [run([failed('c.test.ts')], [], 1)]).ok).toBe(false);
+      expect(summary(first, [{ run: 'c', status: 1, report: null }]).ok).toBe(false);
+    });
   });
 });
