@@ -105,9 +105,9 @@ export class Doctor {
   async #askPort(): Promise<Answer | null> {
     const { peer, port, target } = this.#ends;
     const where = `UDP port ${port}`;
-    let answer: Answer | null = null;
     const { errors, listens } = this.#port;
-    const end = performance.now() + PORT_MS;
+    let answer = await this.#ask('port');
+    const end = performance.now() + PORT_MS; // the search for the host has begun by now
     while (answer === null && errors.size === 0 && performance.now() < end) answer = await this.#ask('port');
     if (answer !== null) {
       this.#find('port', 'ok', `${where} is open`);
