@@ -4,7 +4,8 @@
 
 import { type IncomingMessage, request } from 'node:http';
 
-const TIMEOUT_MS = 10_000;
+/** The first who asks waits until the API is loaded, on a machine with other work for some seconds. */
+const TIMEOUT_MS = 30_000;
 /** A change may have to open devices, and look names up. */
 const CHANGE_TIMEOUT_MS = 60_000;
 /** For the whole answer, also of one who sends a byte now and then. */
