@@ -2,7 +2,7 @@
  * The addon in several threads at once: loads, waits, is woken from another thread, and leaves nothing open when a
  * worker is terminated in the middle. Run as a process of its own; prints a summary.
  *
- *   node native-workers.mjs ADDON
+ *   node native-workers.mjs ADDON WAIT_MS
  */
 
 import { readdirSync } from 'node:fs';
@@ -36,7 +36,7 @@ if (!isMainThread) {
     if (message === 'block') {
       const begin = performance.now();
       parentPort.postMessage({ kind: 'blocking' });
-      addon.pollerWait(poller, 5000, new Int32Array(8));
+      addon.pollerWait(poller, workerData.waitMs, new Int32Array(8));
       parentPort.postMessage({ kind: 'unblocked', ms: performance.now() - begin });
     } else if (message === 'throw') {
       addon.pollerClose(poller);
@@ -64,7 +64,9 @@ if (!isMainThread) {
       setTimeout(() => reject(new Error(`no ${kind}`)), 8000).unref();
     });
   const start = async (number) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { path, number } });
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: { path, number, waitMs: Number(process.argv[3]) },
+    });
     const { poller } = await next(worker, 'ready');
     return { worker, poller };
   };

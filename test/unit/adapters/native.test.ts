@@ -13,6 +13,8 @@ const available = nativeAvailable();
 if (!available.ok) console.warn(`skipped: the addon: ${available.why}`);
 
 const ADDON = fileURLToPath(new URL('../../../native/build/Release/etherloom.node', import.meta.url));
+/** What nobody waits for, when it is woken. */
+const WAIT_MS = 10_000;
 const run = promisify(execFile);
 const script = (name: string) => fileURLToPath(new URL(`./${name}`, import.meta.url));
 
@@ -39,9 +41,9 @@ describe.skipIf(!available.ok)('native addon', () => {
   });
 
   it('works in several threads, is woken across them, and closes what a terminated one left open', async () => {
-    const { stdout } = await run(process.execPath, [script('native-workers.mjs'), ADDON]);
+    const { stdout } = await run(process.execPath, [script('native-workers.mjs'), ADDON, String(WAIT_MS)]);
     const { ms, message, opened, left } = JSON.parse(stdout);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(WAIT_MS);
     expect(message).toBe('from the callback');
     expect(opened).toBeGreaterThan(0);
     expect(left).toBe(0);
@@ -163,8 +165,8 @@ describe.skipIf(!available.ok)('poller', () => {
     }, sleep);
     const cpu = process.cpuUsage();
     poller.arm(10_000);
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    expect(process.cpuUsage(cpu).user + process.cpuUsage(cpu).system).toBeLessThan(50_000);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(process.cpuUsage(cpu).user + process.cpuUsage(cpu).system).toBeLessThan(200_000);
     wakePoller(poller.id);
     while (waits.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(waits[0]).toBeGreaterThan(40_000);
@@ -178,8 +180,8 @@ describe.skipIf(!available.ok)('poller', () => {
     expect(poller.wait(30)).toBe(0);
     expect(performance.now() - begin).toBeGreaterThan(25);
     wakePoller(poller.id);
-    expect(poller.wait(5000)).toBe(0);
-    expect(performance.now() - begin).toBeLessThan(2000);
+    expect(poller.wait(WAIT_MS)).toBe(0);
+    expect(performance.now() - begin).toBeLessThan(WAIT_MS);
     poller.close();
   });
 

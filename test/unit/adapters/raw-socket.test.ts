@@ -37,7 +37,7 @@ async function open(way: Open, local: string): Promise<End> {
 
 /** Sends until it is taken: a child that has just been started is not there at once. */
 async function sendUntilTaken(end: End, sent: Parameters<typeof send>[1]): Promise<void> {
-  const until = Date.now() + 10_000;
+  const until = Date.now() + 60_000;
   while (send(end, sent) === 0) {
     if (Date.now() > until) throw new Error('nothing was taken');
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -39,7 +39,7 @@ async function plainSocket(host = '127.0.0.1'): Promise<{ socket: Socket; at: st
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5000;
+  const end = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > end) throw new Error('timed out');
     await new Promise((resolve) => setTimeout(resolve, 2));

@@ -89,7 +89,7 @@ export interface Received {
 /** Receives until there are `count` frames. */
 export async function receive(end: End, count: number, max = 256): Promise<Received[]> {
   const frames: Received[] = [];
-  const until = Date.now() + 5000;
+  const until = Date.now() + 60_000;
   while (frames.length < count) {
     if (Date.now() > until) throw new Error(`timed out with ${frames.length} of ${count} frames`);
     const batch = createBatch();

@@ -12,6 +12,7 @@ import { addressBytes, addressText } from '../../../src/wire/address.ts';
 import { arpFrame, vxlanPayload } from '../../../src/wire/build.ts';
 import { dissectFrame } from '../../../src/wire/dissect.ts';
 import { ipv4ChecksumOk } from '../../../src/wire/ipv4.ts';
+import { freePort } from '../../free-port.ts';
 import { type End, type Open, openEnd as openUnclosed, receive, send } from './underlay-end.ts';
 
 const closers: (() => void)[] = [];
@@ -164,14 +165,6 @@ describe.each(ways)('a VXLAN underlay on UDP sockets, %s', (way, open) => {
     expect(a.adapter.receive(createBatch(), 0, 10)).toBe(0);
   });
 });
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(done));
-  return port;
-}
 
 describe.skipIf(!available.ok)('a VXLAN underlay through the addon', () => {
   it('carries TOS and TTL of every datagram', async () => {

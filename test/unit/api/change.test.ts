@@ -7,7 +7,8 @@ import { currentConfig } from '../../../src/control/current.ts';
 import { ControlError } from '../../../src/control/model.ts';
 import { plan } from '../../../src/control/plan.ts';
 import { planPieces } from '../../../src/runtime/plan-pieces.ts';
-import { closeAll, frame, freePort, peer, start, threePorts, udp, until } from './world.ts';
+import { freePort } from '../../free-port.ts';
+import { closeAll, frame, peer, start, threePorts, udp, until } from './world.ts';
 
 afterEach(closeAll);
 

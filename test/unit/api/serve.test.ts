@@ -14,7 +14,8 @@ import { closeApi, openApi } from '../../../src/api/server.ts';
 import type { ApiSwitch } from '../../../src/api/switch.ts';
 import { openTcpApi } from '../../../src/api/tcp.ts';
 import { traceRoutes } from '../../../src/trace/routes.ts';
-import { closeAll, frame, freePort, start, threePorts, until } from './world.ts';
+import { freePort } from '../../free-port.ts';
+import { closeAll, frame, start, threePorts, until } from './world.ts';
 
 let dir: string;
 const closing: (() => Promise<void> | void)[] = [];

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { SwitchEvent } from '../../../src/api/events.ts';
 import { lineOf } from '../../../src/cli/events.ts';
 import { ethernetFrame, udpIpv4, vxlanPayload } from '../../../src/wire/build.ts';
-import { closeAll, freePort, peer, start, udp, until } from './world.ts';
+import { freePort } from '../../free-port.ts';
+import { closeAll, peer, start, udp, until } from './world.ts';
 
 afterEach(closeAll);
 

@@ -15,6 +15,7 @@ import { numbersOf } from '../../../src/runtime/directory-of.ts';
 import { LiveSwitch } from '../../../src/runtime/live.ts';
 import type { Change } from '../../../src/runtime/messages.ts';
 import { ServedSwitch } from '../../../src/runtime/served.ts';
+import { freePort } from '../../free-port.ts';
 
 const open: { close(): void }[] = [];
 
@@ -37,20 +38,6 @@ export async function peer(): Promise<Peer> {
   await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
   open.push(socket);
   return { socket, port: socket.address().port, got };
-}
-
-/** A UDP port that nobody uses, from below those that the system gives to others at any moment. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 22_000);
-    const socket = createSocket('udp4');
-    const free = await new Promise<boolean>((done) => {
-      socket.once('error', () => done(false));
-      socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => done(true));
-    });
-    await new Promise<void>((done) => socket.close(done));
-    if (free) return port;
-  }
 }
 
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {

@@ -7,8 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { askSwitch } from '../../../src/api/control-client.ts';
 import type { FdbView } from '../../../src/api/fdb-view.ts';
 import { readState, StateError, writeState } from '../../../src/runtime/state-file.ts';
+import { freePort } from '../../free-port.ts';
 import { type Bench, createBench, endOf } from '../../live/switch-process.ts';
-import { closeAll, frame, freePort, peer, udp, until } from '../api/world.ts';
+import { closeAll, frame, peer, udp, until } from '../api/world.ts';
 
 let dir: string;
 let bench: Bench;

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openEvents } from '../../../src/cli/event-stream.ts';
 import { ethernetFrame, vxlanPayload } from '../../../src/wire/build.ts';
+import { freePort } from '../../free-port.ts';
 import { type Bench, createBench, endOf } from '../../live/switch-process.ts';
-import { freePort, until } from '../api/world.ts';
+import { until } from '../api/world.ts';
 
 const LOCAL = '127.0.0.17';
 const REMOTE = '127.0.0.34';

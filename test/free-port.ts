@@ -1,0 +1,31 @@
+/** Ports for tests: no two of them get the same, in whatever process they run. */
+
+import { createSocket, type Socket } from 'node:dgram';
+import { createServer, type Server } from 'node:net';
+
+/** Claims of this process, which end with it. */
+const claims: Server[] = [];
+/** Below those that the system gives away by itself (ip_local_port_range). */
+const [FIRST_PORT, PORTS] = [12_000, 20_000];
+
+/** A port of this address that nobody uses, and no other process of tests gets while this one lives. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    const claim = createServer().unref();
+    if (!(await comes(claim, () => claim.listen(`\0etherloom-test-udp-${port}`)))) continue;
+    claims.push(claim);
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    const isFree = await comes(socket, () => socket.bind({ port, address: host, exclusive: true }));
+    if (!isFree) continue;
+    await new Promise<void>((done) => socket.close(done));
+    return port;
+  }
+}
+
+function comes(socket: Server | Socket, open: () => void): Promise<boolean> {
+  return new Promise((resolve) => {
+    socket.once('listening', () => resolve(true)).once('error', () => resolve(false));
+    open();
+  });
+}
