@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** What needs root, /dev/net/tun and network namespaces. Names of namespaces, devices and folders are of the process, so that files may run side by side. */
-const LIVE = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const;
+const LIVE = { pool: 'forks', testTimeout: 400_000, hookTimeout: 400_000 } as const;
 
 /** Changes, routing, tags, links that come and go, and tunnels: whole switches, once more with two threads that forward, in CI every kind of port as well. */
 const TWO_WORKERS = ['change', 'routing', 'trunk', 'vanish', 'vxlan-mesh', 'vxlan-routing'];

@@ -21,7 +21,13 @@ export default class {
       for (const suite of [module, ...module.children.allSuites()]) {
         const own = suite.errors();
         if (own.length > 0)
-          errors.push({ project, file, name: suite.fullName ?? 'the file as a whole', errors: own.map(told) });
+          errors.push({
+            project,
+            file,
+            name: suite.fullName ?? 'the file as a whole',
+            errors: own.map(told),
+            ...suite.meta(),
+          });
       }
       for (const test of module.children.allTests()) {
         const { state, errors } = test.result();
@@ -33,6 +39,7 @@ export default class {
           state,
           ms: test.diagnostic()?.duration ?? 0,
           errors: (errors ?? []).map(told),
+          ...test.meta(),
         });
       }
     }

@@ -3,6 +3,7 @@
 /** Lines for all failures together: the end of a log that was cut short still names each. */
 const FAILURE_LINES = 50;
 const PER_FAILURE = 15;
+const WITNESS_LINES = 25;
 const SLOWEST = 5;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colors
@@ -87,9 +88,13 @@ function skips(skipped) {
   );
 }
 
-/** Its name and, as far as the lines go, what it said; of a long message the beginning, and always the place. */
-function told(word, { project, file, name, errors }, count) {
-  const room = Math.max(1, Math.min(PER_FAILURE, Math.floor(FAILURE_LINES / count) - 1));
+/**
+ * Its name and, as far as the lines go, what it said: of a long message the beginning, and always the place. Behind that,
+ * where there is room, the end of what the test's switches know (test/live/use.ts).
+ */
+function told(word, { project, file, name, errors, witness = '' }, count) {
+  const lines = Math.floor(FAILURE_LINES / count) - 1;
+  const room = Math.max(1, Math.min(PER_FAILURE, lines));
   const said = errors.flatMap(({ message, diff, place }) => {
     const lines = `${message}\n${diff ?? ''}`
       .replace(COLOR, '')
@@ -101,5 +106,10 @@ function told(word, { project, file, name, errors }, count) {
   return [
     `${word} ${[project, file].filter((word) => word !== '').join('  ')}${file === '' ? '' : ' > '}${name}`,
     ...said.slice(0, room).map((line) => `    ${line}`),
+    ...lastLines(witness, Math.min(WITNESS_LINES, lines - room)).map((line) => `    | ${line}`),
   ];
+}
+
+function lastLines(text, count) {
+  return count <= 0 || text === '' ? [] : text.split('\n').slice(-count);
 }

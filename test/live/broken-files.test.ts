@@ -5,12 +5,12 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ask as askOnce, askSwitch } from '../../src/api/control-client.ts';
 import { BASE, brokenFile, isValid } from '../fuzz/broken.ts';
 import { Prng } from '../unit/pcap/mutate.ts';
-import { createLab, type Lab, liveObstacle, until } from './netns.ts';
-import { type Bench, createBench } from './switch-process.ts';
+import { liveObstacle, until } from './netns.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -50,16 +50,8 @@ async function stands(socket: string): Promise<unknown> {
 const isPlaced = (error: string) => /^\S*broken\.json(:[1-9]\d*)?: ./.test(error) && !error.trim().includes('\n');
 
 describe.skipIf(obstacle !== null)('a switch that is given broken files', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-    bench = createBench();
-  });
-  afterAll(async () => {
-    await bench?.close();
-    lab?.close();
-  });
+  const lab = useLab();
+  const bench = useBench('group');
 
   it(
     'refuses each with its place, stays what it is, and loses no ping',
@@ -71,7 +63,7 @@ describe.skipIf(obstacle !== null)('a switch that is given broken files', () => 
       const controlSocket = join(bench.dir, 'broken.sock');
       writeFileSync(path, JSON.stringify({ ...config, switch: { ...config.switch, controlSocket } }));
       const { child, log } = bench.spawn('run', '-c', path);
-      await until(() => log().includes(controlSocket) || child.exitCode !== null, 'the switch is up', 60_000);
+      await until(() => log().includes(controlSocket) || child.exitCode !== null, 'the switch is up');
       const hosts = devices.map((device, i) => {
         const host = lab.namespace(`b${i}`);
         host.adopt(device, { address: `10.0.10.${i + 20}/24` });
@@ -83,7 +75,7 @@ describe.skipIf(obstacle !== null)('a switch that is given broken files', () => 
       const pings = { sent: 0, back: 0 };
       const pinging = (async () => {
         while (going) {
-          pings.back += await hosts[0]!.ping('10.0.10.21', { count: PINGS, timeoutMs: 10_000 });
+          pings.back += await hosts[0]!.ping('10.0.10.21', { count: PINGS });
           pings.sent += PINGS;
         }
       })();
@@ -102,7 +94,7 @@ describe.skipIf(obstacle !== null)('a switch that is given broken files', () => 
           const from = log().length;
           child.kill('SIGHUP');
           const said = () => /SIGHUP: nothing has changed: (.*)\n/.exec(log().slice(from))?.[1];
-          await until(() => said() !== undefined || child.exitCode !== null, 'SIGHUP is answered', 60_000);
+          await until(() => said() !== undefined || child.exitCode !== null, 'SIGHUP is answered');
           return said() ?? 'the switch has ended';
         },
         command: async (file: Buffer) => {

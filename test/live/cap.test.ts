@@ -1,13 +1,14 @@
 /** Ports on libpcap devices (cap), whose process may end at any time. */
 
 import { spawnSync } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { capObstacle } from './adapter-kinds.ts';
 import { cabled } from './cabled.ts';
-import { createLab, type Lab, liveObstacle, until } from './netns.ts';
-import { type Bench, createBench, type Raw } from './switch-process.ts';
+import { liveObstacle, until } from './netns.ts';
+import type { Raw } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
+import { reaches } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle() ?? capObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -15,16 +16,8 @@ if (obstacle) console.warn(`skipped: ${obstacle}`);
 const MIB = 1 << 20;
 
 describe.skipIf(obstacle !== null)('cap ports', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  beforeEach(() => {
-    bench = createBench();
-  });
-  afterEach(() => bench.close());
-  afterAll(() => lab?.close());
+  const lab = useLab();
+  const bench = useBench();
 
   const port = (device: string, more: Raw = {}): Raw => ({ adapter: 'cap', device, vlan: 10, ...more });
   const children = (pid: number) =>
@@ -41,8 +34,8 @@ describe.skipIf(obstacle !== null)('cap ports', () => {
     });
     const guest = lab.namespace('pt');
     guest.adopt(tap, { address: '10.40.0.9/24' });
-    await hosts[0]!.ping('10.40.0.2', { count: 1 });
-    await hosts[1]!.ping('10.40.0.1', { count: 1 }); // the first frame of each is libpcap's
+    await reaches(hosts[0]!, '10.40.0.2'); // the first frame of each is libpcap's
+    await reaches(hosts[1]!, '10.40.0.1');
     expect(await hosts[0]!.ping('10.40.0.2', { size: 1472, dontFragment: true })).toBe(3);
     await transfer(hosts[0]!, '10.40.0.1', hosts[1]!, 2 * MIB);
     await transfer(hosts[0]!, 'fd00:40::1', hosts[1]!, 2 * MIB);
@@ -62,16 +55,15 @@ describe.skipIf(obstacle !== null)('cap ports', () => {
     for (const pid of children(sw.child.pid!)) process.kill(pid, 'SIGSEGV');
     await until(() => sw.log().includes('the capturing process ended (SIGSEGV)'), 'the loss is told');
     await until(() => ups() === 4, 'both ports are back');
-    await hosts[0]!.ping('10.41.0.2', { count: 2 });
+    await reaches(hosts[0]!, '10.41.0.2');
     expect(await hosts[0]!.ping('10.41.0.2', { count: 2 })).toBe(2);
     lab.removeDevice(devices[1]!);
     await until(() => sw.log().includes('port b: link down (interface deleted)'), 'the deletion is told');
     lab.makeVeth(devices[1]!, fars[1]!);
     hosts[1]!.adopt(fars[1]!, { address: '10.41.0.2/24' });
     await until(() => ups() >= 5, 'the port is back');
-    await sleep(50);
     hosts[0]!.run('ip', 'neigh', 'flush', 'all');
-    await hosts[0]!.ping('10.41.0.2', { count: 1, timeoutMs: 500 });
+    await reaches(hosts[0]!, '10.41.0.2');
     expect(await hosts[0]!.ping('10.41.0.2', { count: 2 })).toBe(2);
     expect((await sw.ledger()).balanced).toBe(true);
     await sw.stop('SIGKILL');

@@ -2,21 +2,19 @@
 
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { until } from './netns.ts';
-import { type Bench, BIN, createBench, endOf, freeUdpPort } from './switch-process.ts';
+import { BIN, endOf } from './switch-process.ts';
+import { useBench } from './use.ts';
 
 const ARP = `ffffffffffff02000000000a0806000108000604000102000000000a0a0000010000000000000a000002${'00'.repeat(18)}`;
 
 describe('capture', () => {
-  let bench: Bench;
-  beforeAll(() => {
-    bench = createBench();
-  });
-  afterAll(() => bench.close());
+  const bench = useBench();
 
   it('pipes into tshark, and ends with what it reads', async () => {
-    const [local, remote, other] = [await freeUdpPort(), await freeUdpPort(), await freeUdpPort()];
+    const [local, remote, other] = [await freePort(), await freePort(), await freePort()];
     const sw = await bench.start({
       ports: {
         p1: { adapter: 'udp', local: `127.0.0.1:${local}`, remote: `127.0.0.1:${remote}`, mode: 'access', vlan: 10 },
@@ -37,7 +35,7 @@ describe('capture', () => {
     await new Promise<void>((done) => socket.bind(remote, '127.0.0.1', done));
     const timer = setInterval(() => socket.send(Buffer.from(ARP, 'hex'), local, '127.0.0.1'), 50);
     try {
-      await until(() => pipe.exitCode !== null, 'tshark has read the capture', 60_000);
+      await until(() => pipe.exitCode !== null, 'tshark has read the capture');
     } finally {
       clearInterval(timer);
       socket.close();

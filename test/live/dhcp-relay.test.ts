@@ -1,36 +1,23 @@
 /** DHCP relay: hosts of a VLAN get their addresses from a server (dnsmasq) in another one, IPv4 and IPv6. */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, installed, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
-import { type Bench, createBench } from './switch-process.ts';
+import { describe, expect, it } from 'vitest';
+import { installed, liveObstacle, type Namespace, until } from './netns.ts';
+import { useBench, useLab } from './use.ts';
 
 const missing = ['dnsmasq', 'dhclient'].filter((program) => !installed(program));
 const obstacle = liveObstacle() ?? (missing.length > 0 ? `not installed: ${missing.join(', ')}` : null);
 if (obstacle) console.warn(`skipped: ${obstacle}`);
 
 describe.skipIf(obstacle !== null)('DHCP relay', () => {
-  let lab: Lab;
-  let bench: Bench;
-  let folder: string;
-  beforeAll(() => {
-    lab = createLab();
-    folder = mkdtempSync(join(tmpdir(), 'etherloom-dhcp-'));
-  });
-  beforeEach(() => {
-    bench = createBench();
-  });
-  afterEach(() => bench.close());
-  afterAll(() => {
-    lab?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const lab = useLab();
+  const bench = useBench();
 
   /** What a client was told, by variable of its script, once `needed` is among it. */
   async function lease(namespace: Namespace, family: '-4' | '-6', device: string, needed: string, options = '') {
-    const name = join(folder, `${device}${family}${options.length}`);
+    const name = join(bench.dir, `${device}${family}${options.length}`);
     // The client's script keeps every answer and changes nothing.
     writeFileSync(`${name}.sh`, `#!/bin/sh\nenv >> ${name}.told\nexit 0\n`, { mode: 0o755 });
     writeFileSync(`${name}.conf`, options);
@@ -80,8 +67,8 @@ describe.skipIf(obstacle !== null)('DHCP relay', () => {
       '--port=0',
       '--user=root',
       `--interface=${d2}`,
-      `--dhcp-leasefile=${join(folder, 'server.leases')}`,
-      `--pid-file=${join(folder, 'server.pid')}`,
+      `--dhcp-leasefile=${join(bench.dir, 'server.leases')}`,
+      `--pid-file=${join(bench.dir, 'server.pid')}`,
       '--dhcp-circuitid=set:here,h:10',
       '--dhcp-option=tag:here,option:domain-name,at-port-h.example',
       '--dhcp-range=10.0.10.100,10.0.10.150,255.255.255.0',

@@ -3,12 +3,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/cli/doctor/checks.ts';
 import { CaptureReader } from '../../src/pcap/reader.ts';
 import { MemorySource } from '../../src/pcap/source.ts';
-import { createLab, type Lab, liveObstacle } from './netns.ts';
+import { liveObstacle } from './netns.ts';
 import { BIN } from './switch-process.ts';
+import { useLab } from './use.ts';
 import { cable, kernelVtep, type UnderlayHost } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle();
@@ -18,11 +19,7 @@ const dir = mkdtempSync(join(tmpdir(), 'etherloom-doctor-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe.skipIf(obstacle !== null)('doctor vxlan', () => {
-  let lab: Lab;
-  beforeEach(() => {
-    lab = createLab();
-  });
-  afterEach(() => lab.close());
+  const lab = useLab('test');
 
   async function ask({ namespace }: UnderlayHost, ...args: string[]): Promise<{ status: number; report: Report }> {
     const { status, stdout, stderr } = await namespace.tryAsync(
@@ -61,6 +58,7 @@ describe.skipIf(obstacle !== null)('doctor vxlan', () => {
 
   it('finds a closed port, a host that is not there, and a segment that is not', async () => {
     const [a, b] = cable(lab);
+    a.namespace.run('sysctl', '-qw', `net.ipv4.neigh.${a.device}.mcast_solicit=3`); // what it is everywhere
     a.namespace.run('ip', 'addr', 'add', '192.0.2.3/24', 'dev', a.device);
     kernelVtep(b, { vni: 5, address: '10.9.0.2/24', port: 8472 });
     const [closed, nobody, silent, open, away] = await Promise.all([

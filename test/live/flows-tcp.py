@@ -22,8 +22,8 @@ if mode == 'serve':
 true = []
 def talk(n):
     data = random.Random(n).randbytes(size)
-    connection = socket.create_connection((address, port), timeout=60)
-    connection.settimeout(60)
+    connection = socket.create_connection((address, port), timeout=180)
+    connection.settimeout(180)
     connection.sendall(data)
     got = b''
     while len(got) < 32:

@@ -17,12 +17,13 @@ ETH_P_ALL = 0x0003
 SOL_PACKET = 263
 PACKET_AUXDATA = 8
 PACKET_OUTGOING = 4
+SO_RCVBUFFORCE = 33  # more than the system allows everybody: a frame that came in is not lost
 TP_STATUS_VLAN_VALID = 1 << 4
 TP_STATUS_VLAN_TPID_VALID = 1 << 6
 
 sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
 sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
 sock.bind((sys.argv[1], ETH_P_ALL))
 print("ready", flush=True)
 

@@ -2,10 +2,10 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLab, installed, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
-import { type Bench, createBench, type SwitchProcess } from './switch-process.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { eventually, installed, liveObstacle, type Namespace, until } from './netns.ts';
+import type { SwitchProcess } from './switch-process.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -16,8 +16,8 @@ const noDhcp = missing('dnsmasq', 'udhcpc');
 if (noDhcp.length > 0) console.warn(`skipped: DHCP needs ${noDhcp.join(', ')}`);
 
 describe.skipIf(obstacle !== null)('hosts on a switch', () => {
-  let lab: Lab;
-  let bench: Bench;
+  const lab = useLab();
+  const bench = useBench('group');
   let sw: SwitchProcess;
   const hosts: Record<string, Namespace> = {};
   const devices: Record<string, string> = {};
@@ -33,8 +33,6 @@ describe.skipIf(obstacle !== null)('hosts on a switch', () => {
   ];
 
   beforeAll(async () => {
-    lab = createLab();
-    bench = createBench();
     const ports: Record<string, object> = {};
     for (const [name, vlan, mtu] of plan) {
       devices[name] = lab.device(name);
@@ -45,10 +43,6 @@ describe.skipIf(obstacle !== null)('hosts on a switch', () => {
       hosts[name] = lab.namespace(name, { ipv6: true });
       hosts[name].adopt(devices[name]!, { address: [`10.5.0.${i + 1}/24`, `fd00:5::${i + 1}/64`], mtu });
     }
-  });
-  afterAll(async () => {
-    await bench?.close();
-    lab?.close();
   });
 
   it('ping, after ARP, and are learned', async () => {
@@ -82,9 +76,10 @@ describe.skipIf(obstacle !== null)('hosts on a switch', () => {
   it('drop a frame that is tagged on an access port, and say so', async () => {
     const near = await hosts.red1!.frameSocket(devices.red1!);
     near.send(Buffer.from(`ffffffffffff02000000000981000014${'88b5'.padEnd(92, '0')}`, 'hex'));
-    await sleep(100);
-    const { drops } = await sw.drops();
-    expect(drops.find((d) => d.port === 'red1' && d.reason === 'INGRESS_FRAME_TYPE')?.frames).toBe(1);
+    const dropped = async () =>
+      (await sw.drops()).drops.find((d) => d.port === 'red1' && d.reason === 'INGRESS_FRAME_TYPE')?.frames;
+    await eventually(async () => (await dropped()) !== undefined, 'it is dropped');
+    expect(await dropped()).toBe(1);
     near.close();
   });
 
@@ -104,7 +99,7 @@ describe.skipIf(obstacle !== null)('hosts on a switch', () => {
     router.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
     const pid = join(bench.dir, 'radvd.pid');
     router.start('radvd', '-n', '-C', config, '-p', pid, '-m', 'none');
-    await until(() => hosts.red1!.run('ip', '-6', 'addr', 'show').includes('fd00:77:'), 'an address came', 20_000);
+    await until(() => hosts.red1!.run('ip', '-6', 'addr', 'show').includes('fd00:77:'), 'an address came');
     expect(hosts.red1!.run('ip', '-6', 'route')).toContain('default via fe80:');
     expect(hosts.blue1!.run('ip', '-6', 'addr', 'show')).not.toContain('fd00:77:');
   });
@@ -122,7 +117,7 @@ describe.skipIf(obstacle !== null)('hosts on a switch', () => {
     );
     const got = await hosts.red2!.tryAsync(
       'udhcpc',
-      ...['-i', devices.red2!, '-n', '-q', '-f', '-t', '20', '-T', '1', '-s', script],
+      ...['-i', devices.red2!, '-n', '-q', '-f', '-t', '60', '-T', '1', '-s', script],
     );
     expect(got.status, got.stderr).toBe(0);
     expect(hosts.red2!.run('ip', 'addr', 'show', devices.red2!)).toMatch(/inet 10\.5\.0\.1[012]\d\/24/);

@@ -1,9 +1,10 @@
 /** ipvlan groups, as Linux hosts see them: children of one MAC reach each other and the outside, in mode l2 and behind the router. */
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle, type Namespace } from './netns.ts';
-import { type Bench, createBench, type SwitchProcess } from './switch-process.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { liveObstacle, type Namespace } from './netns.ts';
+import type { SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -13,14 +14,12 @@ const NEAR = '02:00:00:00:00:0d';
 const FAR = '02:00:00:00:00:0e';
 
 describe.skipIf(obstacle !== null)('ipvlan groups with two workers', () => {
-  let lab: Lab;
-  let bench: Bench;
+  const lab = useLab();
+  const bench = useBench('group');
   let sw: SwitchProcess;
   const devices: Record<string, string> = {};
 
   beforeAll(async () => {
-    lab = createLab();
-    bench = createBench();
     for (const name of ['up', 'a', 'b', 'gate', 'c', 'd']) devices[name] = lab.device(`iv${name.slice(0, 2)}`);
     const tap = (name: string, more: object = {}) => ({ adapter: 'tap', device: devices[name], ...more });
     sw = await bench.start(
@@ -57,10 +56,6 @@ describe.skipIf(obstacle !== null)('ipvlan groups with two workers', () => {
       ['--workers', '2'],
     );
   });
-  afterAll(async () => {
-    await bench?.close();
-    lab?.close();
-  });
 
   function host(name: string, address: string[], mac?: string): Namespace {
     const space = lab.namespace(`iv${name}`, { ipv6: true });
@@ -70,7 +65,7 @@ describe.skipIf(obstacle !== null)('ipvlan groups with two workers', () => {
   }
 
   async function reach(from: Namespace, ...addresses: string[]): Promise<void> {
-    const received = addresses.map((address) => from.ping(address, { count: 1, timeoutMs: 5000 }));
+    const received = addresses.map((address) => from.ping(address, { count: 1 }));
     expect(await Promise.all(received), addresses.join(' ')).toEqual(addresses.map(() => 1));
   }
 

@@ -113,7 +113,6 @@ describe.skipIf(obstacle !== null)('etherloom lab', () => {
       expect(namespacesOf(run.process.pid!)).toEqual([]);
       expect(directoriesOf(run.process.pid!)).toEqual([]);
     },
-    300_000,
   );
 
   it.concurrent('the demo comes out as promised, and no device refuses a frame', async () => {
@@ -123,24 +122,20 @@ describe.skipIf(obstacle !== null)('etherloom lab', () => {
     // A queue may be full for a moment on a busy machine.
     expect(demo.output()).not.toContain('TX_ERROR');
     expect(namespacesOf(demo.process.pid!)).toEqual([]);
-  }, 300_000);
+  });
 
   it.concurrent.each([
     ['in the middle', [], '1. '],
     ['while it is kept', ['--keep'], 'The lab stays'],
-  ] as const)(
-    'cleans up after Ctrl-C %s',
-    async (_when, more, sign) => {
-      const run = start(['lab', 'vlan-isolation', ...more]);
-      await until(() => run.output().includes(sign), sign, 240_000);
-      expect(namespacesOf(run.process.pid!)).not.toEqual([]);
-      run.process.kill('SIGINT');
-      expect(await run.end).toBe(130);
-      expect(namespacesOf(run.process.pid!)).toEqual([]);
-      expect(directoriesOf(run.process.pid!)).toEqual([]);
-    },
-    300_000,
-  );
+  ] as const)('cleans up after Ctrl-C %s', async (_when, more, sign) => {
+    const run = start(['lab', 'vlan-isolation', ...more]);
+    await until(() => run.output().includes(sign), sign, 240_000);
+    expect(namespacesOf(run.process.pid!)).not.toEqual([]);
+    run.process.kill('SIGINT');
+    expect(await run.end).toBe(130);
+    expect(namespacesOf(run.process.pid!)).toEqual([]);
+    expect(directoriesOf(run.process.pid!)).toEqual([]);
+  });
 
   it('lists the labs, and refuses others by name', async () => {
     const list = start(['lab']);

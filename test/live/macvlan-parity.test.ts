@@ -6,9 +6,10 @@
  * and what the parent's own stack gets, which a packet socket on a parent does not show.
  */
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type ConfigInput, createSwitch, wire } from '../../src/index.ts';
-import { createLab, type FrameSocket, type Lab, liveObstacle, until } from './netns.ts';
+import { createLab, type FrameSocket, liveObstacle, until } from './netns.ts';
+import { useLab } from './use.ts';
 
 type Groups = NonNullable<ConfigInput['macvlan']>;
 type Mode = 'bridge' | 'vepa' | 'private' | 'source' | 'passthru';
@@ -128,11 +129,7 @@ function ours(children: Record<string, Child>, sent: Sent[]): string[] {
 }
 
 describe.skipIf(why !== null)('beside the macvlan devices of the kernel', () => {
-  let lab: Lab;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  afterAll(() => lab?.close());
+  const lab = useLab();
 
   it.each([
     ['bridge, vepa, private and source on one parent', MIXED],
@@ -173,7 +170,7 @@ describe.skipIf(why !== null)('beside the macvlan devices of the kernel', () => 
     );
     const stations = Object.entries(sockets).filter(([name]) => name !== 'h');
     const arrived = () => stations.reduce((sum, [, { frames }]) => sum + frames.length, 0);
-    await until(() => arrived() >= wanted, 'as many frames have come', 3000).catch(() => {}); // the comparison says which
+    await until(() => arrived() >= wanted, 'as many frames have come').catch(() => {}); // the comparison says which
     await new Promise((resolve) => setTimeout(resolve, 100));
     for (const [name, socket] of stations) for (const frame of socket.frames.splice(0)) note(got, name, frame);
     expect(told(sent, got)).toEqual(expected);

@@ -5,11 +5,13 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { capObstacle } from './adapter-kinds.ts';
-import { createLab, type Lab, liveObstacle, type Namespace, python, until } from './netns.ts';
-import { type Bench, createBench, freeUdpPort, type Raw, type SwitchProcess } from './switch-process.ts';
+import { type Lab, liveObstacle, type Namespace, python, until } from './netns.ts';
+import type { Bench, Raw, SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -39,7 +41,7 @@ const KINDS: Readonly<Record<string, (world: World, label: string) => Promise<Pl
   ...(capObstacle() === null ? { cap: async (world: World, label: string) => veth(world, label, 'cap') } : {}),
   // Behind the datagrams is another switch, and behind that a TAP.
   udp: async ({ lab, bench }, label) => {
-    const [local, remote] = [await freeUdpPort(), await freeUdpPort()];
+    const [local, remote] = [await freePort(), await freePort()];
     const port = (from: number, to: number) => ({
       adapter: 'udp',
       local: `127.0.0.1:${from}`,
@@ -92,7 +94,7 @@ const names = Object.keys(KINDS);
 const pairs = names.flatMap((one, i) => names.slice(i).map((other) => [one, other] as const));
 
 describe.skipIf(obstacle !== null)('adapter matrix', () => {
-  let world: World;
+  const world: World = { lab: useLab(), bench: useBench('group') };
   let sw: SwitchProcess;
   /** Two hosts of each kind; host n of all has 10.40.0.(n + 1) and fd00:40::(n + 1). */
   const hosts: Namespace[] = [];
@@ -101,7 +103,6 @@ describe.skipIf(obstacle !== null)('adapter matrix', () => {
   const at = (kind: string, second: boolean) => names.indexOf(kind) * 2 + (second ? 1 : 0);
 
   beforeAll(async () => {
-    world = { lab: createLab(), bench: createBench() };
     const places: Place[] = [];
     for (const kind of names) {
       for (const side of ['a', 'b']) places.push(await KINDS[kind]!(world, `m${names.indexOf(kind)}${side}`));
@@ -111,11 +112,7 @@ describe.skipIf(obstacle !== null)('adapter matrix', () => {
     for (const [n, place] of places.entries()) {
       hosts.push(await place.plug([`${v4(n)}/24`, `${v6(n)}/64`]));
     }
-    await until(() => places.every((_, n) => !links(n) || links(n) === 'up'), 'all links are up', 30_000);
-  });
-  afterAll(async () => {
-    await world?.bench.close();
-    world?.lab.close();
+    await until(() => places.every((_, n) => !links(n) || links(n) === 'up'), 'all links are up');
   });
 
   /** What the switch said last about a port's link. */
@@ -145,20 +142,13 @@ describe.skipIf(obstacle !== null)('adapter matrix', () => {
 describe.skipIf(obstacle !== null)('trunks of every kind', () => {
   const onInterfaces = names.filter((name) => ['af-packet', 'af-xdp', 'cap'].includes(name));
   const ends = onInterfaces.flatMap((one, i) => onInterfaces.slice(i).map((other) => [one, other]));
-  let world: World;
-  beforeAll(() => {
-    world = { lab: createLab(), bench: createBench() };
-  });
-  afterAll(async () => {
-    await world?.bench.close();
-    world?.lab.close();
-  });
+  const lab = useLab();
+  const bench = useBench();
 
   it('carry tagged TCP between two switches whole, super-frames and segments', async () => {
-    const { lab, bench } = world;
     const trunk = (vlan: number, more: Raw): Raw => ({ mode: 'trunk', vlans: String(vlan), mtu: JUMBO, ...more });
     const taps = ['tta', 'ttb'].map((label) => lab.device(label));
-    const udp = [await freeUdpPort(), await freeUdpPort()];
+    const udp = [await freePort(), await freePort()];
     // VLAN 10 goes by datagrams, 30 by TAPs of which one takes no offloads.
     const sides: Record<string, Raw>[] = [0, 1].map((side) => ({
       udp: trunk(10, { adapter: 'udp', local: `127.0.0.1:${udp[side]}`, remote: `127.0.0.1:${udp[1 - side]}` }),

@@ -2,12 +2,13 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../../src/api/control-client.ts';
 import type { MirrorView } from '../../src/api/mirror-view.ts';
-import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
-import { type Bench, createBench, endOf, type SwitchProcess } from './switch-process.ts';
+import { liveObstacle, type Namespace, until } from './netns.ts';
+import { endOf, type SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -15,15 +16,13 @@ if (obstacle) console.warn(`skipped: ${obstacle}`);
 const MIB = 1 << 20;
 
 describe.skipIf(obstacle !== null)('an observer', () => {
-  let lab: Lab;
-  let bench: Bench;
+  const lab = useLab();
+  const bench = useBench('group');
   let sw: SwitchProcess;
   let [one, two, observer]: Namespace[] = [];
   let watched = '';
 
   beforeAll(async () => {
-    lab = createLab();
-    bench = createBench();
     const [a, b, watch] = ['mira', 'mirb', 'mirw'].map((label) => lab.device(label)) as [string, string, string];
     watched = watch;
     const tap = (device: string) => ({ adapter: 'tap', device, mode: 'access', vlan: 10 });
@@ -36,10 +35,6 @@ describe.skipIf(obstacle !== null)('an observer', () => {
       host.adopt(device, { address: [`10.8.0.${i + 1}/24`] });
       return host;
     });
-  });
-  afterAll(async () => {
-    await bench?.close();
-    lab?.close();
   });
 
   const mirrored = async () => ((await ask(sw.socket, 'mirrors')) as { mirrors: MirrorView[] }).mirrors[0]!;
@@ -61,7 +56,7 @@ describe.skipIf(obstacle !== null)('an observer', () => {
     const file = join(bench.dir, 'tcp.pcapng');
     const before = await mirrored();
     const { child, log } = bench.spawn('capture', '--socket', sw.socket, '--port', 'a', '-w', file, 'tcp');
-    await until(() => log().includes('capturing to'), 'the capture runs', 20_000);
+    await until(() => log().includes('capturing to'), 'the capture runs');
     await transfer(one!, '10.8.0.1', two!, 8 * MIB);
     const after = await mirrored();
     const frames = after.frames + after.lost - before.frames - before.lost;

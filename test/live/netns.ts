@@ -1,11 +1,11 @@
 /**
  * Network namespaces as hosts for live tests, that are gone afterwards whatever happens.
  *
- * Every name carries this process's id and a random part, so that test runs do not meet. `lab.close()` in `afterAll`
- * removes everything; so does the end of the process; and what a killed process left is swept by the next lab,
- * which sees from the name that its process is dead.
+ * Every name carries this process's id and a random part, so that test runs do not meet. `lab.close()` removes
+ * everything (useLab, in use.ts, calls it); so does the end of the process; and what a killed process left is swept by
+ * the next lab, which sees from the name that its process is dead.
  *
- *   const lab = createLab();                         afterAll(() => lab.close());
+ *   const lab = useLab();
  *   const a = lab.namespace('a');
  *   const tap = lab.device('t1');                    // a free name; open it, then
  *   a.adopt(tap, { address: '10.0.0.1/24' });        // move it in, give it an address, set it up
@@ -38,7 +38,15 @@ export interface PingOptions {
   count?: number; // 3
   size?: number; // payload bytes; 56
   dontFragment?: boolean; // false
-  timeoutMs?: number; // per request; 2000
+  timeoutMs?: number; // per request; PATIENCE_MS
+}
+
+export interface Adoption {
+  address?: string | string[];
+  mtu?: number;
+  mac?: string;
+  /** Where the device is, if not outside every namespace. */
+  from?: Namespace;
 }
 
 export interface Namespace {
@@ -51,8 +59,8 @@ export interface Namespace {
   tryAsync(command: string, ...args: string[]): Promise<Result>;
   /** Starts a command inside that is killed when the lab closes. */
   start(command: string, ...args: string[]): ChildProcess;
-  /** Moves a device of this namespace in, sets MTU and addresses, sets it up. */
-  adopt(device: string, settings?: { address?: string | string[]; mtu?: number; mac?: string }): void;
+  /** Moves a device of this namespace in, sets MTU and addresses, sets it up. Its neighbors are looked for until they answer. */
+  adopt(device: string, settings?: Adoption): void;
   /** Sends ICMP echo requests one after the other; resolves with how many came back whole. */
   ping(address: string, options?: PingOptions): Promise<number>;
   /** Opens a packet socket on a device inside. */
@@ -74,6 +82,7 @@ export interface Lab {
   removeDevice(device: string): void;
   /** Deletes a namespace, and with it what is inside. */
   removeNamespace(namespace: Namespace): void;
+  /** Removes everything. What is asked for afterwards is made under new names. */
   close(): void;
 }
 
@@ -99,12 +108,24 @@ export function python(): string {
   return interpreter;
 }
 
+/** How long a test waits for what has to come: a machine with other work may stand still for seconds, several times. */
+export const PATIENCE_MS = 60_000;
+
 /** Resolves when `condition` holds; rejects after `timeoutMs`. */
-export async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, timeoutMs = PATIENCE_MS): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`timed out waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The same of what has to be asked for. */
+export async function eventually(holds: () => Promise<boolean>, what: string, timeoutMs = PATIENCE_MS): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`timed out waiting until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
@@ -149,22 +170,27 @@ function sweep(): void {
 }
 
 export function createLab(): Lab {
-  sweep();
-  const random = Math.floor(Math.random() * 36 ** 3).toString(36);
+  let random: string | null = null;
   const namespaces: string[] = [];
   const devices: string[] = [];
   const children = new Set<ChildProcess>();
-  let closed = false;
 
+  /** Of the names; with the first of them there is something to clean up. */
+  const mark = () => {
+    if (random === null) {
+      sweep();
+      random = Math.floor(Math.random() * 36 ** 3).toString(36);
+      process.on('exit', close);
+    }
+    return random;
+  };
   const close = () => {
-    if (closed) return;
-    closed = true;
+    random = null;
     process.removeListener('exit', close);
     for (const child of children) child.kill('SIGKILL');
-    for (const name of namespaces) ip('netns', 'del', name);
-    for (const name of devices) ip('link', 'del', name);
+    for (const name of namespaces.splice(0)) ip('netns', 'del', name);
+    for (const name of devices.splice(0)) ip('link', 'del', name);
   };
-  process.on('exit', close);
 
   const track = (child: ChildProcess): ChildProcess => {
     children.add(child);
@@ -174,7 +200,7 @@ export function createLab(): Lab {
 
   return {
     namespace(label, { ipv6 = false } = {}) {
-      const name = `elns-${process.pid}-${random}-${label}`;
+      const name = `elns-${process.pid}-${mark()}-${label}`;
       must(ip('netns', 'add', name), `ip netns add ${name}`);
       namespaces.push(name);
       const inside = (args: string[]) => ['netns', 'exec', name, ...args];
@@ -184,14 +210,18 @@ export function createLab(): Lab {
         try: (command, ...args) => ip(...inside([command, ...args])),
         tryAsync: (command, ...args) => runAsync(track, inside([command, ...args])),
         start: (command, ...args) => track(spawn('ip', inside([command, ...args]), { stdio: 'ignore' })),
-        adopt(device, { address = [], mtu, mac } = {}) {
-          must(ip('link', 'set', device, 'netns', name), `moving ${device}`);
+        adopt(device, { address = [], mtu, mac, from } = {}) {
+          const move = ['link', 'set', device, 'netns', name];
+          must(from === undefined ? ip(...move) : from.try('ip', ...move), `moving ${device}`);
           if (mac !== undefined) namespace.run('ip', 'link', 'set', device, 'address', mac);
           if (mtu !== undefined) namespace.run('ip', 'link', 'set', device, 'mtu', String(mtu));
           for (const each of [address].flat()) namespace.run('ip', 'addr', 'add', each, 'dev', device, ...nodad(each));
           namespace.run('ip', 'link', 'set', device, 'up');
+          // After three requests without an answer, a second apart, the kernel would throw away what waits for it.
+          const families = ['ipv4', 'ipv6'].map((family) => `net.${family}.neigh.${device}.mcast_solicit=60`);
+          namespace.try('sysctl', '-qw', ...families);
         },
-        async ping(address, { count = 3, size = 56, dontFragment = false, timeoutMs = 2000 } = {}) {
+        async ping(address, { count = 3, size = 56, dontFragment = false, timeoutMs = PATIENCE_MS } = {}) {
           const script = fileURLToPath(new URL('./ping.py', import.meta.url));
           const numbers = [count, size, dontFragment ? 1 : 0, timeoutMs].map(String);
           const { stdout, stderr } = await namespace.tryAsync(python(), script, address, ...numbers);
@@ -207,7 +237,7 @@ export function createLab(): Lab {
       return namespace;
     },
     device(label) {
-      const name = `el${process.pid.toString(36)}-${random}${label}`.slice(0, 15);
+      const name = `el${process.pid.toString(36)}-${mark()}${label}`.slice(0, 15);
       if (devices.includes(name)) throw new Error(`two devices would be called ${name}; shorten "${label}"`);
       devices.push(name);
       return name;
@@ -275,7 +305,7 @@ async function openFrameSocket(
   return {
     frames,
     send: (frame) => void child.stdin?.write(`${Buffer.from(frame).toString('hex')}\n`),
-    async next(matches = () => true, timeoutMs = 5_000) {
+    async next(matches = () => true, timeoutMs = PATIENCE_MS) {
       let found: Buffer | undefined;
       await until(
         () => {

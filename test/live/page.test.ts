@@ -5,8 +5,10 @@ import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFields } from '../../src/trace/read-frame.ts';
-import { until } from './netns.ts';
-import { createBench, freeUdpPort, type SwitchProcess } from './switch-process.ts';
+import { freePort } from '../free-port.ts';
+import { PATIENCE_MS, until } from './netns.ts';
+import type { SwitchProcess } from './switch-process.ts';
+import { useBench } from './use.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 const here = existsSync(CHROMIUM);
@@ -24,7 +26,7 @@ const ARGS = [
 ];
 
 describe.skipIf(!here)('the page', () => {
-  const bench = createBench();
+  const bench = useBench('group');
   const hosts: { socket: Socket; to: number }[] = [];
   const problems: string[] = [];
   let sw: SwitchProcess;
@@ -39,7 +41,7 @@ describe.skipIf(!here)('the page', () => {
   beforeAll(async () => {
     const ports: Record<string, object> = {};
     const away = async () => {
-      const [local, remote] = [await freeUdpPort(), await freeUdpPort()];
+      const [local, remote] = [await freePort(), await freePort()];
       return { adapter: 'udp', local: `127.0.0.1:${local}`, remote: `127.0.0.1:${remote}` };
     };
     for (const [name, vlan] of [
@@ -49,7 +51,7 @@ describe.skipIf(!here)('the page', () => {
     ] as const) {
       const socket = createSocket('udp4');
       await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
-      const to = await freeUdpPort();
+      const to = await freePort();
       hosts.push({ socket, to });
       const remote = `127.0.0.1:${socket.address().port}`;
       ports[name] = { adapter: 'udp', local: `127.0.0.1:${to}`, remote, mode: 'access', vlan };
@@ -62,11 +64,11 @@ describe.skipIf(!here)('the page', () => {
       interfaces: { gw: { vlan: 20, addresses: ['10.0.20.1/24'] } },
     };
     sw = await bench.start(config, ['--ui', '0']);
-    await until(() => /page http/.test(sw.log()), 'the page is served', 60_000);
+    await until(() => /page http/.test(sw.log()), 'the page is served');
     address = /page (\S+)/.exec(sw.log())![1];
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS, timeout: 60_000 });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS, timeout: 180_000 });
     page = await browser.newPage({ viewport: { width: 1440, height: 950 }, colorScheme: 'light' });
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on('console', (message) => problems.push(message.text()));
     page.on('pageerror', (error) => problems.push(error.message));
     await page.goto(address);
@@ -76,7 +78,6 @@ describe.skipIf(!here)('the page', () => {
   afterAll(async () => {
     await browser?.close();
     for (const { socket } of hosts) socket.close();
-    await bench.close();
   });
 
   const text = (selector: string) => page.locator(selector).textContent();

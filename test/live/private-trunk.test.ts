@@ -2,9 +2,10 @@
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, installed, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
-import { type Bench, createBench, freeUdpPort } from './switch-process.ts';
+import { describe, expect, it } from 'vitest';
+import { freePort } from '../free-port.ts';
+import { installed, liveObstacle, type Namespace, until } from './netns.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -12,16 +13,8 @@ if (obstacle) console.warn(`skipped: ${obstacle}`);
 const VLANS = { 100: { isolated: 101, communities: '102' } };
 
 describe.skipIf(obstacle !== null)('trunks of a private VLAN', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  beforeEach(() => {
-    bench = createBench();
-  });
-  afterEach(() => bench.close());
-  afterAll(() => lab?.close());
+  const lab = useLab();
+  const bench = useBench();
 
   function host(label: string, device: string, address: string): Namespace {
     const namespace = lab.namespace(label);
@@ -31,12 +24,7 @@ describe.skipIf(obstacle !== null)('trunks of a private VLAN', () => {
 
   it('join hosts and router as if all were on one switch', async () => {
     const [i, c, r, f, g] = ['pi', 'pc', 'pr', 'pf', 'pg'].map((label) => lab.device(label));
-    const [one, two, three, four] = [
-      await freeUdpPort(),
-      await freeUdpPort(),
-      await freeUdpPort(),
-      await freeUdpPort(),
-    ];
+    const [one, two, three, four] = [await freePort(), await freePort(), await freePort(), await freePort()];
     const tap = (device: string, more: object) => ({ adapter: 'tap', device, ...more });
     const udp = (local: number, remote: number, more: object) => ({
       adapter: 'udp',
@@ -73,7 +61,7 @@ describe.skipIf(obstacle !== null)('trunks of a private VLAN', () => {
     const file = join(bench.dir, 'wire.pcapng');
     const words = ['capture', '--socket', sw.socket, '-w', file, 'arp or icmp or (vlan and (arp or icmp))'];
     const capture = bench.spawn(...words);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await until(() => capture.log().includes('capturing to'), 'the capture runs');
     for (const each of [isolated, community, far]) expect(await each.ping('10.6.0.4')).toBe(3);
     for (const address of ['10.6.0.1', '10.6.0.2', '10.6.0.3'])
       expect(await router.ping(address, { count: 1 })).toBe(1);

@@ -1,10 +1,10 @@
 /** `switch.privileges: drop`: no thread of the switch has a capability when it is there, frames go on, and what would need one is refused. */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { askSwitch } from '../../src/api/control-client.ts';
-import { createLab, type Lab, liveObstacle, until } from './netns.ts';
-import { type Bench, createBench } from './switch-process.ts';
+import { liveObstacle, until } from './netns.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -23,16 +23,8 @@ const CAPABILITIES = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];
 const NONE = '0'.repeat(16);
 
 describe.skipIf(obstacle !== null)('a switch that drops its privileges', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-    bench = createBench();
-  });
-  afterAll(async () => {
-    await bench?.close();
-    lab?.close();
-  });
+  const lab = useLab();
+  const bench = useBench('group');
 
   it.each([1, 2])(
     'has none on any of its threads, forwards, and refuses what needs them: %d workers',

@@ -6,9 +6,11 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLab, installed, type Lab, liveObstacle, until } from './netns.ts';
-import { type Bench, createBench, endOf, freeUdpPort } from './switch-process.ts';
+import { describe, expect, it } from 'vitest';
+import { freePort } from '../free-port.ts';
+import { installed, liveObstacle, until } from './netns.ts';
+import { endOf } from './switch-process.ts';
+import { useBench, useLab } from './use.ts';
 
 const missing = ['qemu-system-x86_64', 'dnsmasq'].filter((program) => !installed(program));
 const obstacle = liveObstacle() ?? (missing.length === 0 ? null : `the QEMU test needs ${missing.join(', ')}`);
@@ -17,22 +19,14 @@ if (obstacle) console.warn(`skipped: ${obstacle}`);
 const GUEST = '52:54:00:e1:00:01';
 
 describe.skipIf(obstacle !== null)('a QEMU machine', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-    bench = createBench();
-  });
-  afterAll(async () => {
-    await bench?.close();
-    lab?.close();
-  });
+  const lab = useLab();
+  const bench = useBench('group');
 
   it.each([
     ['dgram', 'a'],
     ['socket', 'b'],
   ])('on a UDP port (-netdev %s) gets an address from a host on a TAP port', async (netdev, label) => {
-    const [ours, theirs] = [await freeUdpPort(), await freeUdpPort()];
+    const [ours, theirs] = [await freePort(), await freePort()];
     const device = lab.device(`q${label}`);
     const sw = await bench.start({
       ports: {
@@ -56,7 +50,7 @@ describe.skipIf(obstacle !== null)('a QEMU machine', () => {
     const qemu = spawn(
       'qemu-system-x86_64',
       [
-        ...['-accel', 'tcg', '-m', '64', '-display', 'none', '-nodefaults', '-no-reboot', '-boot', 'n'],
+        ...['-accel', 'tcg', '-m', '64', '-display', 'none', '-nodefaults', '-boot', 'n,reboot-timeout=1000'], // again when nobody answered
         ...['-netdev', link, '-device', `virtio-net-pci,netdev=n0,mac=${GUEST}`],
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
@@ -67,7 +61,7 @@ describe.skipIf(obstacle !== null)('a QEMU machine', () => {
     try {
       // A lease is written for a DHCPREQUEST only, and the guest sends that only after it had the server's offer.
       const leased = () => existsSync(leases) && readFileSync(leases, 'utf8').includes(GUEST);
-      await until(() => leased() || qemu.exitCode !== null, 'the guest has a lease', 60_000);
+      await until(() => leased() || qemu.exitCode !== null, 'the guest has a lease');
       expect(leased(), said).toBe(true);
       const { entries } = await sw.fdb({ mac: GUEST });
       expect(entries).toMatchObject([{ port: 'vm', vid: 10, kind: 'dynamic' }]);

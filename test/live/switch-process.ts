@@ -4,7 +4,6 @@
  */
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +17,9 @@ export const BIN = fileURLToPath(new URL('../../bin/etherloom', import.meta.url)
 
 /** Set it to run the live tests of whole switches with several threads that forward. */
 const WORKERS = process.env.ETHERLOOM_TEST_WORKERS;
+
+/** Of a switch's log, when a test has failed. */
+const LOG_LINES = 30;
 
 /** A configuration file's content. */
 export type Raw = Record<string, unknown>;
@@ -37,6 +39,7 @@ export interface SwitchProcess {
 }
 
 export interface Bench {
+  /** A folder that is gone after `close`. */
   readonly dir: string;
   /** Starts a switch from a configuration, with further arguments of `run`, and waits until its socket is there. */
   start(config: Raw, args?: readonly string[], inside?: Namespace): Promise<SwitchProcess>;
@@ -46,18 +49,29 @@ export interface Bench {
   cli(...args: string[]): Result;
   /** The same, while this thread goes on. */
   cliAsync(...args: string[]): Promise<Result>;
+  /** What its switches know when a test has failed: the end of their logs, ports and drops. */
+  witness(): Promise<string>;
+  /** Ends everything and removes the folder; what is started afterwards has another one. */
   close(): Promise<void>;
 }
 
 export function createBench(): Bench {
-  const dir = mkdtempSync(join(tmpdir(), 'etherloom-live-'));
+  let folder: string | null = null;
   const children = new Set<ChildProcess>();
+  const switches: SwitchProcess[] = [];
   let files = 0;
   const kill = () => {
     for (const child of children) child.kill('SIGKILL');
-    rmSync(dir, { recursive: true, force: true });
+    if (folder !== null) rmSync(folder, { recursive: true, force: true });
+    folder = null;
   };
-  process.on('exit', kill);
+  const dir = () => {
+    if (folder === null) {
+      folder = mkdtempSync(join(tmpdir(), 'etherloom-live-'));
+      process.on('exit', kill);
+    }
+    return folder;
+  };
 
   const start = (args: string[], inside?: Namespace) => {
     const command = [process.execPath, BIN, ...args];
@@ -67,16 +81,26 @@ export function createBench(): Bench {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said += text;
     });
+    dir(); // for `kill`
     children.add(child);
     child.on('exit', () => children.delete(child));
     return { child, log: () => said };
   };
 
+  const cliAsync = (...args: string[]): Promise<Result> =>
+    new Promise((resolve) => {
+      execFile(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 90_000 }, (error, stdout, stderr) => {
+        resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+      });
+    });
+
   return {
-    dir,
+    get dir() {
+      return dir();
+    },
     async start(config, args = [], inside) {
-      const file = join(dir, `switch${++files}.json`);
-      const socket = join(dir, `switch${files}.sock`);
+      const file = join(dir(), `switch${++files}.json`);
+      const socket = join(dir(), `switch${files}.sock`);
       const name = `live${process.pid}-${files}`;
       writeFileSync(
         file,
@@ -84,10 +108,8 @@ export function createBench(): Bench {
       );
       const workers = WORKERS === undefined || args.includes('--workers') ? [] : ['--workers', WORKERS];
       const { child, log } = start(['run', '-c', file, ...workers, ...args], inside);
-      await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up', 60_000);
-      if (child.exitCode !== null) throw new Error(`the switch ended with ${child.exitCode}: ${log()}`);
       const get = async <T>(topic: string, query?: Record<string, string>) => (await ask(socket, topic, query)) as T;
-      return {
+      const sw: SwitchProcess = {
         socket,
         child,
         log,
@@ -101,6 +123,10 @@ export function createBench(): Bench {
         ledger: () => get<LedgerView>('ledger'),
         stop: (signal = 'SIGTERM') => endOf(child, signal),
       };
+      switches.push(sw);
+      await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up');
+      if (child.exitCode !== null) throw new Error(`the switch ended with ${child.exitCode}: ${log()}`);
+      return sw;
     },
     spawn: (...args) => start(args),
     cli(...args) {
@@ -110,16 +136,24 @@ export function createBench(): Bench {
       });
       return { status: status ?? -1, stdout, stderr };
     },
-    cliAsync(...args) {
-      return new Promise((resolve) => {
-        execFile(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 90_000 }, (error, stdout, stderr) => {
-          resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
-        });
+    cliAsync,
+    async witness() {
+      const all = switches.map(async ({ child, log, socket }) => {
+        const lines = log().trimEnd().split('\n').slice(-LOG_LINES);
+        if (child.exitCode !== null || child.signalCode !== null)
+          return [...lines, `it ended with ${child.exitCode ?? child.signalCode}`];
+        const show = async (topic: string) => {
+          const { stdout, stderr } = await cliAsync('show', topic, '--socket', socket);
+          return (stdout || stderr).trimEnd().split('\n');
+        };
+        return [...lines, ...(await show('ports')), ...(await show('drops'))];
       });
+      return (await Promise.all(all)).map((lines, n) => [`switch ${n + 1}:`, ...lines].join('\n  ')).join('\n');
     },
     async close() {
       process.removeListener('exit', kill);
       await Promise.all([...children].map((child) => endOf(child, 'SIGTERM')));
+      switches.splice(0);
       kill();
     },
   };
@@ -136,13 +170,4 @@ export async function endOf(child: ChildProcess, signal?: NodeJS.Signals): Promi
   await exited;
   clearTimeout(timer);
   return ended() ?? 'unknown';
-}
-
-/** A UDP port that the system does not use right now. */
-export async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(done));
-  return port;
 }

@@ -1,7 +1,7 @@
 /** TAP adapters on real devices: frames, super-frames, vanishing devices, descriptors. */
 
 import { readdirSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Adapter, AdapterContext } from '../../src/adapters/adapter.ts';
 import { OFFLOAD_TSO4 } from '../../src/adapters/adapter.ts';
 import { native } from '../../src/adapters/native.ts';
@@ -9,7 +9,8 @@ import { createPoller, type Poller } from '../../src/adapters/poller.ts';
 import { openTap, type TapAdapter, type TapOptions } from '../../src/adapters/tap.ts';
 import { type Arena, createArena, release, slotsInUse } from '../../src/dataplane/arena.ts';
 import { BATCH_FRAMES, type Batch, createBatch } from '../../src/dataplane/batch.ts';
-import { createLab, installed, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
+import { installed, liveObstacle, type Namespace, until } from './netns.ts';
+import { useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -117,7 +118,7 @@ function sum16(bytes: Buffer): number {
 }
 
 describe.skipIf(obstacle !== null)('TAP adapter', () => {
-  let lab: Lab;
+  const lab = useLab();
   const closers: (() => void)[] = [];
   const arena = createArena({ smallSlots: 1024, largeSlots: 512 });
 
@@ -145,14 +146,10 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
     return { hosts, taps, wire };
   }
 
-  beforeAll(() => {
-    lab = createLab();
-  });
   afterEach(() => {
     for (const close of closers.splice(0).reverse()) close();
     expect(slotsInUse(arena)).toBe(0);
   });
-  afterAll(() => lab?.close());
 
   it.each(['off', 'auto'] as const)('passes a ping between two namespaces, offloads %s', async (offloads) => {
     const { hosts, wire } = pair(`p${offloads[0]}`, { offloads });
@@ -171,7 +168,7 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
     const { hosts, taps, wire } = pair('g', { offloads: 'on' });
     expect(taps[0].offloads & OFFLOAD_TSO4).toBe(OFFLOAD_TSO4);
     hosts[1].start('iperf3', '-s', '-1');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(() => hosts[1].run('ss', '-Hltn').includes(':5201'), 'the server listens');
     const iperf = await hosts[0].tryAsync('iperf3', '-c', '10.9.0.2', '-n', '200M', '-J');
     expect(iperf.status, iperf.stdout + iperf.stderr).toBe(0);
     expect(JSON.parse(iperf.stdout).end.sum_received.bytes).toBeGreaterThan(199e6);

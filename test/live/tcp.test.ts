@@ -1,9 +1,10 @@
 /** TCP through a switch: with offloads and without, and while offloads change under it. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
-import { type Bench, createBench } from './switch-process.ts';
+import { describe, expect, it } from 'vitest';
+import { liveObstacle, type Namespace, until } from './netns.ts';
+
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -11,16 +12,8 @@ if (obstacle) console.warn(`skipped: ${obstacle}`);
 const MIB = 1 << 20;
 
 describe.skipIf(obstacle !== null)('TCP both ways at once', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  beforeEach(() => {
-    bench = createBench();
-  });
-  afterEach(() => bench.close());
-  afterAll(() => lab?.close());
+  const lab = useLab();
+  const bench = useBench();
 
   async function pair(label: string, offloads: [string, string]) {
     const devices = [lab.device(`${label}a`), lab.device(`${label}b`)];

@@ -1,9 +1,11 @@
 /** Trunks: two switches joined by UDP and by TAP, TCP super-frames that carry a tag, a host that tags by itself. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
-import { type Bench, createBench, freeUdpPort, type SwitchProcess } from './switch-process.ts';
+import { describe, expect, it } from 'vitest';
+import { freePort } from '../free-port.ts';
+import { liveObstacle, type Namespace, until } from './netns.ts';
+import type { SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -12,16 +14,8 @@ const MIB = 1 << 20;
 const access = (device: string, vlan: number, more = {}) => ({ adapter: 'tap', device, mode: 'access', vlan, ...more });
 
 describe.skipIf(obstacle !== null)('trunks', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  beforeEach(() => {
-    bench = createBench();
-  });
-  afterEach(() => bench.close());
-  afterAll(() => lab?.close());
+  const lab = useLab();
+  const bench = useBench();
 
   function host(label: string, device: string, address: string): Namespace {
     const namespace = lab.namespace(label);
@@ -34,7 +28,7 @@ describe.skipIf(obstacle !== null)('trunks', () => {
   }
 
   it('joins two switches over UDP, each VLAN for itself', async () => {
-    const [one, two] = [await freeUdpPort(), await freeUdpPort()];
+    const [one, two] = [await freePort(), await freePort()];
     const trunk = (local: number, remote: number) => ({
       adapter: 'udp',
       local: `127.0.0.1:${local}`,

@@ -3,11 +3,12 @@
  * tunnel, for a device that knows nothing of it, and the kernel at the other end gets right packets.
  */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle } from './netns.ts';
-import { type Bench, createBench } from './switch-process.ts';
+import { describe, expect, it } from 'vitest';
+import { liveObstacle } from './netns.ts';
+
 import { transfer } from './tcp-transfer.ts';
-import { kernelVtep } from './vxlan-lab.ts';
+import { useBench, useLab } from './use.ts';
+import { kernelVtep, reaches } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -16,16 +17,8 @@ const MIB = 1 << 20;
 const INNER_MTU = 1430;
 
 describe.skipIf(obstacle !== null)('offloads inside a tunnel', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  beforeEach(() => {
-    bench = createBench();
-  });
-  afterEach(() => bench.close());
-  afterAll(() => lab?.close());
+  const lab = useLab();
+  const bench = useBench();
 
   it.each([
     ['IPv4', 'auto', '192.0.2.1', '192.0.2.2', 24],
@@ -50,9 +43,7 @@ describe.skipIf(obstacle !== null)('offloads inside a tunnel', () => {
     const vtep = { namespace: peer, address: remote, device: up };
     kernelVtep(vtep, { vni: 77, address: '10.50.0.2/24', remote: local, mtu: INNER_MTU });
     peer.run('ip', 'addr', 'add', 'fd00:50::2/64', 'dev', 'vx77', 'nodad');
-    for (let tries = 0; tries < 20; tries++) {
-      if ((await inside.ping('10.50.0.2', { count: 1, timeoutMs: 500 })) === 1) break;
-    }
+    await reaches(inside, '10.50.0.2');
     expect(await inside.ping('10.50.0.2', { count: 2, size: INNER_MTU - 28, dontFragment: true })).toBe(2);
     const refused = async () => (await sw.drops()).total.TX_ERROR ?? 0;
     const before = await refused(); // frames from before the device was up

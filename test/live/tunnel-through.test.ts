@@ -3,12 +3,14 @@
  * tunnel, checksums and segments, between ports of every kind.
  */
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { capObstacle } from './adapter-kinds.ts';
 import { cabled } from './cabled.ts';
-import { createLab, type Lab, liveObstacle, type Namespace, until } from './netns.ts';
-import { type Bench, createBench, type Raw, type SwitchProcess } from './switch-process.ts';
+import { liveObstacle, type Namespace, until } from './netns.ts';
+import type { Raw, SwitchProcess } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
+import { reaches } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -17,8 +19,8 @@ const MIB = 1 << 20;
 const KINDS = ['af-packet', 'tap', 'af-xdp', ...(capObstacle() === null ? ['cap'] : [])];
 
 describe.skipIf(obstacle !== null)('VXLAN between a host on af-packet and one on', () => {
-  let lab: Lab;
-  let bench: Bench;
+  const lab = useLab();
+  const bench = useBench('group');
   let sw: SwitchProcess;
   let one: Namespace;
   const others: Namespace[] = [];
@@ -34,8 +36,6 @@ describe.skipIf(obstacle !== null)('VXLAN between a host on af-packet and one on
   }
 
   beforeAll(async () => {
-    lab = createLab();
-    bench = createBench();
     const first = cabled(lab, 'v', 1, '60', { ipv6: false });
     one = first.hosts[0]!;
     const ports: Record<string, Raw> = { one: { adapter: 'af-packet', device: first.devices[0], vlan: 10 } };
@@ -62,14 +62,10 @@ describe.skipIf(obstacle !== null)('VXLAN between a host on af-packet and one on
     }
     await until(() => sw.log().match(/link up/g)?.length === KINDS.length + 1, 'all links are up');
   });
-  afterAll(async () => {
-    await bench?.close();
-    lab?.close();
-  });
 
   it.each(KINDS)('%s carries TCP whole', async (kind) => {
     const n = KINDS.indexOf(kind);
-    await others[n]!.ping(`10.61.${n}.1`, { count: 1 }); // libpcap loses the first frame
+    await reaches(others[n]!, `10.61.${n}.1`); // libpcap loses the first frame
     await transfer(one, `10.61.${n}.1`, others[n]!, 4 * MIB);
     for (const { drops } of (await sw.ports()).values()) expect(drops).not.toHaveProperty('TX_ERROR');
     expect((await sw.ledger()).balanced).toBe(true);

@@ -16,15 +16,16 @@ import time
 
 role, address, port, size, rounds = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
 UDP_SEGMENT = 103
+PATIENCE = 90
 COUNT = 20
 HEADER = struct.Struct("!IIB")  # round, attempt, datagram
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 peer = socket.socket(family, socket.SOCK_DGRAM)
-end = time.monotonic() + 30
+end = time.monotonic() + PATIENCE
 
 if role == "receive":
     peer.bind((address, port))
-    peer.settimeout(30)
+    peer.settimeout(PATIENCE)
     block, parts = None, {}
     while True:
         data, sender = peer.recvfrom(65535)

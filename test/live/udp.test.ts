@@ -1,35 +1,23 @@
 /** Two hosts whose TAPs are joined by a UDP link: namespace, TAP, UDP, UDP, TAP, namespace. */
 
-import { createSocket } from 'node:dgram';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Adapter } from '../../src/adapters/adapter.ts';
 import { createPoller } from '../../src/adapters/poller.ts';
 import { openTap } from '../../src/adapters/tap.ts';
 import { openUdp } from '../../src/adapters/udp.ts';
 import { createArena, release, slotsInUse } from '../../src/dataplane/arena.ts';
 import { BATCH_FRAMES, createBatch } from '../../src/dataplane/batch.ts';
-import { createLab, type Lab, liveObstacle, type Namespace } from './netns.ts';
+import { freePort } from '../free-port.ts';
+import { liveObstacle, type Namespace } from './netns.ts';
+import { useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
 
 const ALL = Int32Array.from({ length: BATCH_FRAMES }, (_, i) => i);
 
-/** A port that the system does not use right now. */
-async function freePort(host: string): Promise<number> {
-  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
-  await new Promise<void>((done) => socket.bind(0, host, done));
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(done));
-  return port;
-}
-
 describe.skipIf(obstacle !== null)('UDP link between two TAPs', () => {
-  let lab: Lab;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  afterAll(() => lab?.close());
+  const lab = useLab();
 
   it.each([
     ['127.0.0.1', '127.0.0.1', 'v4'],

@@ -1,6 +1,6 @@
 /** Hosts that carry VXLAN between them: namespaces on one cable or switch, Etherloom or a kernel device in each. */
 
-import type { Lab, Namespace } from './netns.ts';
+import { eventually, type Lab, type Namespace } from './netns.ts';
 import type { Bench, Raw, SwitchProcess } from './switch-process.ts';
 
 /** A host of the underlay. */
@@ -49,8 +49,8 @@ export function lan(lab: Lab, count: number, { mtu = 1500 }: CableOptions = {}):
 
 /** Pings until one comes back: links have to come up, and neighbors have to be found first. */
 export async function reaches(from: Namespace, address: string): Promise<void> {
-  for (let tries = 0; tries < 20; tries++) if ((await from.ping(address, { count: 1, timeoutMs: 500 })) === 1) return;
-  throw new Error(`${from.name} does not reach ${address}`);
+  const once = async () => (await from.ping(address, { count: 1, timeoutMs: 500 })) === 1;
+  await eventually(once, `${from.name} reaches ${address}`);
 }
 
 /** A host on a TAP of Etherloom. */
@@ -116,11 +116,7 @@ export async function site(lab: Lab, bench: Bench, host: UnderlayHost, options: 
   }
   const inside = hosts.map(({ name, address: own, mtu = 1450 }, n) => {
     const each = lab.namespace(`${name}${address.at(-1)}`, { ipv6: true });
-    namespace.run('ip', 'link', 'set', taps[n]!, 'netns', each.name);
-    each.run('ip', 'link', 'set', taps[n]!, 'mtu', String(mtu), 'up');
-    for (const text of [own].flat()) {
-      each.run('ip', 'addr', 'add', text, 'dev', taps[n]!, ...(text.includes(':') ? ['nodad'] : []));
-    }
+    each.adopt(taps[n]!, { address: own, mtu, from: namespace });
     return each;
   });
   return { sw, hosts: inside, devices: taps };

@@ -1,8 +1,8 @@
 /** Three Etherlooms in full mesh with one kernel VTEP: everything arrives once, nothing twice, and moves are followed. */
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type FrameSocket, type Lab, liveObstacle, until } from './netns.ts';
-import { type Bench, createBench } from './switch-process.ts';
+import { describe, expect, it } from 'vitest';
+import { type FrameSocket, liveObstacle, until } from './netns.ts';
+import { useBench, useLab } from './use.ts';
 import { kernelVtep, lan, reaches, site } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle();
@@ -14,16 +14,8 @@ const ETHERTYPE = '88b5'; // for experiments
 const QUIET_MS = 300;
 
 describe.skipIf(obstacle !== null)('a VXLAN mesh', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeEach(() => {
-    lab = createLab();
-    bench = createBench();
-  });
-  afterEach(async () => {
-    await bench.close();
-    lab.close();
-  });
+  const lab = useLab('test');
+  const bench = useBench();
 
   const frame = (dst: string, src: string, text: string) =>
     Buffer.concat([Buffer.from(`${dst}${src}${ETHERTYPE}`, 'hex'), Buffer.from(text.padEnd(46))]);
@@ -83,5 +75,5 @@ describe.skipIf(obstacle !== null)('a VXLAN mesh', () => {
     sockets[0]!.send(frame('020000000101', '020000000001', 'after'));
     await settled('after', [0, 0, 1, 0]);
     for (const { sw } of sites) expect((await sw.ledger()).balanced).toBe(true);
-  }, 60_000);
+  });
 });

@@ -1,11 +1,12 @@
 /** VXLAN beside Open vSwitch: an access VLAN for a VNI, a trunk inside a VNI, both directions; and what doctor says of it. */
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/cli/doctor/checks.ts';
-import { createLab, type Lab, liveObstacle } from './netns.ts';
+import { liveObstacle } from './netns.ts';
 import { type Ovs, ovsObstacle, startOvs } from './ovs.ts';
-import { type Bench, BIN, createBench } from './switch-process.ts';
+import { BIN } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
 import { cable, reaches, site } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle() ?? ovsObstacle();
@@ -14,18 +15,10 @@ if (obstacle !== null) console.warn(`skipped: Open vSwitch: ${obstacle}`);
 const MIB = 1 << 20;
 
 describe.skipIf(obstacle !== null)('VXLAN beside Open vSwitch', () => {
-  let lab: Lab;
-  let bench: Bench;
+  const lab = useLab('test');
   let ovs: Ovs | undefined;
-  beforeEach(() => {
-    lab = createLab();
-    bench = createBench();
-  });
-  afterEach(async () => {
-    await bench.close();
-    await ovs?.close();
-    lab.close();
-  });
+  afterEach(() => ovs?.close());
+  const bench = useBench();
 
   it('carries an access VLAN and a trunk, both ways', async () => {
     const [a, b] = cable(lab);
@@ -69,5 +62,5 @@ describe.skipIf(obstacle !== null)('VXLAN beside Open vSwitch', () => {
     await transfer(b.namespace, '10.10.0.2', hosts[0]!, 2 * MIB);
     await transfer(hosts[1]!, '10.30.0.1', b.namespace, 2 * MIB);
     expect((await sw.ledger()).balanced).toBe(true);
-  }, 60_000);
+  });
 });

@@ -3,10 +3,11 @@
  * whose interfaces are the gateway of both.
  */
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLab, type Lab, liveObstacle } from './netns.ts';
-import { type Bench, createBench } from './switch-process.ts';
+import { describe, expect, it } from 'vitest';
+import { liveObstacle } from './netns.ts';
+
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
 import { kernelVtep, lan, reaches, site } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle();
@@ -15,16 +16,8 @@ if (obstacle !== null) console.warn(`skipped: VXLAN: ${obstacle}`);
 const MIB = 1 << 20;
 
 describe.skipIf(obstacle !== null)('a gateway of VNIs', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeEach(() => {
-    lab = createLab();
-    bench = createBench();
-  });
-  afterEach(async () => {
-    await bench.close();
-    lab.close();
-  });
+  const lab = useLab('test');
+  const bench = useBench();
 
   it('takes packets out of one tunnel into another, and to hosts of its own, IPv4 and IPv6', async () => {
     const [gateway, red, blue] = lan(lab, 3, { mtu: 1600 });
@@ -65,5 +58,5 @@ describe.skipIf(obstacle !== null)('a gateway of VNIs', () => {
     const { drops } = await sw.drops();
     expect(drops.filter(({ reason }) => reason.startsWith('ROUTE_') && reason !== 'ROUTE_UNRESOLVED')).toEqual([]);
     expect((await sw.ledger()).balanced).toBe(true);
-  }, 120_000);
+  });
 });

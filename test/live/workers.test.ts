@@ -6,10 +6,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { askSwitch } from '../../src/api/control-client.ts';
-import { createLab, type Lab, liveObstacle, type Namespace, python, until } from './netns.ts';
-import { type Bench, createBench, type Raw, type SwitchProcess } from './switch-process.ts';
+import { eventually, liveObstacle, type Namespace, python, until } from './netns.ts';
+import { stream } from './stream.ts';
+import type { Raw, SwitchProcess } from './switch-process.ts';
+import { useBench, useLab } from './use.ts';
 import { cable, kernelVtep, reaches, site } from './vxlan-lab.ts';
 
 const obstacle = liveObstacle();
@@ -24,21 +26,13 @@ const [TCP, UDP] = ['flows-tcp.py', 'flows-udp.py'].map((file) => fileURLToPath(
 ];
 
 describe.skipIf(obstacle !== null)('two workers', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  beforeEach(() => {
-    bench = createBench();
-  });
+  const lab = useLab();
+  const bench = useBench();
   const programs = new Set<ChildProcess>();
-  afterEach(async () => {
+  afterEach(() => {
     for (const program of programs) program.kill('SIGKILL');
     programs.clear();
-    await bench.close();
   });
-  afterAll(() => lab?.close());
 
   const start = (ports: object, more: Raw = {}): Promise<SwitchProcess> =>
     bench.start({ ...more, ports } as Raw, ['--workers', '2']);
@@ -72,7 +66,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     return {
       child,
       said: () => said,
-      line: async (pattern: RegExp, timeoutMs = 90_000) => {
+      line: async (pattern: RegExp, timeoutMs = 240_000) => {
         await until(() => pattern.test(said), `${pattern} in ${JSON.stringify(said)}`, timeoutMs);
         return pattern.exec(said)!;
       },
@@ -111,7 +105,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
       const ports = [...(await sw.ports()).values()].reduce((sum, { rxFrames }) => sum + rxFrames, 0);
       const each = (await shares(sw)).reduce((sum, n) => sum + n, 0);
       return balanced && ports === total.received && each === total.received;
-    });
+    }, 'every frame is in the ledger');
     const each = await shares(sw);
     for (const n of each) expect(n).toBeGreaterThan(0);
   }
@@ -146,7 +140,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
       const before = used();
       await new Promise((resolve) => setTimeout(resolve, 1000));
       return used() - before < 60;
-    });
+    }, 'it sleeps');
   });
 
   /** Two hosts behind interfaces that exist already. */
@@ -173,9 +167,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     expect(await sw.stop()).toBe(0);
   });
 
-  it('start again all together when worker 0 ends, with what they knew, and not for ever', {
-    timeout: 400_000,
-  }, async () => {
+  it('start again all together when worker 0 ends, with what they knew, and not for ever', async () => {
     const { sw, spaces } = await cabled('z');
     const restart = () => askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
     expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
@@ -184,13 +176,18 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     for (let times = 1; times <= 3; times++) {
       await restart();
       const again = () => sw.log().split('worker 0 forwards again').length - 1;
-      await until(() => again() === times, 'they are back', 60_000);
+      await until(() => again() === times, 'they are back');
       expect(await known()).toEqual(before);
       expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
       await account(sw);
     }
-    await restart();
-    await until(() => sw.child.exitCode !== null, 'it is over', 30_000);
+    // Three within a minute; on a slow machine those above may be longer ago.
+    for (let more = 0; sw.child.exitCode === null && more < 4; more++) {
+      const again = () => sw.log().split('worker 0 forwards again').length - 1;
+      const before = again();
+      await restart().catch(() => {}); // it may end before it answers
+      await until(() => sw.child.exitCode !== null || again() > before, 'it is over, or back');
+    }
     expect(sw.child.exitCode).toBe(1);
     expect(sw.log()).toMatch(/the forwarding thread failed: ended on request/);
   });
@@ -201,9 +198,10 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     const [flows, count] = [16, 1500];
     const receiver = talk(spaces[1]!, UDP, 'receive', '10.9.0.2', 7001, flows, count);
     await receiver.line(/listening\n/);
+    // It says that it is done until somebody has heard it.
     const sender = talk(spaces[0]!, UDP, 'send', '10.9.0.2', 7001, flows, count);
-    await sender.line(/^24000\n/);
     const [, got, late, seen] = await receiver.line(/\n(\d+) (\d+) (\d+)\n/);
+    sender.child.kill('SIGKILL');
     expect(Number(late)).toBe(0);
     expect(Number(seen)).toBe(flows);
     const lost = flows * count - Number(got);
@@ -233,10 +231,10 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     const during = transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2']);
     await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/1/restart' });
     expect(await during).toEqual([FLOWS, FLOWS]);
-    await until(() => sw.log().includes('worker 1 forwards again'), 'it is back', 60_000);
+    await until(() => sw.log().includes('worker 1 forwards again'), 'it is back');
     expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
     expect((await shares(sw))[1]).toBeGreaterThan(had[1]!);
-    await eventually(async () => descriptors(sw) === before);
+    await eventually(async () => descriptors(sw) === before, 'no descriptor is left open');
     expect((await sw.ledger()).balanced).toBe(true);
     await sw.stop('SIGKILL');
     const program = () => devices.some((device) => lab.run('ip', '-d', 'link', 'show', device).includes('prog/xdp'));
@@ -285,7 +283,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
       }
     }
     const learned = async (vid: string) => (await sw.fdb({ vlan: vid, port: 'p3' })).entries.length;
-    await eventually(async () => (await learned('10')) === 32 && (await learned('20')) === 32);
+    await eventually(async () => (await learned('10')) === 32 && (await learned('20')) === 32, 'all are learned');
     trunk.close();
     expect((await sw.ledger()).balanced).toBe(true);
   });
@@ -302,7 +300,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
       await eventually(async () => {
         const { entries } = await sw.fdb({ mac: mac.replace(/..(?=.)/g, '$&:') });
         return entries.length === 1 && entries[0]!.port === `p${at}`;
-      });
+      }, 'it has moved');
     }
     for (const socket of sockets) socket.close();
   });
@@ -326,29 +324,22 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     const more = { ...raw, ports: { ...raw.ports, p9: { adapter: 'tap', device: third, mode: 'access', vlan: 10 } } };
     const [a, b] = await Promise.all([0, 1].map((i) => spaces[i]!.frameSocket(devices[i]!)));
     const wanted = 4000;
-    let sent = 0;
-    const timer = setInterval(() => {
-      for (let i = 0; i < 4 && sent < wanted; i++) {
-        a!.send(datagram(sent++));
-      }
-    }, 2);
+    const isOurs = (f: Buffer) => f[23] === 17 && f[33] === 255;
+    const flow = stream(a!, b!, wanted, datagram, (f) => (isOurs(f) ? f.readUInt32BE(42) : -1));
     let changes = 0;
-    while (sent < wanted) {
+    while (flow.sent < wanted) {
       const body = { config: changes++ % 2 === 0 ? more : raw };
       await askSwitch(sw.socket, { method: 'POST', path: '/v1/apply', body });
       expect(readdirSync('/sys/class/net').includes(third)).toBe(changes % 2 === 1);
     }
-    clearInterval(timer);
-    const numbers = () =>
-      new Set(b!.frames.filter((f) => f[23] === 17 && f[33] === 255).map((f) => f.readUInt32BE(42)));
-    await until(() => numbers().size === wanted, 'all frames are there', 20_000);
+    await flow.end();
     expect(changes).toBeGreaterThan(2);
     await account(sw);
     a!.close();
     b!.close();
   });
 
-  it('come back when they end, with their queues, and leave nothing open', { timeout: 400_000 }, async () => {
+  it('come back when they end, with their queues, and leave nothing open', async () => {
     const { sw, spaces, devices } = await hosts('k', 2);
     expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
     const before = descriptors(sw);
@@ -362,7 +353,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
       await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/1/restart' });
       expect(await during).toEqual([FLOWS, FLOWS]);
       const again = () => sw.log().split('worker 1 forwards again').length - 1;
-      await until(() => again() === times, 'it is back', 60_000);
+      await until(() => again() === times, 'it is back');
     }
     expect(sw.log()).toMatch(/worker 1 has ended: ended on request \(/);
     clearInterval(timer);
@@ -373,16 +364,8 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
     const has = await shares(sw);
     expect(has[1]).toBeGreaterThan(had[1]!);
-    await eventually(async () => descriptors(sw) === before);
+    await eventually(async () => descriptors(sw) === before, 'no descriptor is left open');
     expect((await sw.ledger()).balanced).toBe(true);
     expect(await sw.stop()).toBe(0);
   });
 });
-
-async function eventually(holds: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error('timed out');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

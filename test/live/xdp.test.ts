@@ -1,14 +1,15 @@
 /** Ports on a queue of an interface (af-xdp): on veth cables, where the kernel copies and nothing is finished for us. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openXdp } from '../../src/adapters/af-xdp.ts';
 import { xdpSlots } from '../../src/adapters/xdp-socket.ts';
 import { createArena, release, retain, SMALL_SLOT_BYTES, slotsInUse } from '../../src/dataplane/arena.ts';
 import { createBatch } from '../../src/dataplane/batch.ts';
 import { cabled } from './cabled.ts';
-import { createLab, type Lab, liveObstacle, until } from './netns.ts';
-import { type Bench, createBench, type Raw } from './switch-process.ts';
+import { liveObstacle, until } from './netns.ts';
+import type { Raw } from './switch-process.ts';
 import { transfer } from './tcp-transfer.ts';
+import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -19,16 +20,8 @@ const DETAIL = /^queue 0( of worker 0)?, copy, driver XDP$/;
 const PORT_SLOTS = xdpSlots(1);
 
 describe.skipIf(obstacle !== null)('af-xdp ports', () => {
-  let lab: Lab;
-  let bench: Bench;
-  beforeAll(() => {
-    lab = createLab();
-  });
-  beforeEach(() => {
-    bench = createBench();
-  });
-  afterEach(() => bench.close());
-  afterAll(() => lab?.close());
+  const lab = useLab();
+  const bench = useBench();
 
   const port = (device: string, more: Raw = {}): Raw => ({ adapter: 'af-xdp', device, vlan: 10, ...more });
   const program = (device: string) => /xdp\S* .*id \d+|prog\/xdp/.test(lab.run('ip', '-d', 'link', 'show', device));

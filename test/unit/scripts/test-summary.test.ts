@@ -9,7 +9,16 @@ interface Told {
 }
 
 interface Report {
-  tests: { project: string; file: string; name: string; suite: string; state: string; ms: number; errors: Told[] }[];
+  tests: {
+    project: string;
+    file: string;
+    name: string;
+    suite: string;
+    state: string;
+    ms: number;
+    errors: Told[];
+    witness?: string;
+  }[];
   errors: { project: string; file: string; name: string; errors: Told[] }[];
 }
 
@@ -68,6 +77,17 @@ describe('the end of npm test', () => {
     expect(told).toHaveLength(1 + 1 + 15);
     expect(told.at(2)).toBe('    line 0');
     expect(told.at(-1)).toBe('    at a.test.ts:3:4');
+  });
+
+  it('shows the end of what its switches know where there is room', () => {
+    const errors = [{ message: 'no ping' }];
+    const failed = test('a', { state: 'failed', errors, witness: lines(100) });
+    const told = summary([run([failed], [], 1)]).lines;
+    expect(told).toHaveLength(1 + 1 + 1 + 25);
+    expect(told.at(3)).toBe('    | line 75');
+    expect(told.at(-1)).toBe('    | line 99');
+    const many = summary([run(Array(6).fill(failed), [], 1)]).lines;
+    expect(many.filter((line) => line.includes('|'))).toEqual([]);
   });
 
   it.each([2, 5, 20, 25])('names each of %i failed tests in the last 60 lines', (count) => {
