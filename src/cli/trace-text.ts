@@ -27,13 +27,14 @@ export function wayText(trace: Trace): string {
 }
 
 /** The stages of now, then what would have to be different. */
-export function explanationText({ trace, to, arrives, text, fix, alternatives }: Explanation): string {
+export function explanationText({ trace, to, arrives, text, fix, alternatives, hint }: Explanation): string {
   const { stages } = trace;
   const lines = [heading(trace), '', ...stages.flatMap(stageLines), ''];
   if (!arrives) lines.push(trace.reason === null ? `it does not reach ${to ?? 'any port'}` : verdictText(trace), '');
   lines.push(text);
   if (fix !== null) lines.push(...changeLines(fix));
   for (const other of alternatives) lines.push('', `or ${other.text}`, ...changeLines(other));
+  if (hint !== null) lines.push('', hint);
   return `${lines.map(oneLine).join('\n')}\n`;
 }
 

@@ -11,7 +11,7 @@ export function showTrace(place: HTMLElement, trace: Trace): void {
 }
 
 export function showExplanation(place: HTMLElement, found: Explanation): void {
-  const { trace, to, arrives, text, fix, alternatives } = found;
+  const { trace, to, arrives, text, fix, alternatives, hint } = found;
   const missing = trace.reason === null && !arrives;
   replace(
     place,
@@ -31,6 +31,7 @@ export function showExplanation(place: HTMLElement, found: Explanation): void {
         el('summary', {}, alternatives.length === 1 ? 'Another way' : `${alternatives.length} other ways`),
         ...alternatives.map((each) => el('div', { class: 'fix' }, el('p', {}, `${sentence(each.text)}.`), keys(each))),
       ),
+    hint !== null && el('p', { class: 'hint' }, `${sentence(hint)}.`),
   );
 }
 
@@ -38,8 +39,9 @@ export function showError(place: HTMLElement, message: string): void {
   replace(place, el('p', { class: 'error' }, message));
 }
 
-function heading({ port, frame }: Trace): HTMLElement {
-  return el('p', { class: 'arrives' }, el('b', {}, port), ' receives ', el('span', {}, frame.text));
+function heading({ port, bridge, frame }: Trace): HTMLElement {
+  const where = bridge === null ? '' : ` (bridge ${bridge})`;
+  return el('p', { class: 'arrives' }, el('b', {}, port), `${where} receives `, el('span', {}, frame.text));
 }
 
 function stages(all: readonly Stage[]): HTMLElement {

@@ -104,6 +104,7 @@ export interface Peer {
 
 export interface Trace {
   port: string;
+  bridge: string | null;
   tunnel: string | null;
   vid: number | null;
   frame: { text: string };
@@ -125,4 +126,5 @@ export interface Explanation {
   text: string;
   fix: Fix | null;
   alternatives: Fix[];
+  hint: string | null;
 }

@@ -11,6 +11,7 @@ import { answered } from './answered.ts';
 import { candidates } from './candidates.ts';
 import type { Change } from './change.ts';
 import { TraceError } from './error.ts';
+import { gatewayHint } from './gateway-hint.ts';
 import { nextHopOf } from './route-changes.ts';
 import type { Situation, Start } from './situation.ts';
 import { worldUnder } from './situation.ts';
@@ -29,6 +30,8 @@ export interface Explanation {
   fix: Fix | null;
   /** Others that are as small. */
   alternatives: Fix[];
+  /** What would be better than that: a gateway, for what stays in its VLAN by its nature. */
+  hint: string | null;
 }
 
 export interface Fix {
@@ -73,9 +76,10 @@ export function explain(asked: Start, frame: TraceFrame, to: string | null = nul
     throw new TraceError(`there is no port "${to}" that it could arrive on`);
   }
   const now = trace(worldUnder(situation), frame);
+  const hint = gatewayHint(situation.config, now, to);
   if (arrives(now, to)) {
     const text = `it arrives: ${arrivalText(now, to)}`;
-    return { explanation: { trace: now, to, arrives: true, text, fix: null, alternatives: [] }, fixed: null };
+    return { explanation: { trace: now, to, arrives: true, text, fix: null, alternatives: [], hint }, fixed: null };
   }
   const waits = now.stages.some((stage) => stage.waits === true);
   const { fixes, complete } = search(situation, now, frame, to);
@@ -87,6 +91,7 @@ export function explain(asked: Start, frame: TraceFrame, to: string | null = nul
     text: waits ? waitingText(situation, now, best?.fix) : (best?.fix.text ?? hopeless(now, complete)),
     fix: best?.fix ?? null,
     alternatives: others.slice(0, MAX_ALTERNATIVES).map((other) => other.fix),
+    hint,
   };
   return { explanation, fixed: best?.situation ?? null };
 }

@@ -1,8 +1,9 @@
 /**
  * What the router lacks for a packet: the gateway of its sender's subnet, an interface or an address in the subnet of its destination.
  *
- * Of a subnet that no interface has only hosts are known. Its length is the usual one (24, 64), a longer one where that would meet
- * other subnets of the VRF, and the address of the interface is its first that no host of the packet has.
+ * Of a subnet that no interface has only hosts are known. Its length is that of `classify` where it says one, else a guess, which is said: what
+ * most interfaces have or the usual one (24, 64), a longer one where that would meet other subnets of the VRF. The address of the interface is its
+ * first that no host of the packet has.
  */
 
 import { isHost, isLinkLocal, macFrom } from '../config/routing.ts';
@@ -37,10 +38,10 @@ export function missingGateway({ config }: Situation, trace: Trace, port: PortCo
   if (sharePrefix(packet.src, packet.dst, length)) return [];
   const vrfs = new Set([DEFAULT_VRF, ...config.interfaces.map(({ vrf }) => vrf)]);
   return [...vrfs].slice(0, FEW).flatMap((vrf) => {
-    const address = addressFor(config, vrf, packet.src, packet.dst);
-    return address === null
+    const found = addressFor(config, { bridge: port.bridge!, vid, vrf }, packet.src, packet.dst);
+    return found === null
       ? []
-      : [addInterface(config, { bridge: port.bridge!, vid, vrf, address, mac: frame.dst }, 1)];
+      : [addInterface(config, { bridge: port.bridge!, vid, vrf, ...found, mac: frame.dst }, 1)];
   });
 }
 
@@ -56,8 +57,9 @@ export function missingWay(
   return vlansFor(s, target).flatMap(([bridge, vid]) => {
     const there = config.interfaces.find((each) => each.bridge === bridge && each.vid === vid);
     if (there === undefined) {
-      const address = addressFor(config, by.vrf, packet.dst, packet.src);
-      return address === null ? [] : [addInterface(config, { bridge, vid, vrf: by.vrf, address, mac: null }, 2)];
+      const place = { bridge, vid, vrf: by.vrf };
+      const found = addressFor(config, place, packet.dst, packet.src);
+      return found === null ? [] : [addInterface(config, { ...place, ...found, mac: null }, 2)];
     }
     if (there.vrf !== by.vrf) return [];
     return [...wider(config, there, packet.dst), ...anotherAddress(config, there, packet)];
@@ -106,29 +108,32 @@ function wider(config: SwitchConfig, by: InterfaceConfig, destination: Uint8Arra
 }
 
 function anotherAddress(config: SwitchConfig, by: InterfaceConfig, { dst, src }: PacketFields): Change[] {
-  const address = addressFor(config, by.vrf, dst, src);
-  if (address === null) return [];
-  const addresses = [...by.addresses, address];
-  const condition = `interface ${by.name} had the address ${address}`;
+  const found = by.vid === null ? null : addressFor(config, { ...by, vid: by.vid }, dst, src);
+  if (found === null) return [];
+  const addresses = [...by.addresses, found.address];
+  const condition = `interface ${by.name} had the address ${found.address}${found.guess}`;
   return [
     { ...changeInterface(by, { addresses }, { key: 'addresses', value: listed(addresses), condition }), cost: 2 },
   ];
 }
 
-interface NewInterface {
+interface Place {
   bridge: string;
   vid: number;
   vrf: string;
-  address: string;
+}
+
+interface NewInterface extends Place, Found {
   /** Null: the one that its name makes. */
   mac: string | null;
 }
 
-function addInterface(config: SwitchConfig, { bridge, vid, vrf, address, mac }: NewInterface, cost: number): Change {
+function addInterface(config: SwitchConfig, added: NewInterface, cost: number): Change {
+  const { bridge, vid, vrf, address, guess, mac } = added;
   const names = new Set([...config.ports, ...config.interfaces].map((each) => each.name));
   let name = `vlan${vid}`;
   while (names.has(name)) name = `svi-${name}`;
-  const added: InterfaceConfig = {
+  const lacking: InterfaceConfig = {
     name,
     bridge,
     vid,
@@ -154,24 +159,58 @@ function addInterface(config: SwitchConfig, { bridge, vid, vrf, address, mac }: 
   return {
     path: `interfaces.${name}`,
     value: `{ ${keys.join(', ')} }`,
-    condition: `VLAN ${vid} had an interface with the address ${address}${withMac}${vrf === DEFAULT_VRF ? '' : `, in VRF ${vrf}`}`,
+    condition: `VLAN ${vid} had an interface with the address ${address}${guess}${withMac}${vrf === DEFAULT_VRF ? '' : `, in VRF ${vrf}`}`,
     cost,
-    make: (s) => ({ ...s, config: { ...s.config, interfaces: [...s.config.interfaces, added] } }),
+    make: (s) => ({ ...s, config: { ...s.config, interfaces: [...s.config.interfaces, lacking] } }),
   };
 }
 
-/** `address/length` of an interface in the subnet of `host`; null where none is free. */
-function addressFor(config: SwitchConfig, vrf: string, host: Uint8Array, apart: Uint8Array): string | null {
-  const [usual, longest] = LENGTHS[host.length];
-  for (let length = usual; length <= longest; length++) {
+export interface Found {
+  /** `address/length` */
+  address: string;
+  /** ` (/24 is a guess)`, or nothing. */
+  guess: string;
+}
+
+/** An interface in the subnet of `host` with its address; null where none is free. `apart`: an address of another subnet. */
+export function addressFor(
+  config: SwitchConfig,
+  { vid, vrf }: Place,
+  host: Uint8Array,
+  apart: Uint8Array,
+): Found | null {
+  const [, longest] = LENGTHS[host.length];
+  const said = saidLength(config, vid, host);
+  for (let length = said ?? likelyLength(config, host); length <= longest; length++) {
     if (sharePrefix(host, apart, length) || meets(config, vrf, host, length)) continue;
     for (const last of [1, 2]) {
       const address = masked(host, length);
       address[address.length - 1] |= last;
-      if (!sameBytes(address, host)) return `${addressText(address)}/${length}`;
+      const guess = length === said ? '' : ` (/${length} is a guess)`;
+      if (!sameBytes(address, host)) return { address: `${addressText(address)}/${length}`, guess };
     }
   }
   return null;
+}
+
+/** Of the subnet whose frames are of this VLAN. */
+function saidLength({ classification }: SwitchConfig, vid: number, host: Uint8Array): number | null {
+  const rule = classification.subnets.find((each) => each.vid === vid && covers(each.prefix, host));
+  return rule === undefined ? null : Number(rule.prefix.split('/')[1]);
+}
+
+/** That of most interfaces, the usual one where they do not agree. */
+function likelyLength({ interfaces }: SwitchConfig, host: Uint8Array): number {
+  const [usual, longest] = LENGTHS[host.length];
+  const counts = new Map<number, number>([[usual, 0]]);
+  for (const prefix of interfaces.flatMap(({ addresses }) => addresses)) {
+    const [text, its] = prefix.split('/');
+    const length = Number(its);
+    if (text.includes(':') !== (host.length === 16) || length > longest) continue;
+    counts.set(length, (counts.get(length) ?? 0) + 1);
+  }
+  const most = Math.max(...counts.values());
+  return counts.get(usual) === most ? usual : [...counts].find(([, count]) => count === most)![0];
 }
 
 /** Whether the subnet overlaps one that the VRF has, `but` aside. */

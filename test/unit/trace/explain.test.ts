@@ -4,13 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { SwitchConfig } from '../../../src/config/types.ts';
 import { ControlError } from '../../../src/control/model.ts';
+import { ipv6Frame } from '../../../src/protocols/neighbor-send.ts';
 import { ownDirectory } from '../../../src/runtime/directory-of.ts';
 import { explain } from '../../../src/trace/explain.ts';
 import { readFields } from '../../../src/trace/read-frame.ts';
 import { type Start, worldUnder } from '../../../src/trace/situation.ts';
 import { trace } from '../../../src/trace/trace.ts';
 import { learnBefore } from '../../../src/trace/world.ts';
+import { addressBytes } from '../../../src/wire/address.ts';
 import { ethernetFrame, udpIpv4 } from '../../../src/wire/build.ts';
+import { parseMac } from '../../../src/wire/ethernet.ts';
+import { neighborSolicitation } from '../../../src/wire/nd.ts';
 import { Random } from '../dataplane/world.ts';
 import { type Case, SPOILS, soundCase } from './misconfigure.ts';
 import { sentThrough, wholeSwitch } from './whole-switch.ts';
@@ -95,12 +99,60 @@ ports:
     const packet = readFields('dst=02:00:00:00:10:01,ip=10.0.20.5-10.0.10.5');
     const none = ask('p1', packet, 'p2');
     expect(none.text).toBe(
-      'delivered on p2 if VLAN 20 had an interface with the address 10.0.20.1/24 and the MAC 02:00:00:00:10:01, and VLAN 10 had an interface with the address 10.0.10.1/24, once 10.0.10.5 has answered ARP',
+      'delivered on p2 if VLAN 20 had an interface with the address 10.0.20.1/24 (/24 is a guess) and the MAC 02:00:00:00:10:01, and VLAN 10 had an interface with the address 10.0.10.1/24 (/24 is a guess), once 10.0.10.5 has answered ARP',
     );
     expect(none.fix?.changes.map(({ path, value }) => `${path}: ${value}`)).toEqual([
       "interfaces.vlan20: { vlan: 20, mac: '02:00:00:00:10:01', addresses: [10.0.20.1/24] }",
       'interfaces.vlan10: { vlan: 10, addresses: [10.0.10.1/24] }',
     ]);
+  });
+
+  it('takes the length of a subnet from classify, then from the other interfaces, and says what is a guess', () => {
+    const packet = readFields('dst=02:00:00:00:20:01,ip=10.0.20.5-10.0.10.5');
+    const interfaces = `interfaces:
+  v20: { vlan: 20, addresses: [10.0.20.1/26], mac: '02:00:00:00:20:01' }\n`;
+    const values = (more: string) => ask('p1', packet, 'p2', `${SWITCH}${interfaces}${more}`);
+    expect(values('').text).toContain('VLAN 10 had an interface with the address 10.0.10.1/26 (/26 is a guess), once');
+    const known = values("classify: { subnets: { '10.0.10.0/25': 10 } }\n");
+    expect(known.text).toContain('VLAN 10 had an interface with the address 10.0.10.1/25, once');
+    expect(known.hint).toBeNull();
+  });
+
+  it('names the gateway of who asks by ARP or ND for a host in another VLAN', () => {
+    const hint = (fields: string, to: string | null, more = '') => {
+      const found = ask('p1', readFields(fields), to, `${SWITCH}${more}`);
+      expect(found.arrives).toBe(to === null);
+      return found.hint;
+    };
+    const stays = 'ARP stays in its broadcast domain, VLAN 20:';
+    const none = hint('arp=10.0.20.5-10.0.10.5', 'p2');
+    expect(none).toBe(
+      `${stays} hosts there need a gateway for what is in other VLANs, an interface of VLAN 20 in the subnet of 10.0.20.5 such as 10.0.20.1/24 (/24 is a guess). On the host: \`ip route add default via 10.0.20.1\``,
+    );
+    const v20 = `interfaces:
+  v20: { vlan: 20, addresses: [10.0.20.1/24, '2001:db8:20::1/64'] }
+  v10: { vlan: 10, addresses: [10.0.10.1/24] }\n`;
+    const gateway = `${stays} 10.0.20.5 has to ask for its gateway 10.0.20.1 instead, interface v20, and send it what is for 10.0.10.5. On the host: an address with /24, and \`ip route add default via 10.0.20.1\``;
+    expect(hint('arp=10.0.20.5-10.0.10.5', 'p2', v20)).toBe(gateway);
+    expect(hint('arp=10.0.20.5-10.0.20.6', 'p2', v20)).toBe(
+      `${stays} 10.0.20.5 takes 10.0.20.6 for a neighbor, both are in 10.0.20.1/24; hosts in different VLANs need different subnets, and a gateway between them`,
+    );
+    expect(hint('type=0x88b5', 'p2', v20)).toMatch(
+      /^between VLANs go IP packets alone, .* from VLAN 20 to p2, say ip=/,
+    );
+    // It goes to all of its VLAN, of which the host is not.
+    const open = v20.replace('interfaces:', '  q: { adapter: memory, vlan: 20 }\ninterfaces:');
+    expect(hint('arp=10.0.20.5-10.0.10.5', null, open)).toBe(gateway);
+    expect(hint('arp=10.0.20.5-10.0.20.6', null, open)).toBeNull();
+    expect(hint('arp=10.0.20.5-10.0.20.1', null, open)).toBeNull();
+    const [address, target] = ['2001:db8:20::5', '2001:db8:10::5'].map((each) => addressBytes(each)!);
+    const mac = parseMac('02:00:00:00:00:01')!;
+    const asks = ipv6Frame(mac, null, neighborSolicitation(address, null, target, mac));
+
+    const found = ask('p1', asks, 'p2', `${SWITCH}${v20}`);
+    expect(found.hint).toContain(
+      'ND stays in its broadcast domain, VLAN 20: 2001:db8:20::5 has to ask for its gateway 2001:db8:20::1',
+    );
   });
 
   it('says that it arrives where it does', () => {
