@@ -115,9 +115,10 @@ function showOptions(names: readonly string[]): void {
 }
 
 function showTotals(ports: readonly Port[]): void {
-  const sum = (of: keyof PortRates) =>
-    ports.reduce((all, each) => all + (rates.get(each.name)?.[of].perSecond ?? 0), 0);
   const plugged = ports.filter((each) => each.adapter !== 'router');
+  // What an interface sends leaves the switch by a port, and is dropped once.
+  const sum = (of: keyof PortRates) =>
+    (of === 'drops' ? ports : plugged).reduce((all, each) => all + (rates.get(each.name)?.[of].perSecond ?? 0), 0);
   const up = plugged.filter((each) => each.link === 'up').length;
   const total = (title: string, value: string, kind = '') =>
     el('div', { class: kind }, el('dt', {}, title), el('dd', {}, value));

@@ -7,17 +7,12 @@
  */
 
 import { replace, svg } from './dom.ts';
+import { type Block, BOX, COLUMN, FIRST_ROW, howOn, LABELS, RAIL, ROW, xOf } from './picture.ts';
 import { type Rate, short, sparkline } from './rates.ts';
 import type { Port, ShownGroup, Trace, Vlan, Vtep } from './types.ts';
+import { leavesBy, wayOf } from './way.ts';
 
-const LABELS = 126;
-const COLUMN = 118;
-const BOX = { width: 108, height: 78 };
-const FIRST_ROW = 116;
-const ROW = 34;
 const SPARK = { width: 92, height: 16 };
-/** Below boxes without lines: room for the way of a frame. */
-const RAIL = 16;
 /** More lines than this are a list, not a picture: the busiest are shown. */
 const MAX_ROWS = 24;
 const MAX_COLUMNS = 64;
@@ -28,14 +23,6 @@ export interface PortRates {
   readonly in: Rate;
   readonly out: Rate;
   readonly drops: Rate;
-}
-
-interface Block {
-  readonly title: string;
-  readonly ports: readonly Port[];
-  readonly rows: readonly Vlan[];
-  readonly hidden: number;
-  readonly top: number;
 }
 
 export class Topology {
@@ -195,47 +182,24 @@ export class Topology {
   }
 
   #drawTrace(): void {
-    for (const { box } of this.#numbers.values()) box.classList.remove('comes', 'leaves');
+    for (const { box } of this.#numbers.values()) box.classList.remove('comes', 'passes', 'leaves');
     if (this.#layer === undefined) return;
     replace(this.#layer);
     const trace = this.#trace;
-    const entry = trace?.tunnel ?? trace?.port;
-    const block = this.#blocks.find((each) => each.ports.some((port) => port.name === entry));
-    if (trace === null || block === undefined) return;
-    const columnOf = (name: string) => block.ports.findIndex((port) => port.name === name);
-    for (const name of [trace.port, entry]) this.#numbers.get(name ?? '')?.box.classList.add('comes');
-    const from = xOf(columnOf(entry ?? ''));
-    const stem = block.top + 8 + BOX.height;
-    const row = block.rows.findIndex((vlan) => vlan.vid === trace.vid && (trace.vid !== null || wasClassified(trace)));
-    const y = row < 0 ? stem + RAIL : block.top + FIRST_ROW + row * ROW;
-    const ways: number[] = [];
-    for (const name of new Set(trace.outputs.map(({ port, tunnel }) => tunnel ?? port))) {
-      this.#numbers.get(name)?.box.classList.add('leaves');
-      const column = columnOf(name);
-      if (column >= 0) ways.push(xOf(column));
-    }
-    const into = `M${from} ${stem}V${y}`;
+    if (trace === null) return;
+    const { lines, passes, cross } = wayOf(trace, this.#blocks);
+    const mark = (names: readonly string[], how: string) => {
+      for (const name of names) this.#numbers.get(name)?.box.classList.add(how);
+    };
+    mark([trace.port, trace.tunnel ?? trace.port], 'comes');
+    mark(passes, 'passes');
+    mark(leavesBy(trace), 'leaves');
     replace(
       this.#layer,
-      ...ways.map((x) => svg('path', { class: 'flow', d: `${into}H${x}V${stem}` })),
-      ways.length === 0 && row >= 0 && svg('path', { class: 'flow', d: into }),
-      ways.length === 0 && trace.verdict === 'dropped' && cross(from, y),
+      ...lines.map((d) => svg('path', { class: 'flow', d })),
+      cross !== null && svg('path', { class: 'cross', d: `M${cross.x - 7} ${cross.y - 7}l14 14m0 -14l-14 14` }),
     );
   }
-}
-
-/** An interface of the router is in its VLAN as a host is. */
-function howOn({ vid, tagged, untagged }: Vlan, { name, adapter, pvid }: Port): '' | 'tagged' | 'untagged' {
-  if (untagged.includes(name) || (adapter === 'router' && vid === pvid)) return 'untagged';
-  return tagged.includes(name) ? 'tagged' : '';
-}
-
-function wasClassified({ stages }: Trace): boolean {
-  return stages.some(({ stage, reason }) => stage === 'classify' && reason === null);
-}
-
-function cross(x: number, y: number): SVGElement {
-  return svg('path', { class: 'cross', d: `M${x - 7} ${y - 7}l14 14m0 -14l-14 14` });
 }
 
 function drawRow(vlan: Vlan, row: number, y: number, end: number): SVGElement {
@@ -256,10 +220,6 @@ function drawMark(how: string, row: number, x: number, y: number): SVGElement {
 
 function hueOf(row: number): number {
   return Math.round((row * GOLDEN_ANGLE + 205) % 360);
-}
-
-function xOf(column: number): number {
-  return LABELS + column * COLUMN + COLUMN / 2;
 }
 
 function heightOf({ rows, hidden }: Omit<Block, 'top'>): number {

@@ -22,6 +22,7 @@ export interface Vlan {
   bridge: string;
   vid: number | null;
   name: string;
+  private: string | null;
   tagged: string[];
   untagged: string[];
   learned: number;
@@ -82,6 +83,8 @@ export interface Stage {
   reason: string | null;
   entry?: { mac: string; vid: number | null; port: string | null; kind: string } | null;
   ports?: { port: string; sends: boolean; text: string; reason: string | null }[];
+  /** Interface that it leaves the router by. */
+  routed?: { interface: string; mac: string };
 }
 
 export interface Vtep {
@@ -107,6 +110,7 @@ export interface Trace {
   bridge: string | null;
   tunnel: string | null;
   vid: number | null;
+  ingressVid: number | null;
   frame: { text: string };
   stages: Stage[];
   verdict: 'delivered' | 'consumed' | 'dropped';

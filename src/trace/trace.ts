@@ -54,7 +54,8 @@ export function trace(world: World, frame: TraceFrame): Trace {
   if (decap !== null) mirroring?.decapsulated(b);
   const inner = b.port[0];
   const done = (b.rxFlags[0] & RX_DONE) !== 0;
-  const stages = [...(decap === null ? [] : [decap]), ...(done ? [] : forward(world, b))];
+  const ahead = done ? { stages: [], ingressFid: 0 } : forward(world, b);
+  const stages = [...(decap === null ? [] : [decap]), ...ahead.stages];
   mirroring?.sent(b, 0, 1);
   if (mirrored.length > 0) stages.push(mirrorStage(mirrored));
   const encap = encapStage(world, b);
@@ -73,10 +74,15 @@ export function trace(world: World, frame: TraceFrame): Trace {
     stages,
     verdict: reason !== null ? 'dropped' : outputs.length === 0 ? 'consumed' : 'delivered',
     reason,
-    vid: b.fid[0] === 0 ? null : (vlanOf(world, b.fid[0])?.vid ?? null),
+    vid: vidOf(world, b.fid[0]),
+    ingressVid: vidOf(world, ahead.ingressFid),
     outputs,
     mirrored,
   };
+}
+
+function vidOf(world: World, fid: number): number | null {
+  return fid === 0 ? null : (vlanOf(world, fid)?.vid ?? null);
 }
 
 function mirrorStage(copies: readonly TraceOutput[]): TraceStage {
@@ -89,13 +95,15 @@ function mirrorStage(copies: readonly TraceOutput[]): TraceStage {
 }
 
 /** As `slowLane`, with a look between the stages. */
-function forward(world: World, b: Batch): TraceStage[] {
+function forward(world: World, b: Batch): { stages: TraceStage[]; ingressFid: number } {
   const stages: TraceStage[] = [];
+  let ingressFid = 0;
   const length = b.len[0];
   let reason = DROP_NONE;
   for (const { name, run } of stagesOf(world.dp, b.port[0])) {
     const tell = OBSERVERS[name]?.(world, b);
     reason = run(world.dp, b, 0);
+    if (name === 'classify') ingressFid = b.fid[0];
     const told = tell === undefined ? { text: '' } : tell(reason);
     // Nothing to tell: the stage had nothing to do with it.
     if (told !== null) stages.push({ stage: name, ...told, reason: reasonView(reason)?.name ?? null });
@@ -103,7 +111,7 @@ function forward(world: World, b: Batch): TraceStage[] {
   }
   b.reason[0] = reason;
   account(world.dp, b, 0, length);
-  return stages;
+  return { stages, ingressFid };
 }
 
 /** What leaves by devices. */

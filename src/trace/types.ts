@@ -15,8 +15,10 @@ export interface Trace {
   verdict: 'delivered' | 'consumed' | 'dropped';
   /** Why it was dropped. */
   reason: ReasonView | null;
-  /** VLAN that it was classified to; null before that, and on a VLAN-unaware bridge. */
+  /** VLAN that it is in: behind the router that of the next hop; null before it is classified, and on a VLAN-unaware bridge. */
   vid: number | null;
+  /** VLAN that it was classified to. */
+  ingressVid: number | null;
   outputs: TraceOutput[];
   /** Copies that mirrors make of it. */
   mirrored: TraceOutput[];

@@ -6,8 +6,10 @@ import type { SampleView } from '../../../src/api/sample-view.ts';
 import type { DropView, PortView, VlanView } from '../../../src/api/views.ts';
 import type { IpvlanConfig, MacvlanConfig } from '../../../src/config/types.ts';
 import type { PeerView, VtepView } from '../../../src/control/vxlan-views.ts';
+import { type Block, belowBoxes, RAIL, xOf, yOf } from '../../../src/page/picture.ts';
 import { Rate, short, sparkline } from '../../../src/page/rates.ts';
 import type * as Page from '../../../src/page/types.ts';
+import { wayOf } from '../../../src/page/way.ts';
 import type { Explanation } from '../../../src/trace/explain.ts';
 import type { Trace } from '../../../src/trace/types.ts';
 
@@ -59,5 +61,77 @@ describe('rates', () => {
   it('become a line that ends at the right', () => {
     expect(sparkline([], 60, 10)).toBe('');
     expect(sparkline([0, 2, 1], 59, 10)).toBe('57.0,10.0 58.0,0.0 59.0,5.0');
+  });
+});
+
+describe('the way of a frame', () => {
+  const port = (name: string, pvid: number | null, adapter = 'tap') => ({ name, pvid, adapter }) as Page.Port;
+  const vlan = (vid: number, untagged: string[], isolatedOf = 0) =>
+    ({
+      vid,
+      untagged,
+      tagged: [],
+      private: isolatedOf === 0 ? null : `isolated of ${isolatedOf}`,
+    }) as unknown as Page.Vlan;
+  const block: Block = {
+    title: '',
+    ports: [port('a', 10), port('b', 20), port('gw10', 10, 'router'), port('gw20', 20, 'router')],
+    rows: [vlan(10, ['a']), vlan(20, ['b']), vlan(11, [], 10)],
+    hidden: 0,
+    top: 0,
+  };
+  const [a, b, gw10, gw20] = block.ports.map((_, column) => xOf(column));
+  const [red, blue, below] = [yOf(block, 0), yOf(block, 1), belowBoxes(block)];
+  const trace = (stages: object[], more: object = {}) =>
+    ({
+      port: 'a',
+      tunnel: null,
+      vid: 20,
+      ingressVid: 10,
+      verdict: 'delivered',
+      stages,
+      outputs: [],
+      ...more,
+    }) as unknown as Page.Trace;
+  const classify = { stage: 'classify', reason: null };
+  const route = { stage: 'route', reason: null, routed: { interface: 'gw20', mac: '' } };
+
+  it('that is switched follows the line of its VLAN', () => {
+    const sent = trace([classify], { outputs: [{ port: 'b' }] });
+    expect(wayOf(sent, [block])).toEqual({ lines: [`M${a} ${below}V${red}H${b}V${below}`], passes: [], cross: null });
+  });
+
+  it('that is routed goes to the interface of its VLAN, over to that of the other, and on along its line', () => {
+    const sent = trace([classify, route], { outputs: [{ port: 'b' }] });
+    expect(wayOf(sent, [block])).toEqual({
+      lines: [
+        `M${a} ${below}V${red}H${gw10}V${below}`,
+        `M${gw10} ${below}V${below + RAIL}H${gw20}V${below}`,
+        `M${gw20} ${below}V${blue}H${b}V${below}`,
+      ],
+      passes: ['gw10', 'gw20'],
+      cross: null,
+    });
+    // Frames of a secondary go to the interface of its primary.
+    expect(wayOf({ ...sent, ingressVid: 11 }, [block]).passes).toEqual(['gw10', 'gw20']);
+  });
+
+  it('that ends in the router ends at the interface, with a cross where it is dropped', () => {
+    const stage = { stage: 'route', reason: 'ROUTE_NO_ROUTE' };
+    const dropped = wayOf(trace([classify, stage], { verdict: 'dropped' }), [block]);
+    const lines = [`M${a} ${below}V${red}H${gw10}V${below}`];
+    expect(dropped).toEqual({ lines, passes: ['gw10'], cross: { x: gw10, y: below } });
+    const ping = wayOf(trace([classify, { stage: 'route', reason: null }], { verdict: 'consumed' }), [block]);
+    expect(ping).toEqual({ lines, passes: ['gw10'], cross: null });
+  });
+
+  it('from a child behind the router begins at its group', () => {
+    const group: Block = { title: '', ports: [port('child', null)], rows: [], hidden: 0, top: 300 };
+    const sent = trace([route], { port: 'child', ingressVid: null, outputs: [{ port: 'b' }] });
+    expect(wayOf(sent, [block, group])).toEqual({
+      lines: [`M${xOf(0)} ${belowBoxes(group)}V${belowBoxes(group) + RAIL}`, `M${gw20} ${below}V${blue}H${b}V${below}`],
+      passes: ['gw20'],
+      cross: null,
+    });
   });
 });
