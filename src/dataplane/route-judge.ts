@@ -8,20 +8,35 @@
 
 import { KIND_LOCAL, KIND_MASK, KIND_SHIFT, keyHigh, probe, startSlot } from '../tables/fdb.ts';
 import { BLOCK_BITS } from '../tables/fdb-hash.ts';
-import { PORT_ACCEPT_TAGGED, PORT_ACCEPT_UNTAGGED } from '../tables/port-table.ts';
+import {
+  PORT_ACCEPT_TAGGED,
+  PORT_ACCEPT_UNTAGGED,
+  PORT_CLASSIFIES,
+  PORT_HUB,
+  PORT_LEARNING,
+  PORT_MIRROR_OUTPUT,
+  PORT_REGENERATES,
+  PORT_STATE_FORWARDS,
+  PORT_STATE_LEARNS,
+  PORT_TRANSLATES,
+  PORT_TUNNEL_CVIDS,
+  PORT_UP,
+} from '../tables/port-table.ts';
 import { OWN_MIX_A, OWN_MIX_B, OWN_MIX_C } from '../tables/router-table.ts';
 import type { Batch } from './batch.ts';
 import { type Dataplane, LIMIT_MIN_MTU } from './dataplane.ts';
 
-/** Judges frames [first, end), which are of one port, and returns the index of the first that is not for the lane, or `end`. */
+/** Judges frames [first, end) and returns the index of the first that is not for the lane, or `end`. */
 export type RouteJudge = (first: number, end: number) => number;
 
 /** What the steps of the route lane tell each other, one element a frame of the batch. */
 export interface RouteColumns {
   /** Where the packet begins, << 1, and whether it is IPv6. */
   readonly ip: Int32Array;
-  /** Its length by its header. */
-  readonly bytes: Int32Array;
+  /** Bytes of the frame from there on. */
+  readonly room: Int32Array;
+  /** The word of its header that tells how far it may go, one hop further: IPv4's with the checksum. */
+  readonly life: Int32Array;
   /** Of the source's MAC: the upper word of its key in the FDB (its FID below), and where the search begins. */
   readonly key: Int32Array;
   readonly slot: Int32Array;
@@ -37,7 +52,8 @@ export function createRouteColumns(capacity: number): RouteColumns {
   const column = () => new Int32Array(capacity);
   return {
     ip: column(),
-    bytes: column(),
+    room: column(),
+    life: column(),
     key: column(),
     slot: column(),
     dst: column(),
@@ -56,6 +72,15 @@ const TYPE_IPV4 = 0x0800;
 const TYPE_IPV6 = 0x86dd;
 const GROUP_BIT = 0x0100;
 const VID_MASK = 0xfff;
+/** An ordinary port: these bits set, and of all of the mask only those. */
+const ORDINARY = PORT_UP | PORT_STATE_LEARNS | PORT_STATE_FORWARDS | PORT_LEARNING;
+const ORDINARY_MASK =
+  ORDINARY | PORT_TUNNEL_CVIDS | PORT_HUB | PORT_MIRROR_OUTPUT | PORT_TRANSLATES | PORT_CLASSIFIES | PORT_REGENERATES;
+/** What is in `next` when a frame is of another port than the one before it. */
+const OTHER_PORT = -2;
+/** 1 / 65,535 modulo 2 ** 32, and the largest multiple: a word is a multiple when its product with the one is not above the other. */
+const PER_65535 = -65_537;
+const MULTIPLES = 65_537;
 
 // Of this file, not imported: see fast-lane.ts.
 const MIN_MTU = LIMIT_MIN_MTU;
@@ -89,14 +114,13 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
     const view = arena.view;
     const { slots: fdbSlots, shift } = fdb;
     const { off: offs, len: lens, port: portOf, rxFlags, gso } = b;
-    const { ip: ips, bytes: bytesOf, key: keys, slot: slots, dst: dsts } = columns;
-    const { root: rootOf } = columns;
+    const { ip: ips, room: rooms, life: lives, key: keys, slot: slots, dst: dsts, root: rootOf } = columns;
     const { own, ifaceOf, vrf: vrfOf, macHigh, macLow } = router;
     const blocks = fdbSlots >>> shift;
     const longest = limits[MIN_MTU];
-    const from = portOf[first];
-    const tpid = ports.tpid[from];
-    // What holds for a VID.
+    // What holds for a port, and for a VID of it.
+    let from = -1;
+    let tpid = 0;
     let vid = -1;
     let next = -1;
     let fid = 0;
@@ -109,6 +133,10 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
 
     for (;;) {
       for (; i < end; i = (i + 1) | 0) {
+        if (portOf[i] !== from) {
+          next = OTHER_PORT;
+          break;
+        }
         const len = lens[i];
         if ((rxFlags[i] | gso[i]) !== 0 || len < SHORTEST) break;
         const off = offs[i];
@@ -145,19 +173,24 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
           const w2 = view.getInt32(ip + 8);
           const src = view.getInt32(ip + 12);
           const dst = view.getInt32(ip + 16);
-          // The header's checksum: ten 16-bit words.
-          let check = (w0 >>> 16) + bytes + (w1 >>> 16) + (w1 & 0xffff) + (w2 >>> 16) + (w2 & 0xffff);
-          check += (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
-          check = (check & 0xffff) + (check >>> 16);
-          if ((((check & 0xffff) + (check >>> 16)) & 0xffff) !== 0xffff) break;
+          // The header's checksum: the sum of ten 16-bit words is a multiple of 65,535.
+          let check = ((w0 >>> 16) + bytes + (w1 >>> 16) + (w1 & 0xffff) + (w2 >>> 16) + (w2 & 0xffff)) | 0;
+          check = (check + (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff)) | 0;
+          if (Math.imul(check, PER_65535) >>> 0 > MULTIPLES) break;
           // No groups, nor networks 0 and 127.
           const srcFirst = src >>> 24;
           const dstFirst = dst >>> 24;
           if (w2 >>> 24 <= 1 || dstFirst >= 224 || dstFirst === 127 || dstFirst === 0) break;
           if (srcFirst >= 224 || srcFirst === 0 || srcFirst === 127) break;
           mine = Math.imul(src ^ ownSeed, MIX_C) >>> 16;
+          // RFC 1624: one from the TTL is 0x100 to the checksum, and the carry of that; none is 0xffff.
+          let less = (w2 - 0xffff00) | 0;
+          if ((w2 & 0xffff) >= 0xfeff) {
+            const sum = ((w2 & 0xffff) + 0x100) | 0;
+            less = ((w2 - 0x1000000) & 0xffff0000) | (sum === 0xffff ? 0 : (sum + (sum >>> 16)) & 0xffff);
+          }
+          lives[i] = less;
           ips[i] = ip << 1;
-          bytesOf[i] = bytes;
           dsts[i] = dst;
           rootOf[i] = root | (dst >>> 16);
         } else if (type === TYPE_IPV6) {
@@ -180,8 +213,8 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
           h = Math.imul((h + a1) | 0, MIX_B);
           h = Math.imul((h + a2) | 0, MIX_B);
           mine = Math.imul((h + a3) | 0, MIX_C) >>> 16;
+          lives[i] = (w1 - 1) | 0;
           ips[i] = (ip << 1) | 1;
-          bytesOf[i] = bytes;
           dsts[i] = (ip + 24) | 0;
           rootOf[i] = root | (d0 >>> 16);
         } else {
@@ -189,10 +222,19 @@ export function createRouteJudge(dp: Dataplane, b: Batch, columns: RouteColumns)
         }
         // An own address as the source, or one that looks like it.
         if (((own[mine >>> 5] >>> (mine & 31)) & 1) !== 0) break;
+        rooms[i] = room;
         keys[i] = (srcHigh << 16) | fid;
         slots[i] = slot;
       }
       if (i >= end || next === vid) break;
+      if (next === OTHER_PORT) {
+        from = portOf[i];
+        if ((ports.flags[from] & ORDINARY_MASK) !== ORDINARY) break;
+        tpid = ports.tpid[from];
+        vid = -1;
+        next = -1;
+        continue;
+      }
       fid = vlanOf(from, next);
       if (fid === 0) break;
       vid = next;

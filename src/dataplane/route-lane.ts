@@ -34,18 +34,6 @@ import {
 } from '../tables/fdb.ts';
 import { REFRESH_MS, refreshSource } from '../tables/fdb-learn.ts';
 import {
-  PORT_CLASSIFIES,
-  PORT_HUB,
-  PORT_LEARNING,
-  PORT_MIRROR_OUTPUT,
-  PORT_REGENERATES,
-  PORT_STATE_FORWARDS,
-  PORT_STATE_LEARNS,
-  PORT_TRANSLATES,
-  PORT_TUNNEL_CVIDS,
-  PORT_UP,
-} from '../tables/port-table.ts';
-import {
   ADJ_GROUP,
   READY_DUE,
   READY_FRAME,
@@ -68,15 +56,13 @@ import { createPickMembers } from './route-members.ts';
 /** Routes frames from `first` on and returns the index of the first it leaves alone, or the batch's count. */
 export type RouteLane = (first: number) => number;
 
-/** So many are asked for at once: few, since a packet for the slow lane has the rest asked for again. */
-const WINDOW = 32;
+/** So many are asked for at once; fewer behind a packet for the slow lane, which has the rest asked for again. */
+const WINDOW = 128;
+const SMALL_WINDOW = 16;
 
 const ETHERNET_HEADER = 14;
 const TAG = 4;
 const PRIORITY_MASK = 0xf000;
-const ORDINARY = PORT_UP | PORT_STATE_LEARNS | PORT_STATE_FORWARDS | PORT_LEARNING;
-const ORDINARY_MASK =
-  ORDINARY | PORT_TUNNEL_CVIDS | PORT_HUB | PORT_MIRROR_OUTPUT | PORT_TRANSLATES | PORT_CLASSIFIES | PORT_REGENERATES;
 /** How long a configured entry is good for: to the end of the call. */
 const LONG_MS = 1 << 30;
 
@@ -108,12 +94,13 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
   const columns = createRouteColumns(b.capacity);
   const judge = createRouteJudge(dp, b, columns);
   const ask = createRouteAsk(dp, columns);
-  const pickMembers = createPickMembers(dp, b, columns);
+  const pickMembers = createPickMembers(dp, columns);
   /** Frames that an interface's port sent and that are not in the ledger yet, and which ports these are. */
   const sentBy = new Int32Array(ports.flags.length);
   const senders = new Int32Array(b.capacity);
   /** Of this call: what was found about a neighbor's port in another one is not believed. */
   let stamp = 0;
+  let window = SMALL_WINDOW;
   /**
    * Where this worker notes it, beside what `ready` says: worker 0 in `ready` itself, others in rows of their own. A note
    * that two wrote at once, each with what it had found, would be neither's.
@@ -154,7 +141,7 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
     used[row] = 1;
     notes[at + TO] = to;
     notes[at + DUE] = due;
-    notes[at + LONGEST] = ports.mtu[to] + ETHERNET_HEADER;
+    notes[at + LONGEST] = Math.min(ready[at + MTU], ports.mtu[to]);
     const untag = (vlans.untagged[fid * vlans.width + word] >>> (to & 31)) & 1;
     const tag = (ports.pushTpid[router.port[iface]] << 16) | router.vid[iface];
     notes[at + TAG_WORD] = untag === 1 ? 0 : tag;
@@ -201,13 +188,13 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
 
   /** Where the next hops are. */
   const findWays = (first: number, end: number): number => {
-    const { row: rows, ip: ips, bytes: bytesOf, key: keys } = columns;
+    const { row: rows, ip: ips, room: rooms, key: keys } = columns;
     const { ifaceOf, redirects } = router;
-    const { off: offs, len: lens, nowMs } = b;
+    const { off: offs, port: portOf, nowMs } = b;
     const { kind: kinds } = router.adj;
     const all = own.notes;
     const call = stamp;
-    const tpid = ports.tpid[b.port[first]];
+    const redirecting = redirects[0];
     let i = first | 0;
     for (; i < end; i = (i + 1) | 0) {
       let at = rows[i] << SHIFT;
@@ -219,13 +206,13 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
         const isKnown = all[(at + STAMP) | 0] === call && ((nowMs[i] - all[(at + DUE) | 0]) | 0) <= 0;
         if (!isKnown && !findWay(rows[i], nowMs[i])) break;
       }
-      const tagLen = ((ips[i] >> 1) - offs[i] - ETHERNET_HEADER) | 0;
-      if (bytesOf[i] > all[(at + MTU) | 0] || ((lens[i] - tagLen) | 0) > all[(at + LONGEST) | 0]) break;
-      if (redirects[0] !== 0) {
+      if (rooms[i] > all[(at + LONGEST) | 0]) break;
+      if (redirecting !== 0) {
         const from = ifaceOf[keys[i] & 0xffff];
         if (redirects[from] !== 0 && ifaceOf[all[at] >>> 16] === from) break;
       }
-      if (tagLen !== 0 && ports.pushTpid[all[at] & 0xffff] !== tpid) break;
+      const tagLen = ((ips[i] >> 1) - offs[i] - ETHERNET_HEADER) | 0;
+      if (tagLen !== 0 && ports.pushTpid[all[at] & 0xffff] !== ports.tpid[portOf[i]]) break;
     }
     return i;
   };
@@ -235,8 +222,8 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
     const { view } = arena;
     const { rec, slots: fdbSlots, portGeneration, fidGeneration } = fdb;
     const { key: keys, slot: slots } = columns;
-    const { off: offs, len: lens, nowMs } = b;
-    const from = b.port[first];
+    const { off: offs, len: lens, port: portOf, nowMs } = b;
+    let from = -1;
     let fid = 0;
     let here = 0;
     let since = first | 0;
@@ -244,10 +231,11 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
     let i = first | 0;
     for (; i < end; i = (i + 1) | 0) {
       const key = keys[i];
-      if ((key & 0xffff) !== fid) {
-        countIn(from, fid, i - since, bytes);
+      if ((key & 0xffff) !== fid || portOf[i] !== from) {
+        if (i > since) countIn(from, fid, i - since, bytes);
         since = i;
         bytes = 0;
+        from = portOf[i];
         fid = key & 0xffff;
         here = (((portGeneration[from] + fidGeneration[fid]) & 0xffff) << GENERATION) | from;
       }
@@ -266,7 +254,7 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
       if ((nowMs[i] - rec[(at + 2) | 0]) >>> 0 >= FRESH_MS) refreshSource(fdb, slot, from, nowMs[i]);
       bytes = (bytes + lens[i]) | 0;
     }
-    countIn(from, fid, i - since, bytes);
+    if (i > since) countIn(from, fid, i - since, bytes);
     return i;
   };
 
@@ -274,7 +262,7 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
   const send = (first: number, end: number): void => {
     const { view } = arena;
     const { list, count: listed, stride } = egress;
-    const { ip: ips, row: rows } = columns;
+    const { ip: ips, row: rows, life: lives } = columns;
     const { off: offs, len: lens, port: portOf, rxFlags, csum } = b;
     const { fid: fids, vid: vids, to: tos, reason: reasons, copies } = b;
     const all = own.notes;
@@ -294,13 +282,7 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
       const tagLen = (ip - off - ETHERNET_HEADER) | 0;
       const isIpv4 = (ips[i] & 1) === 0;
       const life = (isIpv4 ? ip + 8 : ip + 4) | 0;
-      const word = view.getInt32(life);
-      let less = (word - 1) | 0;
-      if (isIpv4) {
-        let sum = ((word & 0xffff) + 0x100) | 0;
-        sum = ((sum & 0xffff) + (sum >>> 16)) | 0;
-        less = ((word - 0x1000000) & 0xffff0000) | (sum === 0xffff ? 0 : sum);
-      }
+      const less = lives[i];
       let head = off;
       if ((tag | tagLen) !== 0) {
         // Leaves with a tag, or came with one.
@@ -339,7 +321,6 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
 
   return (first) => {
     const n = b.count;
-    const portOf = b.port;
     const { ready } = router.adj;
     if (gate.worker === 0) {
       if (own.notes !== ready) own.notes = ready;
@@ -348,11 +329,7 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
     if (stamp === 0) forgetWays();
     let i = first;
     while (i < n) {
-      const from = portOf[i];
-      if ((ports.flags[from] & ORDINARY_MASK) !== ORDINARY) return i;
-      const most = Math.min(n, i + WINDOW);
-      let end = i + 1;
-      while (end < most && portOf[end] === from) end++;
+      const end = Math.min(n, i + window);
       let good = judge(i, end);
       if (good > i) {
         ask(i, good);
@@ -360,6 +337,7 @@ export function createRouteLane(dp: Dataplane, b: Batch): RouteLane {
         good = checkSources(i, good);
         send(i, good);
       }
+      window = good < end ? SMALL_WINDOW : WINDOW;
       if (good < end) return good;
       i = good;
     }

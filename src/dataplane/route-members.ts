@@ -6,7 +6,6 @@
  */
 
 import { ADJ_GROUP, GROUP_MIX } from '../tables/router-table.ts';
-import type { Batch } from './batch.ts';
 import type { Dataplane } from './dataplane.ts';
 import type { RouteColumns } from './route-judge.ts';
 
@@ -22,13 +21,12 @@ const TCP = 6;
 const GROUP = ADJ_GROUP;
 const MIX_GROUP = GROUP_MIX;
 
-export function createPickMembers(dp: Dataplane, b: Batch, columns: RouteColumns): PickMembers {
+export function createPickMembers(dp: Dataplane, columns: RouteColumns): PickMembers {
   const { arena, router } = dp;
 
   return (first, end) => {
     const { view } = arena;
-    const { row: rows, ip: ips, bytes: bytesOf } = columns;
-    const { off: offs, len: lens } = b;
+    const { row: rows, ip: ips, room: rooms } = columns;
     const { kind: kinds, first: firstMember, count: memberCount, members } = router.adj;
     for (let i = first | 0; i < end; i = (i + 1) | 0) {
       const row = rows[i];
@@ -50,7 +48,7 @@ export function createPickMembers(dp: Dataplane, b: Batch, columns: RouteColumns
         let k = Math.imul(word, 0xcc9e2d51);
         h ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);
         h = (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
-        const room = isIpv4 ? bytesOf[i] : (offs[i] + lens[i] - ip) | 0;
+        const room = isIpv4 ? view.getUint16(ip + 2) : rooms[i];
         if (hasPorts && room >= header + 4) {
           k = Math.imul(view.getInt32(ip + header), 0xcc9e2d51);
           h ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);

@@ -64,7 +64,7 @@ const METER_BURST = [256, 256, 256, 10];
  *   6      of which call
  *   7      port
  *   8      when its record expires (ms)
- *   9      longest frame without a tag
+ *   9      longest packet, of its interface and that port
  *   10     TPID and VID of the tag; 0 = it leaves without one
  */
 export const READY_SHIFT = 4;
