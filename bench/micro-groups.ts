@@ -14,8 +14,9 @@ const RUN = 32;
 const CHILDREN = 16;
 const STRIDE = 33 * 64;
 const HEADROOM = 128;
-/** Addresses, a tag and the type. */
+/** Addresses, a tag and the type; with the IPv4 header, where the router takes a hop off. */
 const HEAD_WORDS = 5;
+const ROUTED_WORDS = 9;
 const PORTS = ['up', ...Array.from({ length: CHILDREN }, (_, k) => `c${k}`)];
 const SHARED_MAC = '02:00:00:00:00:fe';
 const OUTSIDE = '02:00:00:00:99:01';
@@ -41,6 +42,20 @@ ipvlan:
   g:
     parent: up
     mac: '${SHARED_MAC}'
+    children: { ${PORTS.slice(1)
+      .map((name, k) => `${name}: { addresses: [${addressOf(k)}] }`)
+      .join(', ')} }
+`;
+
+const IPVLAN_L3 = `
+vlans: { 10: {} }
+ports: { ${PORTS.map((name) => `${name}: { adapter: memory${name === 'up' ? ', mode: access, vlan: 10' : ''} }`).join(', ')} }
+interfaces: { gate: { vlan: 10, mac: '${SHARED_MAC}', addresses: [10.9.0.1/24], neighbors: { 10.9.0.2: '${OUTSIDE}' } } }
+routes: [{ to: 0.0.0.0/0, via: 10.9.0.2 }]
+ipvlan:
+  g:
+    mode: l3
+    parent: gate
     children: { ${PORTS.slice(1)
       .map((name, k) => `${name}: { addresses: [${addressOf(k)}] }`)
       .join(', ')} }
@@ -75,25 +90,27 @@ export function groupCases(): Case[] {
     ['macvlan', MACVLAN, byMac],
     ['macvlan in a VLAN', MACVLAN_VLAN, taggedByMac],
     ['ipvlan', IPVLAN, byAddress],
+    ['ipvlan l3', IPVLAN_L3, byAddress],
+    ['ipvlan l3s', IPVLAN_L3.replace('mode: l3', 'mode: l3s'), byAddress],
   ] as const;
-  return kinds
-    .flatMap(([kind, text, build]) => {
-      const run = world(text);
-      return ways.map(([way, ends]) => ({
-        name: `${kind}, ${way}`,
-        items: FRAMES,
-        run: run((i) => ends(Math.floor(i / RUN)), build, forwardBatch),
-      }));
-    })
-    .concat({
-      name: 'macvlan, child to child, slow lane',
+  const cases = kinds.flatMap(([kind, text, build]) => {
+    const run = world(text);
+    return ways.map(([way, ends]) => ({
+      name: `${kind}, ${way}`,
       items: FRAMES,
-      run: world(MACVLAN)(
-        (i) => [Math.floor(i / RUN) % CHILDREN, Math.floor(i / RUN + 1) % CHILDREN],
-        byMac,
-        forwardBatchSlowly,
-      ),
-    });
+      run: run((i) => ends(Math.floor(i / RUN)), build, forwardBatch),
+    }));
+  });
+  // Beside them what the lanes save.
+  const slow = kinds.flatMap(([kind, text, build]) => {
+    const run = world(text);
+    return ways.map(([way, ends]) => ({
+      name: `${kind}, ${way}, slow lane`,
+      items: FRAMES,
+      run: run((i) => ends(Math.floor(i / RUN)), build, forwardBatchSlowly),
+    }));
+  });
+  return [...cases, ...slow];
 }
 
 function world(text: string) {
@@ -101,6 +118,7 @@ function world(text: string) {
   configure(core, loadConfig(text, 'bench.yaml'));
   for (const name of PORTS) core.control.setLink(name, true);
   const { dp } = core;
+  const headWords = text.includes('interfaces:') ? ROUTED_WORDS : HEAD_WORDS;
   const batch = createBatch(BATCH);
   // The frames that lie in the arena: cases of one group share it.
   let written: unknown = null;
@@ -109,13 +127,13 @@ function world(text: string) {
     const frames = Array.from({ length: FRAMES }, (_, i) => ends(i));
     const lengths = new Int32Array(FRAMES);
     const ports = new Int32Array(FRAMES);
-    const heads = new Int32Array(FRAMES * HEAD_WORDS);
+    const heads = new Int32Array(FRAMES * headWords);
     const { view } = dp.arena;
     const slots = frames.map(([from, to], i) => {
       const bytes = build(from, to);
       lengths[i] = bytes.length;
       ports[i] = index[from + 1];
-      for (let k = 0; k < HEAD_WORDS; k++) heads[i * HEAD_WORDS + k] = Buffer.from(bytes).readInt32BE(k * 4);
+      for (let k = 0; k < headWords; k++) heads[i * headWords + k] = Buffer.from(bytes).readInt32BE(k * 4);
       return bytes;
     });
     return () => {
@@ -129,7 +147,7 @@ function world(text: string) {
           const i = first + j;
           const off = i * STRIDE + HEADROOM;
           // A tag may have been put there or taken off.
-          for (let k = 0; k < HEAD_WORDS; k++) view.setInt32(off + k * 4, heads[i * HEAD_WORDS + k]);
+          for (let k = 0; k < headWords; k++) view.setInt32(off + k * 4, heads[i * headWords + k]);
           batch.off[j] = off;
           batch.len[j] = lengths[i];
           batch.port[j] = ports[i];

@@ -1,6 +1,7 @@
 /** Compile ipvlan groups: rows, lists and addresses that the stages read. */
 
 import type { IpvlanConfig, IpvlanFlag, IpvlanMode } from '../config/types.ts';
+import { LIMIT_CHILDREN } from '../dataplane/dataplane.ts';
 import {
   CHILD_WORDS,
   GROUP_CHILD_COUNT,
@@ -89,6 +90,7 @@ export function compileIpvlan(control: Grouped): void {
     if (row !== 0) markVrf(router.vrf[row]);
     groups.push(...words);
   });
+  dp.limits[LIMIT_CHILDREN] = addresses.filter(({ mode }) => mode !== IPVLAN_L2).length;
   table.groups = shareWords(groups, GROUP_WORDS);
   table.children = shareWords(childList, CHILD_WORDS);
   table.addresses = hashWords(addresses.length, ADDRESS_WORDS);

@@ -69,6 +69,8 @@ export const LIMIT_TUNNEL_MTU = 3;
 export const LIMIT_INTERFACES = 4;
 /** Tunnels that answer for hosts: without any no frame is looked at for what hosts say. */
 export const LIMIT_TOLD = 5;
+/** Addresses of ipvlan children behind interfaces of the router: without any no packet is looked at for them. */
+export const LIMIT_CHILDREN = 6;
 
 export interface DataplaneSize {
   ports: number;

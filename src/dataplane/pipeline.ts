@@ -4,6 +4,7 @@
  *   rx ▸ fast lane: read ▸ learn ▸ look up ▸ send or flood ────────────────────▸ tx
  *          ├ routed  ▸ route lane: read ▸ longest prefix ▸ rewrite ▸ send ────▸│
  *          ├ macvlan ▸ macvlan lane: read ▸ whose address ▸ send ─────────────▸│
+ *          ├ ipvlan  ▸ ipvlan lanes: the same, and to and from the router ────▸│
  *          └ unusual ▸ parse ▸ classify ▸ learn ▸ look up ▸ route ▸ egress ▸ account ┘
  *
  * Frames are taken in their order, each seeing what the frame before it taught, so the result does not depend on
@@ -16,10 +17,13 @@
  */
 
 import { META_USED } from '../tables/fdb.ts';
-import { PORT_MACVLAN } from '../tables/port-table.ts';
+import { PORT_IPVLAN, PORT_MACVLAN } from '../tables/port-table.ts';
 import type { Batch } from './batch.ts';
-import { type Dataplane, LIMIT_INTERFACES, LIMIT_TOUCH } from './dataplane.ts';
+import { type Dataplane, LIMIT_CHILDREN, LIMIT_INTERFACES, LIMIT_TOUCH } from './dataplane.ts';
 import { createFastLane, type FastLane } from './fast-lane.ts';
+import { createIpvlanDeliverLane } from './ipvlan-deliver-lane.ts';
+import { createIpvlanLane } from './ipvlan-lane.ts';
+import { createIpvlanLeaveLane } from './ipvlan-leave-lane.ts';
 import { createMacvlanLane } from './macvlan-lane.ts';
 import { createRouteLane, type RouteLane } from './route-lane.ts';
 import { slowLane } from './slow-lane.ts';
@@ -32,6 +36,9 @@ interface Lane {
   readonly fast: FastLane;
   readonly route: RouteLane;
   readonly macvlan: FastLane;
+  readonly ipvlan: FastLane;
+  readonly leave: FastLane;
+  readonly deliver: FastLane;
   readonly touch: () => void;
 }
 
@@ -51,18 +58,19 @@ export function forwardBatch(dp: Dataplane, b: Batch, first: number = 0): number
   while (i < b.count && b.punted < 0) {
     i = lane.fast(i);
     if (i >= b.count) break;
-    if ((dp.ports.flags[b.port[i]] & PORT_MACVLAN) !== 0) {
-      const grouped = lane.macvlan(i);
-      if (grouped !== i) {
-        i = grouped;
-        continue;
-      }
+    const flags = dp.ports.flags[b.port[i]];
+    let next = i;
+    if ((flags & PORT_MACVLAN) !== 0) next = lane.macvlan(i);
+    else if ((flags & PORT_IPVLAN) !== 0) {
+      next = lane.ipvlan(i);
+      if (next === i && dp.limits[LIMIT_CHILDREN] !== 0) next = lane.leave(i);
     } else if (dp.limits[LIMIT_INTERFACES] !== 0) {
-      const routed = lane.route(i);
-      if (routed !== i) {
-        i = routed;
-        continue;
-      }
+      next = lane.route(i);
+      if (next === i && dp.limits[LIMIT_CHILDREN] !== 0) next = lane.deliver(i);
+    }
+    if (next !== i) {
+      i = next;
+      continue;
     }
     slowLane(dp, b, i++);
   }
@@ -92,6 +100,9 @@ function laneOf(dp: Dataplane, b: Batch): Lane {
       fast: createFastLane(dp, b),
       route: createRouteLane(dp, b),
       macvlan: createMacvlanLane(dp, b),
+      ipvlan: createIpvlanLane(dp, b),
+      leave: createIpvlanLeaveLane(dp, b),
+      deliver: createIpvlanDeliverLane(dp, b),
       touch: createTouch(dp, b),
     };
     lanes.set(b, lane);

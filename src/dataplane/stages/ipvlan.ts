@@ -64,8 +64,8 @@ export function ipvlan(dp: Dataplane, b: Batch, i: number): number {
   const group = groupOfFrame(table, b, i);
   if (group < 0) return IPVLAN_NO_GROUP;
   const row = group * GROUP_WORDS;
-  if (table.groups[row + GROUP_INTERFACE] !== 0) return leaveRouted(dp, b, i, row);
   b.vid[i] = table.groups[row + GROUP_VID];
+  if (table.groups[row + GROUP_INTERFACE] !== 0) return leaveRouted(dp, b, i, row);
   const role = table.role[port];
   const reason =
     role === GROUP_ROLE_PARENT

@@ -2,26 +2,19 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HEADROOM, SMALL_SLOT_BYTES } from '../../../src/dataplane/arena.ts';
-import { type Batch, createBatch, INDEX_MASK, SHAPE_ALT } from '../../../src/dataplane/batch.ts';
+import type { Batch } from '../../../src/dataplane/batch.ts';
 import type { Dataplane } from '../../../src/dataplane/dataplane.ts';
 import { createMacvlanLane } from '../../../src/dataplane/macvlan-lane.ts';
 import { forwardBatch, forwardBatchSlowly } from '../../../src/dataplane/pipeline.ts';
 import { slowLane } from '../../../src/dataplane/slow-lane.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { load } from '../control/random-config.ts';
+import { type Arrival, tellGroups } from './group-world.ts';
 import { Random } from './world.ts';
 
 const PORTS = ['up', 'up2', 'h', 'h2', 'a', 'b', 'c', 'd', 'e', 'f', 'bridged'];
 const MODES = ['bridge', 'bridge', 'bridge', 'vepa', 'private', 'source'];
 const mac = (n: number) => `02:00:00:00:00:${n.toString(16).padStart(2, '0')}`;
-
-interface Arrival {
-  port: string;
-  bytes: Uint8Array;
-  gso: number;
-  csum: number;
-}
 
 function randomGroups(r: Random, odd: number): object {
   const child = (n: number) => {
@@ -82,40 +75,7 @@ function tell(seed: number, frames: number, odd: number, size: number, forward: 
   const core = new SwitchCore({ ports: 16, fids: 8, fdbEntries: 64, smallSlots: 256, seed: 1, nowMs: () => 0 });
   configure(core, config);
   for (const name of PORTS) core.control.setLink(name, true);
-  const arrivals = randomFrames(r, frames, odd);
-  const { dp } = core;
-  const b = createBatch(256);
-  const left: unknown[] = [];
-  for (let first = 0; first < frames; first += size) {
-    b.count = Math.min(size, frames - first);
-    for (let j = 0; j < b.count; j++) {
-      const { port, bytes, gso, csum } = arrivals[first + j];
-      const off = j * SMALL_SLOT_BYTES + HEADROOM;
-      dp.arena.bytes.set(bytes, off);
-      b.off[j] = off;
-      b.len[j] = bytes.length;
-      b.port[j] = core.control.port(port).index;
-      b.rxFlags[j] = 0;
-      b.gso[j] = gso;
-      b.csum[j] = csum;
-    }
-    expect(forward(dp, b)).toBe(b.count);
-    for (let j = 0; j < b.count; j++) left.push([b.fid[j], b.vid[j], b.to[j], b.reason[j], b.copies[j]]);
-    left.push(...PORTS.map((name) => sentBy(dp, b, core.control.port(name).index)));
-    dp.egress.count.fill(0);
-  }
-  const { port, fid, portDrops, fidDrops } = dp.counters;
-  return { left, counted: [port, fid, portDrops, fidDrops].map((column) => [...column]) };
-}
-
-function sentBy({ egress, arena }: Dataplane, b: Batch, port: number): string[] {
-  const start = port * egress.stride;
-  return [...egress.list.subarray(start, start + egress.count[port])].map((word) => {
-    const i = word & INDEX_MASK;
-    const bytes = (off: number, len: number) => Buffer.from(arena.bytes.subarray(off, off + len)).toString('hex');
-    if ((word & SHAPE_ALT) === 0) return `${b.csum[i]} ${bytes(b.off[i], b.len[i])}`;
-    return `alt ${bytes(b.altHeadOff[i], b.altHeadLen[i])}${bytes(b.altOff[i], b.altLen[i])}`;
-  });
+  return tellGroups(core, PORTS, randomFrames(r, frames, odd), size, forward);
 }
 
 describe('the macvlan lane', () => {
