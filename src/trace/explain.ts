@@ -62,6 +62,11 @@ interface Node {
   readonly cost: number;
 }
 
+export interface Clock {
+  /** In milliseconds. */
+  now(): number;
+}
+
 const MAX_TRACES = 400;
 const MAX_MS = 3000;
 const MAX_COST = 6;
@@ -70,7 +75,7 @@ const MAX_ALTERNATIVES = 4;
 const FEW = 8;
 
 /** Throws TraceError for ports that are not there, ControlError for a configuration that fits no tables. */
-export function explain(asked: Start, frame: TraceFrame, to: string | null = null): Found {
+export function explain(asked: Start, frame: TraceFrame, to: string | null = null, clock: Clock = performance): Found {
   const situation: Situation = { ...asked, file: asked.config };
   if (to !== null && !situation.config.ports.some((port) => port.name === to)) {
     throw new TraceError(`there is no port "${to}" that it could arrive on`);
@@ -82,7 +87,7 @@ export function explain(asked: Start, frame: TraceFrame, to: string | null = nul
     return { explanation: { trace: now, to, arrives: true, text, fix: null, alternatives: [], hint }, fixed: null };
   }
   const waits = now.stages.some((stage) => stage.waits === true);
-  const { fixes, complete } = search(situation, now, frame, to);
+  const { fixes, complete } = search(situation, now, frame, to, clock);
   const [best, ...others] = fixes;
   const explanation: Explanation = {
     trace: now,
@@ -108,8 +113,9 @@ function search(
   now: Trace,
   frame: TraceFrame,
   to: string | null,
+  clock: Clock,
 ): { fixes: { fix: Fix; situation: Situation }[]; complete: boolean } {
-  const end = performance.now() + MAX_MS;
+  const end = clock.now() + MAX_MS;
   const fixes: { fix: Fix; situation: Situation }[] = [];
   const seen = new Set<string>();
   const queue = new Queue();
@@ -133,7 +139,7 @@ function search(
   if (onceAnswered !== null && !arrives(onceAnswered.trace, to)) expand(root, onceAnswered.trace);
   let most = MAX_COST;
   for (let node = queue.take(); node !== undefined && node.cost <= most; node = queue.take()) {
-    if (++traces > MAX_TRACES || performance.now() > end) return { fixes, complete: false };
+    if (++traces > MAX_TRACES || clock.now() > end) return { fixes, complete: false };
     const tried = tryOut(node.situation, frame);
     if (tried === null) continue;
     if (!arrives(tried.trace, to)) {

@@ -6,7 +6,7 @@ import type { SwitchConfig } from '../../../src/config/types.ts';
 import { ControlError } from '../../../src/control/model.ts';
 import { ipv6Frame } from '../../../src/protocols/neighbor-send.ts';
 import { ownDirectory } from '../../../src/runtime/directory-of.ts';
-import { explain } from '../../../src/trace/explain.ts';
+import { explain as hurried } from '../../../src/trace/explain.ts';
 import { readFields } from '../../../src/trace/read-frame.ts';
 import { type Start, worldUnder } from '../../../src/trace/situation.ts';
 import { trace } from '../../../src/trace/trace.ts';
@@ -16,6 +16,7 @@ import { ethernetFrame, udpIpv4 } from '../../../src/wire/build.ts';
 import { parseMac } from '../../../src/wire/ethernet.ts';
 import { neighborSolicitation } from '../../../src/wire/nd.ts';
 import { Random } from '../dataplane/world.ts';
+import { explain } from './explain-calmly.ts';
 import { type Case, SPOILS, soundCase } from './misconfigure.ts';
 import { sentThrough, wholeSwitch } from './whole-switch.ts';
 
@@ -159,6 +160,21 @@ ports:
     const found = ask('p2', readFields('len=60'), 'p3');
     expect(found).toMatchObject({ arrives: true, fix: null, text: 'it arrives: delivered on p3 (and t)' });
     expect(ask('p2', readFields('len=60'))).toMatchObject({ arrives: true, text: 'it arrives: delivered on p3, t' });
+  });
+
+  it('ends after three seconds of its clock, with what it has found by then', () => {
+    const config = loadConfig('ports: { p1: { adapter: memory, vlan: 10 }, p2: { adapter: memory, vlan: 20 } }', 'x');
+    const found = (msPerLook: number) => {
+      let ms = 0;
+      const clock = { now: () => (ms += msPerLook) };
+      const asked = { config, down: [], learned: [] };
+      return hurried(asked, { port: 'p1', bytes: readFields('len=60') }, 'p2', clock).explanation;
+    };
+    expect(found(1).fix?.text).toMatch(/^delivered on p2 if /);
+    expect(found(3001)).toMatchObject({
+      fix: null,
+      text: expect.stringMatching(/^no change of a few settings was found/),
+    });
   });
 
   it('names the mirror that keeps a port to itself', () => {

@@ -3,12 +3,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TraceError } from '../../../src/trace/error.ts';
-import { explain } from '../../../src/trace/explain.ts';
 import { questionOf } from '../../../src/trace/question.ts';
 import { readFields, readHex } from '../../../src/trace/read-frame.ts';
 import { trace } from '../../../src/trace/trace.ts';
 import { worldOf } from '../../../src/trace/world.ts';
 import { load, randomConfig } from '../control/random-config.ts';
+import { explain } from './explain-calmly.ts';
 
 const octets = (...values: number[]) => fc.constant(Uint8Array.from(values));
 const address = fc.constantFrom(

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
-import { explain } from '../../../src/trace/explain.ts';
 import { readFields } from '../../../src/trace/read-frame.ts';
 import { ethernetFrame, udpIpv4, vxlanPayload } from '../../../src/wire/build.ts';
+import { explain } from './explain-calmly.ts';
 
 const SWITCH = `
 vteps:
