@@ -14,7 +14,7 @@ import { openUdp } from '../../src/adapters/udp.ts';
 import { type Arena, release } from '../../src/dataplane/arena.ts';
 import { createBatch } from '../../src/dataplane/batch.ts';
 import type { Far } from './adapter-kinds.ts';
-import type { Lab } from './netns.ts';
+import { type Lab, python } from './netns.ts';
 
 export interface Jammed {
   adapter: Adapter;
@@ -75,7 +75,8 @@ export const jamTap: Jam = async (lab, arena, label) => {
   const device = lab.device(label);
   const options = { device, mtu: MTU, offloads: 'off', queues: 1, persistent: false } as const;
   const adapter = openTap(options, quiet(arena));
-  const { status, stderr } = spawnSync('python3', ['-c', SET_SNDBUF], {
+  const [interpreter, ...flags] = python();
+  const { status, stderr } = spawnSync(interpreter, [...flags, '-c', SET_SNDBUF], {
     stdio: ['ignore', 'ignore', 'pipe', adapter.fd],
   });
   if (status !== 0) throw new Error(`TUNSETSNDBUF: ${stderr}`);

@@ -84,8 +84,8 @@ function adopted(lab: Lab, label: string, device: string, address: string[]): Na
 async function datagrams(receiver: Namespace, address: string, sender: Namespace): Promise<void> {
   const args = [address, '5003', '1200', '3'];
   const [received, sent] = await Promise.all([
-    receiver.tryAsync(python(), SEGMENT, 'receive', ...args),
-    sender.tryAsync(python(), SEGMENT, 'send', ...args),
+    receiver.tryAsync(...python(), SEGMENT, 'receive', ...args),
+    sender.tryAsync(...python(), SEGMENT, 'send', ...args),
   ]);
   expect([sent.stdout.trim(), sent.stderr, received.stderr]).toEqual(['3', '', '']);
 }

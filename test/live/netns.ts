@@ -13,7 +13,8 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { nativeAvailable } from '../../src/adapters/native.ts';
@@ -102,10 +103,10 @@ export function installed(program: string): boolean {
 
 let interpreter: string | undefined;
 
-/** The Python interpreter itself: `python3` may be a script that looks for it each time. */
-export function python(): string {
+/** The Python interpreter itself, as `python3` may be a script that looks for it each time, and without its packages: half of its start. */
+export function python(): [command: string, ...flags: string[]] {
   interpreter ??= runSync('python3', ['-c', 'import sys; print(sys.executable)']).stdout.trim() || 'python3';
-  return interpreter;
+  return [interpreter, '-I', '-S'];
 }
 
 /** How long a test waits for what has to come: a machine with other work may stand still for seconds, several times. */
@@ -129,6 +130,8 @@ export async function eventually(holds: () => Promise<boolean>, what: string, ti
   }
 }
 
+const NETNS = '/var/run/netns';
+const DEVICES = '/sys/class/net';
 const NAMESPACE = /^elns-(\d+)-/;
 const DEVICE = /^el([0-9a-z]+)-/;
 
@@ -136,8 +139,8 @@ function ip(...args: string[]): Result {
   return runSync('ip', args);
 }
 
-function runSync(command: string, args: string[]): Result {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
+function runSync(command: string, args: string[], input?: string): Result {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { input, encoding: 'utf8', timeout: 60_000 });
   return { status: status ?? -1, stdout: stdout ?? '', stderr: error ? String(error) : (stderr ?? '') };
 }
 
@@ -157,15 +160,13 @@ function isAlive(pid: number): boolean {
 
 /** Removes what test processes left that were killed. */
 function sweep(): void {
-  for (const line of ip('netns', 'list').stdout.split('\n')) {
-    const name = line.split(' ')[0]!;
+  for (const name of existsSync(NETNS) ? readdirSync(NETNS) : []) {
     const pid = NAMESPACE.exec(name)?.[1];
     if (pid !== undefined && !isAlive(Number(pid))) ip('netns', 'del', name);
   }
-  for (const line of ip('-o', 'link', 'show').stdout.split('\n')) {
-    const name = /^\d+: ([^:@]+)/.exec(line)?.[1];
-    const pid = name === undefined ? undefined : DEVICE.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number.parseInt(pid, 36))) ip('link', 'del', name!);
+  for (const name of readdirSync(DEVICES)) {
+    const pid = DEVICE.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number.parseInt(pid, 36))) ip('link', 'del', name);
   }
 }
 
@@ -189,7 +190,8 @@ export function createLab(): Lab {
     process.removeListener('exit', close);
     for (const child of children) child.kill('SIGKILL');
     for (const name of namespaces.splice(0)) ip('netns', 'del', name);
-    for (const name of devices.splice(0)) ip('link', 'del', name);
+    // Most went with the namespace that they were in, or with their switch.
+    for (const name of devices.splice(0)) if (existsSync(join(DEVICES, name))) ip('link', 'del', name);
   };
 
   const track = (child: ChildProcess): ChildProcess => {
@@ -213,18 +215,22 @@ export function createLab(): Lab {
         adopt(device, { address = [], mtu, mac, from } = {}) {
           const move = ['link', 'set', device, 'netns', name];
           must(from === undefined ? ip(...move) : from.try('ip', ...move), `moving ${device}`);
-          if (mac !== undefined) namespace.run('ip', 'link', 'set', device, 'address', mac);
-          if (mtu !== undefined) namespace.run('ip', 'link', 'set', device, 'mtu', String(mtu));
-          for (const each of [address].flat()) namespace.run('ip', 'addr', 'add', each, 'dev', device, ...nodad(each));
-          namespace.run('ip', 'link', 'set', device, 'up');
+          const addresses = [address].flat();
           // After three requests without an answer, a second apart, the kernel would throw away what waits for it.
-          const families = ['ipv4', 'ipv6'].map((family) => `net.${family}.neigh.${device}.mcast_solicit=60`);
-          namespace.try('sysctl', '-qw', ...families);
+          const caches = ['arp_cache', ...(ipv6 || addresses.some(isV6) ? ['ndisc_cache'] : [])];
+          const steps = [
+            ...(mac === undefined ? [] : [`link set dev ${device} address ${mac}`]),
+            ...(mtu === undefined ? [] : [`link set dev ${device} mtu ${mtu}`]),
+            ...addresses.map((each) => ['addr add', each, 'dev', device, ...nodad(each)].join(' ')),
+            `link set dev ${device} up`,
+            ...caches.map((cache) => `ntable change name ${cache} dev ${device} mcast_probes 60`),
+          ];
+          must(runSync('ip', ['-n', name, '-batch', '-'], steps.join('\n')), `adopting ${device} in ${label}`);
         },
         async ping(address, { count = 3, size = 56, dontFragment = false, timeoutMs = PATIENCE_MS } = {}) {
           const script = fileURLToPath(new URL('./ping.py', import.meta.url));
           const numbers = [count, size, dontFragment ? 1 : 0, timeoutMs].map(String);
-          const { stdout, stderr } = await namespace.tryAsync(python(), script, address, ...numbers);
+          const { stdout, stderr } = await namespace.tryAsync(...python(), script, address, ...numbers);
           const received = /received (\d+) of/.exec(stdout)?.[1];
           if (received === undefined) throw new Error(`ping in ${label}: ${stderr}`);
           return Number(received);
@@ -249,7 +255,8 @@ export function createLab(): Lab {
       const both = ['numrxqueues', String(queues), 'numtxqueues', String(queues)];
       must(ip('link', 'add', device, ...both, 'type', 'veth', 'peer', 'name', peer, ...both), `making ${device}`);
       // Without this the device would speak by itself (MLD, router solicitation).
-      runSync('sysctl', ['-qw', `net.ipv6.conf.${device}.disable_ipv6=1`]);
+      const disable = `/proc/sys/net/ipv6/conf/${device}/disable_ipv6`;
+      if (existsSync(disable)) writeFileSync(disable, '1');
       must(ip('link', 'set', device, 'up'), `setting ${device} up`);
     },
     run: (command, ...args) => must(runSync(command, args), `${command} ${args.join(' ')}`),
@@ -264,7 +271,8 @@ export function createLab(): Lab {
 }
 
 /** Duplicate address detection would keep a fresh IPv6 address unusable for a second. */
-const nodad = (address: string): string[] => (address.includes(':') ? ['nodad'] : []);
+const nodad = (address: string): string[] => (isV6(address) ? ['nodad'] : []);
+const isV6 = (address: string): boolean => address.includes(':');
 
 function runAsync(track: (child: ChildProcess) => ChildProcess, args: string[]): Promise<Result> {
   return new Promise((resolve) => {
@@ -288,7 +296,7 @@ async function openFrameSocket(
   device: string,
 ): Promise<FrameSocket> {
   const script = fileURLToPath(new URL('./frame-socket.py', import.meta.url));
-  const child = track(spawn('ip', inside([python(), script, device]), { stdio: ['pipe', 'pipe', 'pipe'] }));
+  const child = track(spawn('ip', inside([...python(), script, device]), { stdio: ['pipe', 'pipe', 'pipe'] }));
   const frames: Buffer[] = [];
   let ready = false;
   let trouble = '';

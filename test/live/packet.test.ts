@@ -142,7 +142,7 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     const sw = await bench.start({ ports: { a: port(devices[0]!), b: port(devices[1]!) } });
     expect(promiscuity()).toBe('1');
     const socket = 's = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0))';
-    lab.run(python(), '-c', `import socket, sys; ${socket}; s.send(b'\\xff' * 6 + b'\\x02' * 60)`, devices[0]!);
+    lab.run(...python(), '-c', `import socket, sys; ${socket}; s.send(b'\\xff' * 6 + b'\\x02' * 60)`, devices[0]!);
     await sleep(200);
     expect((await sw.ports()).get('a')!.rxFrames).toBe(0);
     await sw.stop('SIGKILL');
@@ -183,7 +183,7 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     const arena = createArena({ smallSlots: 1024, largeSlots: 0 });
     const events = { link: () => {}, readable: () => {} };
     const ports = [0, 1].map(() =>
-      openPacket({ device: devices[0]!, mtu: 1500, offloads: 'auto', fanout: 77 }, { arena, events }),
+      openPacket({ device: devices[0]!, mtu: 1500, offloads: 'auto', fanout: process.pid & 0xffff }, { arena, events }),
     );
     const socket = await hosts[0]!.frameSocket(fars[0]!);
     const flows = 64;

@@ -89,7 +89,7 @@ describe.skipIf(obstacle !== null)('routing', () => {
     const a = host('rh1', d1, 10);
     host('rh2', d2, 20);
     const hops = (address: string) =>
-      JSON.parse(a.run(python(), new URL('./hops.py', import.meta.url).pathname, address)) as string[];
+      JSON.parse(a.run(...python(), new URL('./hops.py', import.meta.url).pathname, address)) as string[];
     expect(hops('10.0.20.2')).toEqual(['10.0.10.1', '10.0.20.2']);
     expect(hops('2001:db8:20::2')).toEqual(['2001:db8:10::1', '2001:db8:20::2']);
     // To the gateway itself: the probes come with checksums that were left to the device.

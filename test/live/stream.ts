@@ -9,6 +9,7 @@ import { type FrameSocket, PATIENCE_MS, until } from './netns.ts';
 const WINDOW = 200;
 
 export interface Stream {
+  /** So far. Throws when so many are missing that no more are sent. */
   readonly sent: number;
   /** Resolves when all have arrived. */
   end(): Promise<void>;
@@ -35,21 +36,19 @@ export function stream(
   const timer = setInterval(() => {
     const room = WINDOW - (sent - look());
     if (room > 0) last = Date.now();
-    else if (Date.now() > last + PATIENCE_MS) clearInterval(timer); // `end` says what is missing
     for (let i = 0; i < Math.min(4, room) && sent < count; i++) from.send(frame(sent++));
   }, 2);
   return {
     get sent() {
-      return sent;
+      if (Date.now() <= last + PATIENCE_MS) return sent;
+      clearInterval(timer);
+      throw new Error(`${look()} of ${sent} frames are there`);
     },
     async end() {
-      try {
-        await until(() => look() === count, `${count} frames are there`);
-      } catch {
-        throw new Error(`${look()} of ${count} frames are there; ${sent} were sent`);
-      } finally {
-        clearInterval(timer);
-      }
+      await until(() => look() === count, `all ${count} frames are there`).catch((error) => {
+        throw new Error(`${error.message}: ${look()} are`);
+      });
+      clearInterval(timer);
     },
   };
 }

@@ -49,7 +49,7 @@ export interface Bench {
   cli(...args: string[]): Result;
   /** The same, while this thread goes on. */
   cliAsync(...args: string[]): Promise<Result>;
-  /** What its switches know when a test has failed: the end of their logs, ports and drops. */
+  /** What is known when a test has failed: the end of what all said, ports and drops of the switches. */
   witness(): Promise<string>;
   /** Ends everything and removes the folder; what is started afterwards has another one. */
   close(): Promise<void>;
@@ -58,7 +58,8 @@ export interface Bench {
 export function createBench(): Bench {
   let folder: string | null = null;
   const children = new Set<ChildProcess>();
-  const switches: SwitchProcess[] = [];
+  /** All that were started; those that are told of have a socket. */
+  const started: { child: ChildProcess; log(): string; socket?: string }[] = [];
   let files = 0;
   const kill = () => {
     for (const child of children) child.kill('SIGKILL');
@@ -84,7 +85,9 @@ export function createBench(): Bench {
     dir(); // for `kill`
     children.add(child);
     child.on('exit', () => children.delete(child));
-    return { child, log: () => said };
+    const one = { child, log: () => said };
+    started.push(one);
+    return one;
   };
 
   const cliAsync = (...args: string[]): Promise<Result> =>
@@ -107,7 +110,8 @@ export function createBench(): Bench {
         JSON.stringify({ ...config, switch: { name, controlSocket: socket, ...(config.switch ?? {}) } }),
       );
       const workers = WORKERS === undefined || args.includes('--workers') ? [] : ['--workers', WORKERS];
-      const { child, log } = start(['run', '-c', file, ...workers, ...args], inside);
+      const one = start(['run', '-c', file, ...workers, ...args], inside);
+      const { child, log } = one;
       const get = async <T>(topic: string, query?: Record<string, string>) => (await ask(socket, topic, query)) as T;
       const sw: SwitchProcess = {
         socket,
@@ -123,7 +127,7 @@ export function createBench(): Bench {
         ledger: () => get<LedgerView>('ledger'),
         stop: (signal = 'SIGTERM') => endOf(child, signal),
       };
-      switches.push(sw);
+      Object.assign(one, { socket });
       await until(() => existsSync(socket) || child.exitCode !== null, 'the switch is up');
       if (child.exitCode !== null) throw new Error(`the switch ended with ${child.exitCode}: ${log()}`);
       return sw;
@@ -138,22 +142,25 @@ export function createBench(): Bench {
     },
     cliAsync,
     async witness() {
-      const all = switches.map(async ({ child, log, socket }) => {
+      const all = started.map(async ({ child, log, socket }) => {
         const lines = log().trimEnd().split('\n').slice(-LOG_LINES);
         if (child.exitCode !== null || child.signalCode !== null)
           return [...lines, `it ended with ${child.exitCode ?? child.signalCode}`];
+        if (socket === undefined) return lines;
         const show = async (topic: string) => {
           const { stdout, stderr } = await cliAsync('show', topic, '--socket', socket);
           return (stdout || stderr).trimEnd().split('\n');
         };
         return [...lines, ...(await show('ports')), ...(await show('drops'))];
       });
-      return (await Promise.all(all)).map((lines, n) => [`switch ${n + 1}:`, ...lines].join('\n  ')).join('\n');
+      return (await Promise.all(all))
+        .map((lines, n) => [`etherloom, start ${n + 1}:`, ...lines].join('\n  '))
+        .join('\n');
     },
     async close() {
       process.removeListener('exit', kill);
       await Promise.all([...children].map((child) => endOf(child, 'SIGTERM')));
-      switches.splice(0);
+      started.splice(0);
       kill();
     },
   };

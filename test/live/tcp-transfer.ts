@@ -22,8 +22,8 @@ export async function transfer(
 ): Promise<number> {
   const args = [address, String(port), String(bytes)];
   const [server, client] = await Promise.all([
-    listener.tryAsync(python(), SCRIPT, 'listen', ...args),
-    connector.tryAsync(python(), SCRIPT, 'connect', ...args),
+    listener.tryAsync(...python(), SCRIPT, 'listen', ...args),
+    connector.tryAsync(...python(), SCRIPT, 'connect', ...args),
   ]);
   expect([server.stderr, client.stderr]).toEqual(['', '']);
   const a = JSON.parse(server.stdout) as End;

@@ -108,7 +108,7 @@ describe.skipIf(obstacle !== null)('VXLAN beside the kernel', () => {
       if (underlay === 'udp') {
         a.namespace.run('ip', 'route', 'add', `${b.address}/32`, 'dev', a.device, 'mtu', '1500');
         await until(() => {
-          host.try(python(), '-c', PROBE, '10.1.0.2');
+          host.try(...python(), '-c', PROBE, '10.1.0.2');
           return /mtu 1450/.test(host.run('ip', 'route', 'get', '10.1.0.2'));
         }, 'the host knows the MTU of the path');
         expect(await host.ping('10.1.0.2', { count: 1, size: 1422, dontFragment: true })).toBe(1);

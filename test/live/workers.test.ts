@@ -56,7 +56,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
 
   /** Lines that a program says. */
   function talk(space: Namespace, program: string, ...args: (string | number)[]) {
-    const command = ['netns', 'exec', space.name, python(), program, ...args.map(String)];
+    const command = ['netns', 'exec', space.name, ...python(), program, ...args.map(String)];
     const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'inherit'] });
     programs.add(child);
     let said = '';

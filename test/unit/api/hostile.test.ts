@@ -8,7 +8,8 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../free-port.ts';
-import { type Bench, createBench, type SwitchProcess } from '../../live/switch-process.ts';
+import type { SwitchProcess } from '../../live/switch-process.ts';
+import { useBench } from '../../live/use.ts';
 import { until } from './world.ts';
 
 const TOKEN = 'correct-horse-battery';
@@ -24,7 +25,7 @@ const UNDER_WAY = 100;
 const IDLE = 400;
 const MOST_GROWTH = 96 * 2 ** 20;
 
-let bench: Bench;
+const bench = useBench('group');
 let sw: SwitchProcess;
 let tcp: number;
 let beside: Beside;
@@ -65,7 +66,6 @@ class Beside {
 }
 
 beforeAll(async () => {
-  bench = createBench();
   beside = new Beside();
   const tokenFile = join(bench.dir, 'token');
   writeFileSync(tokenFile, TOKEN, { mode: 0o600 });
@@ -84,7 +84,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   beside?.close();
-  await bench?.close();
 });
 
 const DOORS: [string, () => NetConnectOpts, string][] = [

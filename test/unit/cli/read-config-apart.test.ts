@@ -13,12 +13,13 @@ import { run } from '../../../src/cli/run.ts';
 import { readRunConfig } from '../../../src/cli/run-config.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
 import { ConfigError } from '../../../src/config/error.ts';
-import { createBench } from '../../live/switch-process.ts';
+import { useBench } from '../../live/use.ts';
 import { until } from '../api/world.ts';
 
 const CHILD = new URL('../../../dist/cli/config-child.js', import.meta.url);
 const built = existsSync(CHILD);
 let dir: string;
+const bench = useBench();
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'etherloom-apart-'));
 });
@@ -67,26 +68,21 @@ it('ends with one line when the process that reads is lost', async () => {
 });
 
 it.skipIf(!built)('is read again at the end of the start when SIGHUP came before', async () => {
-  const bench = createBench();
-  try {
-    const socket = join(bench.dir, 'sw.sock');
-    const pipe = join(bench.dir, 'pipe');
-    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
-    const { child, log } = bench.spawn('run', '-c', pipe);
-    const give = async (vlans: object, before: () => void = () => {}) => {
-      const file = await open(pipe, 'w'); // waits until somebody reads
-      before();
-      const name = `apart${process.pid}`;
-      const ports = { m: { adapter: 'memory' } };
-      await file.writeFile(JSON.stringify({ switch: { name, controlSocket: socket }, vlans, ports }));
-      await file.close();
-    };
-    await give({}, () => child.kill('SIGHUP'));
-    await until(() => existsSync(socket) || child.exitCode !== null || child.signalCode !== null, 'the switch is up');
-    expect([child.exitCode, child.signalCode], log()).toEqual([null, null]);
-    await give({ 30: {} });
-    await until(() => /applied: .*30/.test(log()), 'applied');
-  } finally {
-    await bench.close();
-  }
+  const socket = join(bench.dir, 'sw.sock');
+  const pipe = join(bench.dir, 'pipe');
+  expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+  const { child, log } = bench.spawn('run', '-c', pipe);
+  const give = async (vlans: object, before: () => void = () => {}) => {
+    const file = await open(pipe, 'w'); // waits until somebody reads
+    before();
+    const name = `apart${process.pid}`;
+    const ports = { m: { adapter: 'memory' } };
+    await file.writeFile(JSON.stringify({ switch: { name, controlSocket: socket }, vlans, ports }));
+    await file.close();
+  };
+  await give({}, () => child.kill('SIGHUP'));
+  await until(() => existsSync(socket) || child.exitCode !== null || child.signalCode !== null, 'the switch is up');
+  expect([child.exitCode, child.signalCode], log()).toEqual([null, null]);
+  await give({ 30: {} });
+  await until(() => /applied: .*30/.test(log()), 'applied');
 });

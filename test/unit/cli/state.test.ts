@@ -8,18 +8,17 @@ import { askSwitch } from '../../../src/api/control-client.ts';
 import type { FdbView } from '../../../src/api/fdb-view.ts';
 import { readState, StateError, writeState } from '../../../src/runtime/state-file.ts';
 import { freePort } from '../../free-port.ts';
-import { type Bench, createBench, endOf } from '../../live/switch-process.ts';
+import { endOf } from '../../live/switch-process.ts';
+import { useBench } from '../../live/use.ts';
 import { closeAll, frame, peer, udp, until } from '../api/world.ts';
 
 let dir: string;
-let bench: Bench;
+const bench = useBench();
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'etherloom-state-'));
-  bench = createBench();
 });
 afterEach(async () => {
   closeAll();
-  await bench.close();
   rmSync(dir, { recursive: true, force: true });
 });
 

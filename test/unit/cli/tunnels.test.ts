@@ -7,26 +7,25 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openEvents } from '../../../src/cli/event-stream.ts';
 import { ethernetFrame, vxlanPayload } from '../../../src/wire/build.ts';
 import { freePort } from '../../free-port.ts';
-import { type Bench, createBench, endOf } from '../../live/switch-process.ts';
+import { endOf } from '../../live/switch-process.ts';
+import { useBench } from '../../live/use.ts';
 import { until } from '../api/world.ts';
 
 const LOCAL = '127.0.0.17';
 const REMOTE = '127.0.0.34';
 const MAC = '02:00:00:00:00:0a';
 
-let bench: Bench;
+const bench = useBench();
 let remote: Socket;
 beforeEach(async () => {
-  bench = createBench();
   remote = createSocket('udp4');
   await new Promise<void>((done) => remote.bind(0, REMOTE, done));
 });
 afterEach(async () => {
   remote.close();
-  await bench.close();
 });
 
-describe('vxlan-fdb and peer', { timeout: 60_000 }, () => {
+describe('vxlan-fdb and peer', () => {
   it('say who may send, and where addresses are', async () => {
     const socket = join(bench.dir, 'sw.sock');
     const file = join(bench.dir, 'switch.json');
