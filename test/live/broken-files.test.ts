@@ -10,6 +10,7 @@ import { ask as askOnce, askSwitch } from '../../src/api/control-client.ts';
 import { BASE, brokenFile, isValid } from '../fuzz/broken.ts';
 import { Prng } from '../unit/pcap/mutate.ts';
 import { liveObstacle, until } from './netns.ts';
+import { patiently } from './switch-process.ts';
 import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
@@ -23,17 +24,6 @@ const BY_COMMAND = FILES < 1000 ? 20 : 100;
 const LOOK = 20;
 const PINGS = 20;
 const MS_PER_FILE = 2000;
-
-/** A switch cuts off who takes five seconds to ask, which on a busy machine may be us: then we ask again. */
-async function patiently<T>(question: () => Promise<T>): Promise<T> {
-  for (let left = 10; ; left--) {
-    try {
-      return await question();
-    } catch (error) {
-      if (left === 0 || !/socket hang up|ECONNRESET/.test((error as Error).message)) throw error;
-    }
-  }
-}
 
 const ask = (socket: string, topic: string) => patiently(() => askOnce(socket, topic));
 

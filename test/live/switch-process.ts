@@ -112,7 +112,8 @@ export function createBench(): Bench {
       const workers = WORKERS === undefined || args.includes('--workers') ? [] : ['--workers', WORKERS];
       const one = start(['run', '-c', file, ...workers, ...args], inside);
       const { child, log } = one;
-      const get = async <T>(topic: string, query?: Record<string, string>) => (await ask(socket, topic, query)) as T;
+      const get = async <T>(topic: string, query?: Record<string, string>) =>
+        (await patiently(() => ask(socket, topic, query))) as T;
       const sw: SwitchProcess = {
         socket,
         child,
@@ -164,6 +165,17 @@ export function createBench(): Bench {
       kill();
     },
   };
+}
+
+/** A switch cuts off who takes five seconds to ask, which on a busy machine may be us: then we ask again. */
+export async function patiently<T>(question: () => Promise<T>): Promise<T> {
+  for (let left = 10; ; left--) {
+    try {
+      return await question();
+    } catch (error) {
+      if (left === 0 || !/socket hang up|ECONNRESET/.test((error as Error).message)) throw error;
+    }
+  }
 }
 
 /** Resolves when the process is gone; one that ignores the signal is killed. */
