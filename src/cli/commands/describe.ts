@@ -18,7 +18,10 @@ export function addDescribeCommands(program: Command, finish: Finish): void {
     .command('completion')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .description('completion for a shell')
-    .addHelpText('after', '\nExample:\n  eval "$(etherloom completion bash)"\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  eval "$(etherloom completion bash)"          # zsh as well\n  etherloom completion fish | source\n',
+    )
     .action(async (shell: Shell) => {
       const { completion } = await import('../completion.ts');
       const { commandTree } = await import('../command-tree.ts');

@@ -1,7 +1,9 @@
 /** Completion and the man page follow the commands; the picture of `watch` fits its terminal. */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TOPICS } from '../../../src/api/topics.ts';
@@ -30,6 +32,78 @@ describe('completion', () => {
     expect(ask('peer', 'd')).toEqual(['del']);
     expect(ask('show', 'le')).toEqual(['ledger']);
     expect(ask('apply', '--conf')).toEqual(['--config', '--confirm']);
+  });
+
+  const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+
+  // A terminal, since no shell completes without one.
+  describe.each([
+    ['bash', ['--norc', '-i']],
+    ['zsh', ['-f', '-i']],
+  ] as const)('in a real %s', (shell, args) => {
+    it.skipIf(!has(shell) || !has('script'))('completes commands, topics, values and files', () => {
+      const folder = mkdtempSync(join(tmpdir(), 'etherloom-shell-'));
+      try {
+        writeFileSync(join(folder, 'completion'), cli('completion', shell));
+        writeFileSync(join(folder, 'capture.pcap'), '');
+        const typed = [
+          `source ${folder}/completion`,
+          'etherloom() { echo "<$*>"; }',
+          'etherloom sh\tle\t',
+          'etherloom fdb add x --kind sti\t',
+          'etherloom mirror show --so\t',
+          `etherloom dissect ${folder}/cap\t`,
+          `etherloom check -c ${folder}/cap\t`,
+          'etherloom show fdb --vlan compl\t',
+          'exit',
+        ];
+        const { stdout } = spawnSync('script', ['-qec', `${shell} ${args.join(' ')}`, '/dev/null'], {
+          encoding: 'utf8',
+          input: `${typed.join('\n')}\n`,
+          cwd: folder,
+          env: { PATH: process.env.PATH, HOME: folder, TERM: 'dumb' },
+        });
+        expect([...stdout.matchAll(/^<(.*?) ?>\r?$/gm)].map(([, words]) => words)).toEqual([
+          'show ledger',
+          'fdb add x --kind sticky',
+          'mirror show --socket',
+          `dissect ${folder}/capture.pcap`,
+          `check -c ${folder}/capture.pcap`,
+          'show fdb --vlan compl', // no file of that name is meant
+        ]);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  });
+
+  it.skipIf(!has('fish'))('in a real fish completes commands, topics, values and files', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'etherloom-shell-'));
+    try {
+      writeFileSync(join(folder, 'completion'), cli('completion', 'fish'));
+      writeFileSync(join(folder, 'capture.pcap'), '');
+      const asked = [
+        'sh',
+        'show le',
+        'fdb add x --kind sti',
+        'mirror show --so',
+        'dissect cap',
+        'show fdb --vlan compl',
+      ];
+      const code = ['source completion', ...asked.map((words) => `complete -C "etherloom ${words}"`)].join('; ');
+      const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', code], { encoding: 'utf8', cwd: folder });
+      expect(stderr).toBe('');
+      expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
+        'show',
+        'ledger',
+        'sticky',
+        '--socket',
+        'capture.pcap',
+        '',
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('and the man page name every command', () => {
