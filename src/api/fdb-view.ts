@@ -6,6 +6,7 @@
  * them one at a time. As text, which is what goes to a client: fdb-json.ts.
  */
 
+import { noSuch } from '../config/error.ts';
 import type { FdbKindName } from '../tables/fdb.ts';
 import { type Fdb, isLive, META_USED, STAT_NAMES } from '../tables/fdb.ts';
 import { findEntry } from '../tables/fdb-entries.ts';
@@ -153,9 +154,8 @@ function grown<T extends Uint16Array | Float64Array>(from: T, to: T): T {
 
 /** Throws Refusal. */
 export function checkFilter(filter: FdbFilter, directory: Directory): void {
-  if (filter.port !== undefined && !directory.ports.some((port) => port.name === filter.port)) {
-    throw new Refusal(`there is no port ${filter.port}`);
-  }
+  const ports = directory.ports.map(({ name }) => name);
+  if (filter.port !== undefined && !ports.includes(filter.port)) throw new Refusal(noSuch('port', filter.port, ports));
   if (filter.bridge !== undefined && !directory.bridges.some((bridge) => bridge.name === filter.bridge)) {
     throw new Refusal(`there is no bridge ${filter.bridge}`);
   }

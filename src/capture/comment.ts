@@ -26,17 +26,17 @@ export function commentOf(view: DataView, at: number, frame: number, kept: numbe
   const vni = onWire < 0 ? vniOf(view.getInt32(at + PORT_AT), vid) : onWire;
   const where = [...(vid === 0 ? [] : [`vlan ${vid}`]), ...(vni < 0 ? [] : [`vni ${vni}`])].join(' ');
   const from = view.getInt32(at + FROM_AT);
-  const fate = from === UNKNOWN ? fateOf(view, at, nameOf) : `from ${nameOf(from)}`;
+  const fate = from === UNKNOWN ? fateOf(view, at, nameOf, onWire >= 0) : `from ${nameOf(from)}`;
   return [where, fate].filter((part) => part !== '').join('; ');
 }
 
-function fateOf(view: DataView, at: number, nameOf: (port: number) => string): string {
+function fateOf(view: DataView, at: number, nameOf: (port: number) => string, tunnelled: boolean): string {
   const reason = view.getInt32(at + REASON_AT);
   if (reason === UNKNOWN) return '';
   if (reason !== DROP_NONE) return `drop ${reasonName(reason)}: ${SENTENCES.get(reason) ?? ''}`;
   const copies = view.getInt32(at + COPIES_AT);
   const to = view.getInt32(at + TO_AT);
-  if (copies === BROUGHT) return `brings a frame of ${nameOf(to)}`;
+  if (copies === BROUGHT) return `${tunnelled ? 'brings a frame of' : 'routed out of'} ${nameOf(to)}`;
   if (copies === 0) return 'for the switch itself';
   return to >= 0 ? `forward to ${nameOf(to)}` : `flood to ${copies} port${copies === 1 ? '' : 's'}`;
 }

@@ -37,6 +37,7 @@ function memberLines(sign: string, members: PlanView['memberships']['added']): s
   });
 }
 
-export function changeText(actions: readonly string[]): string {
-  return actions.length === 0 ? 'nothing to change\n' : `${actions.join('\n')}\n`;
+export function changeText(actions: readonly string[], indent = ''): string {
+  const lines = actions.length === 0 ? ['nothing to change'] : actions;
+  return lines.map((line) => `${indent}${line}\n`).join('');
 }

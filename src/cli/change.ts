@@ -2,7 +2,7 @@
  * Commands that change a running switch: each is one request, and prints what was done.
  */
 
-import { askSwitch, notASwitch, type Question } from '../api/control-client.ts';
+import { AskError, askSwitch, notASwitch, type Question } from '../api/control-client.ts';
 import type { PlanView } from '../api/plan-view.ts';
 import { type AskIo, answering, pretty, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
 import { changeText, planText } from './change-text.ts';
@@ -19,11 +19,21 @@ export function change(question: Question, options: ChangeOptions, done = '', io
 
 export async function changed(question: Question, options: ChangeOptions, done = ''): Promise<string> {
   const socket = await socketOf(options);
-  const body = (await askSwitch(socket, question)) as { switch?: unknown; actions?: string[] };
+  const body = (await answerTo(socket, question)) as { switch?: unknown; actions?: string[] };
   if (typeof body.switch !== 'string') throw notASwitch(socket);
   if (options.json) return pretty(body);
   if (body.actions === undefined) return `${done}\n`;
-  return `${done === '' ? '' : `${done}:\n`}${changeText(body.actions)}`;
+  return done === '' ? changeText(body.actions) : `${done}:\n${changeText(body.actions, '  ')}`;
+}
+
+/** What is wrong with a command is not to be told by the place in the request that was made of it. */
+async function answerTo(socket: string, question: Question): Promise<unknown> {
+  try {
+    return await askSwitch(socket, question);
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error;
+    throw new AskError(error.message.replace(/^body\./, ''), error.usage);
+  }
 }
 
 export interface ApplyOptions extends ChangeOptions {

@@ -171,7 +171,7 @@ export function createProgram(finish: Finish): Command {
     });
 
   program
-    .command('show <topic>')
+    .command('show [topic]')
     .description(
       'tables of a running switch: ports, fdb, vlans, vrfs, interfaces, neighbors, routes, macvlan, ipvlan, mirrors, vteps, peers, vxlan-fdb, drops, samples, ledger, latency, workers, config',
     )
@@ -186,9 +186,9 @@ export function createProgram(finish: Finish): Command {
       'after',
       '\nExamples:\n  etherloom show ports\n  etherloom show fdb --vlan 10 --port p1\n  etherloom show drops --json\n',
     )
-    .action(async (topic: string, o) => {
+    .action(async (topic: string | undefined, o) => {
       const { show } = await import('./show.ts');
-      finish(await show(topic, { ...o, json: o.json === true }));
+      finish(await show(topic ?? '', { ...o, json: o.json === true }));
     });
 
   addTraceCommands(program, finish);

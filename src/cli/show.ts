@@ -4,6 +4,7 @@
 
 import { askPieces, askText, notASwitch, type Question } from '../api/control-client.ts';
 import { isTopic, TOPICS, type Topic } from '../api/topics.ts';
+import { didYouMean } from '../config/error.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { type AskIo, answering, pretty, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
 import { topicText } from './show-text.ts';
@@ -27,7 +28,11 @@ const BEGIN = '{"switch":"';
 
 export function show(topic: string, options: ShowOptions, io: AskIo = TERMINAL): Promise<number> {
   return answering(io, async () => {
-    if (!isTopic(topic)) throw new UsageError(`there is nothing to show as "${topic}"; valid are ${TOPICS.join(', ')}`);
+    if (!isTopic(topic)) {
+      const hint = didYouMean(topic, TOPICS);
+      const what = topic === '' ? 'say what to show' : `there is nothing to show as ${JSON.stringify(topic)}`;
+      throw new UsageError(`${what}${hint === '' ? `; valid are ${TOPICS.join(', ')}` : hint}`);
+    }
     const filters = filtersOf(options);
     for (const name of Object.keys(filters)) {
       const topics = name === 'vrf' ? VRF_TOPICS : ['fdb'];

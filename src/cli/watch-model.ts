@@ -25,9 +25,10 @@ export interface PortRates {
   name: string;
   link: string;
   rxFrames: number;
-  rxBits: number;
+  /** Null of an interface of the router, whose bytes are those of the ports. */
+  rxBits: number | null;
   txFrames: number;
-  txBits: number;
+  txBits: number | null;
   dropped: number;
   learned: number;
   /** Received and sent frames a second, the newest last. */
@@ -118,6 +119,7 @@ export class Watcher {
   #port(port: PortView, last: PortView, rate: (now: number, before: number) => number): PortRates {
     const rxFrames = rate(port.rxFrames, last.rxFrames);
     const txFrames = rate(port.txFrames, last.txFrames);
+    const isInterface = port.adapter === 'router';
     const history = this.#history.get(port.name) ?? { rx: [], tx: [] };
     this.#history.set(port.name, history);
     for (const [list, value] of [
@@ -131,9 +133,9 @@ export class Watcher {
       name: port.name,
       link: port.link,
       rxFrames,
-      rxBits: 8 * rate(port.rxBytes, last.rxBytes),
+      rxBits: isInterface ? null : 8 * rate(port.rxBytes, last.rxBytes),
       txFrames,
-      txBits: 8 * rate(port.txBytes, last.txBytes),
+      txBits: isInterface ? null : 8 * rate(port.txBytes, last.txBytes),
       dropped: rate(port.dropped, last.dropped),
       learned: port.learned,
       rxHistory: history.rx,

@@ -69,12 +69,16 @@ function ports(all: readonly PortRates[], { columns }: Screen, style: Style): st
     const dropped = right(short(port.dropped), 9);
     return (
       `${port.name.padEnd(width)}  ${port.link === 'up' ? 'up  ' : style.red('down')}` +
-      `${right(short(port.rxFrames), 8)}${right(short(port.rxBits), 9)}${history(port.rxHistory)}` +
-      `${right(short(port.txFrames), 8)}${right(short(port.txBits), 9)}${history(port.txHistory)}` +
+      `${right(short(port.rxFrames), 8)}${right(bits(port.rxBits), 9)}${history(port.rxHistory)}` +
+      `${right(short(port.txFrames), 8)}${right(bits(port.txBits), 9)}${history(port.txHistory)}` +
       `${port.dropped > 0 ? style.red(dropped) : dropped}${right(short(port.learned), 9)}`
     );
   });
   return [style.bold(head), ...lines];
+}
+
+function bits(rate: number | null): string {
+  return rate === null ? '-' : short(rate);
 }
 
 function drops({ drops: all }: WatchModel, style: Style): string[] {

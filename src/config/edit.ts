@@ -3,6 +3,7 @@
  * leaves the old one alone. What comes out is checked like any other configuration afterwards; only what an edit itself
  * cannot do throws, as `EditError`.
  */
+import { noSuch } from './error.ts';
 import { canonicalIp } from './ip.ts';
 import type { ConfigInput, FdbEntryInput } from './schema.ts';
 import type { MirrorInput } from './schema-mirror.ts';
@@ -49,7 +50,7 @@ export function removePort(raw: ConfigInput, name: string): ConfigInput {
 
 function portOf(raw: ConfigInput, name: string): PortInput {
   const port = Object.hasOwn(raw.ports ?? {}, name) ? raw.ports![name] : undefined;
-  if (port === undefined) throw new EditError(`there is no port ${name}`);
+  if (port === undefined) throw new EditError(noSuch('port', name, Object.keys(raw.ports ?? {})));
   return port;
 }
 

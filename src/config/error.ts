@@ -93,6 +93,18 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   return best === '' ? '' : ` (did you mean "${best}"?)`;
 }
 
+/** Names listed where none is near, and where one is. */
+const SOME_NAMES = 16;
+const FEW_NAMES = 8;
+
+/** `there is no port "p9"`, with the one that is nearly it, or those that there are. */
+export function noSuch(what: string, name: string, names: readonly string[]): string {
+  const hint = didYouMean(name, names);
+  const more = names.length > SOME_NAMES ? ` and ${names.length - SOME_NAMES} more` : '';
+  const valid = `; valid are ${names.slice(0, SOME_NAMES).join(', ') || 'none'}${more}`;
+  return `there is no ${what} ${show(name)}${hint}${hint === '' || names.length <= FEW_NAMES ? valid : ''}`;
+}
+
 /** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];

@@ -156,8 +156,9 @@ function readWord(line: Line, part: string): void {
   const word = equals === -1 ? part : part.slice(0, equals);
   const text = equals === -1 ? null : part.slice(equals + 1);
   if (!WORDS.includes(word)) {
-    const known = `valid are ${WORDS.join(', ')}`;
-    throw problem(line.spec, word, `the key ${show(word)} is not known${didYouMean(word, WORDS)}; ${known}`);
+    const hint = didYouMean(word, WORDS);
+    const known = hint === '' ? `; valid are ${WORDS.join(', ')}` : hint;
+    throw problem(line.spec, word, `the key ${show(word)} is not known${known}`);
   }
   if (!Object.hasOwn(MODE_WORDS, word)) {
     set(line, word, word, readValue(line, word, word, text));

@@ -7,6 +7,7 @@
 
 import type { Directory, DirectoryPort, DirectoryVlan } from '../api/directory.ts';
 import { type ReadableSwitch, StableReads } from '../api/reader.ts';
+import { noSuch } from '../config/error.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { type ArenaSize, arenaBytes, createArena } from '../dataplane/arena.ts';
 import { createEgress } from '../dataplane/batch.ts';
@@ -97,7 +98,7 @@ export function portNamed(world: World, name: string): DirectoryPort {
   const port = world.directory.ports.find((each) => each.name === name);
   if (port !== undefined) return port;
   const names = world.directory.ports.map((each) => each.name);
-  throw new TraceError(`there is no port "${name}"; valid are ${names.slice(0, 16).join(', ') || 'none'}`);
+  throw new TraceError(noSuch('port', name, names));
 }
 
 /** Of a port, or of the interface whose frames come from that number. */

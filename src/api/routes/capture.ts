@@ -9,6 +9,7 @@ import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { CAPTURE_DROP, CAPTURE_IN, CAPTURE_OUT } from '../../capture/record.ts';
 import type { TapSpec } from '../../capture/tap.ts';
+import { noSuch } from '../../config/error.ts';
 import { map } from '../../config/leaf.ts';
 import { ControlError } from '../../control/model.ts';
 import { FilterError } from '../../filter/error.ts';
@@ -77,7 +78,7 @@ function specOf(sw: ApiSwitch, wanted: z.output<typeof query>): TapSpec {
   const names = sw.readable.directory.ports.map((port) => port.name);
   const ports = wanted.port === undefined ? [] : wanted.port.split(',');
   for (const port of ports) {
-    if (!names.includes(port)) throw new Refusal(`there is no port "${port.slice(0, 40)}"`);
+    if (!names.includes(port)) throw new Refusal(noSuch('port', port, names));
   }
   let directions = 0;
   for (const direction of (wanted.dir ?? 'in,out').split(',')) {

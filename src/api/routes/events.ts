@@ -7,6 +7,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { didYouMean, show } from '../../config/error.ts';
 import { map } from '../../config/leaf.ts';
 import { ControlError } from '../../control/model.ts';
 import { beginStream } from '../clients.ts';
@@ -53,7 +54,10 @@ function namesOf(only: string): ReadonlySet<string> {
   const names = only.split(',');
   for (const name of names) {
     if ((EVENT_NAMES as readonly string[]).includes(name)) continue;
-    throw new Refusal(`there are no events "${name.slice(0, 40)}"; valid are ${EVENT_NAMES.join(', ')}`);
+    const hint = didYouMean(name, EVENT_NAMES);
+    throw new Refusal(
+      `there are no events ${show(name)}${hint === '' ? `; valid are ${EVENT_NAMES.join(', ')}` : hint}`,
+    );
   }
   return new Set(names);
 }

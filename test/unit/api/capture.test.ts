@@ -101,7 +101,7 @@ describe('GET /v1/capture', () => {
       expect(status).toBe(400);
       return body.error;
     };
-    expect(await refused('port=p9')).toBe('there is no port "p9"');
+    expect(await refused('port=p9')).toMatch(/^there is no port "p9" \(did you mean "p1"\?\)/);
     expect(await refused('dir=up')).toMatch(/^"up" is no direction; valid are in, out, drop/);
     expect(await refused('dir=')).toMatch(/is no direction/);
     expect(await refused('filter=host%20web')).toMatch(/^filter:6: "web" is a name/);

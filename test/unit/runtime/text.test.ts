@@ -47,7 +47,7 @@ it('a rollback says that it was one, and what was done', async () => {
     server.close();
     rmSync(folder, { recursive: true });
   }
-  expect(out.text).toBe('rolled back the change that waited to be confirmed:\nPOST /v1/rollback\n');
+  expect(out.text).toBe('rolled back the change that waited to be confirmed:\n  POST /v1/rollback\n');
 });
 
 it('drops come with what to do about them', () => {
@@ -217,6 +217,10 @@ describe('show', () => {
       `etherloom: there is nothing to show as "tea"; valid are ${TOPICS.join(', ')}\n`,
       '',
     ]);
+    expect((await attempt('prots'))[1]).toBe(
+      'etherloom: there is nothing to show as "prots" (did you mean "ports"?)\n',
+    );
+    expect((await attempt(''))[1]).toBe(`etherloom: say what to show; valid are ${TOPICS.join(', ')}\n`);
     expect((await attempt('ports', { vlan: 10 })).slice(0, 2)).toEqual([2, 'etherloom: --vlan is for show fdb\n']);
     expect((await attempt('fdb', { mac: 'zz' }))[0]).toBe(2);
     expect((await attempt('fdb', { name: 'a' }))[0]).toBe(2);

@@ -84,7 +84,8 @@ describe('etherloom trace', () => {
       expect([status, out.includes('delivered to c\n')]).toEqual([0, true]);
       expect(core.dp.fdb.portCount[0]).toBe(0);
       const bad = await run({ socket, port: 'x', eth: 'len=60' });
-      expect(bad).toEqual({ status: 2, out: '', err: 'etherloom: there is no port "x"; valid are a, b, c\n' });
+      const err = 'etherloom: there is no port "x" (did you mean "a"?); valid are a, b, c\n';
+      expect(bad).toEqual({ status: 2, out: '', err });
     } finally {
       await closeApi(server);
     }
