@@ -319,7 +319,7 @@ export class Router implements RouterControl {
     return vrf;
   }
 
-  readonly #told: Int32Array[] = [];
+  readonly #told: (Int32Array | Uint16Array)[] = [];
 
   /** Other threads read the prefixes: they are given new memory when there is some. */
   #tellMoved(): void {

@@ -9,6 +9,14 @@
  */
 
 import {
+  BLOCK_ASKS,
+  BLOCK_BOUNDS,
+  BLOCK_HALVES,
+  BLOCK_MIX,
+  BLOCK_SEAT,
+  BLOCK_SHIFT,
+  BLOCK_VALUES,
+  BLOCK_VRF,
   CHILDREN,
   DEPTH_SHIFT,
   FIRST_CHILD,
@@ -37,6 +45,14 @@ const NODE_CHILD = FIRST_CHILD;
 const NODE_VALUE = FIRST_VALUE;
 const NODE_KEY = KEY;
 const NIBBLE = MATCH;
+const HALVES = BLOCK_HALVES;
+const BLOCK = BLOCK_SHIFT;
+const SEAT = BLOCK_SEAT;
+const BOUNDS = BLOCK_BOUNDS;
+const TO_VALUE = BLOCK_VALUES - BLOCK_BOUNDS;
+const ASKS = BLOCK_ASKS;
+const MIX = BLOCK_MIX;
+const MIX_VRF = BLOCK_VRF;
 
 export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
   const { arena, fdb, router } = dp;
@@ -44,8 +60,12 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
   /** IPv4 packets whose row is a page, and where its answer for each of them is. */
   const live = new Int32Array(rows.length);
   const places = new Int32Array(rows.length);
-  /** IPv6 packets that are not at the end of their way yet, and of each: the node to look at, the last that matched, by what. */
+  /** IPv6 packets: all, those for the tree, and those of them that are not at the end of their way yet; of each where its block may be. */
+  const asking = new Int32Array(rows.length);
+  const climbers = new Int32Array(rows.length);
   const climbing = new Int32Array(rows.length);
+  const homes = new Int32Array(rows.length);
+  /** Of each in the tree: the node to look at, the last that matched, by what. */
   const ways = new Int32Array(rows.length);
   const matched = new Int32Array(rows.length);
   const matches = new Int32Array(rows.length);
@@ -82,12 +102,68 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
     return left;
   };
 
+  /** What the blocks of IPv6 packets say. Returns for how many the tree has to be asked. */
+  const askBlocks = (count: number): number => {
+    const view = arena.view;
+    const { blocks } = router.lpm6;
+    const mask = (blocks.length - 1) | 0;
+    const shift = (Math.clz32(blocks.length >>> BLOCK) + 1) | 0;
+    let sum = blocks[0];
+    for (let k = 0; k < count; k = (k + 1) | 0) {
+      const i = asking[k];
+      const first = view.getInt32(dsts[i]) ^ Math.imul(roots[i] >>> 16, MIX_VRF);
+      const at = (Math.imul(first, MIX) >>> shift) << BLOCK;
+      homes[i] = at;
+      sum ^= blocks[at] ^ blocks[(at + (HALVES >> 1)) | 0];
+    }
+    climbers[0] = sum;
+    let left = 0;
+    for (let k = 0; k < count; k = (k + 1) | 0) {
+      const i = asking[k];
+      const first = view.getInt32(dsts[i]);
+      const place = view.getUint16((dsts[i] + 4) | 0);
+      const mine = ((roots[i] >>> 16) + 1) | 0;
+      let at = homes[i];
+      let seat = blocks[at + SEAT];
+      while (seat !== mine || ((blocks[at] << 16) | blocks[(at + 1) | 0]) !== first) {
+        if (seat === 0) break;
+        at = (at + HALVES) & mask;
+        seat = blocks[at + SEAT];
+      }
+      let row = ASKS;
+      if (seat !== 0) {
+        // tables/lpm.ts
+        at = (at + BOUNDS) | 0;
+        at = (at + (((blocks[(at + 15) | 0] - place) >>> 31) << 4)) | 0;
+        at = (at + (((blocks[(at + 7) | 0] - place) >>> 31) << 3)) | 0;
+        at = (at + (((blocks[(at + 3) | 0] - place) >>> 31) << 2)) | 0;
+        at = (at + (((blocks[(at + 1) | 0] - place) >>> 31) << 1)) | 0;
+        at = (at + ((blocks[at] - place) >>> 31)) | 0;
+        row = blocks[(at + TO_VALUE) | 0];
+      }
+      rows[i] = row;
+      climbers[left] = i;
+      left = (left + (row === ASKS ? 1 : 0)) | 0;
+    }
+    return left;
+  };
+
   /** Takes IPv6 packets down the tree, all by a node, then all by the next. */
   const climb = (count: number): void => {
     const view = arena.view;
-    const { nodes } = router.lpm6;
-    let waiting = count;
+    const { nodes, roots: slotOf } = router.lpm6;
+    let waiting = 0;
     let sum = 0;
+    for (let k = 0; k < count; k = (k + 1) | 0) {
+      const i = climbers[k];
+      const at = roots[i] << 1;
+      const node = slotOf[at] << 3;
+      rows[i] = slotOf[at + 1];
+      ways[i] = node;
+      matched[i] = 0;
+      climbing[waiting] = i;
+      waiting = (waiting + (node === 0 ? 0 : 1)) | 0;
+    }
     while (waiting > 0) {
       for (let k = 0; k < waiting; k = (k + 1) | 0) sum ^= nodes[ways[climbing[k]]];
       let left = 0;
@@ -135,10 +211,11 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
     if (sum === 0x5eed) matched[0] |= 0;
   };
 
-  const takeValues = (first: number, end: number): void => {
+  const takeValues = (count: number): void => {
     const { nodes, values } = router.lpm6;
-    for (let i = first | 0; i < end; i = (i + 1) | 0) {
-      const node = (ips[i] & 1) === 0 ? 0 : matched[i];
+    for (let k = 0; k < count; k = (k + 1) | 0) {
+      const i = climbers[k];
+      const node = matched[i];
       if (node === 0) continue;
       let v = nodes[node] & ((1 << (31 - Math.clz32(matches[i]))) - 1);
       v -= (v >>> 1) & 0x55555555;
@@ -150,10 +227,9 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
   return (first, end) => {
     const { rec } = fdb;
     const { roots: roots4 } = router.lpm4;
-    const { roots: roots6 } = router.lpm6;
     let sum = 0;
     let inPages = 0;
-    let inTree = 0;
+    let inBlocks = 0;
     for (let i = first | 0; i < end; i = (i + 1) | 0) {
       sum ^= rec[slots[i] << 2];
       if ((ips[i] & 1) === 0) {
@@ -162,20 +238,18 @@ export function createRouteAsk(dp: Dataplane, columns: RouteColumns): RouteAsk {
         live[inPages] = i;
         inPages = (inPages - (row >> 31)) | 0;
       } else {
-        const at = roots[i] << 1;
-        const node = roots6[at] << 3;
-        rows[i] = roots6[at + 1];
-        ways[i] = node;
-        matched[i] = 0;
-        climbing[inTree] = i;
-        inTree = (inTree + (node === 0 ? 0 : 1)) | 0;
+        asking[inBlocks] = i;
+        inBlocks = (inBlocks + 1) | 0;
       }
     }
     if (inPages > 0) inPages = turnPages(inPages, 8);
     if (inPages > 0) turnPages(inPages, 0);
-    if (inTree > 0) {
-      climb(inTree);
-      takeValues(first, end);
+    if (inBlocks > 0) {
+      const inTree = askBlocks(inBlocks);
+      if (inTree > 0) {
+        climb(inTree);
+        takeValues(inTree);
+      }
     }
     // Somebody has to want what was read, or V8 leaves the reading out.
     if (sum === 0x5eed) rows[first] |= 0;

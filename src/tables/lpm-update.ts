@@ -1,8 +1,9 @@
 /**
- * The prefixes of one family as control changes and reads them: a tree of them, and for IPv4 the pages that lookups read,
- * written after it (lpm.ts). Values are positive. Control only: it allocates.
+ * The prefixes of one family as control changes and reads them: a tree of them, and what is written after it for lookups
+ * (lpm.ts): for IPv4 pages, for IPv6 blocks. Values are positive. Control only: it allocates.
  */
 import { createTree, type Pages, type Tree } from './lpm.ts';
+import { type BlockWriter, createBlockWriter, writeBlocks } from './lpm-blocks.ts';
 import type { TreeRib } from './lpm-nodes.ts';
 import { createPageWriter, growPageRoots, type PageWriter, writePages } from './lpm-pages.ts';
 import {
@@ -22,16 +23,19 @@ export interface Rib {
   readonly tree: TreeRib;
   /** Of IPv4. */
   readonly pages: PageWriter | null;
+  /** Of IPv6. */
+  readonly blocks: BlockWriter | null;
   /** Prefixes in all VRFs. */
   count: number;
 }
 
 export function createRib4(lpm: Pages): Rib {
-  return { addressBytes: 4, tree: createTreeRib(createTree()), pages: createPageWriter(lpm), count: 0 };
+  return { addressBytes: 4, tree: createTreeRib(createTree()), pages: createPageWriter(lpm), blocks: null, count: 0 };
 }
 
 export function createRib6(lpm: Tree): Rib {
-  return { addressBytes: 16, tree: createTreeRib(lpm), pages: null, count: 0 };
+  const tree = createTreeRib(lpm);
+  return { addressBytes: 16, tree, pages: null, blocks: createBlockWriter(tree), count: 0 };
 }
 
 /** Makes the roots of VRFs 0..vrfs-1. Other threads must be given the new arrays. */
@@ -45,6 +49,7 @@ export function putPrefix(rib: Rib, vrf: number, prefix: Uint8Array, length: num
   growVrfs(rib, vrf + 1);
   const before = putInTree(rib.tree, vrf, prefix, length, value);
   if (rib.pages !== null) writePages(rib.pages, vrf, wordOf(prefix), length, { value, length });
+  if (rib.blocks !== null) writeBlocks(rib.blocks, vrf, prefix, length);
   if (before === 0) rib.count++;
   return before;
 }
@@ -57,6 +62,7 @@ export function removePrefix(rib: Rib, vrf: number, prefix: Uint8Array, length: 
   if (rib.pages !== null) {
     writePages(rib.pages, vrf, wordOf(prefix), length, longestBelow(rib.tree, vrf, prefix, length));
   }
+  if (rib.blocks !== null) writeBlocks(rib.blocks, vrf, prefix, length);
   rib.count--;
   return before;
 }
@@ -76,10 +82,10 @@ export function eachPrefix(
 }
 
 /** The arrays that lookups read: other threads must be given those that are new. */
-export function sharedArrays(rib: Rib): Int32Array[] {
+export function sharedArrays(rib: Rib): (Int32Array | Uint16Array)[] {
   if (rib.pages !== null) return [rib.pages.lpm.roots, rib.pages.lpm.shorts, rib.pages.lpm.lines];
-  const { roots, nodes, values } = rib.tree.tree;
-  return [roots, nodes, values];
+  const { roots, nodes, values, blocks } = rib.tree.tree;
+  return [roots, nodes, values, blocks];
 }
 
 function wordOf(prefix: Uint8Array): number {

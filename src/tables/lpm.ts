@@ -30,10 +30,18 @@
  * So the highest bit of what matches is the longest match. The same tree without its lookup is what control keeps of
  * IPv4 (lpm-tree.ts).
  *
+ * Before the tree the block of the first 32 bits is asked (lpm-blocks.ts), a record of two cache lines in a table hashed by
+ * them, which most prefixes of 33 to 48 bits are in:
+ *
+ *   block       [first 32 bits: two halves, VRF + 1 (0 = free), boundaries: 29 halves, 0xffff, values: 30 halves]
+ *
+ * A boundary is the place before the first one of a range, 0xffff where there are no more; so the boundaries that are less
+ * than the 16 bits behind the first 32 count up to the value.
+ *
  * The roots of a VRF must be there before it is looked up in. Updates (lpm-update.ts) are in place, in control, between
  * batches. Values are positive; 0 is "no route". Lookups allocate nothing.
  */
-import { sharedInt32 } from './shared.ts';
+import { sharedInt32, sharedUint16 } from './shared.ts';
 
 /** What IPv4 is looked up in. */
 export interface Pages {
@@ -50,6 +58,8 @@ export interface Tree {
   /** Eight words a node; node 0 is nobody's. */
   nodes: Int32Array;
   values: Int32Array;
+  /** BLOCK_HALVES a block; a power of two of them. */
+  blocks: Uint16Array;
 }
 
 export const ROOT_SLOTS = 65_536;
@@ -64,6 +74,16 @@ export const FIRST_CHILD = 2;
 export const FIRST_VALUE = 3;
 export const KEY = 4;
 export const DEPTH_SHIFT = 16;
+export const BLOCK_SHIFT = 6;
+export const BLOCK_HALVES = 1 << BLOCK_SHIFT;
+export const BLOCK_SEAT = 2;
+export const BLOCK_BOUNDS = 3;
+export const BLOCK_VALUES = 33;
+/** The value of a range that only the tree knows. */
+export const BLOCK_ASKS = 0xffff;
+export const BLOCK_MIX = 0x9e3779b1;
+export const BLOCK_VRF = 0x85ebca6b;
+const FIRST_BLOCKS = 16;
 
 /** For each 4 bits the prefixes of 1 to 4 bits that match them. */
 export const MATCH = Int32Array.from(
@@ -81,7 +101,12 @@ export function createPages(): Pages {
 }
 
 export function createTree(): Tree {
-  return { roots: sharedInt32(0), nodes: sharedInt32(64 * NODE_WORDS), values: sharedInt32(64) };
+  return {
+    roots: sharedInt32(0),
+    nodes: sharedInt32(64 * NODE_WORDS),
+    values: sharedInt32(64),
+    blocks: sharedUint16(FIRST_BLOCKS * BLOCK_HALVES),
+  };
 }
 
 /** The value of the longest prefix that holds the IPv4 address, or 0. */
@@ -100,8 +125,36 @@ function inPage(lines: Int32Array, page: number, place: number): number {
   return lines[lines[at + PAGE_RUNS] + before + popcount(lines[at + word] << (31 - (place & 31)))];
 }
 
+/** Where the search for the block of the first 32 bits begins. */
+export function blockHome(blocks: Uint16Array, vrf: number, first: number): number {
+  const shift = Math.clz32(blocks.length >>> BLOCK_SHIFT) + 1;
+  return (Math.imul(first ^ Math.imul(vrf, BLOCK_VRF), BLOCK_MIX) >>> shift) << BLOCK_SHIFT;
+}
+
+/** What the block of the first 32 bits says of the next 16. */
+function inBlock({ blocks }: Tree, vrf: number, first: number, place: number): number {
+  let at = blockHome(blocks, vrf, first);
+  for (;;) {
+    const seat = blocks[at + BLOCK_SEAT];
+    if (seat === 0) return BLOCK_ASKS;
+    if (seat === vrf + 1 && blocks[at] === first >>> 16 && blocks[at + 1] === (first & 0xffff)) break;
+    at = (at + BLOCK_HALVES) & (blocks.length - 1);
+  }
+  let range = 0;
+  for (let step = 16; step > 0; step >>>= 1) {
+    if (blocks[at + BLOCK_BOUNDS + range + step - 1] < place) range += step;
+  }
+  return blocks[at + BLOCK_VALUES + range];
+}
+
 /** The same for the 16 bytes at `at` of an IPv6 address. */
 export function lookup6(tree: Tree, vrf: number, view: DataView, at: number): number {
+  const known = inBlock(tree, vrf, view.getInt32(at), view.getUint16(at + 4));
+  return known === BLOCK_ASKS ? inTree(tree, vrf, view, at) : known;
+}
+
+/** The same, whatever the blocks say. */
+function inTree(tree: Tree, vrf: number, view: DataView, at: number): number {
   const { roots, nodes } = tree;
   let word = view.getInt32(at);
   const slot = ((vrf << 16) | (word >>> 16)) << 1;

@@ -171,3 +171,92 @@ it('finds every prefix again while pages and their runs take more and more memor
   });
   each((_length, value) => expect(lookup(rib, 0, prefix)).toBe(value));
 });
+
+describe('blocks of IPv6 prefixes', () => {
+  const blockOf = (rib: Rib) => rib.blocks!.count;
+
+  it('say what a list says: ranges that nest, meet and overflow, in two tables', () => {
+    const route = fc.record({
+      vrf: fc.integer({ min: 0, max: 1 }),
+      first: fc.constantFrom(0x20010db8, 0x20010db9, 0x20010dff, 0x20020db8),
+      place: fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.constantFrom(0, 1, 0x7fff, 0x8000, 0xfffe, 0xffff)),
+      length: fc.oneof(fc.integer({ min: 33, max: 48 }), fc.integer({ min: 20, max: 64 })),
+      value: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.constantFrom(0xfffe, 0xffff, 0x10000, 70_000)),
+      add: fc.integer({ min: 0, max: 3 }),
+    });
+    const prefixOf = (first: number, place: number) => {
+      const prefix = new Uint8Array(16);
+      viewOf(prefix).setUint32(0, first);
+      viewOf(prefix).setUint16(4, place);
+      return prefix;
+    };
+    fc.assert(
+      fc.property(fc.array(route, { maxLength: 90 }), (steps) => {
+        const rib = createRib6(createTree());
+        growVrfs(rib, 2);
+        const naive = new Naive();
+        for (const { first, place, add, ...rest } of steps) {
+          const one = { prefix: prefixOf(first, place), ...rest };
+          if (add > 0) expect(putPrefix(rib, one.vrf, one.prefix, one.length, one.value)).toBe(naive.put(one));
+          else {
+            const victim = naive.routes[(first + place) % (naive.routes.length + 1)] ?? one;
+            expect(removePrefix(rib, victim.vrf, victim.prefix, victim.length)).toBe(naive.remove(victim));
+          }
+        }
+        for (const { first, place, length } of steps) {
+          const last = place | (0xffff >>> Math.min(16, Math.max(0, length - 32)));
+          for (const at of [0, place, place - 1, place + 1, last, last + 1, 0xffff]) {
+            const asked = prefixOf(first, at & 0xffff);
+            for (const vrf of [0, 1]) expect(lookup(rib, vrf, asked)).toBe(naive.lookup(vrf, asked));
+          }
+        }
+        for (const r of [...naive.routes]) removePrefix(rib, r.vrf, r.prefix, r.length);
+        expect(blockOf(rib)).toBe(0);
+        expect(rib.tree.tree.blocks.every((half) => half === 0)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('are found again while they become many and few', () => {
+    const rib = createRib6(createTree());
+    const prefix = new Uint8Array(16);
+    const each = (visit: (value: number) => void) => {
+      for (let i = 0; i < 3000; i++) {
+        viewOf(prefix).setUint32(0, 0x20000000 + Math.imul(i % 1000, 0x9e3779b1) / 16);
+        viewOf(prefix).setUint16(4, (i % 7) << 12);
+        visit(i + 1);
+      }
+    };
+    each((value) => putPrefix(rib, 0, prefix, 40, value));
+    expect(blockOf(rib)).toBeGreaterThan(900);
+    const all = new Map<string, number>();
+    each((value) => all.set(prefix.join(), value));
+    each(() => expect(lookup(rib, 0, prefix)).toBe(all.get(prefix.join())));
+    each((value) => {
+      if (value % 3 === 0) all.delete(prefix.join());
+      if (value % 3 === 0) removePrefix(rib, 0, prefix, 40);
+    });
+    each(() => expect(lookup(rib, 0, prefix)).toBe(all.get(prefix.join()) ?? 0));
+    each(() => removePrefix(rib, 0, prefix, 40));
+    expect(blockOf(rib)).toBe(0);
+  });
+
+  it('give way to the tree where they have too many ranges', () => {
+    const rib = createRib6(createTree());
+    const prefix = new Uint8Array(16);
+    viewOf(prefix).setUint32(0, 0x20010db8);
+    const at = (place: number) => {
+      viewOf(prefix).setUint16(4, place);
+      return prefix;
+    };
+    for (let i = 0; i < 14; i++) putPrefix(rib, 0, at(i * 4096 + 16), 48, i + 1);
+    expect(blockOf(rib)).toBe(1);
+    for (let i = 0; i < 60; i++) putPrefix(rib, 0, at(i * 32), 48, i + 1);
+    expect(blockOf(rib)).toBe(0);
+    for (let i = 0; i < 60; i++) expect(lookup(rib, 0, at(i * 32))).toBe(i + 1);
+    for (let i = 0; i < 60; i++) removePrefix(rib, 0, at(i * 32), 48);
+    expect(blockOf(rib)).toBe(1);
+    expect(lookup(rib, 0, at(13 * 4096 + 16))).toBe(14);
+  });
+});
