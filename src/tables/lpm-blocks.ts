@@ -14,10 +14,13 @@ import {
   BLOCK_VALUES,
   blockHome,
   CHILDREN,
+  DEPTH_SHIFT,
+  FIRST_CHILD,
   KEY,
   MATCH,
   matchValue,
   NODE_WORDS,
+  PREFIXES,
   ROOT_SLOTS,
 } from './lpm.ts';
 import { childOf, depthOf, type TreeRib } from './lpm-nodes.ts';
@@ -37,6 +40,9 @@ const RANGES = BLOCK_HALVES - 1 - BLOCK_VALUES;
 const BLOCK = 32;
 const PLACE = 48;
 const PLACES = 1 << (PLACE - BLOCK);
+/** In `prefixes` of a node: prefixes of one to three bits, and where those of four begin. */
+const FOUR_BITS = 14;
+const SEVERAL = (1 << FOUR_BITS) - 1;
 /** The shortest prefix that blocks know. */
 const SHORTEST = 25;
 
@@ -84,12 +90,12 @@ function writeBlock(w: BlockWriter, vrf: number, first: number): void {
     node = childOf(rib, node, bits);
   }
   w.ranges = 0;
-  made.fill(0xffff, BLOCK_BOUNDS);
   if (node !== 0) addNode(w, node, value, 0, PLACES);
   if (node === 0 || w.ranges > RANGES) {
     removeBlock(w, vrf, first);
     return;
   }
+  for (let k = w.ranges - 1; k <= RANGES - 1; k++) made[BLOCK_BOUNDS + k] = 0xffff;
   made[0] = first >>> 16;
   made[1] = first & 0xffff;
   made[BLOCK_SEAT] = vrf + 1;
@@ -102,25 +108,35 @@ function asHalf(value: number): number {
 
 /** Adds the ranges of [start, end), where `value` is what is known without the node. */
 function addNode(w: BlockWriter, node: number, value: number, start: number, end: number): void {
-  const { rib } = w;
-  const { nodes } = rib.tree;
+  const { nodes } = w.rib.tree;
   const at = node * NODE_WORDS;
-  const depth = depthOf(rib, node);
-  const wide = depth >= PLACE ? 1 : 1 << (PLACE - depth);
-  const first = (nodes[at + KEY + 1] >>> 16) & -wide;
-  if (first > start) addRange(w, start, value);
-  if (depth >= PLACE) addRange(w, first, BLOCK_ASKS);
-  else {
-    const step = wide >>> 4;
-    for (let bits = 0; bits < 16 && w.ranges <= RANGES; bits++) {
-      const match = nodes[at] & MATCH[bits];
-      const known = match === 0 ? value : asHalf(matchValue(rib.tree, at, match));
-      const place = first + bits * step;
-      if (((nodes[at + CHILDREN] >>> bits) & 1) === 0) addRange(w, place, known);
-      else addNode(w, childOf(rib, node, bits), known, place, place + step);
-    }
+  const children = nodes[at + CHILDREN];
+  const depth = children >>> DEPTH_SHIFT;
+  if (depth >= PLACE) {
+    const place = nodes[at + KEY + 1] >>> 16;
+    if (place > start) addRange(w, start, value);
+    addRange(w, place, BLOCK_ASKS);
+    if (place + 1 < end) addRange(w, place + 1, value);
+    return;
   }
-  if (first + wide < end) addRange(w, first + wide, value);
+  const prefixes = nodes[at + PREFIXES];
+  const step = 1 << (PLACE - 4 - depth);
+  const first = (nodes[at + KEY + 1] >>> 16) & -(step << 4);
+  // Of its 16 parts those that are more than `value`: all, where a prefix has several.
+  let parts = (prefixes & SEVERAL) !== 0 ? 0xffff : (prefixes >>> FOUR_BITS) | (children & 0xffff);
+  let child = nodes[at + FIRST_CHILD];
+  let next = start;
+  for (; parts !== 0 && w.ranges <= RANGES; parts &= parts - 1) {
+    const bits = 31 - Math.clz32(parts & -parts);
+    const match = prefixes & MATCH[bits];
+    const known = match === 0 ? value : asHalf(matchValue(w.rib.tree, at, match));
+    const place = first + bits * step;
+    if (place > next) addRange(w, next, value);
+    next = place + step;
+    if (((children >>> bits) & 1) === 0) addRange(w, place, known);
+    else addNode(w, child++, known, place, next);
+  }
+  if (next < end) addRange(w, next, value);
 }
 
 function addRange(w: BlockWriter, place: number, value: number): void {
