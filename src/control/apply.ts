@@ -13,7 +13,7 @@ import type { StagedMembers } from './staged-members.ts';
 import { removeTunnel, setTunnel } from './tunnel-control.ts';
 import { VidSets } from './vid-set.ts';
 import { addVtep, removeVtep, setVtep } from './vtep-control.ts';
-import { addVxlanEntry, deleteVxlanEntry, vxlanEntries } from './vxlan-fdb.ts';
+import { addVxlanEntry, deleteVxlanEntry, vxlanEntryKind } from './vxlan-fdb.ts';
 
 /** What has been made ready for the actions of a plan. */
 export interface Prepared {
@@ -145,6 +145,6 @@ function removeConfigured(control: Control, { bridge, vid, mac }: FdbEntryConfig
 
 /** Takes out a configured entry; one that moved with the traffic is gone. */
 function removeVxlanEntry(control: Control, { port, vni, mac }: VxlanEntryConfig): void {
-  const there = vxlanEntries(control, port).find((each) => each.vni === vni && each.mac === mac);
-  if (there !== undefined && there.kind !== 'dynamic') deleteVxlanEntry(control, port, vni, mac);
+  const kind = vxlanEntryKind(control, port, vni, mac);
+  if (kind !== null && kind !== 'dynamic') deleteVxlanEntry(control, port, vni, mac);
 }

@@ -7,6 +7,7 @@ import type { SwitchConfig } from '../config/types.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { VIDS } from '../tables/vni-table.ts';
+import { parseMac } from '../wire/ethernet.ts';
 import { asksCustomerVid, ControlError } from './model.ts';
 
 /** Throws ControlError when it does not. */
@@ -40,7 +41,7 @@ export function tunnelCount({ ports }: SwitchConfig): number {
   return ports.filter(({ tunnel }) => tunnel !== null).length;
 }
 
-/** Rows of remotes: each address once for every VTEP, and a list for every entry of a group. */
+/** Rows of remotes: each address once for every VTEP, and a list for every entry of a group address. */
 export function remoteCount({ ports, vteps, vxlanEntries }: SwitchConfig): number {
   const vtepOf = new Map(ports.map(({ name, tunnel }) => [name, tunnel?.vtep]));
   const all = new Set<string>();
@@ -50,9 +51,13 @@ export function remoteCount({ ports, vteps, vxlanEntries }: SwitchConfig): numbe
       if (remote !== '') all.add(`${tunnel!.vtep} ${remote}`);
   }
   let lists = 0;
-  for (const { port, remotes } of vxlanEntries) {
+  for (const { port, mac, remotes } of vxlanEntries) {
     for (const remote of remotes) all.add(`${vtepOf.get(port)} ${remote}`);
-    if (remotes.length > 0) lists++;
+    if (remotes.length > 0 && isGroup(mac)) lists++;
   }
   return all.size + lists;
+}
+
+function isGroup(mac: string): boolean {
+  return (parseMac(mac)!.high & 0x0100) !== 0;
 }

@@ -163,6 +163,14 @@ export function flushVxlan(control: Control, what: VxlanFlushScope): void {
   if (!found && what.vni !== undefined) throw new ControlError(`no tunnel has VNI ${what.vni}`);
 }
 
+/** What holds the address now, or null, as in a VNI that is not there. */
+export function vxlanEntryKind(control: Control, portName: string, vni: number, macText: string): FdbKindName | null {
+  const segment = control.vxlan.tunnels.get(portName)?.segments.find((each) => each.vni === vni);
+  if (segment === undefined) return null;
+  const { high, low } = macOf(macText);
+  return find(control, segment, high, low)?.kind ?? null;
+}
+
 /** Every entry that counts now, by port, VNI and address; flood lists are not among them. */
 export function vxlanEntries(control: Control, portName?: string): VxlanEntryView[] {
   const views: VxlanEntryView[] = [];
