@@ -1,13 +1,16 @@
 /**
- * The switch that `change` measures: a forwarding thread, and the configuration that stands before it.
+ * The switch that `change` measures: a forwarding thread with the heap that it has in `run`, and the configuration that stands before it.
  */
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { keepYoungSpaceSmall } from '../src/cli/small-heap.ts';
 import { documentOf } from '../src/config/load.ts';
 import { PORT_COUNTERS, RX_FRAMES } from '../src/dataplane/counters.ts';
 import { latencyView, sumLatency } from '../src/dataplane/latency.ts';
+import { FORWARDING_HEAP } from '../src/runtime/forwarding-thread.ts';
 import type { Change, SharedState } from '../src/runtime/messages.ts';
 import type { Known } from '../src/runtime/relearn.ts';
 import { type Changer, Standing } from '../src/runtime/standing.ts';
@@ -15,6 +18,19 @@ import type { ChangeStart, FromChangeWorker, ToChangeWorker } from './change-wor
 
 /** The system gives none of these to others by itself. */
 const UDP_PORT = 21_987;
+
+const FRAME = Buffer.alloc(60, 2);
+/** For the last frame. */
+const PATIENCE_MS = 1000;
+
+/** Of one change. */
+export interface Measured {
+  /** Microseconds: the longest for which no port was looked at, and the most processor time that went by between two looks. */
+  stop: number;
+  cpu: number;
+  frames: number;
+  lost: number;
+}
 
 export type Raw = Record<string, unknown>;
 
@@ -31,7 +47,10 @@ export class Running implements Changer {
 
   constructor(raw: Raw) {
     const workerData: ChangeStart = { config: documentOf(raw, 'bench').config };
-    this.#worker = new Worker(new URL('./change-worker.js', import.meta.url), { workerData });
+    keepYoungSpaceSmall();
+    setFlagsFromString('--no-memory-reducer');
+    const entry = new URL('./change-worker.js', import.meta.url);
+    this.#worker = new Worker(entry, { workerData, resourceLimits: FORWARDING_HEAP });
   }
 
   get state(): SharedState {
@@ -53,6 +72,7 @@ export class Running implements Changer {
 
   async begin(raw: Raw): Promise<void> {
     await this.#answer();
+    keepYoungSpaceSmall();
     await new Promise<void>((bound) => this.#socket.bind(UDP_PORT + 1, '127.0.0.1', bound));
     this.#standing = new Standing(this, documentOf(raw, 'bench'), () => {});
   }
@@ -61,20 +81,42 @@ export class Running implements Changer {
     await this.#standing!.relearn([...known], 0);
   }
 
-  /** Microseconds of the longest stop, and of processor time. */
-  async measure(to: Raw): Promise<[stop: number, cpu: number]> {
+  /** A frame comes every millisecond as far as this thread can, before, during and after the change. */
+  async measure(to: Raw): Promise<Measured> {
     const document = documentOf(to, 'bench');
+    let sent = 0;
+    const send = () => {
+      sent++;
+      this.#socket.send(FRAME, UDP_PORT, '127.0.0.1');
+    };
+    // What stopped it before is told with the next frame.
+    send();
+    await this.#arrived(() => sent, this.#received());
     await this.#standing!.make({ do: 'reset-counters' });
+    sent = 0;
+    const timer = setInterval(send, 1);
+    send();
     await this.#standing!.apply(document);
     const { longestCpuMicroseconds } = this.#told!;
+    send();
+    clearInterval(timer);
+    const lost = await this.#arrived(() => sent, 0);
+    const { longestStopMicroseconds } = latencyView(sumLatency(this.state.tables.countersOf));
+    return { stop: longestStopMicroseconds, cpu: longestCpuMicroseconds, frames: sent, lost };
+  }
+
+  #received(): number {
     const { tables, numbers } = this.state;
-    const at = numbers.ports.get('u')! * PORT_COUNTERS + RX_FRAMES;
-    const received = () => tables.counters.port[at];
-    for (const before = received(); received() === before; ) {
-      this.#socket.send(Buffer.alloc(60, 2), UDP_PORT, '127.0.0.1');
+    return tables.counters.port[numbers.ports.get('u')! * PORT_COUNTERS + RX_FRAMES]!;
+  }
+
+  /** Of so many frames that were sent, how many are missing in the end. */
+  async #arrived(sent: () => number, before: number): Promise<number> {
+    const missing = () => before + sent() - this.#received();
+    for (const end = performance.now() + PATIENCE_MS; missing() > 0 && performance.now() < end; ) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    return [latencyView(sumLatency(tables.countersOf)).longestStopMicroseconds, longestCpuMicroseconds];
+    return missing();
   }
 
   async close(): Promise<void> {

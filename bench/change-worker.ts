@@ -1,6 +1,6 @@
 /**
- * The forwarding thread of `change`: a live switch that also says how much processor time the longest piece of a change took. It is
- * the time of the whole process, whose main thread waits meanwhile, so that what the collector's helpers do is in it.
+ * The forwarding thread of `change`: a live switch that also says how much processor time it needed at the most between two looks at its
+ * ports while a change was made. That is a turn of its event loop, with the collections of the heap that fall into it.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -32,27 +32,43 @@ const live = new LiveSwitch((workerData as ChangeStart).config, {
   tablesMoved: () => {},
 });
 const { core } = live;
-let longest = 0;
+
+const { native } = (await program('adapters/native.js')) as typeof import('../src/adapters/native.ts');
+const { clockRead } = native();
+const time = new Int32Array(4);
+/** Of this thread, in microseconds. */
 const cpu = () => {
-  const { user, system } = process.cpuUsage();
-  return user + system;
-};
-const exclusively = core.exclusively.bind(core);
-core.exclusively = (change) => {
-  const before = cpu();
-  const result = exclusively(change);
-  longest = Math.max(longest, cpu() - before);
-  return result;
+  clockRead(time);
+  return time[2]! * 1e6 + time[3]! / 1000;
 };
 
-function tell(): void {
+/** Looks at the processor time in each turn of the event loop, until it is called: then it says what the longest was. */
+function watchTurns(): () => number {
+  let longest = 0;
+  let last = cpu();
+  let watching = true;
+  const look = () => {
+    const now = cpu();
+    longest = Math.max(longest, now - last);
+    last = now;
+    if (watching) setImmediate(look);
+  };
+  setImmediate(look);
+  return () => {
+    look();
+    watching = false;
+    return Math.round(longest);
+  };
+}
+
+function tell(longestCpuMicroseconds = 0): void {
   const state = {
     tables: sharedPart(core.dp),
     numbers: numbersOf(core.control),
     statuses: live.statuses(),
     sleep: live.sleep,
   };
-  port.postMessage({ state, longestCpuMicroseconds: longest } satisfies FromChangeWorker);
+  port.postMessage({ state, longestCpuMicroseconds } satisfies FromChangeWorker);
 }
 
 port.on('message', async (message: ToChangeWorker) => {
@@ -61,9 +77,9 @@ port.on('message', async (message: ToChangeWorker) => {
     port.close();
     return;
   }
-  longest = 0;
+  const longest = watchTurns();
   await live.change(message.change);
-  tell();
+  tell(longest());
 });
 await live.open();
 tell();

@@ -3,7 +3,8 @@
 
 #include <time.h>
 
-/* clockRead(time): [seconds, nanoseconds] of CLOCK_MONOTONIC, which process.hrtime() tells as well. */
+/* clockRead(time): [seconds, nanoseconds] of CLOCK_MONOTONIC, which process.hrtime() tells as well; and, where `time` has four words, of the
+   processor time of this thread, which Node tells from version 23.9 on and no finer than the scheduler's tick. */
 napi_value clock_read(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   Column time;
@@ -16,5 +17,9 @@ napi_value clock_read(napi_env env, napi_callback_info info) {
   clock_gettime(CLOCK_MONOTONIC, &t);
   time.at[0] = (int32_t)t.tv_sec;
   time.at[1] = (int32_t)t.tv_nsec;
+  if (time.count < 4) return NULL;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  time.at[2] = (int32_t)t.tv_sec;
+  time.at[3] = (int32_t)t.tv_nsec;
   return NULL;
 }

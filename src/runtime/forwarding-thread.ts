@@ -14,7 +14,7 @@ import type { SideStart, SideWorkerStart } from './side-messages.ts';
 
 const SIDE = new URL('./side-worker.js', import.meta.url);
 /** Nothing is allocated for a frame, so that a semi-space of 1 MB is enough; V8 takes a third of this. */
-const resourceLimits = { maxYoungGenerationSizeMb: 3 };
+export const FORWARDING_HEAP = { maxYoungGenerationSizeMb: 3 };
 /** A thread that does not stop by itself within this is ended. */
 const STOP_MS = 5000;
 
@@ -53,7 +53,7 @@ export class ForwardingThread {
   constructor(config: SwitchConfig, hooks: ThreadHooks, entry = new URL('./worker.js', import.meta.url)) {
     this.#hooks = hooks;
     const workerData: WorkerStart = { config };
-    this.#worker = new Worker(entry, { workerData, resourceLimits, name: 'forwarding' });
+    this.#worker = new Worker(entry, { workerData, resourceLimits: FORWARDING_HEAP, name: 'forwarding' });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => this.#take(message, resolve, reject));
       let why: string | null = null;
@@ -116,7 +116,7 @@ export class ForwardingThread {
     const workerData: SideWorkerStart = { ...start, channel: port2 };
     const worker = new Worker(SIDE, {
       workerData,
-      resourceLimits,
+      resourceLimits: FORWARDING_HEAP,
       transferList: [port2],
       name: `forwarding ${start.worker}`,
     });
