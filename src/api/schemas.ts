@@ -219,7 +219,13 @@ const ipvlanView: z.ZodType<IpvlanConfig> = z.object({
   parent: z.string().describe('A port in mode l2, else an interface.'),
   vlan: vid.describe('Mode l2. Null: frames without a tag, and those of VLANs that no other group of the parent has.'),
   mac: z.string().nullable().describe('Of parent, host and children; null: that of the interface.'),
-  children: z.array(z.object({ port: z.string(), addresses: z.array(z.string()) })),
+  children: z.array(
+    z.object({
+      port: z.string(),
+      addresses: z.array(z.string()),
+      multicast: z.array(z.string()).optional().describe('Groups that it has joined; left out: it gets all multicast.'),
+    }),
+  ),
   host: z.object({ port: z.string() }).nullable(),
   hostAccess: z.boolean(),
 });

@@ -199,13 +199,19 @@ function macvlanText(groups: readonly MacvlanConfig[]): string {
   );
 }
 
-/** A line a port, the host's first. */
+/** A line a port, the host's first; which multicast children hear, where some do not hear all. */
 function ipvlanText(groups: readonly IpvlanConfig[]): string {
+  const filters = groups.some(({ children }) => children.some(({ multicast }) => multicast !== undefined));
   return table(
-    ['GROUP', 'PARENT', 'VLAN', 'MODE', 'PORT', 'ADDRESSES'],
+    ['GROUP', 'PARENT', 'VLAN', 'MODE', 'PORT', 'ADDRESSES', ...(filters ? ['MULTICAST'] : [])],
     groups.flatMap(({ name, mode, flag, parent, vlan, children, host, hostAccess }) => {
-      const rows = children.map((child) => [child.port, clip(child.addresses.join(' '))]);
-      if (host !== null) rows.unshift([host.port, hostAccess ? '(host, with access)' : '(host)']);
+      const rows = children.map((child) => {
+        const hears = mode !== 'l2' ? '' : clip(child.multicast?.join(' ') ?? 'all');
+        return [child.port, clip(child.addresses.join(' ')), ...(filters ? [hears] : [])];
+      });
+      if (host !== null) {
+        rows.unshift([host.port, hostAccess ? '(host, with access)' : '(host)', ...(filters ? ['all'] : [])]);
+      }
       const of = mode !== 'l2' ? '' : vlan === null ? 'all' : String(vlan);
       return rows.map((row) => [name, parent, of, `${mode} ${flag}`, ...row]);
     }),

@@ -2,7 +2,8 @@
  * `ipvlan:` while a configuration is read. An address is one child's in its group; in modes l3 and l3s in its VRF, where it is no
  * interface's either.
  */
-import { addressBytes, addressText } from '../wire/address.ts';
+import { addressBytes, addressText, groupMac } from '../wire/address.ts';
+import { formatMac, parseMac } from '../wire/ethernet.ts';
 import { didYouMean, type Path, show } from './error.ts';
 import type { GroupPorts } from './group-ports.ts';
 import { isHost, isLinkLocal } from './routing.ts';
@@ -50,10 +51,30 @@ function readGroup(name: string, raw: RawIpvlan, config: RawConfig, ports: Group
       owned.set(address, port);
       return address;
     });
-    return { port, addresses };
+    if (child.multicast === undefined) return { port, addresses };
+    if (isRouted)
+      throw ports.error(
+        [...at, 'multicast'],
+        `belongs to mode l2, and this is ${mode}, which has no multicast; remove it`,
+      );
+    const multicast = child.multicast.map((text, n) => {
+      const group = groupAddress(text);
+      if (group === null) throw ports.error([...at, 'multicast', n], `${show(text)} is no multicast address`);
+      return group;
+    });
+    return { port, addresses, multicast: [...new Set(multicast)] };
   });
   const mac = raw.mac === undefined ? null : ports.stationMac([...path, 'mac'], raw.mac);
   return { name, mode, flag, parent, vlan: raw.vlan ?? null, mac, children, host, hostAccess: raw.hostAccess };
+}
+
+/** A multicast address of IPv4, IPv6 or Ethernet in its one text form, or null. */
+function groupAddress(text: string): string | null {
+  const bytes = addressBytes(text);
+  if (bytes !== null) return groupMac(bytes) === null ? null : addressText(bytes);
+  const mac = parseMac(text);
+  const isGroup = mac !== null && (mac.high & 0x0100) !== 0 && !(mac.high === 0xffff && mac.low === -1);
+  return isGroup ? formatMac(mac.high, mac.low) : null;
 }
 
 function addressesOfVrf(

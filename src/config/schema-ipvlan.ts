@@ -14,6 +14,15 @@ const child = map(
     addresses: list(text('an address', 'valid are IPv4 and IPv6 addresses'), MAX_ADDRESSES, 'IP addresses').describe(
       'IPv4 and IPv6 addresses of the child.',
     ),
+    multicast: list(
+      text('a group', 'valid are multicast addresses of IPv4, IPv6 and Ethernet'),
+      MAX_ADDRESSES,
+      'groups',
+    )
+      .optional()
+      .describe(
+        'Mode l2: multicast groups that the child listens to, beside those that every host joins by itself. Default: all multicast.',
+      ),
   },
   'child settings',
 ).describe('A port that shares the parent and its MAC.');

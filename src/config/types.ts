@@ -295,6 +295,13 @@ export type IpvlanMode = 'l2' | 'l3' | 'l3s';
 /** What children are to each other. */
 export type IpvlanFlag = 'bridge' | 'private' | 'vepa';
 
+export interface IpvlanChild {
+  port: string;
+  addresses: string[];
+  /** `l2` only. Groups that it has joined, as addresses of IPv4, IPv6 or Ethernet; left out: it gets all multicast. */
+  multicast?: string[] | undefined;
+}
+
 /** Ports that share a parent and its MAC and are told apart by their addresses, as the kernel's ipvlan devices do. */
 export interface IpvlanConfig {
   name: string;
@@ -306,7 +313,7 @@ export interface IpvlanConfig {
   vlan: number | null;
   /** Of parent, host and children; null: that of the interface. */
   mac: string | null;
-  children: { port: string; addresses: string[] }[];
+  children: IpvlanChild[];
   /** `l2` only. Stands for the network stack of the parent. */
   host: { port: string } | null;
   /** Host and children reach each other. */

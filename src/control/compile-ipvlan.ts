@@ -1,7 +1,8 @@
 /** Compile ipvlan groups: rows, lists and addresses that the stages read. */
 
-import type { IpvlanConfig, IpvlanFlag, IpvlanMode } from '../config/types.ts';
+import type { IpvlanChild, IpvlanConfig, IpvlanFlag, IpvlanMode } from '../config/types.ts';
 import { LIMIT_CHILDREN } from '../dataplane/dataplane.ts';
+import { setBit } from '../tables/bitmap.ts';
 import {
   CHILD_WORDS,
   GROUP_CHILD_COUNT,
@@ -15,11 +16,13 @@ import {
   addressAt,
   addressKey,
   EVERY_CHILD,
+  FILTER_WORDS,
   GROUP_FLAG,
   GROUP_INTERFACE,
   GROUP_MAC_HIGH,
   GROUP_MAC_LOW,
   GROUP_SCOPE,
+  groupBit,
   IPVLAN_BRIDGE,
   IPVLAN_L2,
   IPVLAN_L3,
@@ -28,8 +31,9 @@ import {
   IPVLAN_VEPA,
   vrfScope,
 } from '../tables/ipvlan-table.ts';
-import { addressBytes } from '../wire/address.ts';
+import { addressBytes, groupMac } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
+import { solicitedNodeGroup } from '../wire/ipv6.ts';
 import {
   clearRoles,
   freePort,
@@ -53,6 +57,25 @@ export function requireIpvlan(control: Grouped, groups: readonly IpvlanConfig[])
   }
 }
 
+/** The last four bytes of ff:ff:ff:ff:ff:ff. */
+const BROADCAST_LOW = -1;
+/** What the stack of every host joins by itself (RFC 1112 7.2, RFC 4291 2.8), beside the solicited-node groups of its addresses. */
+const EVERY_HOST = ['224.0.0.1', 'ff02::1'];
+
+/** What a child is given of group addresses: broadcast, and what it has joined or cannot do without; all where nothing is said. */
+function filterOf({ addresses, multicast }: IpvlanChild): Int32Array {
+  const filter = new Int32Array(FILTER_WORDS);
+  if (multicast === undefined) return filter.fill(-1);
+  setBit(filter, FILTER_WORDS, 0, groupBit(BROADCAST_LOW), true);
+  const own = addresses.map((text) => addressBytes(text)!).filter(({ length }) => length === 16);
+  const all = [...multicast, ...EVERY_HOST].map((text) => addressBytes(text) ?? parseMac(text)!);
+  for (const group of [...all, ...own.map(solicitedNodeGroup)]) {
+    const { low } = group instanceof Uint8Array ? groupMac(group)! : group;
+    setBit(filter, FILTER_WORDS, 0, groupBit(low), true);
+  }
+  return filter;
+}
+
 export function compileIpvlan(control: Grouped): void {
   const { ipvlan, dp } = control;
   const { router } = dp;
@@ -61,6 +84,7 @@ export function compileIpvlan(control: Grouped): void {
   router.children.fill(0);
   const groups: number[] = [];
   const childList: number[] = [];
+  const filters: number[] = [];
   const addresses: { scope: number; text: string; port: number; mode: number }[] = [];
   ipvlan.forEach((config, group) => {
     const mode = MODES[config.mode];
@@ -83,6 +107,7 @@ export function compileIpvlan(control: Grouped): void {
       if (port < 0 || (parent < 0 && row === 0)) continue;
       placeChild(table, group, port);
       childList.push(port, EVERY_CHILD);
+      filters.push(...filterOf(child));
       for (const text of child.addresses) addresses.push({ scope, text, port, mode });
     }
     words[GROUP_CHILD_COUNT] = (childList.length - words[GROUP_CHILDREN]) / CHILD_WORDS;
@@ -93,6 +118,7 @@ export function compileIpvlan(control: Grouped): void {
   dp.limits[LIMIT_CHILDREN] = addresses.filter(({ mode }) => mode !== IPVLAN_L2).length;
   table.groups = shareWords(groups, GROUP_WORDS);
   table.children = shareWords(childList, CHILD_WORDS);
+  table.filters = shareWords(filters, FILTER_WORDS);
   table.addresses = hashWords(addresses.length, ADDRESS_WORDS);
   for (const { scope, text, port, mode } of addresses) {
     const bytes = addressBytes(text)!;

@@ -241,7 +241,7 @@ export const DROP_REASONS: readonly DropReason[] = [
   reason(
     IPVLAN_NO_CHILD,
     'IPVLAN_NO_CHILD',
-    'The frame is for the MAC of an ipvlan group and for no address of its children, and the group has no host.',
+    'The frame is for the MAC of an ipvlan group and for no address of its children, or for a multicast group that none has joined, and the group has no host.',
   ),
   reason(
     IPVLAN_PRIVATE,

@@ -7,6 +7,9 @@
  *   addresses  [key, word 0..3 of the address, port, mode]      key = scope * 2 + (1: IPv6) + 1, 0 = empty
  *
  * An IPv4 address is word 0, the others are 0.
+ *
+ *   filters    256 bits for each child of the list: which group addresses it is given, by `groupBit`. Others may have the bit too,
+ *              as in the kernel's driver (ipvlan_mac_hash); the child's stack drops what it has not joined.
  */
 
 import { CHILD_WORDS, GROUP_OWN, GROUP_WORDS, type GroupTable, MAX_GROUPS } from './group-table.ts';
@@ -33,11 +36,14 @@ export const ADDRESS_WORDS = 7;
 export const ADDRESS_PORT = 5;
 export const ADDRESS_MODE = 6;
 
+export const FILTER_WORDS = 8;
+
 /** Stands in the column of a child's mode in the list of children, which floods go by. */
 export const EVERY_CHILD = 1;
 
 export interface IpvlanTable extends GroupTable {
   addresses: Int32Array;
+  filters: Int32Array;
 }
 
 export function createIpvlanTable(ports: number): IpvlanTable {
@@ -48,7 +54,13 @@ export function createIpvlanTable(ports: number): IpvlanTable {
     groups: sharedInt32(GROUP_WORDS),
     children: sharedInt32(CHILD_WORDS),
     addresses: sharedInt32(ADDRESS_WORDS),
+    filters: sharedInt32(FILTER_WORDS),
   };
+}
+
+/** Which bit of a child's filter a group address has, by its last four bytes. */
+export function groupBit(macLow: number): number {
+  return Math.imul(macLow ^ (macLow >>> 15), 0x9e3779b1) >>> 24;
 }
 
 /** The scope of the groups whose interface is in this VRF. */

@@ -1,7 +1,7 @@
 /** What might be changed where an ipvlan group keeps a frame from a port. */
 
 import { isHost, isLinkLocal } from '../config/routing.ts';
-import type { IpvlanConfig, IpvlanFlag, PortConfig } from '../config/types.ts';
+import type { IpvlanChild, IpvlanConfig, IpvlanFlag, PortConfig } from '../config/types.ts';
 import { addressBytes } from '../wire/address.ts';
 import { type Change, portConfig } from './change.ts';
 import { addressedTo, type Frame } from './frame-fields.ts';
@@ -13,6 +13,7 @@ import {
   isStation,
   joinChanges,
   ownChanges,
+  patchChild,
   vlanChanges,
   wanted,
 } from './group-changes.ts';
@@ -35,6 +36,7 @@ export function ipvlanChanges(s: Situation, port: PortConfig, frame: Frame, targ
     for (const child of wanted(group, target)) {
       if (child.port === port.name) continue;
       if (address !== null && mayOwn(s, group, address)) changes.push(...ownChanges('ipvlan', group, child, address));
+      if (!unicast) changes.push(...joinGroup(group, child, frame.dst));
       if (isChild && group.flag !== 'bridge') changes.push(withFlag(group, 'bridge'));
     }
     if (target === undefined) continue;
@@ -106,6 +108,19 @@ function withFlag(group: IpvlanConfig, flag: IpvlanFlag): Change {
     value: flag,
     condition: `the flag of group ${group.name} were ${flag} instead of ${group.flag}`,
   });
+}
+
+/** The child has joined the group address too. */
+function joinGroup(group: IpvlanConfig, { port, multicast }: IpvlanChild, mac: string): Change[] {
+  if (multicast === undefined || multicast.includes(mac)) return [];
+  const more = [...multicast, mac];
+  return [
+    changeGroup('ipvlan', group, (g) => patchChild(g, port, () => ({ multicast: more })), {
+      key: `children.${port}.multicast`,
+      value: `[${more.map((each) => `'${each}'`).join(', ')}]`,
+      condition: `${port} had joined ${mac}`,
+    }),
+  ];
 }
 
 function groupMac(group: IpvlanConfig, mac: string): Change[] {

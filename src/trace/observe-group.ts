@@ -14,7 +14,18 @@ import {
   MACVLAN_NO_CHILD,
   MACVLAN_NO_GROUP,
 } from '../dataplane/reasons.ts';
-import { GROUP_ROLE_CHILD, GROUP_ROLE_PARENT } from '../tables/group-table.ts';
+import { GROUP_BIT } from '../dataplane/stages/parse.ts';
+import { hasBit } from '../tables/bitmap.ts';
+import {
+  CHILD_WORDS,
+  GROUP_CHILD_COUNT,
+  GROUP_CHILDREN,
+  GROUP_ROLE_CHILD,
+  GROUP_ROLE_PARENT,
+  GROUP_WORDS,
+  groupOfVid,
+} from '../tables/group-table.ts';
+import { FILTER_WORDS, groupBit } from '../tables/ipvlan-table.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { addressedTo } from './frame-fields.ts';
 import type { Told } from './types.ts';
@@ -28,6 +39,23 @@ export function observeIpvlan(world: World, b: Batch) {
   const frame = Buffer.from(world.dp.arena.bytes.subarray(b.off[0], b.off[0] + b.len[0]));
   const dst = addressedTo(frame) ?? formatMac(b.dstHigh[0], b.dstLow[0]);
   return observeGroup(world, b, world.dp.ipvlan.role[b.port[0]], dst);
+}
+
+/** Which children of an ipvlan group have not joined the group address, in words. */
+function withoutThose({ dp, directory }: World, b: Batch, mac: string): string {
+  const table = dp.ipvlan;
+  const port = b.port[0];
+  if ((b.dstHigh[0] & GROUP_BIT) === 0 || table.role[port] === 0) return '';
+  const group = table.role[port] === GROUP_ROLE_PARENT ? groupOfVid(table, port, b.vid[0]) : table.groupOf[port];
+  const row = group * GROUP_WORDS;
+  const first = table.groups[row + GROUP_CHILDREN] / CHILD_WORDS;
+  const names: string[] = [];
+  for (let k = first; k < first + table.groups[row + GROUP_CHILD_COUNT]; k++) {
+    const child = table.children[k * CHILD_WORDS];
+    if (child === port || hasBit(table.filters, FILTER_WORDS, k, groupBit(b.dstLow[0]))) continue;
+    names.push(directory.ports.find(({ index }) => index === child)!.name);
+  }
+  return names.length === 0 ? '' : `; ${names.join(', ')} ${names.length === 1 ? 'has' : 'have'} not joined ${mac}`;
 }
 
 /** `dst`: the address that the stage goes by. */
@@ -44,6 +72,7 @@ function observeGroup(world: World, b: Batch, role: number, dst: string) {
         return { text: `no group of ${name} has its VLAN` };
       case MACVLAN_NO_CHILD:
       case IPVLAN_NO_CHILD:
+        if ((b.dstHigh[0] & GROUP_BIT) !== 0) return { text: `no child has joined ${mac}, and the group has no host` };
         return { text: `${dst} is no child's, and the group has no host` };
       case IPVLAN_OTHER_MAC:
         return { text: `${mac} is not the MAC of the group` };
@@ -59,7 +88,7 @@ function observeGroup(world: World, b: Batch, role: number, dst: string) {
     }
     const what = role === GROUP_ROLE_PARENT ? 'from outside' : role === GROUP_ROLE_CHILD ? 'of a child' : 'of the host';
     const gets = world.directory.ports.filter(({ index }) => dp.egress.count[index] > 0).map((each) => each.name);
-    if (gets.length > 0) return { text: `${what}, to ${gets.join(', ')}` };
+    if (gets.length > 0) return { text: `${what}, to ${gets.join(', ')}${withoutThose(world, b, mac)}` };
     if (reason === DROP_NONE) return { text: `${what}, to ${dst}: for the router` };
     return { text: `${what}, to ${dst}` };
   };

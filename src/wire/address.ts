@@ -3,7 +3,9 @@
  *
  * For control, where families share their code. The data plane has numbers (ipv4.ts) and offsets (ipv6.ts).
  */
-import { formatIpv4, parseIpv4 } from './ipv4.ts';
+import type { Mac } from './ethernet.ts';
+import { formatIpv4, IPV4_GROUP_MAC_HIGH, ipv4GroupMacLow, parseIpv4 } from './ipv4.ts';
+import { IPV6_GROUP_MAC_HIGH, ipv6GroupMacLow } from './ipv6.ts';
 import { ipv6Text, parseIpv6 } from './ipv6-text.ts';
 
 /** 4 or 16 bytes, or null for text that is no address. */
@@ -15,6 +17,15 @@ export function addressBytes(text: string): Uint8Array | null {
 export function addressText(bytes: Uint8Array): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return bytes.length === 4 ? formatIpv4(view.getUint32(0)) : ipv6Text(view, 0);
+}
+
+/** The MAC address that frames for a multicast address of IPv4 or IPv6 are sent to (RFC 1112 6.4, RFC 2464 7); null for other addresses. */
+export function groupMac(address: Uint8Array): Mac | null {
+  const view = new DataView(address.buffer, address.byteOffset, address.length);
+  if (address.length === 4) {
+    return address[0] >>> 4 === 0xe ? { high: IPV4_GROUP_MAC_HIGH, low: ipv4GroupMacLow(view.getUint32(0)) } : null;
+  }
+  return address[0] === 0xff ? { high: IPV6_GROUP_MAC_HIGH, low: ipv6GroupMacLow(view, 0) } : null;
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

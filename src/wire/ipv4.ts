@@ -169,7 +169,10 @@ export function isIpv4Source(address: number): boolean {
   return first !== 0 && first !== 127 && first < 224;
 }
 
-/** Low half of the group MAC 01-00-5E-xx-xx-xx of an IPv4 group (RFC 1112 6.4); the high half is 0x0100. */
+/** First two bytes of the MAC addresses of IPv4 groups. */
+export const IPV4_GROUP_MAC_HIGH = 0x0100;
+
+/** Low half of the group MAC 01-00-5E-xx-xx-xx of an IPv4 group (RFC 1112 6.4); the high half is IPV4_GROUP_MAC_HIGH. */
 export function ipv4GroupMacLow(address: number): number {
   return 0x5e000000 | (address & 0x7fffff) | 0;
 }

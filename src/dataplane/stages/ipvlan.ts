@@ -10,7 +10,11 @@
  * Children have frames without the VLAN of their group, the parent with it.
  */
 
+import { hasBit } from '../../tables/bitmap.ts';
 import {
+  CHILD_WORDS,
+  GROUP_CHILD_COUNT,
+  GROUP_CHILDREN,
   GROUP_HOST,
   GROUP_HOST_ACCESS,
   GROUP_PARENT,
@@ -21,12 +25,13 @@ import {
 } from '../../tables/group-table.ts';
 import {
   ADDRESS_PORT,
-  EVERY_CHILD,
+  FILTER_WORDS,
   GROUP_FLAG,
   GROUP_INTERFACE,
   GROUP_MAC_HIGH,
   GROUP_MAC_LOW,
   GROUP_SCOPE,
+  groupBit,
   IPVLAN_PRIVATE,
   IPVLAN_VEPA,
 } from '../../tables/ipvlan-table.ts';
@@ -48,7 +53,7 @@ import {
   IPVLAN_PAUSE,
   LOOKUP_REFLECTION,
 } from '../reasons.ts';
-import { floodChildren, give, groupOfFrame, NOBODY, settleGroup } from './group.ts';
+import { give, groupOfFrame, NOBODY, settleGroup } from './group.ts';
 import { childByDestination, childBySource, NO_CHILD } from './ipvlan-address.ts';
 import { TO_LOCAL } from './lookup.ts';
 import { GROUP_BIT } from './parse.ts';
@@ -84,7 +89,7 @@ function arrive(dp: Dataplane, b: Batch, i: number, group: number): number {
   let reason = IPVLAN_NO_CHILD;
   if ((b.dstHigh[i] & GROUP_BIT) !== 0) {
     if (!isPause(dp, b, i) && !isOwn(dp, b, i, row)) {
-      reason = floodChildren(dp, b, i, dp.ipvlan, group, NOBODY, EVERY_CHILD);
+      reason = floodJoined(dp, b, i, group, NOBODY);
     }
   } else {
     if (!isForMac(dp, b, i, row)) return IPVLAN_OTHER_MAC;
@@ -102,7 +107,7 @@ function leave(dp: Dataplane, b: Batch, i: number, group: number): number {
   if ((b.dstHigh[i] & GROUP_BIT) !== 0) {
     if (isPause(dp, b, i)) return IPVLAN_PAUSE;
     // Whatever the flag: it is of the unicast between children.
-    floodChildren(dp, b, i, dp.ipvlan, group, b.port[i], EVERY_CHILD);
+    floodJoined(dp, b, i, group, b.port[i]);
     if (groups[row + GROUP_HOST_ACCESS] !== 0) give(dp, b, i, host);
   } else if (groups[row + GROUP_FLAG] !== IPVLAN_VEPA && isForMac(dp, b, i, row)) {
     const reason = toSibling(dp, b, i, row);
@@ -117,13 +122,28 @@ function leaveHost(dp: Dataplane, b: Batch, i: number, group: number): number {
   const { groups, addresses } = dp.ipvlan;
   const row = group * GROUP_WORDS;
   if (groups[row + GROUP_HOST_ACCESS] !== 0) {
-    if ((b.dstHigh[i] & GROUP_BIT) !== 0) floodChildren(dp, b, i, dp.ipvlan, group, NOBODY, EVERY_CHILD);
+    if ((b.dstHigh[i] & GROUP_BIT) !== 0) floodJoined(dp, b, i, group, NOBODY);
     else if (isForMac(dp, b, i, row)) {
       const child = childByDestination(dp, b, i, groups[row + GROUP_SCOPE]);
       return child === NO_CHILD ? LOOKUP_REFLECTION : give(dp, b, i, addresses[child + ADDRESS_PORT]);
     }
   }
   return give(dp, b, i, groups[row + GROUP_PARENT]);
+}
+
+/** To all children but one that have joined the group address: ipvlan_process_multicast. */
+function floodJoined(dp: Dataplane, b: Batch, i: number, group: number, but: number): number {
+  const { groups, children, filters } = dp.ipvlan;
+  const row = group * GROUP_WORDS;
+  const first = groups[row + GROUP_CHILDREN];
+  const end = first + groups[row + GROUP_CHILD_COUNT] * CHILD_WORDS;
+  const bit = groupBit(b.dstLow[i]);
+  let reason = first === end ? DROP_NONE : IPVLAN_NO_CHILD;
+  for (let at = first; at < end; at += CHILD_WORDS) {
+    if (children[at] === but || !hasBit(filters, FILTER_WORDS, at / CHILD_WORDS, bit)) continue;
+    reason = give(dp, b, i, children[at]);
+  }
+  return reason;
 }
 
 /** Of a child whose parent is an interface of the router: to a sibling, or on to the stages behind this one. */

@@ -148,6 +148,16 @@ describe('tables', () => {
       'apps   gate    -     l3s bridge  web   192.0.2.11 2001:db8::11',
       '',
     ]);
+    const hearing = [{ port: 'web', addresses: ['192.0.2.11'], multicast: ['224.0.0.251', 'ff02::fb'] }];
+    const with2 = [{ ...groups[0], children: [...hearing, { port: 'db', addresses: ['192.0.2.12'] }] }, groups[1]];
+    expect(topicText('ipvlan', { groups: with2 }).split('\n')).toEqual([
+      'GROUP  PARENT  VLAN  MODE        PORT  ADDRESSES                MULTICAST',
+      'lan    up      all   l2 private  h     (host)                   all',
+      'lan    up      all   l2 private  web   192.0.2.11               224.0.0.251 ff02::fb',
+      'lan    up      all   l2 private  db    192.0.2.12               all',
+      'apps   gate    -     l3s bridge  web   192.0.2.11 2001:db8::11  -',
+      '',
+    ]);
   });
 
   it('of no drops say so', () => {

@@ -188,6 +188,24 @@ const ipvlanBetween = (family: 4 | 6): Feature => ({
   },
 });
 
+const ipvlanMulticast: Feature = {
+  file: () => {
+    const f = ipvlan(4)();
+    f.ipvlan.lan.children.y.multicast = ['224.0.0.251', '01:00:5e:00:00:05'];
+    return f;
+  },
+  flow: { from: 'up', to: 'y', bytes: packet('01:00:5e:00:00:05', HOST_A, IPS[4].far, '224.0.0.5', 100) },
+  mistakes: {
+    ...ofPorts('up', 'y'),
+    'not joined': (f) => {
+      f.ipvlan.lan.children.y.multicast = ['224.0.0.251'];
+    },
+    'none joined': (f) => {
+      f.ipvlan.lan.children.y.multicast = [];
+    },
+  },
+};
+
 const ipvlanHost: Feature = {
   file: ipvlan(4),
   flow: { from: 'h', to: 'y', bytes: packet(GATEWAY, GATEWAY, IPS[4].far, IPS[4].y, 100) },
@@ -300,6 +318,7 @@ export const GROUPS: Readonly<Record<string, Feature>> = {
   'ipvlan IPv6, from outside': ipvlanIn(6),
   'ipvlan IPv4, child to child': ipvlanBetween(4),
   'ipvlan IPv6, child to child': ipvlanBetween(6),
+  'ipvlan, multicast': ipvlanMulticast,
   'ipvlan, host to child': ipvlanHost,
   'ipvlan l3s, child to outside': routedOut(4, 'l3s'),
   'ipvlan l3s, outside to child': routedIn(4, 'l3s'),

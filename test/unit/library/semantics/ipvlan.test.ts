@@ -84,6 +84,29 @@ describe('an ipvlan group in mode l2', () => {
     expect(told(l2({ ...HOSTED, hostAccess: true }), port, bytes)).toBe(withAccess);
   });
 
+  it('gives multicast to those that have joined', () => {
+    const group = (dst: string) => frame({ dst, src: OUTSIDE });
+    const joined = { multicast: ['224.0.0.251', 'FF02:0::FB', '01-80-C2-00-00-0E'] };
+    const sw = l2({ children: { x: { ...CHILDREN.x, ...joined }, y: { ...CHILDREN.y, multicast: [] } } });
+    // mDNS of both families, LLDP.
+    for (const dst of ['01:00:5e:00:00:fb', '33:33:00:00:00:fb', '01:80:c2:00:00:0e']) {
+      expect(told(sw, 'up', group(dst))).toBe('x');
+    }
+    // What every host hears, and neighbor discovery for addresses of theirs.
+    for (const dst of [BROADCAST, '01:00:5e:00:00:01', '33:33:00:00:00:01']) {
+      expect(told(sw, 'up', group(dst))).toBe('F x y');
+    }
+    expect(told(sw, 'up', group('33:33:ff:00:00:11'))).toBe('x');
+    expect(told(sw, 'up', group('33:33:ff:00:00:12'))).toBe('y');
+    expect(told(sw, 'up', group('01:00:5e:00:00:05'))).toBe('IPVLAN_NO_CHILD');
+    // Among children, and to the outside in any case.
+    expect(told(sw, 'y', frame({ dst: '01:00:5e:00:00:fb', src: MAC }))).toBe('F up x');
+    expect(told(sw, 'x', frame({ dst: '01:00:5e:00:00:fb', src: MAC }))).toBe('up');
+    const hosted = l2({ ...HOSTED, hostAccess: true, children: { x: { ...CHILDREN.x, ...joined }, y: CHILDREN.y } });
+    expect(told(hosted, 'up', group('01:00:5e:00:00:05'))).toBe('F y h');
+    expect(told(hosted, 'h', frame({ dst: '01:00:5e:00:00:05', src: MAC }))).toBe('F up y');
+  });
+
   it('takes a probe for a duplicate address by its target', () => {
     const probe = (last: number, src: string) => {
       const target = Uint8Array.of(0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last);
@@ -278,6 +301,16 @@ describe('ipvlan in a configuration', () => {
     ['hostAccess without a host', { g: { ...group, hostAccess: true } }, /needs a "host"/],
     ['two groups of one VLAN', { g: group, k: { ...group, children: { y: x } } }, /group g has/],
     ['a port as the parent in l3', { g: { mode: 'l3', parent: 'up', children: { x } } }, /no interface "up"/],
+    [
+      'a group that is none',
+      { g: { ...group, children: { x: { ...x, multicast: ['10.0.0.1'] } } } },
+      /multicast\[0\]: "10.0.0.1" is no multicast address/,
+    ],
+    [
+      'broadcast as a group',
+      { g: { ...group, children: { x: { ...x, multicast: [BROADCAST] } } } },
+      /is no multicast address/,
+    ],
   ])('is refused with %s', (_, ipvlan, problem) => {
     expect(() => made(ports, { ipvlan })).toThrow(problem);
   });
@@ -288,6 +321,11 @@ describe('ipvlan in a configuration', () => {
       'a link-local address',
       { g: { mode: 'l3', parent: 'v', children: { x: { addresses: ['fe80::1'] } } } },
       /link-local/,
+    ],
+    [
+      'multicast',
+      { g: { mode: 'l3', parent: 'v', children: { x: { addresses: ['10.0.0.2'], multicast: ['ff02::fb'] } } } },
+      /multicast: belongs to mode l2/,
     ],
     ['an address of the VRF', { g: { mode: 'l3', parent: 'v', children: { x } } }, /of interface v already/],
     [
