@@ -30,7 +30,6 @@ import {
   ADJ_PROHIBITED,
   ADJ_RESOLVE,
   ADJ_UNREACHABLE,
-  MAX_VRFS,
   RELAY_STATS,
 } from '../tables/router-table.ts';
 import { addressBytes, addressText } from '../wire/address.ts';
@@ -45,6 +44,7 @@ import type { Interface, Waiting } from './router-model.ts';
 import { RouterPackets, type Send } from './router-packets.ts';
 import { isLinkLocal, ownBit, ownPrefixes, prefixOf, relayKinds, routeKey } from './router-prefixes.ts';
 import { REDIRECTS_AT_ONCE, REDIRECTS_PER_SECOND } from './router-redirect.ts';
+import { VrfNumbers } from './vrf-numbers.ts';
 
 const KINDS: Record<Exclude<RouteKind, 'via'>, number> = {
   blackhole: ADJ_BLACKHOLE,
@@ -61,7 +61,7 @@ export class Router implements RouterControl {
   readonly byRow: (Interface | undefined)[] = [];
   readonly rib4: Rib;
   readonly rib6: Rib;
-  readonly #vrfs = new Map<string, number>();
+  readonly #vrfs = new VrfNumbers();
   #declared: readonly VrfConfig[] = [];
   readonly #routes = new Map<string, { route: RouteConfig; row: number }>();
 
@@ -125,6 +125,7 @@ export class Router implements RouterControl {
       redirects: createTokenBucket(REDIRECTS_PER_SECOND, REDIRECTS_AT_ONCE, control.nowMs()),
     };
     this.interfaces.set(config.name, made);
+    this.#vrfs.enter(config.vrf);
     this.byRow[row] = made;
     this.#markOwn(made);
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
@@ -159,6 +160,7 @@ export class Router implements RouterControl {
     deleteEntry(control, iface.config.bridge, iface.config.vid, iface.config.mac);
     control.removePort(name);
     this.interfaces.delete(name);
+    this.#vrfs.leave(iface.config.vrf);
     this.byRow[iface.row] = undefined;
     this.dp.router.redirects[0] -= this.dp.router.redirects[iface.row]!;
     this.dp.router.redirects[iface.row] = 0;
@@ -253,7 +255,7 @@ export class Router implements RouterControl {
   }
 
   isConnected(route: RouteConfig): boolean {
-    const vrf = this.#vrfs.get(route.vrf);
+    const vrf = this.#vrfs.find(route.vrf);
     if (vrf === undefined || this.#routes.has(routeKey(route))) return false;
     const { bytes, length } = prefixOf(route.prefix);
     return findPrefix(this.ribOf(bytes), vrf, bytes, length) !== 0;
@@ -272,7 +274,9 @@ export class Router implements RouterControl {
     const vrf = this.#vrf(route.vrf);
     const row = route.kind === 'via' ? this.#rowVia(route.via) : this.rows.takeShared(KINDS[route.kind]);
     putPrefix(this.ribOf(bytes), vrf, bytes, length, row);
-    this.#routes.set(routeKey(route), { route, row });
+    const key = routeKey(route);
+    if (!this.#routes.has(key)) this.#vrfs.enter(route.vrf);
+    this.#routes.set(key, { route, row });
     this.#tellMoved();
   }
 
@@ -283,6 +287,7 @@ export class Router implements RouterControl {
     const { bytes, length } = prefixOf(route.prefix);
     removePrefix(this.ribOf(bytes), this.#vrf(route.vrf), bytes, length);
     this.#routes.delete(key);
+    this.#vrfs.leave(route.vrf);
     this.rows.release(row);
   }
 
@@ -300,6 +305,7 @@ export class Router implements RouterControl {
   /** Their tables are there from now on, whoever comes to be in them. */
   declareVrfs(vrfs: readonly VrfConfig[]): void {
     for (const { name } of vrfs) this.#vrf(name);
+    this.#vrfs.declare(vrfs.map(({ name }) => name));
     this.#declared = vrfs;
   }
 
@@ -308,11 +314,9 @@ export class Router implements RouterControl {
   }
 
   #vrf(name: string): number {
-    const known = this.#vrfs.get(name);
+    const known = this.#vrfs.find(name);
     if (known !== undefined) return known;
-    const vrf = this.#vrfs.size;
-    if (vrf >= MAX_VRFS) throw new ControlError(`no room for another VRF (${MAX_VRFS})`);
-    this.#vrfs.set(name, vrf);
+    const vrf = this.#vrfs.take(name);
     growVrfs(this.rib4, vrf + 1);
     growVrfs(this.rib6, vrf + 1);
     this.#tellMoved();

@@ -164,6 +164,46 @@ describe('between VLANs', () => {
     expect(arrived()).toEqual([1, 1]);
   });
 
+  it('has room for VRFs under ever new names, of which nothing stays behind', () => {
+    const to = '172.16.0.0/12';
+    const config = (n: number): ConfigInput => {
+      // Of a few at a time, one is there without interface.
+      const names = [n, n + 1].map((k) => `tenant${k}`);
+      const interfaces = names.map((vrf, k) => [
+        `i${n + k}`,
+        { vlan: 10 + k, vrf, mac: GW, addresses: ['10.0.1.1/24', '2001:db8::1/64'] },
+      ]);
+      const routes: ConfigInput['routes'] = n % 3 === 0 ? [{ vrf: names[0], to, type: 'blackhole' }] : [];
+      return {
+        ports: { p10: { adapter: 'memory', mode: 'access', vlan: 10 } },
+        vrfs: { [names[0]!]: {}, [names[1]!]: {}, [`idle${n}`]: { routes: [{ to, type: 'prohibited' }] } },
+        interfaces: Object.fromEntries(interfaces),
+        routes,
+      };
+    };
+    const { sw } = router(config(0));
+    opened.push(sw);
+    for (let n = 1; n < 135; n++) sw.apply(config(n));
+    const tables: ConfigInput = {
+      ports: {
+        p10: { adapter: 'memory', mode: 'access', vlan: 10 },
+        p20: { adapter: 'memory', mode: 'access', vlan: 20 },
+      },
+      interfaces: {
+        r1: { vlan: 10, vrf: 'last', mac: GW, addresses: ['10.0.1.1/24'] },
+        r2: { vlan: 20, vrf: 'last', mac: GW, addresses: ['172.20.0.1/16'] },
+      },
+    };
+    sw.apply(tables);
+    const b = new Host(sw.port('p20'), '02:00:00:00:00:02', ['172.20.0.9/16']);
+    const a = new Host(sw.port('p10'), '02:00:00:00:00:01', ['10.0.1.9/24']);
+    a.send(GW, udpIpv4({ src: '10.0.1.9', dst: '172.20.0.9' }, 1, 2));
+    expect(b.take().length).toBe(1);
+    // What the tables of old had for everybody is in no new one.
+    a.send(GW, udpIpv4({ src: '10.0.1.9', dst: '172.30.0.1' }, 1, 2));
+    expect(sw.drops()).toMatchObject({ ROUTE_NO_ROUTE: 1 });
+  });
+
   it('declares VRFs whose routes come and go, before and after their interfaces', () => {
     const to = '172.16.0.0/12';
     const config = (vrfs: ConfigInput['vrfs'], interfaces: ConfigInput['interfaces'] = {}): ConfigInput => ({
