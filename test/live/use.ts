@@ -3,7 +3,8 @@
  * test; a test that failed says before that what its switches know.
  *
  *   const lab = useLab();                 one for the group
- *   const bench = useBench();             for every test its own, since switches are few and the next test wants others
+ *   const bench = useBench();             one for every test: no switch of the test before is there
+ *   const bench = useBench('group');      for switches that `beforeAll` starts
  */
 
 import { afterAll, afterEach, type TestContext } from 'vitest';

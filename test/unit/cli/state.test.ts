@@ -65,7 +65,7 @@ describe('the state file', () => {
   });
 });
 
-describe('a switch with state', { timeout: 120_000 }, () => {
+describe('a switch with state', () => {
   it('comes back as it was, until its file is edited or the state is damaged', async () => {
     const far = await peer();
     const local = await freePort();
