@@ -47,17 +47,16 @@ describe.skipIf(obstacle !== null)('a running switch', () => {
       frame.writeUInt32BE(n, 14);
       return frame;
     };
-    const flow = stream(a, b, wanted, numbered, (f) => (f.readUInt16BE(12) === 0x88b5 ? f.readUInt32BE(14) : -1));
+    const flow = stream(a, b, numbered, (f) => (f.readUInt16BE(12) === 0x88b5 ? f.readUInt32BE(14) : -1));
     const ports = { ...raw.ports, p3: tap(devices[2]) };
     const more = { ...raw, bridges: { br1: {} }, vlans: { '100-199': {} }, ports };
     let changes = 0;
-    while (flow.sent < wanted) {
+    while (flow.sent < wanted || changes < 4) {
       const body = { config: changes++ % 2 === 0 ? more : raw };
       await askSwitch(sw.socket, { method: 'POST', path: '/v1/apply', body });
       expect(exists(devices[2])).toBe(changes % 2 === 1);
     }
     await flow.end();
-    expect(changes).toBeGreaterThan(2);
     expect((await sw.ledger()).balanced).toBe(true);
     a.close();
     b.close();

@@ -11,15 +11,14 @@ const WINDOW = 200;
 export interface Stream {
   /** So far. Throws when so many are missing that no more are sent. */
   readonly sent: number;
-  /** Resolves when all have arrived. */
+  /** Sends no more; resolves when all have arrived. */
   end(): Promise<void>;
 }
 
-/** Sends `count` frames, two a millisecond at most; `numberOf` says of a frame that arrives which it is, or -1. */
+/** Sends frames, two a millisecond at most; `numberOf` says of a frame that arrives which it is, or -1. */
 export function stream(
   from: FrameSocket,
   to: FrameSocket,
-  count: number,
   frame: (n: number) => Buffer,
   numberOf: (frame: Buffer) => number,
 ): Stream {
@@ -36,7 +35,7 @@ export function stream(
   const timer = setInterval(() => {
     const room = WINDOW - (sent - look());
     if (room > 0) last = Date.now();
-    for (let i = 0; i < Math.min(4, room) && sent < count; i++) from.send(frame(sent++));
+    for (let i = 0; i < Math.min(4, room); i++) from.send(frame(sent++));
   }, 2);
   return {
     get sent() {
@@ -45,10 +44,10 @@ export function stream(
       throw new Error(`${look()} of ${sent} frames are there`);
     },
     async end() {
-      await until(() => look() === count, `all ${count} frames are there`).catch((error) => {
+      clearInterval(timer);
+      await until(() => look() === sent, `all ${sent} frames are there`).catch((error) => {
         throw new Error(`${error.message}: ${look()} are`);
       });
-      clearInterval(timer);
     },
   };
 }

@@ -325,15 +325,14 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     const [a, b] = await Promise.all([0, 1].map((i) => spaces[i]!.frameSocket(devices[i]!)));
     const wanted = 4000;
     const isOurs = (f: Buffer) => f[23] === 17 && f[33] === 255;
-    const flow = stream(a!, b!, wanted, datagram, (f) => (isOurs(f) ? f.readUInt32BE(42) : -1));
+    const flow = stream(a!, b!, datagram, (f) => (isOurs(f) ? f.readUInt32BE(42) : -1));
     let changes = 0;
-    while (flow.sent < wanted) {
+    while (flow.sent < wanted || changes < 4) {
       const body = { config: changes++ % 2 === 0 ? more : raw };
       await askSwitch(sw.socket, { method: 'POST', path: '/v1/apply', body });
       expect(readdirSync('/sys/class/net').includes(third)).toBe(changes % 2 === 1);
     }
     await flow.end();
-    expect(changes).toBeGreaterThan(2);
     await account(sw);
     a!.close();
     b!.close();
