@@ -9,7 +9,7 @@ import { vidList } from './vid-list.ts';
 export function check(options: { config: string; json: boolean }, io: AskIo = TERMINAL): Promise<number> {
   return answering(io, async () => {
     const { config } = readRunConfig({ config: options.config, ports: [] });
-    const { name, ports, bridges, fdbEntries } = config;
+    const { name, ports, bridges, interfaces, routes, vteps, macvlan, ipvlan, mirrors, fdbEntries } = config;
     if (options.json) return pretty({ valid: true, config });
     const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
     const vids = vidList(bridges.flatMap(({ vlans }) => vlans.map(({ vid }) => vid)));
@@ -17,7 +17,15 @@ export function check(options: { config: string; json: boolean }, io: AskIo = TE
       count(ports.length, 'port', 'ports'),
       count(bridges.length, 'bridge', 'bridges'),
       vids === '' ? 'no VLANs' : `VLANs ${vids}`,
-      count(fdbEntries.length, 'FDB entry', 'FDB entries'),
+      ...[
+        [interfaces.length, 'interface', 'interfaces'] as const,
+        [routes.length, 'static route', 'static routes'] as const,
+        [vteps.length, 'VTEP', 'VTEPs'] as const,
+        [macvlan.length, 'macvlan group', 'macvlan groups'] as const,
+        [ipvlan.length, 'ipvlan group', 'ipvlan groups'] as const,
+        [mirrors.length, 'mirror', 'mirrors'] as const,
+        [fdbEntries.length, 'FDB entry', 'FDB entries'] as const,
+      ].flatMap(([n, one, many]) => (n === 0 ? [] : [count(n, one, many)])),
     ];
     return `${options.config}: valid: switch ${name}, ${parts.join(', ')}\n`;
   });

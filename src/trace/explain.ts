@@ -6,6 +6,7 @@
  * frame arrives is the answer, so every answer is verified. The search ends after a bounded number of traces.
  */
 
+import { noSuch } from '../config/error.ts';
 import { ControlError } from '../control/model.ts';
 import { answered } from './answered.ts';
 import { candidates } from './candidates.ts';
@@ -77,9 +78,8 @@ const FEW = 8;
 /** Throws TraceError for ports that are not there, ControlError for a configuration that fits no tables. */
 export function explain(asked: Start, frame: TraceFrame, to: string | null = null, clock: Clock = performance): Found {
   const situation: Situation = { ...asked, file: asked.config };
-  if (to !== null && !situation.config.ports.some((port) => port.name === to)) {
-    throw new TraceError(`there is no port "${to}" that it could arrive on`);
-  }
+  const names = situation.config.ports.map(({ name }) => name);
+  if (to !== null && !names.includes(to)) throw new TraceError(noSuch('port', to, names));
   const now = trace(worldUnder(situation), frame);
   const hint = gatewayHint(situation.config, now, to);
   if (arrives(now, to)) {

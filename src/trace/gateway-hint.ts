@@ -10,9 +10,9 @@ import { ARP_BYTES, ARP_REQUEST } from '../wire/arp.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import { IPV6_BYTES, NEXT_ICMPV6 } from '../wire/ipv6.ts';
 import { FIRST_TAG, TAG_BYTES } from '../wire/vlan.ts';
-import { tagsOf } from './frame-fields.ts';
+import { packetOf, tagsOf } from './frame-fields.ts';
 import { covers } from './interface-changes.ts';
-import { addressFor } from './missing-changes.ts';
+import { addressFor, DEFAULT_VRF, isRoutable, type Place } from './missing-changes.ts';
 import { vidsOf } from './port-changes.ts';
 import type { Trace } from './types.ts';
 
@@ -24,28 +24,51 @@ interface Asked {
 }
 
 /** Null where the frame is none of that, or is where it is meant to be. `to`: the port that it should leave by. */
-export function gatewayHint(config: SwitchConfig, { vid, port: name, frame }: Trace, to: string | null): string | null {
+export function gatewayHint(config: SwitchConfig, found: Trace, to: string | null): string | null {
+  const { ingressVid: vid, port: name, frame, stages } = found;
   const port = config.ports.find((each) => each.name === name);
   if (port === undefined || port.bridge === null || vid === null) return null;
+  if (stages.some(({ stage }) => stage === 'route')) return null;
+  const place = { bridge: port.bridge, vid, vrf: DEFAULT_VRF };
   const bytes = Buffer.from(frame.hex, 'hex');
   const asked = askedIn(bytes);
   const target = config.ports.find((each) => each.name === to);
   const isApart = target !== undefined && target.bridge !== null && !sees(config, target, port.bridge, vid);
-  if (asked === null) return isApart && !isIp(bytes) ? ipOnly(vid, target) : null;
-  const there = ofSubnet(config, asked.target);
   const here = interfacesIn(config, port.bridge, vid);
+  if (asked === null) {
+    if (!isApart) return null;
+    return isIp(bytes) ? packetText(config, place, here, bytes) : ipOnly(vid, target);
+  }
+  const there = ofSubnet(config, asked.target);
   if (here.some(({ addresses }) => addresses.some((each) => each.split('/')[0] === addressText(asked.target))))
     return null;
   const isMissed = to === null && there !== undefined && !here.includes(there);
   if (!isApart && !isMissed) return null;
-  return `${asked.how} stays in its broadcast domain, VLAN ${vid}: ${wayText(config, { bridge: port.bridge, vid }, here, asked)}`;
+  return `${asked.how} stays in its broadcast domain, VLAN ${vid}: ${wayText(config, place, here, asked)}`;
+}
+
+/** Of a packet that is not for the MAC of an interface. */
+function packetText(
+  config: SwitchConfig,
+  place: Place,
+  here: readonly InterfaceConfig[],
+  bytes: Buffer,
+): string | null {
+  const packet = packetOf(bytes);
+  if (packet === null || !isRoutable(packet.src) || !isRoutable(packet.dst)) return null;
+  const own = (address: Uint8Array) => (each: InterfaceConfig) =>
+    each.addresses.some((prefix) => covers(prefix, address));
+  const by = here.find(own(packet.src));
+  const begins = 'a packet for another subnet goes to the MAC of its gateway';
+  if (by === undefined) return `${begins}: ${wayText(config, place, [], { from: packet.src, target: packet.dst })}`;
+  return own(packet.dst)(by) ? null : `${begins}: dst=${by.mac}, that of interface ${by.name}`;
 }
 
 function wayText(
   config: SwitchConfig,
-  place: { bridge: string; vid: number },
+  place: Place,
   here: readonly InterfaceConfig[],
-  { from, target }: Asked,
+  { from, target }: Omit<Asked, 'how'>,
 ): string {
   const [sender, wanted] = [addressText(from), addressText(target)];
   for (const by of here) {
@@ -57,8 +80,8 @@ function wayText(
     }
     return `${sender} has to ask for its gateway ${gateway} instead, interface ${by.name}, and send it what is for ${wanted}. On the host: an address with /${length}, and \`ip route add default via ${gateway}\``;
   }
-  const need = `hosts there need a gateway for what is in other VLANs`;
-  const found = addressFor(config, { ...place, vrf: 'default' }, from, target);
+  const need = 'hosts there need a gateway for what is in other VLANs';
+  const found = addressFor(config, place, from, target);
   if (found === null)
     return `${need}, an interface of VLAN ${place.vid} in the subnet of ${sender}, and ${wanted} has to be in another one`;
   const [gateway] = found.address.split('/');

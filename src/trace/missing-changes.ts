@@ -18,7 +18,7 @@ import type { Trace } from './types.ts';
 
 /** Usual length of a subnet, and the longest that has room for a host and its gateway. */
 const LENGTHS: Readonly<Record<number, readonly [number, number]>> = { 4: [24, 30], 16: [64, 126] };
-const DEFAULT_VRF = 'default';
+export const DEFAULT_VRF = 'default';
 const MTU = 1500;
 
 /** The packet is for another subnet and its MAC is nobody's: the VLAN has no interface, which might be meant. */
@@ -117,7 +117,7 @@ function anotherAddress(config: SwitchConfig, by: InterfaceConfig, { dst, src }:
   ];
 }
 
-interface Place {
+export interface Place {
   bridge: string;
   vid: number;
   vrf: string;
@@ -233,7 +233,7 @@ function meets(
   );
 }
 
-function isRoutable(address: Uint8Array): boolean {
+export function isRoutable(address: Uint8Array): boolean {
   return isHost(address) && !isLinkLocal(address);
 }
 

@@ -146,6 +146,12 @@ ports:
     expect(hint('arp=10.0.20.5-10.0.10.5', null, open)).toBe(gateway);
     expect(hint('arp=10.0.20.5-10.0.20.6', null, open)).toBeNull();
     expect(hint('arp=10.0.20.5-10.0.20.1', null, open)).toBeNull();
+    const packet = 'a packet for another subnet goes to the MAC of its gateway';
+    const mac20 = loadConfig(`${SWITCH}${v20}`, 'test').interfaces[0]!.mac;
+    expect(hint('ip=10.0.20.5-10.0.10.5', 'p2', v20)).toBe(`${packet}: dst=${mac20}, that of interface v20`);
+    expect(hint('ip=10.0.20.5-10.0.10.5', 'p2')).toBe(none!.replace(stays, `${packet}:`));
+    expect(hint('ip=10.0.20.5-10.0.20.6', 'p2', v20)).toBeNull();
+    expect(hint(`dst=${mac20},ip=10.0.20.5-10.0.10.5`, 'p2', v20)).toBeNull();
     const [address, target] = ['2001:db8:20::5', '2001:db8:10::5'].map((each) => addressBytes(each)!);
     const mac = parseMac('02:00:00:00:00:01')!;
     const asks = ipv6Frame(mac, null, neighborSolicitation(address, null, target, mac));
