@@ -4,7 +4,7 @@
  */
 import { Document } from 'yaml';
 import { oneLine } from '../config/error.ts';
-import { readIos } from '../config/ios.ts';
+import { readIos, type UnreadLine } from '../config/ios.ts';
 import { loadConfig } from '../config/load.ts';
 import { type AskIo, answering, TERMINAL } from './asking.ts';
 import { complain } from './complain.ts';
@@ -13,7 +13,7 @@ import { configText } from './run-config.ts';
 export function importIos(file: string, options: { adapter: 'tap' | 'memory' }, io: AskIo = TERMINAL): Promise<number> {
   return answering(io, async () => {
     const { config, unread } = readIos(configText(file), options.adapter);
-    const lines = unread.map(({ line, text }) => `${file}:${line}: not imported: ${oneLine(text)}`);
+    const lines = notImported(unread).map(({ at, text }) => `${file}:${at}: not imported: ${oneLine(text)}`);
     for (const line of lines) complain(io.err, line);
     const document = new Document(config);
     document.commentBefore = [
@@ -25,4 +25,29 @@ export function importIos(file: string, options: { adapter: 'tap' | 'memory' }, 
     loadConfig(text, `${file} as imported`);
     return text;
   });
+}
+
+/** A line for each wording, with the places where it stands; those about the device are one together. */
+function notImported(unread: readonly UnreadLine[]): { at: string; text: string }[] {
+  const places = new Map<string, number[]>();
+  const management: number[] = [];
+  for (const { line, text, isManagement } of unread) {
+    if (isManagement) management.push(line);
+    else places.set(text, [...(places.get(text) ?? []), line]);
+  }
+  const lines = [...places].map(([text, at]) => ({ at: rangesText(at), text }));
+  if (management.length === 0) return lines;
+  const what = `${management.length} ${management.length === 1 ? 'line' : 'lines'} about the device, not about frames`;
+  return [...lines, { at: rangesText(management), text: what }];
+}
+
+/** Ascending numbers as `5-7,11`. */
+function rangesText(numbers: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < numbers.length; i++) {
+    const from = numbers[i];
+    while (numbers[i + 1] === numbers[i] + 1) i++;
+    parts.push(from === numbers[i] ? `${from}` : `${from}-${numbers[i]}`);
+  }
+  return parts.join(',');
 }
