@@ -16,9 +16,10 @@ import type { Action } from './action.ts';
 import { apply, type Prepared, routerOf } from './apply.ts';
 import type { Control } from './control.ts';
 import type { PlacedPort } from './model.ts';
-import { piecemealOf, type ReplaceRoute } from './piecemeal.ts';
+import { type Piecemeal, piecemealOf, type ReplaceRoute } from './piecemeal.ts';
 import { plan } from './plan.ts';
 import { type MemberAction, StagedMembers } from './staged-members.ts';
+import { modelStands } from './stands.ts';
 import { addVid, emptyVids, type VidSet, VidSets } from './vid-set.ts';
 
 /** What goes along with a port's place in the tables: its adapter. Also told while a plan is taken back. */
@@ -51,11 +52,11 @@ export function applyWhole(
 
 /**
  * The same in steps, each to be made while nobody forwards. Throws when it is refused, which is before the first step behind what
- * frames see; then everything is as it was.
+ * frames see; then everything is as it was. A large plan may be in order already, and what is seen one by one be read as it is wanted.
  */
 export function* applySteps(
   control: Control,
-  actions: readonly Action[],
+  actions: readonly Action[] | Piecemeal,
   now: () => SwitchConfig,
   before: () => SwitchConfig,
   ports: PortFollower,
@@ -66,7 +67,7 @@ export function* applySteps(
     behind = yield* seenSteps(control, actions, ports, progress);
   } catch (error) {
     // A single action that throws has changed nothing.
-    if (actions.length > 1) {
+    if (countOf(actions) > 1) {
       control.rewriteMembers();
       const back = plan(now(), before());
       // Frames must not see what is torn: first of all it is mended.
@@ -81,16 +82,17 @@ export function* applySteps(
 /** All that frames may see; returns what is left to do. `progress.torn` while some of what they see at once is done. */
 function* seenSteps(
   control: Control,
-  actions: readonly Action[],
+  actions: readonly Action[] | Piecemeal,
   ports: PortFollower,
   progress = { torn: false },
 ): Generator<Step, readonly Action[], void> {
   const sets = new VidSets();
   const staged = new StagedMembers();
-  const { early, late, rest } = yield* piecemealOf(control, actions);
+  const inOrder = 'rest' in actions ? actions : yield* piecemealOf(modelStands(control), actions);
+  const { early, late, rest, count } = inOrder;
   const { ahead, visible, behind, members } = yield* partsOf(control, rest, sets);
   // Of few actions nothing has been made ready: no turn of the event loop for it, which waits for the frames that have come.
-  const pause = actions.length <= PLAN_PIECE && ahead.length === 0 && members.length === 0 ? 'small' : 'turn';
+  const pause = count <= PLAN_PIECE && ahead.length === 0 && members.length === 0 ? 'small' : 'turn';
   for (const action of ahead) {
     apply(control, action);
     yield 'small';
@@ -115,7 +117,7 @@ function* mendingSteps(
   ports: PortFollower,
 ): Generator<Step, readonly Action[], void> {
   const sets = new VidSets();
-  const { early, late, rest } = atOnce(piecemealOf(control, actions));
+  const { early, late, rest } = atOnce(piecemealOf(modelStands(control), actions));
   const { ahead, visible, behind } = atOnce(partsOf(control, rest, sets));
   for (const action of ahead) apply(control, action);
   carryOut(control, visible, ports, { sets });
@@ -123,6 +125,10 @@ function* mendingSteps(
   yield* oneByOne(control, early);
   yield* oneByOne(control, late);
   return behind;
+}
+
+function countOf(actions: readonly Action[] | Piecemeal): number {
+  return 'rest' in actions ? actions.count : actions.length;
 }
 
 function atOnce<T>(steps: Generator<Step, T, void>): T {

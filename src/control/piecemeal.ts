@@ -1,5 +1,5 @@
 /**
- * Routes, interfaces and configured entries of a large plan, one by one between frames.
+ * Routes, interfaces and configured entries (FDB, VXLAN) of a large plan, one by one between frames.
  *
  * A frame asks for one address or one prefix. So ten thousand of them need not change in one instant for each frame to find what the old
  * configuration said or what the new one says: entries in any order, since each is its own key, and one that changes is replaced; routes that
@@ -10,12 +10,11 @@
  * interfaces are where some come and others go. So is everything of plans that are small.
  */
 
-import type { FdbEntryConfig, RouteConfig } from '../config/types.ts';
+import type { RouteConfig } from '../config/types.ts';
 import type { Action } from './action.ts';
-import { routerOf } from './apply.ts';
-import type { Control } from './control.ts';
-import { entryKey } from './plan-entries.ts';
+import { entryKey, vxlanEntryKey } from './plan-entries.ts';
 import { routeKey } from './router-prefixes.ts';
+import type { Stands } from './stands.ts';
 
 /** Fewer take less than frames may wait. */
 const WORTH_IT = 100;
@@ -33,26 +32,30 @@ export interface ReplaceRoute {
 
 export interface Piecemeal {
   /** Before what all frames see at once, and after it. */
-  readonly early: readonly (Action | ReplaceRoute)[];
-  readonly late: readonly (Action | ReplaceRoute)[];
+  readonly early: Iterable<Action | ReplaceRoute>;
+  readonly late: Iterable<Action | ReplaceRoute>;
   /** What of the plan is in neither. */
   readonly rest: readonly Action[];
+  /** Actions of the plan. */
+  readonly count: number;
 }
 
 type Route = Extract<Action, { do: 'add-route' | 'remove-route' }>;
 type Entry = Extract<Action, { do: 'add-entry' | 'remove-entry' }>;
+type VxlanEntry = Extract<Action, { do: 'add-vxlan-entry' | 'remove-vxlan-entry' }>;
 
 /** In steps. */
-export function* piecemealOf(control: Control, actions: readonly Action[]): Generator<'small', Piecemeal, void> {
+export function* piecemealOf(stands: Stands, actions: readonly Action[]): Generator<'small', Piecemeal, void> {
   const moving = new Moving();
   let many = 0;
   for (const [n, action] of actions.entries()) {
     if (n % LOOKS === 0) yield 'small';
     moving.note(action);
-    if (isRoute(action) || isEntry(action)) many++;
+    if (isRoute(action) || isEntry(action) || isVxlanEntry(action)) many++;
     else if (isInterface(action)) many += INTERFACE;
   }
-  if (many < WORTH_IT) return { early: [], late: [], rest: actions };
+  const count = actions.length;
+  if (many < WORTH_IT) return { early: [], late: [], rest: actions, count };
   const early: Action[] = [];
   const late: Action[] = [];
   const rest: Action[] = [];
@@ -61,12 +64,12 @@ export function* piecemealOf(control: Control, actions: readonly Action[]): Gene
   const routes = { come: byLength(), go: byLength(), follow: byLength(), last: byLength() };
   for (const [n, action] of actions.entries()) {
     if (n % LOOKS === 0) yield 'small';
-    if (isEntry(action)) {
-      const place = moving.placeOfEntry(control, action);
+    if (isEntry(action) || isVxlanEntry(action)) {
+      const place = moving.placeOfEntry(stands, action);
       if (place === 'replaced') continue;
       (place === 'early' ? early : place === 'late' ? late : rest).push(action);
     } else if (isRoute(action)) {
-      const place = moving.placeOfRoute(control, action);
+      const place = moving.placeOfRoute(stands, action);
       const length = Number(action.route.prefix.split('/')[1]);
       if (place === 'rest') rest.push(action);
       else if (place !== 'replaced') routes[place.among][length]!.push(place.action);
@@ -78,6 +81,7 @@ export function* piecemealOf(control: Control, actions: readonly Action[]): Gene
     early: [early, ...routes.come.reverse(), ...routes.go, goes].flat(),
     late: [comes, late, ...routes.follow.reverse(), ...routes.last].flat(),
     rest,
+    count,
   };
 }
 
@@ -91,6 +95,10 @@ function isRoute(action: Action): action is Route {
 
 function isEntry(action: Action): action is Entry {
   return action.do === 'add-entry' || action.do === 'remove-entry';
+}
+
+function isVxlanEntry(action: Action): action is VxlanEntry {
+  return action.do === 'add-vxlan-entry' || action.do === 'remove-vxlan-entry';
 }
 
 function isInterface(action: Action): boolean {
@@ -112,7 +120,9 @@ class Moving {
   readonly #bridges = new Set<string>();
   readonly #vlans = new Set<string>();
   readonly #routes = { come: new Set<string>(), go: new Set<string>() };
-  readonly #entries = { come: new Map<string, FdbEntryConfig>(), go: new Set<string>() };
+  /** Of both tables: whether it could be put before the plan as well as after it is asked for those that come. */
+  readonly #entries = { come: new Map<string, (Entry | VxlanEntry)['entry']>(), go: new Set<string>() };
+  readonly #vteps = new Set<string>();
 
   note(action: Action): void {
     switch (action.do) {
@@ -129,6 +139,7 @@ class Moving {
         this.#ports.add(action.port.name);
         return;
       case 'remove-port':
+      case 'set-tunnel':
       case 'set-member':
       case 'remove-member':
         this.#ports.add(action.port);
@@ -151,15 +162,24 @@ class Moving {
       case 'remove-route':
         this.#routes.go.add(routeKey(action.route));
         return;
+      case 'add-vtep':
+      case 'set-vtep':
+        this.#vteps.add(action.vtep.name);
+        return;
+      case 'remove-vtep':
+        this.#vteps.add(action.vtep);
+        return;
       case 'add-entry':
-        this.#entries.come.set(entryKey(action.entry), action.entry);
+      case 'add-vxlan-entry':
+        this.#entries.come.set(keyOf(action.entry), action.entry);
         return;
       case 'remove-entry':
-        this.#entries.go.add(entryKey(action.entry));
+      case 'remove-vxlan-entry':
+        this.#entries.go.add(keyOf(action.entry));
     }
   }
 
-  placeOfRoute(control: Control, action: Route): RoutePlace | 'rest' | 'replaced' {
+  placeOfRoute(stands: Stands, action: Route): RoutePlace | 'rest' | 'replaced' {
     if (this.interfaces === 'both') return 'rest';
     // Those that lead by way of an interface that comes set the pace of all.
     const follows = this.interfaces === 'come';
@@ -172,24 +192,31 @@ class Moving {
       return { among: follows ? 'follow' : 'come', action: { do: 'replace-route', route: action.route } };
     }
     // It may be a prefix of an interface that goes.
-    return { among: follows || routerOf(control).isConnected(action.route) ? 'follow' : 'come', action };
+    return { among: follows || stands.isConnected(action.route) ? 'follow' : 'come', action };
   }
 
-  placeOfEntry(control: Control, { do: what, entry }: Entry): 'early' | 'late' | 'rest' | 'replaced' {
-    const key = entryKey(entry);
+  placeOfEntry(stands: Stands, { do: what, entry }: Entry | VxlanEntry): 'early' | 'late' | 'rest' | 'replaced' {
+    const key = keyOf(entry);
     const after = this.#entries.come.get(key);
     const goes = this.#entries.go.has(key);
     if (after === undefined) return 'early';
-    if (!this.#stands(control, after)) return goes ? 'rest' : 'late';
+    if (!this.#hasPlace(stands, after)) return goes ? 'rest' : 'late';
     // What is put takes the place of what was there.
-    return what === 'remove-entry' ? 'replaced' : 'early';
+    return what === 'remove-entry' || what === 'remove-vxlan-entry' ? 'replaced' : 'early';
   }
 
   /** Whether the entry could be put before the plan as well as after it. */
-  #stands(control: Control, { bridge, vid, port }: FdbEntryConfig): boolean {
-    const there = control.bridges.get(bridge);
-    if (there === undefined || this.#bridges.has(bridge)) return false;
-    if (vid !== null && (!there.vlans.has(vid) || this.#vlans.has(`${bridge} ${vid}`))) return false;
-    return port === null || (control.ports.get(port)?.bridge === there && !this.#ports.has(port));
+  #hasPlace(stands: Stands, entry: (Entry | VxlanEntry)['entry']): boolean {
+    if ('vni' in entry) {
+      const vtep = stands.vtepOf(entry.port, entry.vni);
+      return vtep !== null && !this.#vteps.has(vtep) && !this.#ports.has(entry.port);
+    }
+    const { bridge, vid, port } = entry;
+    if (this.#bridges.has(bridge) || !stands.hasVlan(bridge, vid) || this.#vlans.has(`${bridge} ${vid}`)) return false;
+    return port === null || (stands.hasPort(bridge, port) && !this.#ports.has(port));
   }
+}
+
+function keyOf(entry: (Entry | VxlanEntry)['entry']): string {
+  return 'vni' in entry ? vxlanEntryKey(entry) : entryKey(entry);
 }

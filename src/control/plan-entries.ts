@@ -4,13 +4,17 @@
  */
 
 import { changedPart } from '../config/changed-part.ts';
-import type { FdbEntryConfig, SwitchConfig } from '../config/types.ts';
+import type { FdbEntryConfig, SwitchConfig, VxlanEntryConfig } from '../config/types.ts';
 import type { Action } from './action.ts';
 
 export type EntryAction = Extract<Action, { do: 'remove-entry' | 'add-entry' }>;
 
 export function entryKey(entry: Pick<FdbEntryConfig, 'bridge' | 'vid' | 'mac'>): string {
   return `${entry.bridge} ${entry.vid} ${entry.mac}`;
+}
+
+export function vxlanEntryKey({ port, vni, mac }: Pick<VxlanEntryConfig, 'port' | 'vni' | 'mac'>): string {
+  return `${port} ${vni} ${mac}`;
 }
 
 /** All other parts are the very objects, as config/edited.ts leaves them. */

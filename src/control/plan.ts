@@ -20,7 +20,7 @@ import type {
 import { compressVlans } from '../config/vlan-range.ts';
 import type { Action } from './action.ts';
 import { bridgeSettings, portSettings } from './model.ts';
-import { entryKey, onlyEntriesDiffer, planEntries } from './plan-entries.ts';
+import { entryKey, onlyEntriesDiffer, planEntries, vxlanEntryKey } from './plan-entries.ts';
 import { routeKey } from './router-prefixes.ts';
 
 const NOTHING: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
@@ -199,10 +199,6 @@ const NO_VIDS: ReadonlySet<number> = new Set();
 
 function vniOf(port: PortConfig | undefined, vni: number) {
   return port?.tunnel?.vnis.find((each) => each.vni === vni);
-}
-
-function vxlanEntryKey({ port, vni, mac }: VxlanEntryConfig): string {
-  return `${port} ${vni} ${mac}`;
 }
 
 function addPort({ members, ...port }: PortConfig): Action {

@@ -12,6 +12,7 @@ import type { SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import { applySteps } from '../control/change.ts';
 import { ControlError, type PlacedPort } from '../control/model.ts';
+import type { Piecemeal } from '../control/piecemeal.ts';
 import { same } from '../control/plan.ts';
 import type { SwitchCore } from './core.ts';
 import { inTurns } from './in-turns.ts';
@@ -24,20 +25,21 @@ import { deviceText, openFailure } from './open-port.ts';
 export async function changeLive(
   core: SwitchCore,
   ports: LivePorts,
-  actions: readonly Action[],
+  plan: Piecemeal,
   now: () => SwitchConfig,
   before: () => SwitchConfig,
 ): Promise<void> {
-  const change = new PortChange(ports, actions);
+  // Of what goes one by one nothing is a port.
+  const change = new PortChange(ports, plan.rest);
   try {
     await change.open();
-    const steps = applySteps(core.control, actions, now, before, change);
+    const steps = applySteps(core.control, plan, now, before, change);
     await inTurns(core, steps, () => ports.requireOpen());
   } catch (error) {
     await change.takeBack();
     throw error;
   }
-  await change.commit(actions);
+  await change.commit(plan.rest);
 }
 
 class PortChange {

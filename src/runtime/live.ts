@@ -168,8 +168,8 @@ export class LiveSwitch {
         const before = () => JSON.parse(Buffer.from(change.before).toString()) as SwitchConfig;
         const adapterOf = (port: string) => this.#ports.get(port).config.adapter;
         const now = () => currentConfig(control, this.#name, adapterOf);
-        const actions = await inTurns(this.core, planOf(change.plan), () => this.#ports.requireOpen());
-        return changeLive(this.core, this.#ports, actions, now, before);
+        const plan = await inTurns(this.core, planOf(change.plan), () => this.#ports.requireOpen());
+        return changeLive(this.core, this.#ports, plan, now, before);
       }
       case 'set-entries':
         return this.#setEntries(change.actions);

@@ -14,6 +14,7 @@ import type { EntryAction } from '../control/plan-entries.ts';
 import type { VxlanFlushScope } from '../control/vxlan-fdb.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import type { Numbers } from './directory-of.ts';
+import type { PlanPieces } from './plan-pieces.ts';
 import type { SideStart } from './side-messages.ts';
 
 /** Given to the worker at start. */
@@ -36,7 +37,7 @@ export type Change =
    * `plan`: pieces of actions (plan-pieces.ts). `before`: the configuration that stands, as JSON in shared memory. It is read only
    * when the plan has to be taken back: to copy a large one with every message would stop forwarding.
    */
-  | { do: 'apply'; plan: readonly Uint8Array[]; before: Uint8Array }
+  | { do: 'apply'; plan: PlanPieces; before: Uint8Array }
   /** A plan of a few FDB entries and nothing else: ports and their numbers stay. */
   | { do: 'set-entries'; actions: readonly EntryAction[] }
   | { do: 'flush'; what: FlushScope }

@@ -1,33 +1,94 @@
 /**
  * A plan on its way to the forwarding thread: in pieces of shared memory. A message with a large plan would be copied by the
- * thread that receives it in one go, and frames would wait; so it takes a piece at a time.
+ * thread that receives it in one go, and frames would wait; so it reads a piece at a time. What goes one by one it reads when it comes to it,
+ * and keeps none of it: what lives through collections of the heap is what makes them long.
  */
 
-import { deserialize, serialize } from 'node:v8';
+import type { SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import type { Step } from '../control/change.ts';
+import { type Piecemeal, piecemealOf, type ReplaceRoute } from '../control/piecemeal.ts';
+import { configStands } from '../control/stands.ts';
 
 /** Actions of one piece: some tens of microseconds. */
 const PIECE = 32;
 
-export function planPieces(actions: readonly Action[]): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
-  for (let at = 0; at < actions.length; at += PIECE) pieces.push(shared(serialize(actions.slice(at, at + PIECE))));
-  return pieces;
+export interface PlanPieces {
+  count: number;
+  /** Lists of actions as JSON, one behind the other. */
+  bytes: Uint8Array;
+  /** Where each piece ends. */
+  early: Uint32Array;
+  rest: Uint32Array;
+  late: Uint32Array;
 }
 
-export function* planOf(pieces: readonly Uint8Array[]): Generator<Step, Action[], void> {
-  const actions: Action[] = [];
+/** `stands` is the configuration before it. */
+export function planPieces(stands: SwitchConfig, actions: readonly Action[]): PlanPieces {
+  const { early, rest, late, count } = inOrder(stands, actions);
+  const encoder = new TextEncoder();
+  const pieces: Uint8Array[] = [];
+  let at = 0;
+  const ends = (part: Iterable<Action | ReplaceRoute>) => {
+    const all = [...part];
+    const found: number[] = [];
+    for (let n = 0; n < all.length; n += PIECE) {
+      const piece = encoder.encode(JSON.stringify(all.slice(n, n + PIECE)));
+      pieces.push(piece);
+      at += piece.length;
+      found.push(at);
+    }
+    return shared32(found);
+  };
+  const parts = { early: ends(early), rest: ends(rest), late: ends(late) };
+  const bytes = new Uint8Array(new SharedArrayBuffer(at));
+  at = 0;
   for (const piece of pieces) {
-    actions.push(...(deserialize(piece) as Action[]));
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return { count, bytes, ...parts };
+}
+
+function inOrder(stands: SwitchConfig, actions: readonly Action[]): Piecemeal {
+  const steps = piecemealOf(configStands(stands), actions);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** In steps; what goes one by one is read later. */
+export function* planOf({ count, bytes, early, rest, late }: PlanPieces): Generator<Step, Piecemeal, void> {
+  const restBegins = early.at(-1) ?? 0;
+  const lateBegins = rest.at(-1) ?? restBegins;
+  const actions: Action[] = [];
+  for (const piece of piecesOf(bytes, restBegins, rest)) {
+    actions.push(...(piece as Action[]));
     yield 'small';
   }
-  return actions;
+  const oneByOne = function* (begin: number, ends: Uint32Array) {
+    for (const piece of piecesOf(bytes, begin, ends)) yield* piece;
+  };
+  return { count, rest: actions, early: oneByOne(0, early), late: oneByOne(lateBegins, late) };
+}
+
+function* piecesOf(bytes: Uint8Array, begin: number, ends: Uint32Array): Generator<(Action | ReplaceRoute)[]> {
+  for (const end of ends) {
+    yield JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + begin, end - begin).toString());
+    begin = end;
+  }
 }
 
 /** Bytes that are not copied when they are posted. */
 export function shared(bytes: Uint8Array): Uint8Array {
   const all = new Uint8Array(new SharedArrayBuffer(bytes.length));
   all.set(bytes);
+  return all;
+}
+
+function shared32(words: readonly number[]): Uint32Array {
+  const all = new Uint32Array(new SharedArrayBuffer(words.length * Uint32Array.BYTES_PER_ELEMENT));
+  all.set(words);
   return all;
 }

@@ -192,7 +192,7 @@ export class Standing {
     }
     if (actions.length > 0) {
       const before = actions.length > 1 ? sharedJson(this.#document.config) : NOTHING;
-      await this.#changer.change({ do: 'apply', plan: planPieces(actions), before });
+      await this.#changer.change({ do: 'apply', plan: planPieces(this.#document.config, actions), before });
     }
     this.#document = to;
     this.#directory = this.#readDirectory();

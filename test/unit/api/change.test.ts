@@ -162,7 +162,7 @@ describe('apply', () => {
       ),
     );
     const json = new TextEncoder().encode(JSON.stringify(before));
-    await expect(live.change({ do: 'apply', plan: planPieces(actions), before: json })).rejects.toThrow(
+    await expect(live.change({ do: 'apply', plan: planPieces(before, actions), before: json })).rejects.toThrow(
       /no room for another VLAN/,
     );
     expect(currentConfig(live.core.control, 'sw')).toEqual(before);

@@ -1,11 +1,13 @@
-/** Many routes, entries and interfaces at once: in steps, and every frame finds what the old configuration says or what the new one says. */
+/** Many routes, entries and interfaces at once, put in order here or by who sends them in pieces: in steps, and every frame finds what the old configuration says or what the new one says. */
 import { describe, expect, it } from 'vitest';
 import { applySteps } from '../../../src/control/change.ts';
 import { currentConfig } from '../../../src/control/current.ts';
 import { entryKind } from '../../../src/control/fdb-control.ts';
 import { ControlError } from '../../../src/control/model.ts';
 import { plan } from '../../../src/control/plan.ts';
+import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
+import { planOf, planPieces } from '../../../src/runtime/plan-pieces.ts';
 import { lookup4 } from '../../../src/tables/lpm.ts';
 import { auditFdb } from '../tables/audit-fdb.ts';
 import { load } from './random-config.ts';
@@ -55,7 +57,17 @@ const interfaces = (from: number, to: number) =>
   );
 
 function started(config: Config): SwitchCore {
-  const size = { ports: 64, fids: 200, bridges: 4, fdbEntries: 2000, interfaces: 50, smallSlots: 8, largeSlots: 0 };
+  const vxlan = { vteps: 2, vnis: 16, tunnels: 4, remotes: 64, fdbEntries: 1000 };
+  const size = {
+    ports: 64,
+    fids: 200,
+    bridges: 4,
+    fdbEntries: 2000,
+    interfaces: 50,
+    smallSlots: 8,
+    largeSlots: 0,
+    vxlan,
+  };
   const core = new SwitchCore({ ...size, nowMs: () => 0 });
   configure(core, config);
   return core;
@@ -75,7 +87,40 @@ function seen({ control, router, dp }: SwitchCore): string[] {
     () => true,
     () => 'b',
   ).map(({ mac }) => String(entryKind(control, 'loom0', 1, mac)));
-  return [...where, ...known];
+  const behind = new Map(vxlanEntries(control).map(({ mac, vni, remotes }) => [`${vni} ${mac}`, remotes.join()]));
+  const remotes = tunneled(
+    () => true,
+    () => 0,
+  ).map(({ mac, vni }) => behind.get(`${vni} ${mac}`) ?? 'none');
+  return [...where, ...known, ...remotes];
+}
+
+function tunneled(keep: (n: number) => boolean, remote: (n: number) => number) {
+  return Array.from({ length: 200 }, (_, n) => n)
+    .filter(keep)
+    .map((n) => ({
+      ...{ port: n % 4 === 3 ? 'y' : 'x', vni: 70 + (n % 4) },
+      ...{ mac: `02:00:00:00:02:${n.toString(16).padStart(2, '0')}`, remote: `192.0.2.${2 + remote(n)}` },
+    }));
+}
+
+/** A VTEP with VNIs 70 to 72 of one port, and 73 of another that is there or not. */
+function overlay(vxlanFdb: ReturnType<typeof tunneled>, y: boolean, ttl = 64) {
+  const vxlan = (vnis: object) => ({
+    adapter: 'vxlan',
+    vxlan: { vtep: 'v0', ttl, vnis },
+  });
+  return load({
+    interfaces: GATEWAY,
+    vteps: { v0: { underlay: 'port', uplink: 'under', local: '192.0.2.1/24' } },
+    ports: {
+      ...PORTS,
+      under: { adapter: 'memory' },
+      x: vxlan({ '30-32': 70 }),
+      ...(y ? { y: vxlan({ 33: 73 }) } : {}),
+    },
+    vxlanFdb: vxlanFdb.filter(({ port }) => y || port === 'x'),
+  });
 }
 
 const a = (more: object = {}) =>
@@ -117,14 +162,55 @@ const CHANGES: [string, Config, Config][] = [
     a({ interfaces: { ...GATEWAY, ...interfaces(2, 12) } }),
     b({ interfaces: { ...GATEWAY, ...interfaces(12, 22) } }),
   ],
+  [
+    'of tunnels',
+    overlay(
+      tunneled(
+        (n) => n % 3 !== 0,
+        (n) => n % 5,
+      ),
+      true,
+    ),
+    overlay(
+      tunneled(
+        (n) => n % 4 !== 0,
+        (n) => n % 7,
+      ),
+      true,
+    ),
+  ],
+  [
+    'of tunnels that change, come and go',
+    overlay(
+      tunneled(
+        () => true,
+        (n) => n % 5,
+      ),
+      false,
+    ),
+    overlay(
+      tunneled(
+        () => true,
+        (n) => n % 7,
+      ),
+      true,
+      9,
+    ),
+  ],
 ];
 
-function* carriedOut(core: SwitchCore, from: Config, actions: ReturnType<typeof plan>) {
+function* carriedOut(core: SwitchCore, from: Config, actions: ReturnType<typeof plan>, inPieces = false) {
   const now = () => currentConfig(core.control, 'x');
-  yield* applySteps(core.control, actions, now, () => from, FOLLOWER);
+  const plan = inPieces ? yield* planOf(planPieces(from, actions)) : actions;
+  yield* applySteps(core.control, plan, now, () => from, FOLLOWER);
 }
 
-describe.each(CHANGES)('%s', (_, one, other) => {
+describe.each(
+  CHANGES.flatMap(([name, ...change]) => [
+    [name, ...change, false] as const,
+    [`in pieces, ${name}`, ...change, true] as const,
+  ]),
+)('%s', (_, one, other, inPieces) => {
   it.each([
     ['there', one, other],
     ['and back', other, one],
@@ -132,7 +218,7 @@ describe.each(CHANGES)('%s', (_, one, other) => {
     const core = started(from);
     const [before, after] = [seen(core), seen(started(to))];
     let steps = 0;
-    for (const step of carriedOut(core, from, plan(from, to))) {
+    for (const step of carriedOut(core, from, plan(from, to), inPieces)) {
       if (step !== 'turn' && ++steps % 16 !== 0) continue;
       seen(core).forEach((now, k) => {
         if (now !== before[k] && now !== after[k]) throw new Error(`${k}: ${before[k]}, ${now}, ${after[k]}`);
@@ -144,7 +230,7 @@ describe.each(CHANGES)('%s', (_, one, other) => {
     expect(auditFdb(core.dp.fdb)).toEqual([]);
   });
 
-  it.each([0, 0.2, 0.5, 0.8, 1])('are as they were when an action fails: at %d', (at) => {
+  it.each(inPieces ? [0.5] : [0, 0.2, 0.5, 0.8, 1])('are as they were when an action fails: at %d', (at) => {
     const actions = plan(one, other);
     for (const failing of [
       { do: 'remove-bridge', bridge: 'nowhere' },
@@ -154,7 +240,7 @@ describe.each(CHANGES)('%s', (_, one, other) => {
       const core = started(one);
       const [tables, before] = [tablesOf(core.control), seen(core)];
       const broken = actions.toSpliced(Math.floor(at * actions.length), 0, failing);
-      expect(() => [...carriedOut(core, one, broken)]).toThrow(ControlError);
+      expect(() => [...carriedOut(core, one, broken, inPieces)]).toThrow(ControlError);
       expect(tablesOf(core.control)).toEqual(tables);
       expect(seen(core)).toEqual(before);
       expect(auditFdb(core.dp.fdb)).toEqual([]);
