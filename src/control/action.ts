@@ -17,6 +17,7 @@ import type {
   VtepConfig,
   VxlanEntryConfig,
 } from '../config/types.ts';
+import { configOf, type ReadyClassification } from './classify-control.ts';
 import type { BridgeSettings, PlacedPort, PortSettings } from './model.ts';
 
 /** `vids`, `tagged` and `untagged` are VLAN sets, such as `10,20-30`, or empty: a trunk may have thousands. */
@@ -43,7 +44,7 @@ export type Action =
   | { do: 'add-vxlan-entry'; entry: VxlanEntryConfig }
   | { do: 'add-mirror'; mirror: MirrorConfig }
   | { do: 'set-poll'; poll: PollConfig }
-  | { do: 'set-classification'; classification: ClassificationConfig }
+  | { do: 'set-classification'; classification: ClassificationConfig | ReadyClassification }
   | { do: 'set-macvlan'; groups: MacvlanConfig[] }
   | { do: 'set-ipvlan'; groups: IpvlanConfig[] }
   | { do: 'set-vrfs'; vrfs: VrfConfig[] }
@@ -92,7 +93,8 @@ export function describe(action: Action): string {
     case 'set-poll':
       return `set-poll ${action.poll.mode} (spin ${action.poll.spinMicroseconds} µs, burst ${action.poll.burst})`;
     case 'set-classification': {
-      const { macs, subnets, protocols } = action.classification;
+      const { classification } = action;
+      const { macs, subnets, protocols } = 'table' in classification ? configOf(classification) : classification;
       return `set-classification (${macs.length} MACs, ${subnets.length} subnets, ${protocols.length} protocols)`;
     }
     case 'set-macvlan':

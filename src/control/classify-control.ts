@@ -1,4 +1,4 @@
-/** `classify:` compiled into its table, whole, between batches. */
+/** `classify:` compiled into a table of its own, which takes the place of the one in force between two batches. */
 
 import type { ClassificationConfig, ClassifyKind } from '../config/types.ts';
 import {
@@ -6,12 +6,12 @@ import {
   BY_PROTOCOL,
   BY_SUBNET,
   type ClassifyTable,
+  createClassifyTable,
   MAC_WORDS,
   MASKED_WORDS,
   macSlot,
   PROTOCOL_WORDS,
 } from '../tables/classify-table.ts';
-import { createPages, createTree } from '../tables/lpm.ts';
 import { createRib4, createRib6, growVrfs, putPrefix } from '../tables/lpm-update.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { addressBytes } from '../wire/address.ts';
@@ -19,9 +19,37 @@ import { parseMac } from '../wire/ethernet.ts';
 
 const NUMBERS: Record<ClassifyKind, number> = { mac: BY_MAC, subnet: BY_SUBNET, protocol: BY_PROTOCOL };
 
+/** Compiled by who plans, on another thread: ten thousand addresses take longer than frames may wait. */
+export interface ReadyClassification {
+  table: ClassifyTable;
+  /** What it was compiled from, as JSON. */
+  json: Uint8Array;
+}
+
+export function readyClassification(config: ClassificationConfig): ReadyClassification {
+  const json = new TextEncoder().encode(JSON.stringify(config));
+  const shared = new Uint8Array(new SharedArrayBuffer(json.length));
+  shared.set(json);
+  return { table: compileClassification(config), json: shared };
+}
+
+export function configOf({ json }: ReadyClassification): ClassificationConfig {
+  return JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.length).toString()) as ClassificationConfig;
+}
+
 /** Readers on other threads must be given the new arrays. */
-export function compileClassification(table: ClassifyTable, config: ClassificationConfig): void {
-  table.order.fill(0);
+export function adoptClassification(
+  table: ClassifyTable,
+  { order, subnets4, subnets6, ...arrays }: ClassifyTable,
+): void {
+  table.order.set(order);
+  Object.assign(table, arrays);
+  Object.assign(table.subnets4, subnets4);
+  Object.assign(table.subnets6, subnets6);
+}
+
+export function compileClassification(config: ClassificationConfig): ClassifyTable {
+  const table = createClassifyTable();
   config.order.forEach((kind, k) => {
     table.order[k] = NUMBERS[kind];
   });
@@ -46,8 +74,7 @@ export function compileClassification(table: ClassifyTable, config: Classificati
   );
   table.masked = share(table.masked, MASKED_WORDS);
   table.protocols = share(Int32Array.from(config.protocols.flatMap(({ type, vid }) => [type, vid])), PROTOCOL_WORDS);
-  const [pages, tree] = [createPages(), createTree()];
-  const ribs = { 4: createRib4(pages), 16: createRib6(tree) };
+  const ribs = { 4: createRib4(table.subnets4), 16: createRib6(table.subnets6) };
   growVrfs(ribs[4], 1);
   growVrfs(ribs[16], 1);
   for (const { prefix, vid } of config.subnets) {
@@ -55,8 +82,7 @@ export function compileClassification(table: ClassifyTable, config: Classificati
     const bytes = addressBytes(address!)!;
     putPrefix(ribs[bytes.length as 4 | 16], 0, bytes, Number(length), vid);
   }
-  Object.assign(table.subnets4, pages);
-  Object.assign(table.subnets6, tree);
+  return table;
 }
 
 /** The same in shared memory; an empty list stays shorter than one entry. */

@@ -15,7 +15,7 @@ import { resizeFdb, setFidAge } from '../tables/fdb.ts';
 import { setPortBridge } from '../tables/fdb-entries.ts';
 import { flushPort } from '../tables/fdb-flush.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
-import { compileClassification } from './classify-control.ts';
+import { adoptClassification, compileClassification, configOf, type ReadyClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
 import { compileGroups } from './compile-groups.ts';
 import { compileMirrors } from './compile-mirrors.ts';
@@ -66,11 +66,11 @@ export class Control {
   poll: PollConfig = POLL_PRESETS.throughput;
   /** Told when it is another. */
   onPollChanged: () => void = () => {};
-  classification: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
   /** Where there is none, interfaces and routes are refused. */
   router: RouterControl | null = null;
   macvlan: readonly MacvlanConfig[] = [];
   ipvlan: readonly IpvlanConfig[] = [];
+  private classify = (): ClassificationConfig => ({ order: [], macs: [], subnets: [], protocols: [] });
   private readonly customerRows: CustomerRows;
   private readonly domains: Domains;
   private readonly memberSets: MemberSets;
@@ -252,10 +252,15 @@ export class Control {
   }
 
   /** VLANs of untagged frames by what they are, for all ports that ask for it. */
-  setClassification(config: ClassificationConfig): void {
-    this.classification = config;
-    compileClassification(this.dp.classify, config);
+  setClassification(what: ClassificationConfig | ReadyClassification): void {
+    const isReady = 'table' in what;
+    this.classify = () => (isReady ? configOf(what) : what);
+    adoptClassification(this.dp.classify, isReady ? what.table : compileClassification(what));
     this.tablesMoved();
+  }
+
+  get classification(): ClassificationConfig {
+    return this.classify();
   }
 
   /** Ports or interfaces of groups may have come or gone. */

@@ -7,11 +7,14 @@
 import type { SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import type { Step } from '../control/change.ts';
+import { type ReadyClassification, readyClassification } from '../control/classify-control.ts';
 import { type Piecemeal, piecemealOf, type ReplaceRoute } from '../control/piecemeal.ts';
 import { configStands } from '../control/stands.ts';
 
 /** Actions of one piece: some tens of microseconds. */
 const PIECE = 32;
+
+const NOTHING = { order: [], macs: [], subnets: [], protocols: [] };
 
 export interface PlanPieces {
   count: number;
@@ -21,11 +24,20 @@ export interface PlanPieces {
   early: Uint32Array;
   rest: Uint32Array;
   late: Uint32Array;
+  /** What is compiled before it is sent: a list of it would be long. */
+  classification: ReadyClassification | null;
 }
 
 /** `stands` is the configuration before it. */
 export function planPieces(stands: SwitchConfig, actions: readonly Action[]): PlanPieces {
   const { early, rest, late, count } = inOrder(stands, actions);
+  let classification: ReadyClassification | null = null;
+  const sent = rest.map((action): Action => {
+    if (action.do !== 'set-classification') return action;
+    classification =
+      'table' in action.classification ? action.classification : readyClassification(action.classification);
+    return { do: action.do, classification: NOTHING };
+  });
   const encoder = new TextEncoder();
   const pieces: Uint8Array[] = [];
   let at = 0;
@@ -40,14 +52,14 @@ export function planPieces(stands: SwitchConfig, actions: readonly Action[]): Pl
     }
     return shared32(found);
   };
-  const parts = { early: ends(early), rest: ends(rest), late: ends(late) };
+  const parts = { early: ends(early), rest: ends(sent), late: ends(late) };
   const bytes = new Uint8Array(new SharedArrayBuffer(at));
   at = 0;
   for (const piece of pieces) {
     bytes.set(piece, at);
     at += piece.length;
   }
-  return { count, bytes, ...parts };
+  return { count, bytes, ...parts, classification };
 }
 
 function inOrder(stands: SwitchConfig, actions: readonly Action[]): Piecemeal {
@@ -59,12 +71,22 @@ function inOrder(stands: SwitchConfig, actions: readonly Action[]): Piecemeal {
 }
 
 /** In steps; what goes one by one is read later. */
-export function* planOf({ count, bytes, early, rest, late }: PlanPieces): Generator<Step, Piecemeal, void> {
+export function* planOf({
+  count,
+  bytes,
+  early,
+  rest,
+  late,
+  classification,
+}: PlanPieces): Generator<Step, Piecemeal, void> {
   const restBegins = early.at(-1) ?? 0;
   const lateBegins = rest.at(-1) ?? restBegins;
   const actions: Action[] = [];
   for (const piece of piecesOf(bytes, restBegins, rest)) {
-    actions.push(...(piece as Action[]));
+    for (const action of piece as Action[]) {
+      if (action.do === 'set-classification' && classification !== null) action.classification = classification;
+      actions.push(action);
+    }
     yield 'small';
   }
   const oneByOne = function* (begin: number, ends: Uint32Array) {
