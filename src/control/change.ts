@@ -3,7 +3,8 @@
  *
  * What frames can see of it changes in one go between two batches. What they cannot see, VLANs that have no members yet or none any
  * more and addresses that were learned by memberships that have ended, comes before and after it in steps between which frames go on:
- * thousands of VLANs take longer than frames may wait. So do many routes and entries, each of which is seen by itself (piecemeal.ts).
+ * thousands of VLANs take longer than frames may wait. So do many routes and entries, each of which is seen by itself (piecemeal.ts), and many ports
+ * (ports-apart.ts).
  *
  * What can stop a plan half-way is want of room in the tables. Then it is planned back from where it got to; only
  * what was learned on a port that went and came again is gone.
@@ -18,6 +19,7 @@ import type { Control } from './control.ts';
 import type { PlacedPort } from './model.ts';
 import { type Piecemeal, piecemealOf, type ReplaceRoute } from './piecemeal.ts';
 import { plan } from './plan.ts';
+import { portsApart } from './ports-apart.ts';
 import { type MemberAction, StagedMembers } from './staged-members.ts';
 import { modelStands } from './stands.ts';
 import { addVid, emptyVids, type VidSet, VidSets } from './vid-set.ts';
@@ -90,7 +92,8 @@ function* seenSteps(
   const staged = new StagedMembers();
   const inOrder = 'rest' in actions ? actions : yield* piecemealOf(modelStands(control), actions);
   const { early, late, rest, count } = inOrder;
-  const { ahead, visible, behind, members } = yield* partsOf(control, rest, sets);
+  const { ahead, visible: all, behind, members } = yield* partsOf(control, rest, sets);
+  const { apart, rest: visible } = portsApart(control, all);
   // Of few actions nothing has been made ready: no turn of the event loop for it, which waits for the frames that have come.
   const pause = count <= PLAN_PIECE && ahead.length === 0 && members.length === 0 ? 'small' : 'turn';
   for (const action of ahead) {
@@ -98,6 +101,10 @@ function* seenSteps(
     yield 'small';
   }
   yield* oneByOne(control, early);
+  for (const action of apart) {
+    carryOut(control, [action], ports, { sets });
+    yield 'small';
+  }
   if (visible.length > 0) {
     for (const _ of staged.stage(control, members, sets)) yield 'small';
     yield pause;

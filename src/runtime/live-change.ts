@@ -8,6 +8,7 @@
  * one does not open, the old one is opened again.
  */
 
+import { setImmediate as turn } from 'node:timers/promises';
 import type { SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import { applySteps } from '../control/change.ts';
@@ -89,6 +90,7 @@ class PortChange {
     } catch (error) {
       throw new ControlError(openFailure(port.config, error));
     }
+    await turn();
     this.#ports.requireOpen();
   }
 
@@ -117,7 +119,6 @@ class PortChange {
 
   async commit(actions: readonly Action[]): Promise<void> {
     const heldOn = new Set(this.#heirs.values());
-    for (const port of this.#left) if (!heldOn.has(port)) this.#ports.shut(port);
     for (const action of actions) {
       if (action.do !== 'set-port') continue;
       const port = this.#ports.get(action.port);
@@ -125,6 +126,12 @@ class PortChange {
     }
     for (const port of this.#ports) port.adapter?.setMtu?.(port.config.mtu);
     this.#ports.begin(this.#coming.values());
+    // The kernel takes its time for each.
+    for (const port of this.#left) {
+      if (heldOn.has(port)) continue;
+      this.#ports.shut(port);
+      await turn();
+    }
     // A device that was let go is gone everywhere.
     await this.#ports.sides?.settled();
   }
