@@ -206,8 +206,11 @@ class Run {
       this.#tell(`page ${address}`, { event: 'page', address });
     }
     const load = async (server: Server) => {
-      releaseSoon();
-      return (await serving()).answerOn(server);
+      try {
+        return await (await serving()).answerOn(server);
+      } finally {
+        releaseSoon();
+      }
     };
     const failed = ({ message }: Error) => this.#log.error(`the API cannot be loaded: ${message}`);
     this.#doors.push(await openDoor(this.#socketPath, name, load, failed));

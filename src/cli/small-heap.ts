@@ -40,7 +40,7 @@ const SETTLE_MS = 1000;
 /** Gives back, a moment later, memory that loading took and forwarding does not need. Keeps no process alive. */
 export function releaseSoon(): void {
   setTimeout(() => {
-    collectGarbage();
+    collectGarbage(true);
     if (nativeAvailable().ok) native().residentRelease();
   }, SETTLE_MS).unref();
 }
