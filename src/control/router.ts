@@ -167,6 +167,7 @@ export class Router implements RouterControl {
     this.#unmarkOwn();
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
     control.settleGroups();
+    this.#tellMoved();
   }
 
   interface(name: string): Interface {
@@ -289,6 +290,7 @@ export class Router implements RouterControl {
     this.#routes.delete(key);
     this.#vrfs.leave(route.vrf);
     this.rows.release(row);
+    this.#tellMoved();
   }
 
   #rowVia(via: readonly NextHopConfig[]): number {
@@ -325,7 +327,7 @@ export class Router implements RouterControl {
 
   readonly #told: (Int32Array | Uint16Array)[] = [];
 
-  /** Other threads read the prefixes: they are given new memory when there is some. */
+  /** Other threads read the prefixes: they are given new memory when there is some. A removal may need some too. */
   #tellMoved(): void {
     const now = [...sharedArrays(this.rib4), ...sharedArrays(this.rib6)];
     if (now.every((words, i) => words === this.#told[i])) return;
@@ -357,6 +359,7 @@ export class Router implements RouterControl {
     const bytes = addressBytes(address)!;
     removePrefix(this.ribOf(bytes), iface.vrf, bytes, bytes.length * 8);
     this.rows.release(row);
+    this.#tellMoved();
   }
 
   /** Somebody else has an own address. */

@@ -1,12 +1,16 @@
 /** Two workers route to the same neighbor: neither believes where the other has seen it. */
 
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MemoryAdapter } from '../../../src/adapters/memory.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { joinDataplane, sharedPart } from '../../../src/dataplane/dataplane.ts';
+import { joinDataplane } from '../../../src/dataplane/dataplane.ts';
+import { AdoptedTables, postTables } from '../../../src/dataplane/table-memory.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { Forwarding } from '../../../src/runtime/forwarding.ts';
+import { lookup4, lookup6 } from '../../../src/tables/lpm.ts';
+import { addressBytes } from '../../../src/wire/address.ts';
 import { ipv4Packet } from '../../../src/wire/build.ts';
+import { viewOf } from '../wire/bytes.ts';
 
 const CONFIG = `
 ports:
@@ -26,9 +30,10 @@ function bench() {
   const core = new SwitchCore({ nowMs: () => 1000, ports: 8, fids: 8, fdbEntries: 64, smallSlots: 64, workers: 2 });
   configure(core, loadConfig(CONFIG, 'test.yaml'));
   const port = (name: string) => core.control.port(name).index;
-  const side = new Side(joinDataplane(sharedPart(core.dp), 1, { smallSlots: 64, largeSlots: 1 }), {
-    nowMs: () => 1000,
-  });
+  const posted = structuredClone(postTables(core.dp));
+  const side = new Side(joinDataplane(posted.tables, 1, { smallSlots: 64, largeSlots: 1 }), { nowMs: () => 1000 });
+  const adopted = new AdoptedTables(side.dp, posted);
+  core.control.onTablesMoved = () => adopted.adopt(structuredClone(postTables(core.dp)));
   const left: string[] = [];
   const queues = [core, side].map((worker) => {
     const of: Record<string, MemoryAdapter> = {};
@@ -57,7 +62,7 @@ function bench() {
     const packet = ipv4Packet({ src: '192.0.2.10', dst }, 17, Buffer.alloc(26));
     return arrive([core, side][k]!, queues[k]!, 'a', Buffer.concat([HEAD, packet]));
   };
-  return { says, routed };
+  return { core, side, says, routed };
 }
 
 const HEAD = Buffer.from('0200000000fe02000000000a0800', 'hex');
@@ -75,4 +80,57 @@ it('a neighbor that has moved is where it is, for every worker', () => {
     expect(routed(1, '198.51.100.5'), `after ${calls} calls`).toEqual(['c 8100']);
     expect(routed(0, '198.51.100.5')).toEqual(['c 8100']);
   }
+});
+
+describe('removals of routes for which tables need more memory reach every worker', () => {
+  const withdraw = (routes: readonly string[], gone: readonly string[]) => {
+    const { core, side } = bench();
+    const router = core.control.router!;
+    const route = (prefix: string) => ({ vrf: 'default', prefix, kind: 'blackhole' as const, via: [] });
+    for (const prefix of routes) router.addRoute(route(prefix));
+    const { lpm4, lpm6 } = core.dp.router;
+    const memory = () => [lpm4.lines, lpm6.nodes, lpm6.values, lpm6.blocks];
+    const before = memory();
+    for (const prefix of gone) router.removeRoute(route(prefix));
+    const stays = new Set(routes);
+    for (const prefix of gone) stays.delete(prefix);
+    expect(memory().some((words, n) => words !== before[n])).toBe(true);
+    const bytes = new Uint8Array(16);
+    for (const prefix of routes) {
+      bytes.set(addressBytes(prefix.split('/')[0]!)!);
+      const view = viewOf(bytes);
+      if (prefix.includes(':')) expect(lookup6(side.dp.router.lpm6, 0, view, 0) !== 0).toBe(stays.has(prefix));
+      else expect(lookup4(side.dp.router.lpm4, 0, view.getUint32(0)) !== 0).toBe(stays.has(prefix));
+    }
+  };
+
+  it('IPv6 blocks that come to be', () => {
+    const routes: string[] = [];
+    for (let block = 0; block < 12; block++) {
+      for (let n = 0; n < 40; n++) routes.push(`2001:${(0xd00 + block).toString(16)}:${(n * 2 + 1).toString(16)}::/48`);
+    }
+    // All blocks fit at about the same time.
+    const gone = Array.from(routes, (_, n) => routes[(n % 12) * 40 + Math.floor(n / 12)]!);
+    withdraw(routes, gone.slice(0, -12));
+  });
+
+  it('nodes of the IPv6 tree that have less below them', () => {
+    const routes: string[] = [];
+    for (let node = 0; node < 100; node++) {
+      for (let n = 0; n < 16; n++) routes.push(`2001:db8:0:${(node * 16 + n).toString(16)}:8000::/65`);
+    }
+    withdraw(
+      routes,
+      routes.filter((prefix) => prefix.includes('f:8000')),
+    );
+  });
+
+  it('IPv4 pages that have fewer runs', () => {
+    const routes: string[] = [];
+    for (let page = 0; page < 40; page++) for (let n = 1; n < 128; n += 2) routes.push(`10.${page}.${n}.0/24`);
+    withdraw(
+      routes,
+      routes.filter((prefix) => Number(prefix.split('.')[2]) >= 100),
+    );
+  });
 });
