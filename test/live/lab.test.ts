@@ -1,12 +1,12 @@
 /** Every lab, and the demo, comes out as promised and leaves nothing behind, also when it is interrupted. */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { STORIES } from '../../src/cli/lab.ts';
-import { installed, liveObstacle, until } from './netns.ts';
+import { installed, liveObstacle, NETNS, until } from './netns.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/etherloom', import.meta.url));
 const obstacle = liveObstacle() ?? (installed('ping') ? null : 'labs need ping');
@@ -35,9 +35,7 @@ function start(args: readonly string[]): Run {
 }
 
 const namespacesOf = (pid: number) =>
-  execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => /^el(lab|demo)-(\d+)-/.exec(line)?.[2] === String(pid));
+  readdirSync(NETNS).filter((name) => /^el(lab|demo)-(\d+)-/.exec(name)?.[2] === String(pid));
 
 const directoriesOf = (pid: number) => readdirSync(tmpdir()).filter((name) => name.startsWith(`etherloom-lab-${pid}-`));
 

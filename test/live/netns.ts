@@ -130,7 +130,8 @@ export async function eventually(holds: () => Promise<boolean>, what: string, ti
   }
 }
 
-const NETNS = '/var/run/netns';
+/** Where `ip netns` has its names. */
+export const NETNS = '/var/run/netns';
 const DEVICES = '/sys/class/net';
 const NAMESPACE = /^elns-(\d+)-/;
 const DEVICE = /^el([0-9a-z]+)-/;
