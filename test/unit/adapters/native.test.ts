@@ -131,6 +131,7 @@ describe.skipIf(!available.ok)('poller', () => {
     });
     poller.arm();
     wakePoller(poller.id);
+    while (calls < 3) await new Promise((resolve) => setTimeout(resolve, 5));
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(calls).toBe(3);
   });

@@ -78,8 +78,10 @@ describe.skipIf(why !== null)('a VXLAN underlay through raw-socket', () => {
     const b = await open(openVxlanUdp, '127.0.0.1');
     send(a, { port: b.adapter.port, payload: Buffer.alloc(100) });
     await receive(b, 1);
-    process.kill((a.adapter as unknown as { pid: number }).pid, 'SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const its = a.adapter as unknown as { pid: number | undefined };
+    const { pid } = its;
+    process.kill(pid!, 'SIGKILL');
+    while (its.pid === pid) await new Promise((resolve) => setTimeout(resolve, 5));
     await sendUntilTaken(a, { port: b.adapter.port, payload: Buffer.alloc(77) });
     expect((await receive(b, 1))[0].payload.length).toBe(77);
   });
