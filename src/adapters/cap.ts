@@ -38,7 +38,7 @@ export type CapMessage =
 const LENGTH_BYTES = 4;
 /** Bytes that wait on either side of the socket; more than this is "ring full". */
 export const QUEUE_BYTES = 1 << 20;
-const READY_MS = 10_000;
+const READY_MS = 30_000;
 const MIN_FRAME = 14;
 /** The socket's place among the child's descriptors. */
 export const CHANNEL = 4;

@@ -27,7 +27,7 @@ type Child = ChildProcessByStdio<Writable, Readable, null>;
 const QUEUE_BYTES = 1 << 20;
 const LENGTH_BYTES = 2;
 /** How long the child may take to say that it is ready. */
-const READY_MS = 10_000;
+const READY_MS = 30_000;
 const CHECK_MS = 1000;
 /** Destinations whose path MTU is watched: those of the last second. */
 const WATCHED = 256;
