@@ -101,10 +101,30 @@ function validated<T extends z.ZodType>(schema: T, raw: unknown, source: Source,
   };
   for (const issue of result.error.issues) {
     if (issue.code !== 'unrecognized_keys') consider(issue.path, issue.message);
-    else for (const key of issue.keys) consider([...issue.path, key], unknownKey(key, issue.message));
+    else {
+      for (const key of issue.keys) {
+        consider([...issue.path, key], elsewhere([...at, ...issue.path], key) ?? unknownKey(key, issue.message));
+      }
+    }
   }
   const { place, problem } = first!;
   throw new ConfigError(place, problem);
+}
+
+/** Keys of the children of a group. */
+const CHILD_KEYS: Readonly<Record<string, readonly string[]>> = {
+  macvlan: ['mode', 'macs', 'sources'],
+  ipvlan: ['addresses'],
+};
+
+/** A key that is known in another place than where it stands. */
+function elsewhere(path: readonly PropertyKey[], key: string): string | null {
+  const [section] = path;
+  if (path.length === 2 && CHILD_KEYS[String(section)]?.includes(key) === true) {
+    return `the key is not known here; it is one of each child: children: { NAME: { ${key}: … } }`;
+  }
+  if (path.length === 0 || !Object.hasOwn(configSchema.shape, key)) return null;
+  return `the key is not known here; it is one of the file itself, beside "${String(section)}"`;
 }
 
 function isBefore(a: Place, b: Place): boolean {

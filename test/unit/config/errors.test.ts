@@ -45,6 +45,19 @@ describe('an unknown key', () => {
   });
 });
 
+describe('a key that belongs elsewhere', () => {
+  it('is told where', () => {
+    expect(errorOf('switch: { state: { file: x } }\nports: {}\n').message).toBe(
+      'switch.yaml:1: switch.state: the key is not known here; it is one of the file itself, beside "switch"',
+    );
+    expect(
+      errorOf('ports:\n  p: { adapter: memory }\nmacvlan: { g: { parent: p, children: {}, mode: private } }\n').message,
+    ).toBe(
+      'switch.yaml:3: macvlan.g.mode: the key is not known here; it is one of each child: children: { NAME: { mode: … } }',
+    );
+  });
+});
+
 describe('the place', () => {
   it('reads as the documentation shows it', () => {
     const text = `switch: { name: loom0 }\n${'\n'.repeat(8)}ports:\n  p1: { adapter: memory }\n  p2: { adapter: memory, mode: trunk, vlans: '10,4095' }\n`;
