@@ -43,7 +43,9 @@ async function documentIn(state: State, file: ConfigDocument, name: string, log:
   }
   const { documentOf } = await import('../config/load.ts');
   try {
-    return documentOf(state.document, name);
+    const document = documentOf(state.document, name);
+    log.info(`state ${name}: what was changed at run time stands again; \`etherloom show config\` has all of it`);
+    return document;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     log.error(`not restored: ${error.message}`);

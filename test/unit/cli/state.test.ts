@@ -102,6 +102,7 @@ describe('a switch with state', () => {
     expect(await first.stop()).toBe(0);
 
     const second = await run(config);
+    await second.says(`state ${state.file}: what was changed at run time stands again`);
     expect((await fdb()).map(({ mac, kind }) => [mac, kind])).toEqual([
       ['02:00:00:00:00:01', 'dynamic'],
       ['02:00:00:00:00:0a', 'sticky'],
