@@ -138,13 +138,14 @@ function update(): string {
 /** Each array as its length and its words. */
 function writeTables(): string {
   const { lpm4, lpm6, adj, own } = dp.router;
+  const blocks = new Int32Array(lpm6.blocks.buffer);
   const lpm = family === 4 ? [lpm4.roots, lpm4.lines, lpm4.shorts] : [lpm6.roots, lpm6.nodes, lpm6.values];
   const gateways = Array.from({ length: PORTS }, (_, p) => {
     const { fid, port, config } = router.interface(`vlan${p}`);
     return [fid, port, config.vid!, gatewayMacLow(p)];
   });
   const ways = [adj.kind, adj.ready, adj.first, adj.count, adj.members, own];
-  const parts = [...lpm, ...ways, Int32Array.from([...gateways.flat(), ...MATCH])];
+  const parts = [...lpm, blocks, ...ways, Int32Array.from([...gateways.flat(), ...MATCH])];
   writeFileSync(
     `${path}.tables`,
     Buffer.concat(

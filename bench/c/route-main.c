@@ -59,6 +59,7 @@ static void load(const char *path) {
   f = open_part(path, "tables");
   r->family = header[0];
   r->roots = words(f, &n), r->nodes = words(f, &n), r->values = words(f, &n);
+  r->blocks = (uint16_t *)words(f, &n), r->halves = (uint32_t)n * 2;
   r->kind = words(f, &r->rows), r->ready = words(f, &n), r->first = words(f, &n), r->count = words(f, &n);
   r->members = words(f, &n), r->own = words(f, &n);
   gateways = words(f, &n);

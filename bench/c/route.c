@@ -42,7 +42,29 @@ static inline int32_t lookup4(const Router *r, uint32_t dst) {
   return row == 0 ? r->values[dst >> 16] : row;
 }
 
+enum { BLOCK = 64, SEAT = 2, BOUNDS = 3, TO_VALUE = 30, ASKS = 0xffff };
+
+/* Of VRF 0. */
+static inline const uint16_t *home_of(const Router *r, uint32_t first) {
+  const uint32_t at = (first * 0x9e3779b1u >> (__builtin_clz(r->halves / BLOCK) + 1)) * BLOCK;
+  return r->blocks + at;
+}
+
+static inline int32_t in_block(const Router *r, const uint8_t *dst) {
+  const uint32_t first = be32(dst), place = be16(dst + 4);
+  const uint16_t *p = home_of(r, first);
+  while (p[SEAT] != 1 || ((uint32_t)p[0] << 16 | p[1]) != first) {
+    if (!p[SEAT]) return ASKS;
+    p = r->blocks + ((uint32_t)(p - r->blocks + BLOCK) & (r->halves - 1));
+  }
+  p += BOUNDS;
+  for (int step = 16; step > 0; step >>= 1) p += p[step - 1] < place ? step : 0;
+  return p[TO_VALUE];
+}
+
 static inline int32_t lookup6(const Router *r, const uint8_t *dst) {
+  const int32_t known = in_block(r, dst);
+  if (known != ASKS) return known;
   const uint32_t d[4] = {be32(dst), be32(dst + 4), be32(dst + 8), be32(dst + 12)};
   const int32_t *root = r->roots + ((d[0] >> 16) << 1);
   const int32_t *found = NULL;

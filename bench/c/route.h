@@ -18,6 +18,9 @@ typedef struct {
   int32_t family, rows, stamp;
   /* src/tables/lpm.ts; Of IPv4 `nodes` are the lines, `values` the shorts. */
   int32_t *roots, *nodes, *values;
+  /* Of IPv6: so many halves. */
+  uint16_t *blocks;
+  uint32_t halves;
   /* src/tables/router-table.ts */
   int32_t *kind, *ready, *first, *count, *members, *own, *used;
   Gateway gateway[4];

@@ -172,6 +172,49 @@ it('finds every prefix again while pages and their runs take more and more memor
   each((_length, value) => expect(lookup(rib, 0, prefix)).toBe(value));
 });
 
+it('says what a list says while pages and their runs come and go', () => {
+  const route = fc.record({
+    prefix: fc.integer({ min: 0, max: 0xffff }).map((low) => Uint8Array.of(10, 1, low >>> 8, low & 0xff)),
+    length: fc.oneof(fc.constant(24), fc.integer({ min: 15, max: 24 }), fc.integer({ min: 15, max: 32 })),
+    value: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(0xffff, 0x10000, 70_000)),
+  });
+  const plain = fc.record({
+    prefix: fc.integer({ min: 0, max: 255 }).map((third) => Uint8Array.of(10, 1, third, 0)),
+    length: fc.constant(24),
+    value: fc.integer({ min: 1, max: 0xffff }),
+  });
+  fc.assert(
+    fc.property(fc.array(fc.oneof(plain, plain, plain, route), { minLength: 1, maxLength: 120 }), (routes) => {
+      const rib = createRib4(createPages());
+      growVrfs(rib, 1);
+      const naive = new Naive();
+      const agree = () => {
+        for (const { prefix } of routes) {
+          for (const last of [0, prefix[3]!, 255]) {
+            const asked = Uint8Array.of(10, 1, prefix[2]!, last);
+            expect(lookup(rib, 0, asked)).toBe(naive.lookup(0, asked));
+          }
+        }
+      };
+      for (const [i, { prefix, length, value }] of routes.entries()) {
+        const one = { vrf: 0, prefix, length, value };
+        expect(putPrefix(rib, 0, prefix, length, value)).toBe(naive.put(one));
+        if (i % 32 === 31) agree();
+      }
+      agree();
+      while (naive.routes.length > 0) {
+        const { prefix, length } = naive.routes[0]!;
+        expect(removePrefix(rib, 0, prefix, length)).toBe(naive.remove(naive.routes[0]!));
+        if (naive.routes.length % 32 === 0) agree();
+      }
+      const { lines, end, free } = rib.pages!;
+      expect(free.length).toBe(end);
+      expect(lines.free.reduce((sum, rows, size) => sum + rows.length * size, 0)).toBe(lines.end);
+    }),
+    { numRuns: 40 },
+  );
+});
+
 describe('blocks of IPv6 prefixes', () => {
   const blockOf = (rib: Rib) => rib.blocks!.count;
 
