@@ -2,7 +2,7 @@
  * The document after an edit (edit.ts).
  *
  * An edit leaves the very objects alone that it does not change, so that what is new can be found by looking for them. Where that is a few
- * FDB entries, as a control plane adds and moves them, they alone are read: their time does not depend on how many ports and VLANs there are.
+ * FDB entries or VXLAN entries, as a control plane adds and moves them, they alone are read: their time does not depend on how many ports and VLANs there are.
  * Every other edit is read as a whole, and so is one with something wrong: then errors are the same.
  */
 import { changedPart } from './changed-part.ts';
@@ -10,8 +10,16 @@ import { ConfigError, type Path, type Source, show } from './error.ts';
 import { type EntryBridge, type EntryBridges, readFdbEntries } from './fdb-entries.ts';
 import { type ConfigDocument, documentOf } from './load.ts';
 import { plainCopy, valueSource } from './plain.ts';
-import { type ConfigInput, MAX_FDB_CONFIGURED, validateFdbEntry } from './schema.ts';
-import type { BridgeConfig, FdbEntryConfig, SecondaryVlan, SwitchConfig } from './types.ts';
+import {
+  type ConfigInput,
+  type FdbEntryInput,
+  MAX_FDB_CONFIGURED,
+  validateFdbEntry,
+  validateVxlanEntry,
+} from './schema.ts';
+import { MAX_VXLAN_CONFIGURED, type VxlanFdbInput } from './schema-vxlan.ts';
+import type { BridgeConfig, SecondaryVlan, SwitchConfig } from './types.ts';
+import { readVxlanEntries } from './vxlan-entries.ts';
 
 /** With more of them the whole is read: the others are searched for each. */
 const FEW = 32;
@@ -27,38 +35,78 @@ export function editedDocument(before: ConfigDocument, raw: ConfigInput, file: s
   return documentOf(raw, file);
 }
 
-/** Null where more than a few entries differ. */
+/** Null where more than a few entries differ, or anything else. */
 function withEntries(before: ConfigDocument, raw: ConfigInput, source: Source): ConfigDocument | null {
   const keys = new Set([...Object.keys(before.raw), ...Object.keys(raw)] as (keyof ConfigInput)[]);
-  for (const key of keys) if (key !== 'fdb' && raw[key] !== before.raw[key]) return null;
-  const was = before.raw.fdb ?? [];
-  const is = raw.fdb ?? [];
-  const { from, wasEnd, isEnd } = changedPart(was, is);
-  if (is.length > MAX_FDB_CONFIGURED || isEnd - from > FEW) return null;
-  const fresh = is.slice(from, isEnd).map((entry, i) => plainCopy(entry, source, ['fdb', from + i]));
-  const { config } = before;
-  const taken = (bridge: string, vid: number | null, mac: string): number | undefined => {
-    const isIt = (entry: FdbEntryConfig) => entry.mac === mac && entry.vid === vid && entry.bridge === bridge;
-    const at = config.fdbEntries.findIndex((entry, i) => (i < from || i >= wasEnd) && isIt(entry));
-    return at < 0 ? undefined : at < from ? at : at - wasEnd + isEnd;
-  };
+  const differ = [...keys].filter((key) => raw[key] !== before.raw[key]);
+  if (differ.some((key) => key !== 'fdb' && key !== 'vxlanFdb')) return null;
+  let edited: ConfigDocument | null = { ...before, raw, source };
+  if (differ.includes('fdb')) edited = withFdb(edited, before.raw.fdb ?? []);
+  if (differ.includes('vxlanFdb') && edited !== null) edited = withVxlanFdb(edited, before.raw.vxlanFdb ?? []);
+  return edited;
+}
+
+function withFdb({ raw, config, source }: ConfigDocument, was: readonly FdbEntryInput[]): ConfigDocument | null {
+  const part = freshPart('fdb', was, raw.fdb ?? [], MAX_FDB_CONFIGURED, source);
+  if (part === null) return null;
+  const { fresh, from } = part;
   const read = readFdbEntries(
     fresh.map((entry, i) => validateFdbEntry(entry, source, from + i)),
     new StandingBridges(config, source),
     config.ports,
     source,
-    { first: from, taken },
+    {
+      first: from,
+      taken: (bridge, vid, mac) =>
+        part.among(config.fdbEntries, (each) => each.mac === mac && each.vid === vid && each.bridge === bridge),
+    },
   );
-  const joined = <T>(list: readonly T[], part: readonly T[]) => [
-    ...list.slice(0, from),
-    ...part,
-    ...list.slice(wasEnd),
-  ];
-  const fdb = joined(was, fresh as typeof was);
   return {
-    raw: Object.assign(Object.create(null), raw, { fdb }) as ConfigInput,
-    config: { ...config, fdbEntries: joined(config.fdbEntries, read) },
+    raw: withKey(raw, 'fdb', part.join(was, fresh)),
+    config: { ...config, fdbEntries: part.join(config.fdbEntries, read) },
     source,
+  };
+}
+
+function withVxlanFdb({ raw, config, source }: ConfigDocument, was: readonly VxlanFdbInput[]): ConfigDocument | null {
+  const part = freshPart('vxlanFdb', was, raw.vxlanFdb ?? [], MAX_VXLAN_CONFIGURED, source);
+  if (part === null) return null;
+  const { fresh, from } = part;
+  const read = readVxlanEntries(
+    fresh.map((entry, i) => validateVxlanEntry(entry, source, from + i)),
+    config.ports,
+    config.vteps,
+    source,
+    {
+      first: from,
+      taken: (port, vni, mac) =>
+        part.among(config.vxlanEntries, (each) => each.mac === mac && each.vni === vni && each.port === port),
+    },
+  );
+  return {
+    raw: withKey(raw, 'vxlanFdb', part.join(was, fresh)),
+    config: { ...config, vxlanEntries: part.join(config.vxlanEntries, read) },
+    source,
+  };
+}
+
+function withKey<K extends keyof ConfigInput>(raw: ConfigInput, key: K, value: ConfigInput[K]): ConfigInput {
+  return Object.assign(Object.create(null), raw, { [key]: value }) as ConfigInput;
+}
+
+/** What is new in a list, copied; null where that is more than a few, or the list too long. */
+function freshPart<T>(key: 'fdb' | 'vxlanFdb', was: readonly T[], is: readonly T[], most: number, source: Source) {
+  const { from, wasEnd, isEnd } = changedPart(was, is);
+  if (is.length > most || isEnd - from > FEW) return null;
+  return {
+    from,
+    fresh: is.slice(from, isEnd).map((entry, i) => plainCopy(entry, source, [key, from + i]) as T),
+    join: <E>(list: readonly E[], part: readonly E[]) => [...list.slice(0, from), ...part, ...list.slice(wasEnd)],
+    /** Where one of the others is, in the new list. */
+    among: <E>(list: readonly E[], isIt: (each: E) => boolean): number | undefined => {
+      const at = list.findIndex((each, i) => (i < from || i >= wasEnd) && isIt(each));
+      return at < 0 ? undefined : at < from ? at : at - wasEnd + isEnd;
+    },
   };
 }
 

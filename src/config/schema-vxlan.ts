@@ -20,7 +20,7 @@ import { VLAN_SET_PATTERN } from './vlan-range.ts';
 export const MAX_VNI = 16_777_215;
 const MAX_PEERS = 4000;
 const MAX_ROUTES = 1024;
-const MAX_ENTRIES = 16_384;
+export const MAX_VXLAN_CONFIGURED = 16_384;
 const MAX_NEIGHBORS = 4096;
 const MAX_LEARNED_NEIGHBORS = 65_536;
 
@@ -181,14 +181,14 @@ export const vxlanEntryShape = {
     .describe('static: never moves; external: told by a control plane, moves with traffic; blackhole: dropped.'),
 };
 
-const entry = map(vxlanEntryShape, 'entry settings');
+export const vxlanEntry = map(vxlanEntryShape, 'entry settings');
 
-export const vxlanFdbSection = list(entry, MAX_ENTRIES, 'VXLAN FDB entries')
+export const vxlanFdbSection = list(vxlanEntry, MAX_VXLAN_CONFIGURED, 'VXLAN FDB entries')
   .prefault([])
   .describe('Which remote an address is behind, where it is not learned.');
 
 export type RawVteps = z.output<typeof vtepSection>;
 export type RawVtep = z.output<typeof vtep>;
 export type RawTunnel = z.output<typeof tunnelSection>;
-export type RawVxlanEntry = z.output<typeof entry>;
-export type VxlanFdbInput = z.input<typeof entry>;
+export type RawVxlanEntry = z.output<typeof vxlanEntry>;
+export type VxlanFdbInput = z.input<typeof vxlanEntry>;

@@ -13,7 +13,7 @@ import { mirrorSection } from './schema-mirror.ts';
 import { portSection } from './schema-port.ts';
 import { interfacesSection, macText, routesSection, vrfsSection } from './schema-routing.ts';
 import { apiSection, stateSection } from './schema-service.ts';
-import { vtepSection, vxlanFdbSection } from './schema-vxlan.ts';
+import { vtepSection, vxlanEntry, vxlanFdbSection } from './schema-vxlan.ts';
 
 export const MAX_FDB_CONFIGURED = 16_384; // within the token budget of a file; more is a control plane's work
 
@@ -89,6 +89,11 @@ export function validate(raw: unknown, source: Source): RawConfig {
 /** The same for one FDB entry of the list. */
 export function validateFdbEntry(raw: unknown, source: Source, index: number): RawConfig['fdb'][number] {
   return validated(fdbEntry, raw, source, ['fdb', index]);
+}
+
+/** The same for one entry of the VXLAN FDB. */
+export function validateVxlanEntry(raw: unknown, source: Source, index: number): RawConfig['vxlanFdb'][number] {
+  return validated(vxlanEntry, raw, source, ['vxlanFdb', index]);
 }
 
 function validated<T extends z.ZodType>(schema: T, raw: unknown, source: Source, at: Path): z.output<T> {

@@ -9,6 +9,7 @@ import type { RawPort } from './schema-port.ts';
 import { MAX_VNI, type RawTunnel, type RawVtep } from './schema-vxlan.ts';
 import type { PortConfig, TunnelConfig, VniConfig, VtepConfig, VxlanEntryConfig } from './types.ts';
 import { expandVlans } from './vlan-range.ts';
+import { readRemote, readVxlanEntries } from './vxlan-entries.ts';
 
 const MAX_VTEPS = 64;
 /** Of all tunnels: what the tables can number, with room to grow. */
@@ -222,62 +223,12 @@ export class Vxlan {
     return address;
   }
 
-  entries(config: RawConfig, ports: PortConfig[]): VxlanEntryConfig[] {
-    const byName = new Map(ports.map((port) => [port.name, port]));
-    const seen = new Map<string, number>();
-    return config.vxlanFdb.map((raw, index) => {
-      const path: Path = ['vxlanFdb', index];
-      const port = byName.get(raw.port);
-      const tunnel = port?.tunnel ?? null;
-      if (tunnel === null) {
-        const what = port === undefined ? `there is no port ${show(raw.port)}` : `port ${raw.port} is no tunnel`;
-        throw this.#error([...path, 'port'], `${what}; valid is a port with the adapter vxlan`);
-      }
-      if (raw.vni === undefined && tunnel.vnis.length !== 1) {
-        throw this.#error([...path, 'vni'], `is missing; port ${raw.port} has ${tunnel.vnis.length}`);
-      }
-      const vni = raw.vni ?? tunnel.vnis[0]!.vni;
-      if (!tunnel.vnis.some((each) => each.vni === vni)) {
-        throw this.#error([...path, 'vni'], `port ${raw.port} has no VNI ${vni}`);
-      }
-      const mac = raw.mac.toLowerCase().replaceAll('-', ':');
-      if (mac === '00:00:00:00:00:00') {
-        throw this.#error([...path, 'mac'], 'the zero address is the flood list; it is "remotes" of the port');
-      }
-      if (raw.remote !== undefined && raw.remotes !== undefined) {
-        throw this.#error([...path, 'remotes'], 'the entry has a remote already; valid is "remote" or "remotes"');
-      }
-      const { local } = this.#byName.get(tunnel.vtep)!;
-      const key = raw.remotes === undefined ? 'remote' : 'remotes';
-      const given = raw.remotes ?? (raw.remote === undefined ? [] : [raw.remote]);
-      const remotes = given.map((remote) => this.#remote([...path, key], remote, local));
-      if ((raw.kind === 'blackhole') !== (remotes.length === 0)) {
-        const problem =
-          raw.kind === 'blackhole' ? 'a blackhole has no remote; remove it' : 'is missing; valid is an address';
-        throw this.#error([...path, key], problem);
-      }
-      if (remotes.length > 1 && (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0) {
-        throw this.#error([...path, key], `${mac} is one host: it is behind one remote`);
-      }
-      const first = seen.get(`${raw.port} ${vni} ${mac}`);
-      if (first !== undefined) {
-        throw this.#error([...path, 'mac'], `${mac} is configured twice; the first one is vxlanFdb[${first}]`);
-      }
-      seen.set(`${raw.port} ${vni} ${mac}`, index);
-      return { port: raw.port, vni, mac, remotes: [...new Set(remotes)], kind: raw.kind };
-    });
+  entries(config: RawConfig, ports: readonly PortConfig[]): VxlanEntryConfig[] {
+    return readVxlanEntries(config.vxlanFdb, ports, this.vteps, this.#source);
   }
 
-  /** An address of a host of the family of `local`. */
   #remote(path: Path, text: string, local: string): string {
-    const address = canonicalIp(text);
-    if (address === null) throw this.#error(path, `${show(text)} is no IP address`);
-    if (isIpv6(address) !== isIpv6(local)) {
-      throw this.#error(path, `${address} and the local address ${local} are not of one family`);
-    }
-    if (!isHost(address)) throw this.#error(path, `${address} is no address of a host`);
-    if (address === local) throw this.#error(path, `${address} is the VTEP itself`);
-    return address;
+    return readRemote(path, text, local, this.#source);
   }
 
   #route(path: Path, raw: { to: string; via?: string | undefined }, local: string): { to: string; via: string | null } {

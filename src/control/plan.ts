@@ -27,7 +27,7 @@ const NOTHING: ClassificationConfig = { order: [], macs: [], subnets: [], protoc
 
 /** The actions that turn `from` (null: nothing) into `to`. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
-  if (from !== null && onlyEntriesDiffer(from, to)) return planEntries(from.fdbEntries, to.fdbEntries);
+  if (from !== null && onlyEntriesDiffer(from, to)) return planEntries(from, to);
   const old = {
     bridges: byName(from?.bridges ?? []),
     ports: byName(from?.ports ?? []),

@@ -205,7 +205,7 @@ export class LiveSwitch {
     const now = () => currentConfig(this.core.control, this.#name);
     const before = () => {
       const stands = now();
-      return { ...stands, fdbEntries: entriesBefore(stands.fdbEntries, actions) };
+      return { ...stands, ...entriesBefore(stands, actions) };
     };
     return inTurns(this.core, applySteps(this.core.control, actions, now, before, NO_PORTS), () =>
       this.#ports.requireOpen(),

@@ -38,7 +38,7 @@ export type Change =
    * when the plan has to be taken back: to copy a large one with every message would stop forwarding.
    */
   | { do: 'apply'; plan: PlanPieces; before: Uint8Array }
-  /** A plan of a few FDB entries and nothing else: ports and their numbers stay. */
+  /** A plan of a few FDB or VXLAN entries and nothing else: ports and their numbers stay. */
   | { do: 'set-entries'; actions: readonly EntryAction[] }
   | { do: 'flush'; what: FlushScope }
   /** An entry that configuration does not have: a learned one. */

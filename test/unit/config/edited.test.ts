@@ -1,11 +1,18 @@
 /** A document after an edit is what reading the whole of it gives, and is refused for the same reason. */
 import { describe, expect, it } from 'vitest';
-import { putEntry, removeEntry } from '../../../src/config/edit.ts';
+import { putEntry, putVxlanEntry, removeEntry, removeVxlanEntry } from '../../../src/config/edit.ts';
 import { editedDocument } from '../../../src/config/edited.ts';
 import { type ConfigDocument, documentOf } from '../../../src/config/load.ts';
 import type { ConfigInput, FdbEntryInput } from '../../../src/config/schema.ts';
+import type { VxlanFdbInput } from '../../../src/config/schema-vxlan.ts';
 import { plan } from '../../../src/control/plan.ts';
-import { entriesBefore, entryKey, onlyEntriesDiffer, planEntries } from '../../../src/control/plan-entries.ts';
+import {
+  entriesBefore,
+  entryKey,
+  onlyEntriesDiffer,
+  planEntries,
+  vxlanEntryKey,
+} from '../../../src/control/plan-entries.ts';
 
 const FILE = 'request';
 const BASE = {
@@ -16,7 +23,10 @@ const BASE = {
     p1: { adapter: 'memory', vlan: 10 },
     p2: { adapter: 'memory', mode: 'trunk', vlans: '10,20,30' },
     u: { adapter: 'memory', bridge: 'br1' },
+    x: { adapter: 'vxlan', vlan: 10, vxlan: { vtep: 'v0', vni: 70, remotes: ['192.0.2.2'] } },
+    y: { adapter: 'vxlan', vxlan: { vtep: 'v0', vnis: { 20: 71, 30: 72 } } },
   },
+  vteps: { v0: { local: '192.0.2.1' } },
 };
 
 let seed = 7;
@@ -47,6 +57,37 @@ function entry(): FdbEntryInput {
   ]) as FdbEntryInput;
 }
 
+function vxlanEntry(): VxlanFdbInput {
+  const mac = pick(['02:00:00:00:00:0', '02-00-00-00-00-0', '01:00:00:00:00:0', '02:00:00:0A:00:0']) + random(6);
+  const remote = `192.0.2.${1 + random(4)}`;
+  return pick<unknown>([
+    { mac, port: 'x', remote },
+    { mac, port: 'x', vni: 70, remote, kind: 'external' },
+    { mac, port: 'y', vni: 71, remote },
+    { mac, port: 'y', vni: 72, remotes: [remote, '192.0.2.7'] },
+    { mac, port: 'y', vni: 72, kind: 'blackhole' },
+    { mac, port: 'y', remote },
+    { mac, port: 'p1', remote },
+    { mac, port: 'x', vni: 71, remote },
+    { mac, port: 'x', kind: 'blackhole', remote },
+    { mac, port: 'x' },
+    { mac, port: 'x', remote: '2001:db8::1' },
+    { mac, port: 'x', remote, extra: 1 },
+  ]) as VxlanFdbInput;
+}
+
+/** The same for both tables. */
+const EDITS: Record<string, (document: ConfigDocument) => ConfigInput> = {
+  FDB: ({ raw, config: { fdbEntries } }) =>
+    random(5) === 0 && fdbEntries.length > 0
+      ? removeEntry(raw, random(fdbEntries.length))
+      : putEntry(raw, entry(), random(3) === 0 && fdbEntries.length > 0 ? random(fdbEntries.length) : -1),
+  VXLAN: ({ raw, config: { vxlanEntries } }) =>
+    random(5) === 0 && vxlanEntries.length > 0
+      ? removeVxlanEntry(raw, random(vxlanEntries.length))
+      : putVxlanEntry(raw, vxlanEntry(), random(3) === 0 && vxlanEntries.length > 0 ? random(vxlanEntries.length) : -1),
+};
+
 function attempt(make: () => ConfigDocument): ConfigDocument | string {
   try {
     return make();
@@ -55,16 +96,12 @@ function attempt(make: () => ConfigDocument): ConfigDocument | string {
   }
 }
 
-describe('edits of FDB entries', () => {
+describe.each(Object.entries(EDITS))('edits of %s entries', (_, edit) => {
   it('600 random ones', () => {
     let document = documentOf(BASE, FILE);
     let taken = 0;
     for (let n = 0; n < 600; n++) {
-      const count = document.config.fdbEntries.length;
-      const raw =
-        random(5) === 0 && count > 0
-          ? removeEntry(document.raw, random(count))
-          : putEntry(document.raw, entry(), random(3) === 0 && count > 0 ? random(count) : -1);
+      const raw = edit(document);
       const [part, whole] = [attempt(() => editedDocument(document, raw, FILE)), attempt(() => documentOf(raw, FILE))];
       if (typeof part === 'string' || typeof whole === 'string') {
         expect(part).toBe(whole);
@@ -74,28 +111,34 @@ describe('edits of FDB entries', () => {
       expect(part.config).toEqual(whole.config);
       expect(part.raw).toEqual(whole.raw);
       expect(onlyEntriesDiffer(document.config, part.config)).toBe(true);
-      const actions = planEntries(document.config.fdbEntries, part.config.fdbEntries);
+      const actions = planEntries(document.config, part.config);
       expect(plan(document.config, whole.config)).toEqual(actions);
       // Taken back from wherever it got to.
+      const texts = ({ fdbEntries, vxlanEntries }: ReturnType<typeof entriesBefore>) =>
+        [...fdbEntries, ...vxlanEntries].map((each) => JSON.stringify(each)).sort();
       for (let done = 0; done <= actions.length; done++) {
-        const now = new Map(document.config.fdbEntries.map((each) => [entryKey(each), each]));
+        const fdb = new Map(document.config.fdbEntries.map((each) => [entryKey(each), each]));
+        const vxlan = new Map(document.config.vxlanEntries.map((each) => [vxlanEntryKey(each), each]));
         for (const action of actions.slice(0, done)) {
-          if (action.do === 'add-entry') now.set(entryKey(action.entry), action.entry);
-          else now.delete(entryKey(action.entry));
+          if (action.do === 'add-entry') fdb.set(entryKey(action.entry), action.entry);
+          else if (action.do === 'remove-entry') fdb.delete(entryKey(action.entry));
+          else if (action.do === 'add-vxlan-entry') vxlan.set(vxlanEntryKey(action.entry), action.entry);
+          else vxlan.delete(vxlanEntryKey(action.entry));
         }
-        const back = entriesBefore([...now.values()], actions);
-        const sorted = (entries: typeof back) => entries.map((each) => JSON.stringify(each)).sort();
-        expect(sorted(back)).toEqual(sorted(document.config.fdbEntries));
+        const now = { fdbEntries: [...fdb.values()], vxlanEntries: [...vxlan.values()] };
+        expect(texts(entriesBefore(now, actions))).toEqual(texts(document.config));
       }
       document = part;
     }
     expect(taken).toBeGreaterThan(100);
   });
+});
 
+describe('edits of entries', () => {
   it('reads the whole where anything else differs, or much does', () => {
     const document = documentOf(BASE, FILE);
     const other = { ...document.raw, ports: { ...document.raw.ports, p3: { adapter: 'memory' } } } as ConfigInput;
-    expect(editedDocument(document, other, FILE).config.ports).toHaveLength(4);
+    expect(editedDocument(document, other, FILE).config.ports).toHaveLength(document.config.ports.length + 1);
     const many = Array.from({ length: 100 }, (_, i) => ({
       mac: `02:00:00:00:01:${i.toString(16).padStart(2, '0')}`,
       vlan: 10,
