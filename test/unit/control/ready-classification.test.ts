@@ -1,6 +1,7 @@
 /** `classify:` compiled by who plans, as it comes to the forwarding thread. */
 import { expect, it } from 'vitest';
 import { applySteps } from '../../../src/control/change.ts';
+import { compileClassification } from '../../../src/control/classify-control.ts';
 import { currentConfig } from '../../../src/control/current.ts';
 import { plan } from '../../../src/control/plan.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
@@ -43,6 +44,6 @@ it.each([
     if (done) kept = applySteps(core.control, value, now, () => from, FOLLOWER);
   }
   for (const _step of kept);
-  expect(core.dp.classify).toEqual(started(to).dp.classify);
+  expect(core.dp.classify).toEqual(compileClassification(to.classification));
   expect(now().classification).toEqual(to.classification);
 });
