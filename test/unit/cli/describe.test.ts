@@ -140,6 +140,21 @@ describe('watch', () => {
   const latency = createLatency();
   const dropOf = (p: PortView) => ({ port: p.name, reason: 'INGRESS_VLAN', frames: p.dropped, sentence: '' });
 
+  it('has no bits of an interface of the router, which sends frames by ports', () => {
+    const watcher = new Watcher();
+    const gateway = { ...port('vlan10', 0), adapter: 'router' };
+    watcher.look(look(0, [gateway]));
+    const model = watcher.look(look(1000, [{ ...gateway, txFrames: 5 }]));
+    expect(model.ports[0]).toMatchObject({ rxBits: null, txFrames: 5, txBits: null });
+    const line = watchLines(model, { columns: 80, rows: 24, colour: false }).find((each) => each.startsWith('vlan10'));
+    expect(
+      line
+        ?.trim()
+        .split(/\s+/)
+        .filter((word) => !/[▁-█]/.test(word)),
+    ).toEqual(['vlan10', 'up', '0', '-', '5', '-', '0', '1']);
+  });
+
   it('makes rates of counters, also when they were reset', () => {
     const watcher = new Watcher();
     watcher.look(look(0, [port('p1', 1000)]));
