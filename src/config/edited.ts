@@ -15,6 +15,7 @@ import {
   type FdbEntryInput,
   MAX_FDB_CONFIGURED,
   validateFdbEntry,
+  validatePort,
   validateVxlanEntry,
 } from './schema.ts';
 import { MAX_VXLAN_CONFIGURED, type VxlanFdbInput } from './schema-vxlan.ts';
@@ -27,12 +28,56 @@ const FEW = 32;
 /** `file` is the name that errors carry. */
 export function editedDocument(before: ConfigDocument, raw: ConfigInput, file: string): ConfigDocument {
   try {
-    const edited = withEntries(before, raw, valueSource(file));
+    const source = valueSource(file);
+    const edited = withEntries(before, raw, source) ?? withPort(before, raw, source);
     if (edited !== null) return edited;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
   }
   return documentOf(raw, file);
+}
+
+/** Keys of a port that nothing else in a configuration depends on. */
+const FLAGS = [
+  'enabled',
+  'state',
+  'learning',
+  'unknownUnicastFlood',
+  'multicastFlood',
+  'broadcastFlood',
+  'isolated',
+  'splitHorizonGroup',
+  'hairpin',
+  'fdbMaxEntries',
+] as const;
+
+/** Null where more than flags of one port of a bridge differ. */
+function withPort(before: ConfigDocument, raw: ConfigInput, source: Source): ConfigDocument | null {
+  const was = before.raw.ports ?? {};
+  const is = raw.ports ?? {};
+  const sections = new Set([...Object.keys(before.raw), ...Object.keys(raw)] as (keyof ConfigInput)[]);
+  for (const key of sections) if (key !== 'ports' && raw[key] !== before.raw[key]) return null;
+  const names = Object.keys(is);
+  const changed = names.filter((name) => is[name] !== was[name]);
+  const [name] = changed;
+  if (name === undefined || changed.length !== 1 || !Object.hasOwn(was, name)) return null;
+  if (names.length !== Object.keys(was).length) return null;
+  const fresh = plainCopy(is[name], source, ['ports', name]) as Record<string, unknown>;
+  const old = was[name] as Record<string, unknown>;
+  const keys = new Set([...Object.keys(old), ...Object.keys(fresh)]);
+  for (const key of keys) if (old[key] !== fresh[key] && !(FLAGS as readonly string[]).includes(key)) return null;
+  const { config } = before;
+  const at = config.ports.findIndex((port) => port.name === name);
+  const port = config.ports[at];
+  if (port === undefined || port.bridge === null || port.tunnel !== null) return null;
+  const read = validatePort(fresh, source, name);
+  const flags = Object.fromEntries(FLAGS.map((key) => [key, read[key]]));
+  const ports = Object.assign(Object.create(null), is, { [name]: fresh }) as NonNullable<ConfigInput['ports']>;
+  return {
+    raw: withKey(raw, 'ports', ports),
+    config: { ...config, ports: config.ports.with(at, { ...port, ...flags }) },
+    source,
+  };
 }
 
 /** Null where more than a few entries differ, or anything else. */

@@ -91,6 +91,11 @@ export function validateFdbEntry(raw: unknown, source: Source, index: number): R
   return validated(fdbEntry, raw, source, ['fdb', index]);
 }
 
+/** The same for one port. */
+export function validatePort(raw: unknown, source: Source, name: string): RawConfig['ports'][string] {
+  return validated(portSection, raw, source, ['ports', name]);
+}
+
 /** The same for one entry of the VXLAN FDB. */
 export function validateVxlanEntry(raw: unknown, source: Source, index: number): RawConfig['vxlanFdb'][number] {
   return validated(vxlanEntry, raw, source, ['vxlanFdb', index]);

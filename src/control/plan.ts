@@ -28,6 +28,8 @@ const NOTHING: ClassificationConfig = { order: [], macs: [], subnets: [], protoc
 /** The actions that turn `from` (null: nothing) into `to`. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   if (from !== null && onlyEntriesDiffer(from, to)) return planEntries(from, to);
+  const few = from === null ? null : planSettings(from, to);
+  if (few !== null) return few;
   const old = {
     bridges: byName(from?.bridges ?? []),
     ports: byName(from?.ports ?? []),
@@ -160,6 +162,19 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   return actions;
 }
 
+/** Where only settings of ports differ, and all else is the very objects, as config/edited.ts leaves them; else null. */
+function planSettings(from: SwitchConfig, to: SwitchConfig): Action[] | null {
+  const others = (Object.keys(to) as (keyof SwitchConfig)[]).filter((key) => key !== 'ports');
+  if (from.ports.length !== to.ports.length || others.some((key) => from[key] !== to[key])) return null;
+  const actions: Action[] = [];
+  for (const [n, after] of to.ports.entries()) {
+    const before = from.ports[n]!;
+    if (PORT_PLACE.some((key) => before[key] !== after[key])) return null;
+    changePort(actions, before, after, NO_VIDS);
+  }
+  return actions;
+}
+
 /** Interfaces and routes: what goes before everything else, and what comes after it. A change is both. */
 function planRouting(
   from: SwitchConfig | null,
@@ -195,6 +210,7 @@ function planRouting(
 
 /** With another of these it is another VTEP. */
 const VTEP_IDENTITY = ['underlay', 'uplink', 'local', 'vlan', 'udpPort'] as const;
+const PORT_PLACE = ['name', 'bridge', 'adapter', 'members', 'pvid', 'tunnel'] as const;
 const NO_VIDS: ReadonlySet<number> = new Set();
 
 function vniOf(port: PortConfig | undefined, vni: number) {
@@ -212,6 +228,8 @@ function setText(vids: number[]): string {
 
 /** `vids` are the VLANs that the port's bridge will have. */
 function changePort(actions: Action[], before: PortConfig, after: PortConfig, vids: ReadonlySet<number>): void {
+  // As config/edited.ts leaves it.
+  if (before === after) return;
   const port = after.name;
   const had = new Map(before.members.map((m) => [m.vid, m.untagged]));
   const has = new Map(after.members.map((m) => [m.vid, m.untagged]));
@@ -239,7 +257,8 @@ function byName<T extends { name: string }>(items: readonly T[]): Map<string, T>
 
 /** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */
 export function same(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;
   return keys.every(

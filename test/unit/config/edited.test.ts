@@ -1,6 +1,6 @@
 /** A document after an edit is what reading the whole of it gives, and is refused for the same reason. */
 import { describe, expect, it } from 'vitest';
-import { putEntry, putVxlanEntry, removeEntry, removeVxlanEntry } from '../../../src/config/edit.ts';
+import { patchPort, putEntry, putVxlanEntry, removeEntry, removeVxlanEntry } from '../../../src/config/edit.ts';
 import { editedDocument } from '../../../src/config/edited.ts';
 import { type ConfigDocument, documentOf } from '../../../src/config/load.ts';
 import type { ConfigInput, FdbEntryInput } from '../../../src/config/schema.ts';
@@ -132,6 +132,48 @@ describe.each(Object.entries(EDITS))('edits of %s entries', (_, edit) => {
     }
     expect(taken).toBeGreaterThan(100);
   });
+});
+
+/** Most are right; some change more than a flag. */
+function patch(): Record<string, unknown> {
+  const flag = pick([true, false, null]);
+  return pick<Record<string, unknown>>([
+    { enabled: flag },
+    { state: pick(['forwarding', 'learning', 'discarding', null]) },
+    { learning: flag, hairpin: flag },
+    { unknownUnicastFlood: flag, multicastFlood: flag, broadcastFlood: flag },
+    { isolated: flag, splitHorizonGroup: pick([0, 7, null]) },
+    { fdbMaxEntries: pick([0, 5, null]) },
+    { fdbMaxEntries: -1 },
+    { enabled: 'yes' },
+    { colour: 1 },
+    { vlan: 20 },
+    { vlans: '10,20' },
+    { enabled: flag, vlans: '10,30' },
+    { mtu: 1400 },
+  ]);
+}
+
+it('edits of flags of one port: 400 random ones', () => {
+  let document = documentOf({ ...BASE, fdb: [{ mac: '02:00:00:00:00:01', vlan: 10, port: 'p1' }] }, FILE);
+  let taken = 0;
+  let alone = 0;
+  for (let n = 0; n < 400; n++) {
+    const raw = patchPort(document.raw, pick(['p1', 'p2', 'u', 'x', 'y']), patch());
+    const [part, whole] = [attempt(() => editedDocument(document, raw, FILE)), attempt(() => documentOf(raw, FILE))];
+    if (typeof part === 'string' || typeof whole === 'string') {
+      expect(part).toBe(whole);
+      continue;
+    }
+    taken++;
+    if (part.config.bridges === document.config.bridges) alone++;
+    expect(part.config).toEqual(whole.config);
+    expect(part.raw).toEqual(whole.raw);
+    expect(plan(document.config, part.config)).toEqual(plan(document.config, whole.config));
+    document = part;
+  }
+  expect(taken).toBeGreaterThan(100);
+  expect(alone).toBeGreaterThan(50);
 });
 
 describe('edits of entries', () => {
