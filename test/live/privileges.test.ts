@@ -70,6 +70,16 @@ describe.skipIf(obstacle !== null)('a switch that drops its privileges', () => {
     },
   );
 
+  it('ends when its thread has ended, with a line that names the port that cannot be opened again', async () => {
+    const ports = { p1: { adapter: 'tap', device: lab.device('w0') } };
+    const sw = await bench.start({ switch: { privileges: 'drop' }, ports });
+    await until(() => sw.log().includes(sw.socket), 'it has said what it is');
+    const exited = new Promise((resolve) => sw.child.once('exit', resolve));
+    await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
+    expect(await exited).toBe(1);
+    expect(sw.log()).toMatch(/port p1.*(?:permitted|denied)/i);
+  });
+
   it('keeps them otherwise', async () => {
     const sw = await bench.start({});
     expect(threads(sw.child.pid!).every(({ CapEff }) => CapEff !== NONE)).toBe(true);
