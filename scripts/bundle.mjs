@@ -5,7 +5,8 @@
  *
  * Packages stay outside: they are updated without a build. So does the library, dist/index.js, with its types.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, posix, relative, sep } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './setup.mjs';
@@ -35,6 +36,15 @@ const ownPlace = {
   },
 };
 
+/** What tells builds apart: src/runtime/build-stamp.ts. */
+function stampOfSources() {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(source, { recursive: true }).sort()) {
+    if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(source, name)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
 rmSync(join(root, 'dist', CHUNKS), { recursive: true, force: true });
 await build({
   absWorkingDir: root,
@@ -48,6 +58,7 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20.19',
+  define: { BUILD_STAMP: JSON.stringify(stampOfSources()) },
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 120,

@@ -8,6 +8,7 @@ import type { PortEvent } from '../api/events.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
+import { buildStamp } from './build-stamp.ts';
 import type { Change, FromWorker, SharedState, ToWorker, WorkerStart } from './messages.ts';
 import { Reclaiming } from './reclaiming.ts';
 import type { SideStart, SideWorkerStart } from './side-messages.ts';
@@ -52,7 +53,7 @@ export class ForwardingThread {
 
   constructor(config: SwitchConfig, hooks: ThreadHooks, entry = new URL('./worker.js', import.meta.url)) {
     this.#hooks = hooks;
-    const workerData: WorkerStart = { config };
+    const workerData: WorkerStart = { stamp: buildStamp, config };
     this.#worker = new Worker(entry, { workerData, resourceLimits: FORWARDING_HEAP, name: 'forwarding' });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => this.#take(message, resolve, reject));

@@ -19,6 +19,8 @@ import type { SideStart } from './side-messages.ts';
 
 /** Given to the worker at start. */
 export interface WorkerStart {
+  /** Of the main thread: build-stamp.ts. */
+  stamp: string;
   config: SwitchConfig;
 }
 

@@ -13,6 +13,8 @@ import type { PostedTables } from '../dataplane/table-memory.ts';
 
 /** Given to a side worker at its start. */
 export interface SideStart {
+  /** Of worker 0, whose tables these are: build-stamp.ts. */
+  stamp: string;
   worker: number;
   posted: PostedTables;
   /** How often their arrays had been replaced. */

@@ -10,6 +10,7 @@ import { createRing, type Ring } from '../capture/ring.ts';
 import type { TapSpec } from '../capture/tap.ts';
 import { postTables } from '../dataplane/table-memory.ts';
 import { announceMove, replacements } from '../tables/gate.ts';
+import { buildStamp, REPLACED } from './build-stamp.ts';
 import type { SwitchCore } from './core.ts';
 import type { LivePort } from './live-port.ts';
 import type { PollLoop } from './poll-loop.ts';
@@ -39,6 +40,8 @@ interface Side {
   channel: MessagePort | null;
   /** Its ports are as they should be. */
   inPlace: boolean;
+  /** It stays away, and has no queues. */
+  refused: boolean;
   pauseMs: number;
   startedAt: number;
   /** By key: what its adapters lost; and what earlier ones had lost. */
@@ -77,7 +80,7 @@ export class SideWorkers {
     for (let worker = 1; worker <= count; worker++) {
       const relay = createRing(RELAY_BYTES);
       const reader = new RelayReader(core, relay);
-      const rest = { channel: null, inPlace: false, pauseMs: 0, startedAt: 0, timer: undefined };
+      const rest = { channel: null, inPlace: false, refused: false, pauseMs: 0, startedAt: 0, timer: undefined };
       this.#sides.push({ worker, relay, reader, counters: new Map(), before: new Map(), ...rest });
     }
   }
@@ -102,6 +105,7 @@ export class SideWorkers {
   #start(side: Side): void {
     side.startedAt = performance.now();
     this.#hooks.start({
+      stamp: buildStamp,
       worker: side.worker,
       posted: postTables(this.#core.dp),
       replaced: replacements(this.#core.dp.gate),
@@ -139,11 +143,17 @@ export class SideWorkers {
   async open(port: LivePort): Promise<void> {
     const sides = this.#sides.filter(({ inPlace }) => inPlace);
     const results = await Promise.allSettled(sides.map((side) => this.#openAt(side, port)));
+    // Nobody would take what comes by it.
+    if (port.queueKey !== null) for (const { worker } of this.#refused()) port.adapter?.moreQueues?.close(worker);
     const failed = results.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
     // One that has ended opens all it needs when it is there again.
     if (failed === undefined || failed.reason instanceof SideGone) return;
     this.close(port);
     throw failed.reason;
+  }
+
+  #refused(): Side[] {
+    return this.#sides.filter(({ refused }) => refused);
   }
 
   async #openAt(side: Side, { queueKey: key, config, adapter }: LivePort): Promise<void> {
@@ -160,7 +170,7 @@ export class SideWorkers {
     for (const side of this.#sides) {
       side.before.delete(queueKey);
       if (side.inPlace) this.#post(side, { do: 'close', key: queueKey });
-      else adapter?.moreQueues?.close(side.worker);
+      else if (!side.refused) adapter?.moreQueues?.close(side.worker);
     }
   }
 
@@ -254,10 +264,22 @@ export class SideWorkers {
       failed(new SideGone(`worker ${worker} has ended`));
     }
     if (this.#closed) return;
+    if (why.startsWith(REPLACED)) {
+      this.#refuse(side);
+      return;
+    }
     this.#hooks.told({ event: 'worker', worker, up: false, reason: why });
     const healthy = performance.now() - side.startedAt >= HEALTHY_MS;
     side.pauseMs = healthy || side.pauseMs === 0 ? FIRST_PAUSE_MS : Math.min(side.pauseMs * 2, LONGEST_PAUSE_MS);
     side.timer = setTimeout(() => void this.#restart(side), side.pauseMs);
+  }
+
+  /** Trying again would not help: its flows are the others' until the switch is started anew. */
+  #refuse(side: Side): void {
+    side.refused = true;
+    for (const port of this.#ports()) if (port.queueKey !== null) port.adapter?.moreQueues?.close(side.worker);
+    const reason = `${REPLACED}; it stays down until the switch is restarted`;
+    this.#hooks.told({ event: 'worker', worker: side.worker, up: false, reason });
   }
 
   async #restart(side: Side): Promise<void> {

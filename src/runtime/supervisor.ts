@@ -7,6 +7,7 @@ import type { PortEvent } from '../api/events.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
+import { REPLACED } from './build-stamp.ts';
 import { ForwardingThread } from './forwarding-thread.ts';
 import type { Change, SharedState } from './messages.ts';
 import type { Changer } from './standing.ts';
@@ -94,7 +95,9 @@ export class Supervisor implements Changer {
       this.#thread = this.#start(stood.config);
       await this.#thread.ready;
     } catch (error) {
-      return this.#crashed((error as Error).message);
+      const { message } = error as Error;
+      // Another try would load the same.
+      return message.includes(REPLACED) ? this.#hooks.crashed(REPLACED) : this.#crashed(message);
     }
     this.#restarts++;
     this.#state = null;

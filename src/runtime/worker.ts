@@ -6,12 +6,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ControlError } from '../control/model.ts';
 import { sharedPart } from '../dataplane/dataplane.ts';
+import { requireSameBuild } from './build-stamp.ts';
 import { collectGarbage } from './collect.ts';
 import { numbersOf } from './directory-of.ts';
 import { LiveSwitch, OpenError } from './live.ts';
 import type { Change, FromWorker, ToWorker, WorkerStart } from './messages.ts';
 
-const { config } = workerData as WorkerStart;
+const { config, stamp } = workerData as WorkerStart;
+requireSameBuild(stamp);
 const port = parentPort!;
 const post = (message: FromWorker): void => port.postMessage(message);
 let live: LiveSwitch | undefined;
