@@ -18,12 +18,16 @@ const MAX_CONNECTIONS = 512;
 const MOMENT_MS = 20;
 /** For who does not take what is answered, while others wait for his place. */
 const READER_MS = 1000;
+/** Bytes a millisecond: who takes more is not waited for. */
+const SWIFT = 1000;
 const RETRY_SECONDS = 1;
 
 interface Client {
   readonly socket: Socket;
   /** When the server began to wait for a request, or the request came. */
   since: number;
+  /** What it had been sent by then. */
+  before: number;
   request: IncomingMessage | null;
   response: ServerResponse | null;
   isStream: boolean;
@@ -52,7 +56,7 @@ class Clients {
   #settles = false;
 
   add(socket: Socket): void {
-    const client = { socket, since: performance.now(), request: null, response: null, isStream: false };
+    const client = { socket, since: performance.now(), before: 0, request: null, response: null, isStream: false };
     clientOf.set(socket, client);
     this.#all.set(socket, client);
     socket.once('close', () => this.#all.delete(socket));
@@ -63,6 +67,7 @@ class Clients {
     const client = clientOf.get(request.socket);
     if (client === undefined) return true;
     client.since = performance.now();
+    client.before = takenBy(client);
     client.request = request;
     client.response = response;
     response.once('close', () => this.#answered(client, response));
@@ -114,14 +119,20 @@ class Clients {
     while (over-- > 0 && this.#cutOffReader());
   }
 
-  /** The answer that has been under way for longest because nobody takes it. */
+  /** Of the answers that wait for their reader, the one that is taken most slowly. */
   #cutOffReader(): boolean {
+    const now = performance.now();
     let slowest: Client | undefined;
+    let least = SWIFT;
     for (const client of this.#all.values()) {
-      if (!isBusy(client) || client.socket.writableLength === 0) continue;
-      if (slowest === undefined || client.since < slowest.since) slowest = client;
+      const time = now - client.since;
+      if (!isBusy(client) || client.socket.writableLength === 0 || time < READER_MS) continue;
+      const speed = (takenBy(client) - client.before) / time;
+      if (speed > least || (slowest !== undefined && speed === least && client.since >= slowest.since)) continue;
+      slowest = client;
+      least = speed;
     }
-    if (slowest === undefined || performance.now() - slowest.since < READER_MS) return false;
+    if (slowest === undefined) return false;
     this.#drop(slowest);
     return true;
   }
@@ -134,6 +145,11 @@ class Clients {
 
 function takesPlace({ isStream }: Client): boolean {
   return !isStream;
+}
+
+/** Bytes that the kernel has taken for it. */
+function takenBy({ socket }: Client): number {
+  return socket.bytesWritten - socket.writableLength;
 }
 
 /** Its request is here as a whole and has no whole answer yet. */

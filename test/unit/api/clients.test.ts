@@ -154,3 +154,36 @@ it('cuts off who does not take his answer when the place is needed', async () =>
   for (const { socket } of readers) socket.resume();
   await until(() => readers.filter(({ closed }) => closed).length === 1, 'one is cut off');
 });
+
+it('lets who reads a long answer read on, however long, and cuts off one that does not', async () => {
+  const AHEAD = 1 << 20;
+  const piece = Buffer.alloc(64 << 10);
+  const large = Buffer.alloc(4 << 20);
+  let served = 0;
+  await serve((request, response) => {
+    served++;
+    if (request.url === '/large') response.end(large);
+    else if (request.url === '/') response.end('fine');
+    else {
+      // So that there is always something that waits for its reader.
+      const more = () => {
+        if (response.destroyed) return;
+        for (let n = 0; n < 16 && response.writableLength < AHEAD; n++) response.write(piece);
+        setTimeout(more, 1);
+      };
+      more();
+    }
+  });
+  const reader = client(GET.replace('/', '/long'));
+  await until(() => served === 1, 'the long answer');
+  many(MAX_CLIENTS - 1, GET.replace('/', '/large'), false);
+  await until(() => served === MAX_CLIENTS, 'all are being served');
+  await until(async () => {
+    const good = client(GET);
+    await until(() => good.closed || isAnswered(good)(), 'some answer');
+    return isAnswered(good)();
+  }, 'the answer');
+  const { length } = reader.said;
+  await until(() => reader.closed || reader.said.length > length + 2 * AHEAD, 'more of the long answer');
+  expect(reader.closed).toBe(false);
+});
