@@ -172,7 +172,7 @@ export class ForwardingThread {
 
   /** All that forward: worker 0 and the side workers. */
   workers(): WorkerLoad[] {
-    const workers = [loadOf(0, this.#worker, 0, this.state.sleep)];
+    const workers = [loadOf(0, this.#worker, 0, this.#state?.sleep ?? null)];
     for (const [worker, restarts] of this.#starts.entries()) {
       const side = this.#sides.get(worker);
       if (restarts !== undefined) workers.push(loadOf(worker, side?.worker, restarts, side?.sleep ?? null));

@@ -3,6 +3,7 @@
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StableReads } from '../../../src/api/reader.ts';
+import type { WorkerLoad } from '../../../src/api/worker-view.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { ForwardingThread, StartError } from '../../../src/runtime/forwarding-thread.ts';
 import { LiveSwitch, OpenError } from '../../../src/runtime/live.ts';
@@ -183,11 +184,15 @@ describe('a supervisor', () => {
     const events: object[] = [];
     let remembered = 0;
     let taught = 0;
+    const between: WorkerLoad[] = [];
     const over = await new Promise<string>((crashed) => {
-      new Supervisor(
+      const supervisor = new Supervisor(
         config,
         {
-          event: (event) => events.push(event),
+          event: (event) => {
+            events.push(event);
+            if (event.event === 'worker' && !event.up) setTimeout(() => between.push(...supervisor.workers()), 0);
+          },
           stood: () => ({
             config,
             restarting: () => {
@@ -202,6 +207,9 @@ describe('a supervisor', () => {
     });
     expect(over).toMatch(/^broken \(at /);
     expect([remembered, taught]).toEqual([3, 3]);
+    expect(between.map(({ worker, up, restarts }) => ({ worker, up, restarts }))).toEqual(
+      [0, 1, 2].map((restarts) => ({ worker: 0, up: false, restarts })),
+    );
     const worker = { event: 'worker', worker: 0 };
     const down = { ...worker, up: false, reason: expect.stringMatching(/^broken/) };
     const up = { ...worker, up: true, reason: '' };
