@@ -312,9 +312,10 @@ export class RouterPackets {
 
   /** Sends a packet to the MAC that sent `packet`, on the interface it came to. */
   #reply(packet: Waiting, answer: Uint8Array | null): void {
-    if (answer === null) return;
-    const view = viewOf(packet.frame);
     const iface = packet.from!;
+    // It may have gone while the packet waited elsewhere, and another have its port.
+    if (answer === null || this.#around.byRow[iface.row] !== iface) return;
+    const view = viewOf(packet.frame);
     const dst = { high: macHigh(view, 6), low: macLow(view, 6) };
     this.emit(iface, ethernetFrame({ dst, src: iface.mac }, etherType(view, 0), answer));
   }

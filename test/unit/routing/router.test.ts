@@ -406,6 +406,26 @@ describe('routes', () => {
     expect(sw.drops()).toEqual({ ROUTE_BLACKHOLE: 1, ROUTE_UNREACHABLE: 1, ROUTE_PROHIBITED: 1 });
   });
 
+  it('tell nobody of a packet whose interface has gone, by another that has its place', () => {
+    const c = { adapter: 'memory', mode: 'access', vlan: 30 } as const;
+    const ports = { ...CONFIG.ports, c };
+    const { vlan20 } = CONFIG.interfaces as Record<string, object>;
+    const { sw, clock, a } = world({ ...CONFIG, ports });
+    const heard: string[] = [];
+    sw.port('c').onFrame((frame) => heard.push(frame.toString('hex', 0, 14)));
+    a.send(GW, udp4(10, 64, '10.0.20.99'));
+    const interfaces = {
+      vlan20,
+      vlan30: { vlan: 30, mac: '02:00:00:00:00:fc', addresses: ['10.0.30.1/24'], vrf: 'red' },
+    };
+    sw.apply({ ports, interfaces } as ConfigInput);
+    for (let s = 0; s < 5; s++) {
+      clock.advance(1000);
+      sw.tick();
+    }
+    expect(heard.filter((head) => head.startsWith('02000000000a'))).toEqual([]);
+  });
+
   it('come and go with apply, and interfaces with them', () => {
     const { sw, a, b } = withRoutes([{ to: '0.0.0.0/0', via: '10.0.20.2' }]);
     a.send(GW, udp4(1, 64, '8.8.8.8'));
