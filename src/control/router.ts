@@ -13,6 +13,7 @@ import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '
 import { createNeighbors, ownOf } from '../protocols/neighbor-state.ts';
 import { createTokenBucket } from '../protocols/token-bucket.ts';
 import { hasBit, setBit } from '../tables/bitmap.ts';
+import { lookup4, lookup6 } from '../tables/lpm.ts';
 import {
   createRib4,
   createRib6,
@@ -259,7 +260,13 @@ export class Router implements RouterControl {
     const vrf = this.#vrfs.find(route.vrf);
     if (vrf === undefined || this.#routes.has(routeKey(route))) return false;
     const { bytes, length } = prefixOf(route.prefix);
-    return findPrefix(this.ribOf(bytes), vrf, bytes, length) !== 0;
+    const row = findPrefix(this.ribOf(bytes), vrf, bytes, length);
+    return row !== 0 && !this.#isHost(row, bytes, length);
+  }
+
+  /** Whether a neighbor's own prefix leads to the row, where no route does: routes go before it. */
+  #isHost(row: number, bytes: Uint8Array, length: number): boolean {
+    return length === bytes.length * 8 && this.rows.addressOf[row] === addressText(bytes);
   }
 
   /** The route in the place of the one that its prefix has: there is always one of them. */
@@ -274,9 +281,12 @@ export class Router implements RouterControl {
     const { bytes, length } = prefixOf(route.prefix);
     const vrf = this.#vrf(route.vrf);
     const row = route.kind === 'via' ? this.#rowVia(route.via) : this.rows.takeShared(KINDS[route.kind]);
-    putPrefix(this.ribOf(bytes), vrf, bytes, length, row);
+    const before = putPrefix(this.ribOf(bytes), vrf, bytes, length, row);
     const key = routeKey(route);
-    if (!this.#routes.has(key)) this.#vrfs.enter(route.vrf);
+    if (!this.#routes.has(key)) {
+      this.#vrfs.enter(route.vrf);
+      if (before !== 0) this.#hideHost(before);
+    }
     this.#routes.set(key, { route, row });
     this.#tellMoved();
   }
@@ -286,11 +296,30 @@ export class Router implements RouterControl {
     const row = this.#routes.get(key)?.row;
     if (row === undefined) throw new ControlError(`no route ${route.prefix}`);
     const { bytes, length } = prefixOf(route.prefix);
-    removePrefix(this.ribOf(bytes), this.#vrf(route.vrf), bytes, length);
+    const vrf = this.#vrf(route.vrf);
+    removePrefix(this.ribOf(bytes), vrf, bytes, length);
     this.#routes.delete(key);
     this.#vrfs.leave(route.vrf);
     this.rows.release(row);
+    if (length === bytes.length * 8) this.#showHost(vrf, bytes);
     this.#tellMoved();
+  }
+
+  /** A route has the prefix of the neighbor that the row is of. */
+  #hideHost(row: number): void {
+    this.byRow[this.rows.adj.iface[row]]!.hosts.delete(this.rows.addressOf[row]!);
+    this.rows.release(row);
+  }
+
+  /** A neighbor with the address has its prefix again. */
+  #showHost(vrf: number, bytes: Uint8Array): void {
+    const { lpm4, lpm6 } = this.dp.router;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const row = bytes.length === 4 ? lookup4(lpm4, vrf, view.getUint32(0)) : lookup6(lpm6, vrf, view, 0);
+    const iface = this.rows.addressOf[row] === null ? this.byRow[this.rows.adj.iface[row]] : undefined;
+    const address = addressText(bytes);
+    const mac = iface?.neighbors.entries.get(address)?.mac;
+    if (iface !== undefined && mac !== undefined && mac !== null) this.neighborKnown(iface, address, mac);
   }
 
   #rowVia(via: readonly NextHopConfig[]): number {

@@ -406,6 +406,22 @@ describe('routes', () => {
     expect(sw.drops()).toEqual({ ROUTE_BLACKHOLE: 1, ROUTE_UNREACHABLE: 1, ROUTE_PROHIBITED: 1 });
   });
 
+  it('of one address are there whether it is a known neighbor or not, which it is again behind them', () => {
+    const { sw, a, b } = world();
+    a.send(GW, udp4());
+    expect(b.take().length).toBe(1);
+    sw.apply({ ...CONFIG, routes: [{ to: '10.0.20.2/32', type: 'blackhole' }] });
+    a.send(GW, udp4());
+    expect(b.take().length).toBe(0);
+    sw.apply(CONFIG);
+    b.answers = false;
+    a.send(GW, udp4());
+    expect(b.take().length).toBe(1);
+    expect(sw.drops()).toEqual({ ROUTE_BLACKHOLE: 1 });
+    expect(() => sw.apply({ ...CONFIG, routes: [{ to: '10.0.20.1/32', type: 'blackhole' }] })).toThrow();
+    expect(() => sw.apply({ ...CONFIG, routes: [{ to: '10.0.20.0/24', type: 'blackhole' }] })).toThrow();
+  });
+
   it('tell nobody of a packet whose interface has gone, by another that has its place', () => {
     const c = { adapter: 'memory', mode: 'access', vlan: 30 } as const;
     const ports = { ...CONFIG.ports, c };
