@@ -21,6 +21,8 @@ const READER_MS = 1000;
 /** Bytes a millisecond: who takes more is not waited for. */
 const SWIFT = 1000;
 const RETRY_SECONDS = 1;
+/** Of one client that have no whole answer yet: one that sends more on end is closed. */
+const MAX_AHEAD = 8;
 
 interface Client {
   readonly socket: Socket;
@@ -30,6 +32,8 @@ interface Client {
   before: number;
   request: IncomingMessage | null;
   response: ServerResponse | null;
+  /** Requests without a whole answer. */
+  open: number;
   isStream: boolean;
 }
 
@@ -56,7 +60,15 @@ class Clients {
   #settles = false;
 
   add(socket: Socket): void {
-    const client = { socket, since: performance.now(), before: 0, request: null, response: null, isStream: false };
+    const client = {
+      socket,
+      since: performance.now(),
+      before: 0,
+      request: null,
+      response: null,
+      open: 0,
+      isStream: false,
+    };
     clientOf.set(socket, client);
     this.#all.set(socket, client);
     socket.once('close', () => this.#all.delete(socket));
@@ -66,6 +78,11 @@ class Clients {
   admit(request: IncomingMessage, response: ServerResponse): boolean {
     const client = clientOf.get(request.socket);
     if (client === undefined) return true;
+    if (client.socket.destroyed) return false; // one more of the bytes that had been read
+    if (++client.open > MAX_AHEAD) {
+      this.#drop(client);
+      return false;
+    }
     client.since = performance.now();
     client.before = takenBy(client);
     client.request = request;
@@ -78,6 +95,7 @@ class Clients {
   }
 
   #answered(client: Client, response: ServerResponse): void {
+    client.open--;
     // Behind it may be the next request already.
     if (client.response !== response) return;
     client.since = performance.now();

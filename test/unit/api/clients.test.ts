@@ -155,6 +155,25 @@ it('cuts off who does not take his answer when the place is needed', async () =>
   await until(() => readers.filter(({ closed }) => closed).length === 1, 'one is cut off');
 });
 
+it('answers a few requests that come on end, and closes a client that sends more without waiting', async () => {
+  let served = 0;
+  const held: ServerResponse[] = [];
+  await serve((_request, response) => {
+    served++;
+    held.push(response);
+  });
+  const few = client(GET.repeat(8));
+  await until(() => served === 8, 'the few');
+  for (const response of held) response.end('fine');
+  await until(() => few.said.split('fine').length === 9, 'their answers');
+  few.socket.write(GET);
+  await until(() => served === 9, 'the next');
+  const many = client(GET.repeat(1000));
+  await until(() => many.closed, 'it is closed');
+  expect(served).toBe(9 + 8);
+  expect(few.closed).toBe(false);
+});
+
 it('lets who reads a long answer read on, however long, and cuts off one that does not', async () => {
   const AHEAD = 1 << 20;
   const piece = Buffer.alloc(64 << 10);
