@@ -10,27 +10,23 @@ import { POLL_PRESETS } from '../config/poll.ts';
 import type { ClassificationConfig, IpvlanConfig, MacvlanConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { clearPortCounters } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import { setBit } from '../tables/bitmap.ts';
-import { resizeFdb, setFidAge } from '../tables/fdb.ts';
-import { setPortBridge } from '../tables/fdb-entries.ts';
 import { flushPort } from '../tables/fdb-flush.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
+import { addBridge, removeBridge, setBridge } from './bridge-control.ts';
 import { adoptClassification, compileClassification, configOf, type ReadyClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
 import { compileGroups } from './compile-groups.ts';
 import { compileMirrors } from './compile-mirrors.ts';
 import { CustomerRows } from './customer-rows.ts';
 import { checkVid, Domains, UNAWARE_VID } from './domains.ts';
-import { ANY, Forgetting } from './forget.ts';
+import { Forgetting } from './forget.ts';
 import { MemberSets } from './member-sets.ts';
 import {
   type Bridge,
   type BridgeSettings,
   ControlError,
-  DEFAULT_BRIDGE,
   DEFAULT_PORT,
   type Mirror,
-  OVERFLOWS,
   type Port,
   type PortSettings,
   type PortTunnel,
@@ -38,9 +34,10 @@ import {
   rewritesTags,
   type Vlan,
 } from './model.ts';
+import { enterBridge, leaveBridge, settleSuppression } from './port-place.ts';
 import { settlePrivateVlans } from './private-vlans.ts';
 import { compileTranslation } from './translate-control.ts';
-import { emptyVids, isEmpty, MemberSet, oneVid, type VidSet } from './vid-set.ts';
+import { MemberSet, oneVid, type VidSet } from './vid-set.ts';
 import { createVxlanModel, requireNoVtep } from './vxlan-model.ts';
 
 export interface ControlOptions {
@@ -90,48 +87,16 @@ export class Control {
   // ---- bridges
 
   addBridge(name: string, settings: Partial<BridgeSettings> = {}): Bridge {
-    if (this.bridges.has(name)) throw new ControlError(`bridge ${name} exists`);
-    const taken = new Set([...this.bridges.values()].map((b) => b.index));
-    let index = 0;
-    while (taken.has(index)) index++;
-    if (index >= this.dp.vlans.bridges) throw new ControlError(`no room for another bridge (${this.dp.vlans.bridges})`);
-    const bridge: Bridge = {
-      index,
-      name,
-      settings: { ...DEFAULT_BRIDGE, ...settings },
-      vlans: new Map(),
-      vids: emptyVids(),
-      unlisted: new Set(),
-      secondaries: new Set(),
-      suppresses: false,
-    };
-    if (bridge.settings.type === 'unaware') this.domains.make(bridge, UNAWARE_VID, name, true);
-    this.bridges.set(name, bridge);
-    this.writeBridge(bridge);
-    return bridge;
+    return addBridge(this, this.domains, name, settings);
   }
 
   /** Changes settings of a bridge; its type only while it has no ports. */
   setBridge(name: string, patch: Partial<BridgeSettings>): void {
-    const bridge = this.bridge(name);
-    if (patch.type !== undefined && patch.type !== bridge.settings.type) {
-      if (this.portsOf(bridge).length !== 0) throw new ControlError(`bridge ${name} has ports: its type cannot change`);
-      const aware = patch.type !== 'unaware';
-      if (!aware || bridge.settings.type === 'unaware')
-        for (const vlan of [...bridge.vlans.values()]) this.domains.drop(bridge, vlan);
-      if (!aware) this.domains.make(bridge, UNAWARE_VID, name, true);
-    }
-    bridge.settings = { ...bridge.settings, ...patch };
-    this.writeBridge(bridge);
-    for (const port of this.portsOf(bridge)) compilePort(this.dp, port);
+    setBridge(this, this.domains, this.bridge(name), patch);
   }
 
   removeBridge(name: string): void {
-    const bridge = this.bridge(name);
-    if (this.portsOf(bridge).length !== 0) throw new ControlError(`bridge ${name} still has ports`);
-    for (const vlan of [...bridge.vlans.values()]) this.domains.drop(bridge, vlan);
-    this.dp.fdb.bridgeLimit[bridge.index] = 0;
-    this.bridges.delete(name);
+    removeBridge(this, this.domains, this.bridge(name));
   }
 
   bridge(name: string): Bridge {
@@ -142,20 +107,6 @@ export class Control {
 
   portsOf(bridge: Bridge): Port[] {
     return [...this.ports.values()].filter((port) => port.bridge === bridge);
-  }
-
-  private writeBridge(bridge: Bridge): void {
-    const { fdb } = this.dp;
-    const { maxEntries, overflow, ageSeconds } = bridge.settings.fdb;
-    fdb.bridgeLimit[bridge.index] = maxEntries;
-    fdb.bridgeOverflow[bridge.index] = OVERFLOWS[overflow];
-    for (const vlan of bridge.vlans.values()) setFidAge(fdb, vlan.fid, ageSeconds * 1000);
-    let room = 0;
-    for (const b of this.bridges.values()) room += b.settings.fdb.maxEntries;
-    if (fdb.slots * 0.8 < room + 1) {
-      resizeFdb(fdb, room + 1024);
-      this.tablesMoved();
-    }
   }
 
   // ---- VLANs
@@ -221,7 +172,7 @@ export class Control {
     this.ports.set(name, port);
     this.portByIndex[index] = port;
     clearPortCounters(this.dp.countersOf, index);
-    this.attach(port, bridge);
+    enterBridge(this, port, bridge);
     if (rewritesTags(port.settings)) this.writeTranslation();
     return port;
   }
@@ -278,7 +229,7 @@ export class Control {
     const port = this.port(name);
     if (port.tunnel !== null) throw new ControlError(`port ${name} is a tunnel`);
     requireNoVtep(this.vxlan, name);
-    this.detach(port);
+    leaveBridge(this, this.memberSets, port);
     this.customerRows.release(port);
     clearPort(this.dp, port.index);
     this.ports.delete(name);
@@ -292,8 +243,8 @@ export class Control {
     const port = this.port(name);
     const bridge = bridgeName === null ? null : this.bridge(bridgeName);
     if (port.bridge === bridge) return;
-    this.detach(port);
-    this.attach(port, bridge);
+    leaveBridge(this, this.memberSets, port);
+    enterBridge(this, port, bridge);
     if (rewritesTags(port.settings)) this.writeTranslation();
   }
 
@@ -327,38 +278,6 @@ export class Control {
     return port;
   }
 
-  private attach(port: Port, bridge: Bridge | null): void {
-    const { fdb, vlans } = this.dp;
-    port.bridge = bridge;
-    setPortBridge(fdb, port.index, bridge === null ? -1 : bridge.index);
-    if (bridge?.settings.type === 'unaware') {
-      const fid = bridge.vlans.get(UNAWARE_VID)!.fid;
-      setBit(vlans.member, vlans.width, fid, port.index, true);
-      setBit(vlans.untagged, vlans.width, fid, port.index, true);
-    }
-    if (bridge === null) clearPort(this.dp, port.index);
-    else compilePort(this.dp, port);
-    this.layoutChanged();
-    if (bridge !== null && port.tunnel !== null) this.settleSuppression(bridge);
-  }
-
-  private detach(port: Port): void {
-    const { fdb, vlans } = this.dp;
-    flushPort(this.dp.fdb, port.index, this.nowMs());
-    this.forgetting.forget(ANY, port.index);
-    if (!isEmpty(port.members.vids)) this.memberSets.withdraw(port, port.members.vids.slice());
-    if (port.bridge !== null && port.settings.pvid !== null) this.setPvid(port.name, null);
-    if (port.bridge?.settings.type === 'unaware') {
-      const fid = port.bridge.vlans.get(UNAWARE_VID)!.fid;
-      setBit(vlans.member, vlans.width, fid, port.index, false);
-      setBit(vlans.untagged, vlans.width, fid, port.index, false);
-    }
-    const left = port.bridge;
-    port.bridge = null;
-    setPortBridge(fdb, port.index, -1);
-    if (left !== null && port.tunnel !== null) this.settleSuppression(left);
-  }
-
   /** Carries out many changes with one pass over the FDB (forget.ts), and over all ports, instead of one for each. */
   together(changes: () => void, later = false): void {
     if (this.waiting !== null) {
@@ -387,15 +306,7 @@ export class Control {
     const port = this.port(name);
     port.tunnel = tunnel;
     this.recompile(port);
-    if (port.bridge !== null) this.settleSuppression(port.bridge);
-  }
-
-  /** Whether ports of the bridge have to look at questions, which depends on its tunnels. */
-  private settleSuppression(bridge: Bridge): void {
-    const suppresses = this.portsOf(bridge).some(({ tunnel }) => tunnel?.suppresses === true);
-    if (bridge.suppresses === suppresses) return;
-    bridge.suppresses = suppresses;
-    for (const port of this.portsOf(bridge)) compilePort(this.dp, port);
+    if (port.bridge !== null) settleSuppression(this, port.bridge);
   }
 
   /** Writes the port anew after something that its rows are made of has changed. */
