@@ -99,6 +99,7 @@ function withFdb({ raw, config, source }: ConfigDocument, was: readonly FdbEntry
     fresh.map((entry, i) => validateFdbEntry(entry, source, from + i)),
     new StandingBridges(config, source),
     config.ports,
+    config.interfaces,
     source,
     {
       first: from,

@@ -4,7 +4,7 @@
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import type { RawConfig } from './schema.ts';
-import type { BridgeConfig, FdbEntryConfig, PortConfig, SecondaryVlan } from './types.ts';
+import type { BridgeConfig, FdbEntryConfig, InterfaceConfig, PortConfig, SecondaryVlan } from './types.ts';
 
 type RawEntry = RawConfig['fdb'][number];
 
@@ -35,11 +35,13 @@ export function readFdbEntries(
   raw: RawEntry[],
   bridges: EntryBridges,
   ports: readonly PortConfig[],
+  interfaces: readonly InterfaceConfig[],
   source: Source,
   { first: start, taken }: EntriesPlace = WHOLE,
 ): FdbEntryConfig[] {
   if (raw.length === 0) return [];
   const byName = new Map(ports.map((port) => [port.name, port]));
+  const owners = new Map(interfaces.map(({ bridge, vid, mac, name }) => [`${bridge} ${vid} ${mac}`, name]));
   const members = new Map<string, Set<number>>();
   const seen = new Map<string, number>();
   const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
@@ -98,6 +100,11 @@ export function readFdbEntries(
     const bridge = findBridge(entry, port, path);
     const vid = findVid(entry, bridge, port, path);
     const key = `${bridge.name} ${vid} ${mac}`;
+    const owner = owners.get(key);
+    if (owner !== undefined) {
+      const where = vid === null ? '' : ` in VLAN ${vid}`;
+      throw error([...path, 'mac'], `${mac} is the MAC of interface ${owner}${where}; change or remove the interface`);
+    }
     const first = seen.get(key) ?? taken(bridge.name, vid, mac);
     if (first !== undefined) {
       const where = vid === null ? `bridge ${bridge.name}` : `VLAN ${vid} of bridge ${bridge.name}`;

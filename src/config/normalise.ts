@@ -48,7 +48,7 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   const vrfs = readVrfs(config, interfaces, source);
   const routes = readRoutes(writtenRoutes(config), interfaces, vrfs, source);
   refuseTooManyRoutes(vrfs, routes, source);
-  const fdbEntries = readFdbEntries(config.fdb, bridges, ports, source);
+  const fdbEntries = readFdbEntries(config.fdb, bridges, ports, interfaces, source);
   return {
     name: config.switch.name,
     bridges: bridges.normalised(),

@@ -23,7 +23,7 @@ import {
 } from '../tables/fdb-entries.ts';
 import { drainEvents, EVENT_NAMES } from '../tables/fdb-events.ts';
 import { flushFid, flushPort } from '../tables/fdb-flush.ts';
-import { formatMac, parseMac } from '../wire/ethernet.ts';
+import { formatMac, type Mac, parseMac } from '../wire/ethernet.ts';
 import type { Control } from './control.ts';
 import { UNAWARE_VID } from './domains.ts';
 import { ControlError } from './model.ts';
@@ -57,7 +57,7 @@ export interface FdbEventView {
   oldPort: string | null;
 }
 
-function macOf(text: string): { high: number; low: number } {
+function macOf(text: string): Mac {
   const mac = parseMac(text);
   if (mac === null) throw new ControlError(`${text} is not a MAC address`);
   return mac;
@@ -72,6 +72,7 @@ export function addEntry(control: Control, entry: FdbEntryConfig, replace = fals
     throw new ControlError(`the addresses of VLAN ${entry.vid} are those of VLAN ${secondary.primary}: it is private`);
   }
   const { high, low } = macOf(entry.mac);
+  refuseInterfaceMac(control, fid, { high, low }, entry);
   if ((high & 0x0100) !== 0) throw new ControlError(`${entry.mac} is a group address`);
   if (high === 0 && low === 0) throw new ControlError(`${entry.mac} is no address of a host`);
   const port = entry.port === null ? null : control.port(entry.port);
@@ -93,11 +94,20 @@ export function addEntry(control: Control, entry: FdbEntryConfig, replace = fals
   if (grown) control.tablesMoved();
 }
 
+/** Without the local entry of its MAC an interface gets no frame. */
+function refuseInterfaceMac(control: Control, fid: number, mac: Mac, at: { vid: number | null; mac: string }): void {
+  const owner = control.router?.ownerOfMac(fid, mac) ?? null;
+  if (owner === null) return;
+  const where = at.vid === null ? '' : ` in VLAN ${at.vid}`;
+  throw new ControlError(`${at.mac} is the MAC of interface ${owner}${where}; change or remove the interface`);
+}
+
 /** Removes the entry of an address, learned or configured; throws when there is none. */
 export function deleteEntry(control: Control, bridgeName: string, vid: number | null, macText: string): void {
   const bridge = control.bridge(bridgeName);
   const fid = control.fdbFidOf(bridge, vid);
   const { high, low } = macOf(macText);
+  refuseInterfaceMac(control, fid, { high, low }, { vid, mac: macText });
   const live = findEntry(control.dp.fdb, fid, high, low, control.nowMs());
   if (live === null || !removeEntry(control.dp.fdb, fid, high, low)) {
     throw new ControlError(`bridge ${bridgeName} has no entry ${macText}${vid === null ? '' : ` in VLAN ${vid}`}`);

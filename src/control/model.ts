@@ -15,6 +15,7 @@ import type {
   VrfConfig,
 } from '../config/types.ts';
 import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE } from '../tables/fdb.ts';
+import type { Mac } from '../wire/ethernet.ts';
 import type { MemberSet, VidSet } from './vid-set.ts';
 
 export interface Bridge {
@@ -137,6 +138,8 @@ export interface RouterControl {
   hasInterface(name: string): boolean;
   /** Its row in the router table; 0 when there is no such interface. */
   interfaceRow(name: string): number;
+  /** The interface of the VLAN, where the MAC is its own; else null. */
+  ownerOfMac(fid: number, mac: Mac): string | null;
   /** What was added and not removed. */
   configuration(): { vrfs: VrfConfig[]; interfaces: InterfaceConfig[]; routes: RouteConfig[] };
 }

@@ -211,7 +211,9 @@ class Moving {
       const vtep = stands.vtepOf(entry.port, entry.vni);
       return vtep !== null && !this.#vteps.has(vtep) && !this.#ports.has(entry.port);
     }
-    const { bridge, vid, port } = entry;
+    const { bridge, vid, mac, port } = entry;
+    // Of an interface that goes, or has another MAC then.
+    if (stands.isOwnMac(bridge, vid, mac)) return false;
     if (this.#bridges.has(bridge) || !stands.hasVlan(bridge, vid) || this.#vlans.has(`${bridge} ${vid}`)) return false;
     return port === null || (stands.hasPort(bridge, port) && !this.#ports.has(port));
   }

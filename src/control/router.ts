@@ -38,7 +38,7 @@ import { type Mac, parseMac } from '../wire/ethernet.ts';
 import { linkLocalAddress } from '../wire/ipv6.ts';
 import { AdjacencyRows } from './adjacency.ts';
 import type { Control } from './control.ts';
-import { addEntry, deleteEntry } from './fdb-control.ts';
+import { addEntry, deleteEntry, entryKind } from './fdb-control.ts';
 import { ControlError, type RouterControl } from './model.ts';
 import { createAdvertiser, dueAdvertisement } from './router-advertise.ts';
 import type { Interface, Waiting } from './router-model.ts';
@@ -158,7 +158,8 @@ export class Router implements RouterControl {
     for (const address of [...iface.hosts]) this.neighborLost(iface, address);
     this.packets.forget(iface);
     this.#disconnect(iface);
-    deleteEntry(control, iface.config.bridge, iface.config.vid, iface.config.mac);
+    const { bridge, vid, mac } = iface.config;
+    if (entryKind(control, bridge, vid, mac) === 'local') deleteEntry(control, bridge, vid, mac);
     control.removePort(name);
     this.interfaces.delete(name);
     this.#vrfs.leave(iface.config.vrf);
@@ -183,6 +184,11 @@ export class Router implements RouterControl {
 
   interfaceRow(name: string): number {
     return this.interfaces.get(name)?.row ?? 0;
+  }
+
+  ownerOfMac(fid: number, { high, low }: Mac): string | null {
+    const iface = this.byRow[this.dp.router.ifaceOf[fid]];
+    return iface !== undefined && iface.mac.high === high && iface.mac.low === low ? iface.name : null;
   }
 
   configuration(): { vrfs: VrfConfig[]; interfaces: InterfaceConfig[]; routes: RouteConfig[] } {

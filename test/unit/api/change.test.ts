@@ -376,6 +376,21 @@ describe('parts', () => {
     expect((await ask('POST', '/v1/fdb', { mac: '01:00:5e:00:00:01', vlan: 10, port: 'p1' })).status).toBe(400);
   });
 
+  it('the FDB entry of an interface stays, whoever asks', async () => {
+    const mac = '02:00:00:00:00:fe';
+    const { ask, get } = await start({
+      ports: { p1: { adapter: 'memory', vlan: 10 } },
+      interfaces: { gw: { vlan: 10, mac } },
+    });
+    const problem = `${mac} is the MAC of interface gw in VLAN 10; change or remove the interface`;
+    expect(await ask('DELETE', `/v1/fdb?mac=${mac}&vlan=10`)).toMatchObject({ status: 409, body: { error: problem } });
+    expect(await ask('POST', '/v1/fdb', { mac, vlan: 10, port: 'p1', replace: true })).toMatchObject({
+      status: 400,
+      body: { error: `request: fdb[0].mac: ${problem}` },
+    });
+    expect((await get('/v1/fdb')).body).toMatchObject({ entries: [{ mac, kind: 'local' }] });
+  });
+
   it('counters start again, and balance', async () => {
     const { ask, get, send, peers } = await threePorts();
     send(0, frame(2, 1));

@@ -334,6 +334,12 @@ export const FDB: BadCase[] = [
     'kind',
     'valid are static, sticky, local, external, blackhole',
   ),
+  bad(
+    `${PORTS}interfaces: { gw: { vlan: 10, mac: '02:00:00:00:00:fe' } }\nfdb:\n  - { mac: 02-00-00-00-00-FE, vlan: 10, port: p1 }\n`,
+    6,
+    'fdb[0].mac',
+    '02:00:00:00:00:fe is the MAC of interface gw in VLAN 10; change or remove the interface',
+  ),
   fdb('mac: "02:00:00:00:00:01", port: p1', 'vlan', 'is missing; valid are 1-4094'),
   fdb('mac: "02:00:00:00:00:01", vlan: 20, port: p1', 'vlan', 'port p1 is not a member of VLAN 20'),
   fdb('mac: "02:00:00:00:00:01", vlan: 99, kind: local', 'vlan', 'bridge loom0 has no VLAN 99'),

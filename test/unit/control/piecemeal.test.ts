@@ -8,7 +8,9 @@ import { plan } from '../../../src/control/plan.ts';
 import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { planOf, planPieces } from '../../../src/runtime/plan-pieces.ts';
+import { removeEntry } from '../../../src/tables/fdb-entries.ts';
 import { lookup4 } from '../../../src/tables/lpm.ts';
+import { parseMac } from '../../../src/wire/ethernet.ts';
 import { auditFdb } from '../tables/audit-fdb.ts';
 import { load } from './random-config.ts';
 import { tablesOf } from './tables.ts';
@@ -246,4 +248,46 @@ describe.each(
       expect(auditFdb(core.dp.fdb)).toEqual([]);
     }
   });
+});
+
+it('an entry for the MAC of an interface that goes comes after it, one that had the MAC goes before', () => {
+  const mac = '02:00:00:00:00:07';
+  const before = load({
+    ports: PORTS,
+    interfaces: { gw: { vlan: 1, mac } },
+    fdb: entries(
+      (n) => n > 290,
+      () => 'a',
+    ),
+  });
+  const after = load({
+    ports: PORTS,
+    fdb: entries(
+      () => true,
+      () => 'a',
+    ),
+  });
+  for (const [from, to] of [
+    [before, after],
+    [after, before],
+  ] as const) {
+    const core = started(from);
+    const now = () => currentConfig(core.control, 'x');
+    for (const _ of applySteps(core.control, plan(from, to), now, () => from, FOLLOWER));
+    expect(entryKind(core.control, 'loom0', 1, mac)).toBe(to === before ? 'local' : 'static');
+  }
+});
+
+it('a change of an interface brings its entry back', () => {
+  const [from, to] = [1500, 1400].map((mtu) => load({ ports: PORTS, interfaces: { gw: { vlan: 1, mtu } } })) as [
+    Config,
+    Config,
+  ];
+  const core = started(from);
+  const { mac } = from.interfaces[0]!;
+  const { high, low } = parseMac(mac)!;
+  removeEntry(core.dp.fdb, core.control.bridge('loom0').vlans.get(1)!.fid, high, low);
+  const now = () => currentConfig(core.control, 'x');
+  for (const _ of applySteps(core.control, plan(from, to), now, () => from, FOLLOWER));
+  expect(entryKind(core.control, 'loom0', 1, mac)).toBe('local');
 });

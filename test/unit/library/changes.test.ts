@@ -106,6 +106,34 @@ describe('ports', () => {
   });
 });
 
+describe('the MAC of an interface', () => {
+  const MAC = '02:00:00:00:00:fe';
+  const ports = { p1: { adapter: 'memory' as const, vlan: 10 } };
+  const config = (mtu: number) => ({
+    ports,
+    vlans: { 20: {} },
+    interfaces: { gw: { vlan: 10, mac: MAC, mtu, addresses: ['10.0.0.1/24'] } },
+  });
+
+  it('is not taken out of the FDB, nor given to a port', () => {
+    const sw = made({ p1: access(10) }, config(1500));
+    const problem = `${MAC} is the MAC of interface gw in VLAN 10; change or remove the interface`;
+    expect(() => sw.deleteFdbEntry({ mac: MAC, vid: 10 })).toThrow(problem);
+    expect(() => sw.addFdbEntry({ mac: MAC, vid: 10, port: 'p1' })).toThrow(problem);
+    expect(() => sw.apply({ ...config(1500), fdb: [{ mac: MAC, vlan: 10, port: 'p1' }] })).toThrow(
+      `fdb[0].mac: ${problem}`,
+    );
+    expect(entries(sw)).toEqual([`10 ${MAC} null local`]);
+    // In another VLAN it is anybody's.
+    sw.addFdbEntry({ mac: MAC, vid: 20, kind: 'blackhole' });
+    sw.apply({ ports });
+    sw.addFdbEntry({ mac: MAC, vid: 10, port: 'p1' });
+    expect(entries(sw)).toEqual([`10 ${MAC} p1 static`]);
+    sw.apply(config(1400));
+    expect(entries(sw)).toEqual([`10 ${MAC} null local`]);
+  });
+});
+
 describe('VLANs', () => {
   it('have names and limits of their own', () => {
     const sw = made({ t1: trunk('all'), t2: trunk('all') });
