@@ -26,10 +26,18 @@ export function summary(directory: Directory, statuses: readonly PortStatus[], s
   for (const port of ports) {
     const status = byName.get(port.name);
     if (status === undefined) continue;
-    const members = vlans.filter((vlan) => vlan.members.some((member) => member.port === port.name));
-    lines.push(`  ${portLine(port, status, clip(vidList(members.flatMap(({ vid }) => (vid === null ? [] : [vid])))))}`);
+    lines.push(`  ${portLine(port, status, clip(vidList(vidsOf(port, vlans))))}`);
   }
   return lines;
+}
+
+/** As they are written. A host of a private VLAN is in a secondary, and a member of what it hears: the primary. */
+function vidsOf({ name, mode, pvid }: Directory['ports'][number], vlans: Directory['vlans']): number[] {
+  const members = vlans.flatMap(({ vid, members }) =>
+    members.filter(({ port }) => port === name && vid !== null).map(({ tagged }) => ({ vid: vid!, tagged })),
+  );
+  if (mode === 'private-host' && pvid !== null && members.every(({ tagged }) => !tagged)) return [pvid];
+  return members.map(({ vid }) => vid);
 }
 
 function portLine(port: Directory['ports'][number], status: PortStatus, vids: string): string {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
+import type { PortStatus } from '../../../src/api/directory.ts';
 import { TOPICS } from '../../../src/api/topics.ts';
 import { main } from '../../../src/cli/main.ts';
 import { run } from '../../../src/cli/run.ts';
@@ -59,6 +60,33 @@ it('drops come with what to do about them', () => {
       'The last frames of each: etherloom show samples; what would deliver one: etherloom explain --drop ID.\n',
   );
   expect(topicText('drops', drop('INGRESS_VLAN'))).not.toContain('EGRESS_NO_PORT');
+});
+
+it('a host of a private VLAN is in the VLAN that its configuration says', () => {
+  const config = loadConfig(
+    JSON.stringify({
+      switch: { name: 'sw' },
+      vlans: { 100: { isolated: 101, communities: '102' } },
+      ports: {
+        i: { adapter: 'memory', mode: 'private-host', vlan: 101 },
+        c: { adapter: 'memory', mode: 'private-host', vlan: 102 },
+        u: { adapter: 'memory', mode: 'promiscuous', vlan: 100 },
+      },
+    }),
+    'sw.json',
+  );
+  const { directory } = worldOf(config);
+  const status = { device: '', created: false, detail: null } as PortStatus;
+  const lines = summary(
+    directory,
+    directory.ports.map(({ name }) => ({ ...status, name })),
+    's',
+  );
+  expect(lines.slice(1).map((line) => line.split(', ').at(-1))).toEqual([
+    'private-host 101',
+    'private-host 102',
+    'promiscuous 100-102',
+  ]);
 });
 
 describe('the first line of run', () => {
