@@ -37,6 +37,12 @@ export function vtepsText(vteps: readonly VtepView[]): string {
   return `${settings}\n${vnis}`;
 }
 
+/** That its next hop is known says nothing of a peer with which no frame was exchanged. */
+function stateOf(p: PeerView): string {
+  if (!p.resolved) return 'unresolved';
+  return p.rxFrames + p.txFrames + p.unknownVni + p.refused === 0 ? 'unused' : 'reachable';
+}
+
 export function peersText(peers: readonly PeerView[]): string {
   return table(
     [
@@ -57,7 +63,7 @@ export function peersText(peers: readonly PeerView[]): string {
       p.address,
       p.vtep,
       p.kind,
-      p.resolved ? 'reachable' : 'unresolved',
+      stateOf(p),
       p.pathMtu,
       p.learned,
       p.rxFrames,

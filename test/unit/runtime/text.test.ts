@@ -17,6 +17,7 @@ import { show } from '../../../src/cli/show.ts';
 import { topicText } from '../../../src/cli/show-text.ts';
 import { table } from '../../../src/cli/table.ts';
 import { vidList } from '../../../src/cli/vid-list.ts';
+import { peersText } from '../../../src/cli/vxlan-text.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { worldOf } from '../../../src/trace/world.ts';
 
@@ -87,6 +88,22 @@ it('a host of a private VLAN is in the VLAN that its configuration says', () => 
     'private-host 102',
     'promiscuous 100-102',
   ]);
+});
+
+it('a peer is reachable when frames were exchanged with it, not before', () => {
+  const nothing = { pathMtu: 1500, learned: 0, rxBytes: 0, txBytes: 0, unknownVni: 0, refused: 0, reservedBits: 0 };
+  const peer = { ...nothing, vtep: 'v', kind: 'peer' as const, resolved: true, rxFrames: 0, txFrames: 0, unsent: 0 };
+  const text = peersText([
+    { ...peer, address: '192.0.2.1' },
+    { ...peer, address: '192.0.2.2', txFrames: 1 },
+    { ...peer, address: '192.0.2.3', unknownVni: 1 },
+    { ...peer, address: '192.0.2.4', resolved: false, unsent: 1 },
+  ]);
+  const states = text
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/ +/)[3]);
+  expect(states).toEqual(['STATE', 'unused', 'reachable', 'reachable', 'unresolved']);
 });
 
 describe('the first line of run', () => {
