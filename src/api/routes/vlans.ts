@@ -1,7 +1,7 @@
 /** VLANs: listing one in its bridge, and taking one away with its memberships. */
 
 import { z } from 'zod';
-import { putVlan, removeVlan } from '../../config/edit.ts';
+import { EditError, putVlan, removeVlan } from '../../config/edit.ts';
 import { map } from '../../config/leaf.ts';
 import { vlanSettings } from '../../config/schema-bridge.ts';
 import { changed } from '../changed.ts';
@@ -33,7 +33,14 @@ export function vlanRoutes(sw: ApiSwitch): Route[] {
       params,
       query,
       answer: changeAnswer,
-      handle: ({ params, query }) => edit((raw) => removeVlan(raw, query.bridge ?? null, params.vid)),
+      handle: ({ params: { vid }, query }) =>
+        edit((raw) => {
+          const { bridges } = sw.document.config;
+          const { name, vlans } = bridges.find((each) => each.name === query.bridge) ?? bridges[0];
+          const isThere = vlans.some((vlan) => vlan.vid === vid);
+          if (!isThere && name === (query.bridge ?? name)) throw new EditError(`bridge ${name} has no VLAN ${vid}`);
+          return removeVlan(raw, query.bridge ?? null, vid);
+        }),
     }),
   ];
 }

@@ -324,6 +324,11 @@ describe('parts', () => {
     expect(config.fdbEntries).toEqual([]);
     expect(raw.ports!.t!.vlans).toBe('1-24,26-4094');
     expect(config.ports.find(({ name }) => name === 'h')).toMatchObject({ pvid: null });
+    expect(await ask('DELETE', '/v1/vlans/25')).toMatchObject({
+      status: 400,
+      body: { error: 'bridge sw has no VLAN 25' },
+    });
+    expect((await ask('DELETE', '/v1/vlans/30?bridge=none')).body.error).toBe('there is no bridge none');
     expect(await ask('DELETE', '/v1/vlans/10')).toMatchObject({
       status: 400,
       body: { error: 'port a is in VLAN 10 and in no other (mode access); give it another one first' },
