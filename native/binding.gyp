@@ -11,6 +11,7 @@
             'src/args.c',
             'src/burst.c',
             'src/clock.c',
+            'src/closing.c',
             'src/frames.c',
             'src/interface.c',
             'src/owned.c',

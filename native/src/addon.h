@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 14
+#define ADDON_API 15
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -68,8 +68,20 @@ bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void
 bool arg_owned(napi_env env, napi_value value, int kind, int *fd);
 /* The same for what has state; NULL with an exception unless this very thread opened it. */
 void *arg_state(napi_env env, napi_value value, int kind, int *fd);
+/* What was open, with its state; for any thread to close, and for none to find any more. */
+typedef struct {
+  int fd;
+  void *state;
+  void (*destroy)(void *state);
+} Taken;
+/* Reads a descriptor argument and takes what it names out; `fd` is -1 where nothing is open. False with an exception. */
+bool owned_take(napi_env env, napi_value value, int kind, Taken *taken);
+void taken_close(Taken *taken);
 /* Reads a descriptor argument and closes it; the answer is whether it was open. */
 napi_value owned_close(napi_env env, napi_value value, int kind);
+
+/* -- closing.c */
+napi_value close_apart(napi_env env, napi_callback_info info);
 
 /* -- tap.c */
 napi_value tap_open(napi_env env, napi_callback_info info);
@@ -81,6 +93,7 @@ napi_value tap_states(napi_env env, napi_callback_info info);
 
 /* -- packet.c */
 napi_value packet_open(napi_env env, napi_callback_info info);
+napi_value packet_open_apart(napi_env env, napi_callback_info info);
 napi_value packet_close(napi_env env, napi_callback_info info);
 napi_value packet_group(napi_env env, napi_callback_info info);
 napi_value packet_state(napi_env env, napi_callback_info info);

@@ -120,18 +120,37 @@ void *arg_state(napi_env env, napi_value value, int kind, int *fd) {
   return NULL;
 }
 
-napi_value owned_close(napi_env env, napi_value value, int kind) {
+bool owned_take(napi_env env, napi_value value, int kind, Taken *taken) {
   int64_t fd;
-  if (!arg_int(env, value, "fd", 0, MAX_FD - 1, &fd)) return NULL;
+  *taken = (Taken){.fd = -1};
+  if (!arg_int(env, value, "fd", 0, MAX_FD - 1, &fd)) return false;
   Environment *environment = environment_of(env);
   Owned *owned = environment && (size_t)fd < environment->size ? environment->at[fd] : NULL;
   uint32_t opening = atomic_load(&opening_of[fd]);
-  if (opening == 0 || (int)(opening & KIND_MASK) != kind) return make_bool(env, false);
+  if (opening == 0 || (int)(opening & KIND_MASK) != kind) return true;
   bool ours = owned && owned->opening == opening;
   /* A TAP has no state: any thread may close it. */
-  if (!ours && kind != OWNED_TAP) return make_bool(env, false);
-  if (!atomic_compare_exchange_strong(&opening_of[fd], &opening, 0)) return make_bool(env, false);
-  if (ours) give_up(environment, (int)fd);
-  close((int)fd);
-  return make_bool(env, true);
+  if (!ours && kind != OWNED_TAP) return true;
+  if (!atomic_compare_exchange_strong(&opening_of[fd], &opening, 0)) return true;
+  taken->fd = (int)fd;
+  if (!ours) return true;
+  taken->state = owned->state;
+  taken->destroy = owned->destroy;
+  environment->at[fd] = NULL;
+  free(owned);
+  return true;
+}
+
+void taken_close(Taken *taken) {
+  if (taken->destroy) taken->destroy(taken->state);
+  if (taken->fd >= 0) close(taken->fd);
+  *taken = (Taken){.fd = -1};
+}
+
+napi_value owned_close(napi_env env, napi_value value, int kind) {
+  Taken taken;
+  if (!owned_take(env, value, kind, &taken)) return NULL;
+  bool open = taken.fd >= 0;
+  taken_close(&taken);
+  return make_bool(env, open);
 }

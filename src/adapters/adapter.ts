@@ -69,6 +69,8 @@ export interface Adapter {
   /** What it lost before the switch had it or after, by name: `queueFull`, `framesTooLong`, … */
   readonly counters?: Readonly<Record<string, number>>;
   close(): void;
+  /** As `close`, where that would take long: nothing is received or sent from now on, and the device is gone when it resolves. */
+  closeApart?(): Promise<unknown>;
 }
 
 /** An adapter whose device has a link, and may vanish. */

@@ -39,12 +39,25 @@ const BURST_BYTES = 512 * 1024;
 /** Throws errors with `code`, `errno`, `syscall`; ENODEV when there is no such interface. */
 export function openPacket(options: PacketOptions, context: AdapterContext): InterfacePort {
   const addon = native();
-  const { device, mtu } = options;
+  return portOn(addon.packetOpen(...ringOf(addon, options)), options, context);
+}
+
+/** The same without stopping this thread. */
+export async function openPacketApart(options: PacketOptions, context: AdapterContext): Promise<InterfacePort> {
+  const addon = native();
+  return portOn(await addon.packetOpenApart(...ringOf(addon, options)), options, context);
+}
+
+function ringOf(addon: NativeAddon, { device, mtu, fanout }: PacketOptions): Parameters<NativeAddon['packetOpen']> {
   checkInterface(addon, device, mtu);
   const frameBytes = (mtu > RING_MTU ? 1500 : mtu) + FRAME_OVERHEAD;
   const slots = Math.max(MIN_SLOTS, Math.min(MAX_SLOTS, Math.floor(RING_BYTES / frameBytes)));
-  const wanted = options.fanout === 'new' ? FANOUT_NEW : (options.fanout ?? FANOUT_NONE);
-  const fd = addon.packetOpen(device, frameBytes, slots, wanted);
+  return [device, frameBytes, slots, fanout === 'new' ? FANOUT_NEW : (fanout ?? FANOUT_NONE)];
+}
+
+function portOn(fd: number, options: PacketOptions, context: AdapterContext): InterfacePort {
+  const addon = native();
+  const { device, mtu } = options;
   const fanout = addon.packetGroup(fd);
   const offloads = options.offloads === 'off' ? 0 : offloadsOfKernel();
   const moreQueues = fanout === FANOUT_NONE ? null : { optionsOf: () => ({ fanout }), close: () => {} };
@@ -68,7 +81,8 @@ class PacketPort extends InterfacePort {
   #burst = QUIET_BURST;
 
   constructor(addon: NativeAddon, fd: number, settings: InterfaceSettings, context: AdapterContext) {
-    super(fd, { close: addon.packetClose, state: addon.packetState, missed: addon.packetMissed }, settings, context);
+    const { packetClose: close, closeApart, packetState: state, packetMissed: missed } = addon;
+    super(fd, { close, closeApart, state, missed }, settings, context);
     this.#addon = addon;
   }
 

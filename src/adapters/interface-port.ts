@@ -24,6 +24,7 @@ import {
 /** What the addon does with a descriptor of this kind. */
 export interface InterfaceCalls {
   close(fd: number): boolean;
+  closeApart?(fd: number): Promise<boolean>;
   state(fd: number): number;
   missed(fd: number): number;
 }
@@ -171,10 +172,19 @@ export abstract class InterfacePort implements LinkedAdapter {
     this.#detach();
   }
 
+  async closeApart(): Promise<void> {
+    this.#closed = true;
+    if (this.#fd >= 0) await (this.#calls.closeApart ?? this.#calls.close)(this.#giveUp());
+  }
+
   #detach(): void {
-    if (this.#fd < 0) return;
+    if (this.#fd >= 0) this.#calls.close(this.#giveUp());
+  }
+
+  #giveUp(): number {
+    const fd = this.#fd;
     unwatchLink(this);
-    this.#calls.close(this.#fd);
     this.#fd = -1;
+    return fd;
   }
 }

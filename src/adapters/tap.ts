@@ -374,10 +374,19 @@ class Tap implements TapAdapter {
     this.close();
   }
 
+  async closeApart(): Promise<void> {
+    this.#closed = true;
+    if (this.#fd >= 0) await this.#addon.closeApart(this.#giveUp());
+  }
+
   #detach(): void {
-    if (this.#fd < 0) return;
+    if (this.#fd >= 0) this.#addon.tapClose(this.#giveUp());
+  }
+
+  #giveUp(): number {
+    const fd = this.#fd;
     unwatchTap(this);
-    this.#addon.tapClose(this.#fd);
     this.#fd = -1;
+    return fd;
   }
 }

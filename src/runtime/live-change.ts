@@ -126,10 +126,9 @@ class PortChange {
     }
     for (const port of this.#ports) port.adapter?.setMtu?.(port.config.mtu);
     this.#ports.begin(this.#coming.values());
-    // The kernel takes its time for each.
     for (const port of this.#left) {
       if (heldOn.has(port)) continue;
-      this.#ports.shut(port);
+      await this.#ports.shutApart(port);
       await turn();
     }
     // A device that was let go is gone everywhere.

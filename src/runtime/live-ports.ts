@@ -151,6 +151,13 @@ export class LivePorts {
     port.adapter?.close();
   }
 
+  /** The same for a device that goes alone: the kernel takes its time, in which this thread forwards. */
+  async shutApart(port: LivePort): Promise<void> {
+    this.sides?.close(port);
+    if (port.adapter?.closeApart !== undefined) await port.adapter.closeApart();
+    else port.adapter?.close();
+  }
+
   /** Frames and events of these ports count from now on. */
   begin(ports: Iterable<LivePort>): void {
     this.#settleOffloads();

@@ -37,6 +37,8 @@ export class SideSwitch extends Forwarding {
   readonly #software;
   /** Queues that are open, by key. */
   readonly #queues = new Map<number, Adapter>();
+  /** Queues that the kernel still takes apart. */
+  readonly #closing = new Set<Promise<unknown>>();
   /** Ports in place, by number. */
   readonly #ports = new Map<number, SidePort>();
   /** Asked whether their links are up: not yet answered, or answered. */
@@ -147,8 +149,7 @@ export class SideSwitch extends Forwarding {
         void this.#open(message);
         return;
       case 'close':
-        this.#queues.get(message.key)?.close();
-        this.#queues.delete(message.key);
+        this.#shut(message.key);
         return;
       case 'attach':
         this.#attach(message.port);
@@ -185,7 +186,7 @@ export class SideSwitch extends Forwarding {
         this.capturing.stop(message.id);
         return;
       case 'answer':
-        this.#say({ type: 'answer', id: message.id });
+        void Promise.allSettled(this.#closing).then(() => this.#say({ type: 'answer', id: message.id }));
         return;
       case 'fail':
         this.#failing = true;
@@ -244,6 +245,17 @@ export class SideSwitch extends Forwarding {
     this.#ports.delete(index);
     if (port === undefined || port.key === null) return;
     this.#loop.remove(index, (this.#queues.get(port.key)?.fd ?? -1) < 0);
+  }
+
+  #shut(key: number): void {
+    const queue = this.#queues.get(key);
+    this.#queues.delete(key);
+    if (queue?.closeApart === undefined) {
+      queue?.close();
+      return;
+    }
+    const closing = queue.closeApart().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
   #settle(port: SidePort): void {

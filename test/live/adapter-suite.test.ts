@@ -313,6 +313,24 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
     expect(links.length).toBe(told);
   });
 
+  it('is closed apart, where it can be: silent at once, and gone when that is done', async () => {
+    const { adapter, links, far } = await open();
+    if (adapter.closeApart === undefined) return;
+    for (let n = 0; n < 100; n++) far.send(numbered(n));
+    await receiveOurs(adapter, 1);
+    const [told, before] = [links.length, descriptors()];
+    const closing = adapter.closeApart();
+    expect(adapter.fd).toBe(-1);
+    expect(receive(adapter)).toEqual([]);
+    expect(send(adapter, [numbered(1)])).toBe(0);
+    await closing;
+    await adapter.closeApart();
+    adapter.close();
+    expect(descriptors()).toBeLessThan(before);
+    expect(slotsInUse(arena)).toBe(kept());
+    expect(links.length).toBe(told);
+  });
+
   const timeout = OPENINGS === undefined ? undefined : LONG_MS;
   it(
     'leaks neither descriptors nor slots nor memory when it is opened again and again',

@@ -183,6 +183,7 @@ const lengths = () =>
 const shapes = {
   tapOpen: [name, () => pick([0, 1, 2, 4, 7, 8, -1])],
   tapClose: [closing(fd)],
+  closeApart: [closing(() => pick([tap, packet]))],
   tapSetOffload: [fd, () => pick([0, 1, 7, 0x67, 0xffff, 0x10000])],
   tapSetPersist: [fd, () => pick([false, 1])],
   tapState: [fd],
@@ -190,6 +191,12 @@ const shapes = {
   tapReadBurst: [fd, ...incoming, flag, flag, report],
   tapWriteBurst: [fd, ...outgoing, flag, flag, report],
   packetOpen: [
+    () => (random(20) === 0 ? device : pick(['el-none', '', 'a b'])),
+    () => pick([63, 64, 1522, 9022, 32_768, 32_769]),
+    () => pick([1, 2, 64, 16_384, 16_385]),
+    group,
+  ],
+  packetOpenApart: [
     () => (random(20) === 0 ? device : pick(['el-none', '', 'a b'])),
     () => pick([63, 64, 1522, 9022, 32_768, 32_769]),
     () => pick([1, 2, 64, 16_384, 16_385]),
@@ -321,12 +328,12 @@ for (let n = 0; n < Number(calls); n++) {
   // Takes milliseconds and no arguments.
   if (key === 'residentRelease' && n % 20 > 0) continue;
   try {
-    const result = addon[key](...args);
+    const result = await addon[key](...args);
     returned++;
     if (key === 'tapOpen' && result.fd !== tap) addon.tapClose(result.fd);
     if (key === 'udpOpen') addon.udpClose(result);
     if (key === 'udpPlainOpen') addon.udpPlainClose(result);
-    if (key === 'packetOpen') addon.packetClose(result);
+    if (key === 'packetOpen' || key === 'packetOpenApart') addon.packetClose(result);
     if (key === 'pollerCreate') addon.pollerClose(result);
   } catch (error) {
     threw++;
