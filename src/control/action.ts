@@ -20,7 +20,10 @@ import type {
 import { configOf, type ReadyClassification } from './classify-control.ts';
 import type { BridgeSettings, PlacedPort, PortSettings } from './model.ts';
 
-/** `vids`, `tagged` and `untagged` are VLAN sets, such as `10,20-30`, or empty: a trunk may have thousands. */
+/**
+ * `vids`, `tagged` and `untagged` are VLAN sets, such as `10,20-30`, or empty: a trunk may have thousands. `changes` says to people what of the
+ * settings differs; a VLAN that has some was there already.
+ */
 export type Action =
   | { do: 'remove-mirror'; mirror: string }
   | { do: 'remove-vxlan-entry'; entry: VxlanEntryConfig }
@@ -31,9 +34,9 @@ export type Action =
   | { do: 'remove-bridge'; bridge: string }
   | { do: 'add-bridge'; bridge: string; settings: BridgeSettings }
   | { do: 'set-bridge'; bridge: string; settings: BridgeSettings }
-  | { do: 'add-vlan'; bridge: string; vlan: VlanConfig }
+  | { do: 'add-vlan'; bridge: string; vlan: VlanConfig; changes?: string }
   | { do: 'add-port'; port: PlacedPort; tagged: string; untagged: string }
-  | { do: 'set-port'; port: string; settings: PortSettings }
+  | { do: 'set-port'; port: string; settings: PortSettings; changes: string }
   | { do: 'remove-member'; port: string; vids: string }
   | { do: 'set-member'; port: string; vids: string; untagged: boolean }
   | { do: 'set-pvid'; port: string; pvid: number | null }
@@ -51,6 +54,7 @@ export type Action =
   | { do: 'remove-route'; route: RouteConfig }
   | { do: 'remove-interface'; interface: string }
   | { do: 'add-interface'; interface: InterfaceConfig }
+  | { do: 'set-interface'; interface: InterfaceConfig; changes: string }
   | { do: 'add-route'; route: RouteConfig };
 
 /** One line for people. */
@@ -74,6 +78,8 @@ export function describe(action: Action): string {
     case 'add-entry':
       return `${action.do} ${action.entry.mac} vlan ${action.entry.vid ?? '-'} ${action.entry.kind}`;
     case 'add-vlan':
+      if (action.changes !== undefined)
+        return `set-vlan ${action.bridge} ${action.vlan.vid} (${action.changes})${secondaryText(action.vlan)}`;
       return `add-vlan ${action.bridge} ${action.vlan.vid} (${action.vlan.name})${secondaryText(action.vlan)}`;
     case 'remove-vlan':
       return `remove-vlan ${action.bridge} ${action.vid}`;
@@ -88,8 +94,9 @@ export function describe(action: Action): string {
     case 'remove-mirror':
       return `remove-mirror ${action.mirror}`;
     case 'remove-port':
+      return `remove-port ${action.port}`;
     case 'set-port':
-      return `${action.do} ${action.port}`;
+      return `set-port ${action.port} (${action.changes})`;
     case 'set-poll':
       return `set-poll ${action.poll.mode} (spin ${action.poll.spinMicroseconds} µs, burst ${action.poll.burst})`;
     case 'set-classification': {
@@ -107,6 +114,8 @@ export function describe(action: Action): string {
       return `${action.do} ${action.route.prefix} ${action.route.via.map((hop) => hop.address).join(' ') || action.route.kind}`;
     case 'remove-interface':
       return `${action.do} ${action.interface}`;
+    case 'set-interface':
+      return `set-interface ${action.interface.name} (${action.changes})`;
     case 'add-interface':
       return `${action.do} ${action.interface.name} (${action.interface.addresses.join(', ') || 'no address'})`;
     default:

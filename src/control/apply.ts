@@ -126,6 +126,9 @@ export function apply(control: Control, action: Action, plan: Prepared = { sets:
     case 'add-interface':
       routerOf(control).addInterface(action.interface);
       return;
+    case 'set-interface':
+      routerOf(control).setInterface(action.interface);
+      return;
     case 'add-route':
       routerOf(control).addRoute(action.route);
       return;

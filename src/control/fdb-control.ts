@@ -72,7 +72,7 @@ export function addEntry(control: Control, entry: FdbEntryConfig, replace = fals
     throw new ControlError(`the addresses of VLAN ${entry.vid} are those of VLAN ${secondary.primary}: it is private`);
   }
   const { high, low } = macOf(entry.mac);
-  refuseInterfaceMac(control, fid, { high, low }, entry);
+  if (entry.kind !== 'local' || entry.port !== null) refuseInterfaceMac(control, fid, { high, low }, entry);
   if ((high & 0x0100) !== 0) throw new ControlError(`${entry.mac} is a group address`);
   if (high === 0 && low === 0) throw new ControlError(`${entry.mac} is no address of a host`);
   const port = entry.port === null ? null : control.port(entry.port);

@@ -124,6 +124,8 @@ export function isUp(port: Port): boolean {
 export interface RouterControl {
   declareVrfs(vrfs: readonly VrfConfig[]): void;
   addInterface(config: InterfaceConfig): void;
+  /** Other settings of one that stays: `mtu`, `proxyArp`, `redirects`. */
+  setInterface(config: InterfaceConfig): void;
   removeInterface(name: string): void;
   addRoute(route: RouteConfig): void;
   replaceRoute(route: RouteConfig): void;

@@ -11,6 +11,7 @@ import type {
   BridgeConfig,
   ClassificationConfig,
   FdbEntryConfig,
+  InterfaceConfig,
   MirrorConfig,
   PortConfig,
   RouteConfig,
@@ -19,6 +20,7 @@ import type {
 } from '../config/types.ts';
 import { compressVlans } from '../config/vlan-range.ts';
 import type { Action } from './action.ts';
+import { changesText, same } from './differences.ts';
 import { bridgeSettings, portSettings } from './model.ts';
 import { entryKey, onlyEntriesDiffer, planEntries, vxlanEntryKey } from './plan-entries.ts';
 import { routeKey } from './router-prefixes.ts';
@@ -133,7 +135,11 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
     else if (!same(bridgeSettings(before), settings)) actions.push({ do: 'set-bridge', bridge: bridge.name, settings });
     const vlans = new Map(before?.vlans.map((v) => [v.vid, v]));
     for (const vlan of bridge.vlans) {
-      if (!same(vlans.get(vlan.vid), vlan)) actions.push({ do: 'add-vlan', bridge: bridge.name, vlan });
+      const was = vlans.get(vlan.vid);
+      if (was === undefined) actions.push({ do: 'add-vlan', bridge: bridge.name, vlan });
+      else if (!same(was, vlan)) {
+        actions.push({ do: 'add-vlan', bridge: bridge.name, vlan, changes: changesText(was, vlan) });
+      }
     }
   }
   const vidsOf = new Map(to.bridges.map((b) => [b.name, new Set(b.vlans.map((v) => v.vid))]));
@@ -188,8 +194,10 @@ function planRouting(
   const interfaces = byName(to.interfaces);
   const routes = new Map(to.routes.map((route) => [routeKey(route), route]));
   const keepsInterface = (name: string) => {
+    const before = old.interfaces.get(name);
     const after = interfaces.get(name);
-    return after !== undefined && same(old.interfaces.get(name), after) && keepsBridge(after.bridge);
+    if (before === undefined || after === undefined || !keepsBridge(after.bridge)) return false;
+    return same(interfaceIdentity(before), interfaceIdentity(after));
   };
   // What leads by way of an interface goes with it.
   const keepsRoute = (route: RouteConfig) =>
@@ -202,10 +210,21 @@ function planRouting(
     if (!keepsInterface(name)) first.push({ do: 'remove-interface', interface: name });
   }
   for (const each of interfaces.values()) {
-    if (!keepsInterface(each.name)) last.push({ do: 'add-interface', interface: each });
+    const before = old.interfaces.get(each.name);
+    if (before === undefined || !keepsInterface(each.name)) {
+      last.push({ do: 'add-interface', interface: each });
+      continue;
+    }
+    const changes = changesText(before, each);
+    if (changes !== '') last.push({ do: 'set-interface', interface: each, changes });
   }
   for (const route of routes.values()) if (!keepsRoute(route)) last.push({ do: 'add-route', route });
   return { first, last };
+}
+
+/** With another of these it is another interface, which knows no neighbors. */
+function interfaceIdentity({ mtu, proxyArp, redirects, ...identity }: InterfaceConfig) {
+  return identity;
 }
 
 /** With another of these it is another VTEP. */
@@ -244,7 +263,8 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, vi
   // With a membership goes the PVID, which the port may have without one: it is set again below.
   const loses = after.pvid !== null && goes.includes(after.pvid);
   const settings = portSettings(after);
-  if (!same(portSettings(before), settings)) actions.push({ do: 'set-port', port, settings });
+  const changes = changesText(portSettings(before), settings);
+  if (changes !== '') actions.push({ do: 'set-port', port, settings, changes });
   if (loses || before.pvid !== after.pvid) actions.push({ do: 'set-pvid', port, pvid: after.pvid });
   if (after.tunnel !== null && !same(before.tunnel, after.tunnel)) {
     actions.push({ do: 'set-tunnel', port, tunnel: after.tunnel });
@@ -253,15 +273,4 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, vi
 
 function byName<T extends { name: string }>(items: readonly T[]): Map<string, T> {
   return new Map(items.map((item) => [item.name, item]));
-}
-
-/** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */
-export function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  return keys.every(
-    (key) => Object.hasOwn(b, key) && same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
-  );
 }

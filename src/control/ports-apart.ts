@@ -26,6 +26,7 @@ const INDEPENDENT: ReadonlySet<string> = new Set<Action['do'] | 'empty-vlans'>([
   'set-classification',
   'set-vrfs',
   'add-interface',
+  'set-interface',
   'remove-interface',
   'add-route',
   'remove-route',

@@ -20,14 +20,14 @@ export interface Interface {
   /** Its row in the router table. */
   readonly row: number;
   readonly name: string;
-  readonly config: InterfaceConfig;
+  config: InterfaceConfig;
   readonly mac: Mac;
   readonly vrf: number;
   /** The port that its frames come from. */
   readonly port: number;
   readonly fid: number;
   readonly neighbors: Neighbors<Waiting>;
-  readonly advertiser: Advertiser | null;
+  advertiser: Advertiser | null;
   /** Adjacency rows that its own prefixes lead to. */
   readonly rows: readonly number[];
   /** Which bits of the router table's `own` its addresses have. */

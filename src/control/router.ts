@@ -151,6 +151,20 @@ export class Router implements RouterControl {
     control.tablesMoved();
   }
 
+  setInterface(config: InterfaceConfig): void {
+    const iface = this.interface(config.name);
+    const { router } = this.dp;
+    const { row } = iface;
+    iface.config = config;
+    addEntry(this.control, localEntry(config), true);
+    router.mtu[row] = config.mtu;
+    router.redirects[0] -= router.redirects[row]!;
+    router.redirects[row] = config.redirects ? 1 : 0;
+    router.redirects[0] += router.redirects[row]!;
+    // Hosts are told the MTU.
+    if (iface.advertiser !== null) iface.advertiser = createAdvertiser(config, iface.mac);
+  }
+
   removeInterface(name: string): void {
     const iface = this.interface(name);
     const { control } = this;

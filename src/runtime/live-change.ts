@@ -12,9 +12,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
 import { applySteps } from '../control/change.ts';
+import { same } from '../control/differences.ts';
 import { ControlError, type PlacedPort } from '../control/model.ts';
 import type { Piecemeal } from '../control/piecemeal.ts';
-import { same } from '../control/plan.ts';
 import type { SwitchCore } from './core.ts';
 import { inTurns } from './in-turns.ts';
 import { LIVE_ADAPTERS } from './live-adapters.ts';
@@ -122,7 +122,9 @@ class PortChange {
     for (const action of actions) {
       if (action.do !== 'set-port') continue;
       const port = this.#ports.get(action.port);
+      const was = port.config.enabled;
       port.config = { ...port.config, ...action.settings };
+      if (was !== port.config.enabled) this.#ports.turned(port);
     }
     for (const port of this.#ports) port.adapter?.setMtu?.(port.config.mtu);
     this.#ports.begin(this.#coming.values());

@@ -289,6 +289,14 @@ export class LivePorts {
     }
   }
 
+  /** A port has been turned on or off. */
+  turned(port: LivePort): void {
+    const { name, config, up, linkReason } = port;
+    if (config.enabled) this.#hooks.event({ event: 'link', port: name, up, reason: linkReason });
+    else this.#hooks.event({ event: 'link', port: name, up: false, reason: 'turned off' });
+    this.#hooks.statusChanged();
+  }
+
   #link(port: LivePort, up: boolean, reason: string): void {
     if (this.closed || this.#byIndex[port.index] !== port) return;
     port.up = up;

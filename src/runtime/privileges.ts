@@ -6,8 +6,8 @@
 import { native, nativeAvailable } from '../adapters/native.ts';
 import type { AdapterConfig, SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
+import { same } from '../control/differences.ts';
 import { ControlError } from '../control/model.ts';
-import { same } from '../control/plan.ts';
 
 /** Adapters that open without any capability. */
 const UNPRIVILEGED: readonly string[] = ['memory', 'udp', 'vxlan', 'vxlan-udp'];

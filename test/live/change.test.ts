@@ -112,7 +112,7 @@ describe.skipIf(obstacle !== null)('a running switch', () => {
   it('is changed part by part', async () => {
     const { sw, hosts, devices, cli } = await two('k');
     expect(await hosts[0].ping('10.8.0.2', { count: 1 })).toBe(1);
-    expect(cli('port', 'down', 'p2').stdout).toBe('set-port p2\n');
+    expect(cli('port', 'down', 'p2').stdout).toBe('set-port p2 (not enabled)\n');
     expect(await hosts[0].ping('10.8.0.2', { count: 1, timeoutMs: 200 })).toBe(0);
     expect((await sw.ports()).get('p2')).toMatchObject({ link: 'down', linkReason: 'turned off' });
     expect(cli('port', 'up', 'p2').status).toBe(0);

@@ -30,7 +30,7 @@ describe('plan', () => {
         'remove-vlan sw 20',
         'add-vlan sw 30 (new)',
         'set-member p3 vlan 10 untagged',
-        'set-port p3',
+        'set-port p3 (pvid 20 -> 10)',
         'set-pvid p3 10',
       ],
       memberships: {
@@ -259,17 +259,21 @@ describe('a change that cannot be taken back', () => {
 
 describe('parts', () => {
   it('ports: added, changed, turned off, removed', async () => {
-    const { ask, get, live, send, peers, served } = await threePorts();
+    const { ask, get, live, send, peers, served, told } = await threePorts();
     const port = async (name: string) => {
       const { ports } = (await get('/v1/ports')).body as unknown as { ports: { name: string }[] };
       return ports.find((p) => p.name === name);
     };
     send(0, frame(2, 1));
     await until(() => peers[1]!.got.length === 1, 'learned');
-    expect((await ask('PATCH', '/v1/ports/p1', { enabled: false })).body.actions).toEqual(['set-port p1']);
+    expect((await ask('PATCH', '/v1/ports/p1', { enabled: false })).body.actions).toEqual([
+      'set-port p1 (not enabled)',
+    ]);
+    expect(told.at(-1)).toEqual({ event: 'link', port: 'p1', up: false, reason: 'turned off' });
     expect(await port('p1')).toMatchObject({ link: 'down', linkReason: 'turned off', learned: 0 });
     expect((await ask('PATCH', '/v1/ports/p1', { enabled: null })).status).toBe(200);
     expect(await port('p1')).toMatchObject({ link: 'up' });
+    expect(told.at(-1)).toEqual({ event: 'link', port: 'p1', up: true, reason: 'socket open' });
     // Another mode: the VLANs start anew.
     await ask('PATCH', '/v1/ports/p1', { mode: 'trunk', vlans: '10,20-22', mtu: 9000 });
     expect(await port('p1')).toMatchObject({ mode: 'trunk', tagged: [10, 20, 21, 22], mtu: 9000 });
@@ -316,7 +320,9 @@ describe('parts', () => {
       ports,
       fdb,
     });
-    await ask('PUT', '/v1/vlans/22', { name: 'green' });
+    expect((await ask('PUT', '/v1/vlans/22', { name: 'green' })).body.actions).toEqual([
+      'set-vlan sw 22 (name vlan22 -> green, fdbMaxEntries 5 -> 0)',
+    ]);
     expect(served.document.raw.vlans).toEqual({ '20-21,23-29': { fdbMaxEntries: 5 }, '22': { name: 'green' } });
     expect((await ask('DELETE', '/v1/vlans/25')).status).toBe(200);
     const { config, raw } = served.document;

@@ -131,6 +131,10 @@ describe('the MAC of an interface', () => {
     expect(entries(sw)).toEqual([`10 ${MAC} p1 static`]);
     sw.apply(config(1400));
     expect(entries(sw)).toEqual([`10 ${MAC} null local`]);
+    const redirects = { ...config(1300), interfaces: { gw: { ...config(1300).interfaces.gw, redirects: true } } };
+    expect(sw.apply(redirects)).toEqual(['set-interface gw (mtu 1400 -> 1300, redirects)']);
+    expect(sw.apply(redirects)).toEqual([]);
+    expect(sw.apply(config(1300))).toEqual(['set-interface gw (not redirects)']);
   });
 });
 

@@ -1,0 +1,27 @@
+/** Whether two pieces of plain data differ, and in what. */
+
+/** `mtu 1500 -> 1400, isolated`; of what is itself made of keys, its name. Both are of one kind. */
+export function changesText<T extends object>(before: T, after: T): string {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])] as (keyof T & string)[];
+  return keys.flatMap((key) => changeText(key, before[key], after[key])).join(', ');
+}
+
+function changeText(key: string, before: unknown, after: unknown): string[] {
+  if (same(before, after)) return [];
+  if (typeof after === 'boolean') return [after ? key : `not ${key}`];
+  return [isPlain(before) && isPlain(after) ? `${key} ${before ?? 'none'} -> ${after ?? 'none'}` : key];
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value !== 'object' || value === null;
+}
+
+/** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */
+export function same(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every(
+    (key) => Object.hasOwn(b, key) && same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
+  );
+}
