@@ -26,6 +26,9 @@ export async function restore(file: ConfigDocument, log: Log): Promise<Restored>
   try {
     const state = await readState(config.file);
     if (state === null) return NOTHING;
+    log.info(
+      `state ${config.file}: read as it was kept at ${new Date(state.savedAt).toISOString()}${addresses(state)}`,
+    );
     return { state, document: await documentIn(state, file, config.file, log) };
   } catch (error) {
     if (error instanceof StateError || (error as NodeJS.ErrnoException).code !== undefined) {
@@ -33,6 +36,10 @@ export async function restore(file: ConfigDocument, log: Log): Promise<Restored>
     }
     throw error;
   }
+}
+
+function addresses({ known: { length } }: State): string {
+  return length === 0 ? '' : `, with ${length} learned address${length === 1 ? '' : 'es'}`;
 }
 
 async function documentIn(state: State, file: ConfigDocument, name: string, log: Log): Promise<ConfigDocument | null> {

@@ -199,7 +199,10 @@ class Run {
         throw error;
       });
     };
-    if (api !== null) this.#doors.push(await (await serving()).openTcp(api));
+    if (api !== null) {
+      this.#doors.push(await (await serving()).openTcp(api));
+      this.#tell(`the API listens on ${api.listen} as well`, { event: 'api', listen: api.listen });
+    }
     if (this.#options.ui !== undefined) {
       const { door, address } = await (await serving()).openPage(this.#options.ui);
       this.#doors.push(door);
@@ -220,6 +223,7 @@ class Run {
     if (this.#file.config.privileges === 'drop') {
       try {
         dropPrivileges();
+        this.#tell('privileges are dropped: no thread has a capability', { event: 'privileges' });
       } catch (error) {
         throw new StartError((error as Error).message, FAILED);
       }

@@ -34,6 +34,7 @@ describe.skipIf(obstacle !== null)('a switch that drops its privileges', () => {
       const config = { switch: { privileges: 'drop', workers }, ports: { p1: tap(0), p2: tap(1) } };
       const sw = await bench.start(config);
       await until(() => sw.log().includes(sw.socket), 'it has said what it is');
+      await until(() => sw.log().includes('privileges are dropped: no thread has a capability\n'), 'and what it may');
       const pid = sw.child.pid!;
       const bare = () => {
         const all = threads(pid);

@@ -86,6 +86,10 @@ afterAll(async () => {
   beside?.close();
 });
 
+it('says in its log that it listens on TCP', async () => {
+  await until(() => sw.log().includes(`the API listens on 127.0.0.1:${tcp} as well\n`), 'it has said so');
+});
+
 const DOORS: [string, () => NetConnectOpts, string][] = [
   ['the socket', () => ({ path: sw.socket }), 'host: x\r\n'],
   ['TCP', () => ({ port: tcp, host: '127.0.0.1' }), `host: 127.0.0.1\r\n${AUTHORIZED}`],

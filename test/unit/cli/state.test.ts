@@ -103,6 +103,8 @@ describe('a switch with state', () => {
 
     const second = await run(config);
     await second.says(`state ${state.file}: what was changed at run time stands again`);
+    await second.says(`state ${state.file}: read as it was kept at 20`);
+    await second.says('Z, with 1 learned address\n');
     expect((await fdb()).map(({ mac, kind }) => [mac, kind])).toEqual([
       ['02:00:00:00:00:01', 'dynamic'],
       ['02:00:00:00:00:0a', 'sticky'],
