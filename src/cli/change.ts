@@ -57,7 +57,7 @@ export function applyCommand(options: ApplyOptions, io: AskIo = TERMINAL): Promi
     const confirmation = confirm === undefined ? {} : { confirmSeconds: confirm };
     const body = { config: configText(file), file, ...confirmation };
     const text = await changed({ method: 'POST', path: '/v1/apply', body }, options);
-    if (confirm === undefined || options.json) return text;
+    if (confirm === undefined || options.json || text === changeText([])) return text;
     return `${text}to be kept, say within ${confirm} s: etherloom confirm\n`;
   });
 }

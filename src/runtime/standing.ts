@@ -104,8 +104,10 @@ export class Standing {
       this.#refuseUnconfirmed();
       const before = this.#document;
       const actions = await this.#carryOut(to);
-      if (confirmSeconds !== null) this.#expectConfirmation(before, confirmSeconds);
-      this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds });
+      // There is nothing to take back where nothing has changed.
+      const waits = actions.length === 0 ? null : confirmSeconds;
+      if (waits !== null) this.#expectConfirmation(before, waits);
+      this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds: waits });
       return actions;
     });
   }

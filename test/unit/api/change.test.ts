@@ -201,11 +201,14 @@ describe('apply', () => {
     expect((await ask('POST', '/v1/confirm')).status).toBe(200);
     expect(await ask('POST', '/v1/confirm')).toMatchObject({ status: 409 });
     expect(served.confirmSeconds).toBeNull();
+    // Nothing to take back.
+    expect((await ask('POST', '/v1/apply', { config, confirmSeconds: 60 })).body.actions).toEqual([]);
+    expect(served.confirmSeconds).toBeNull();
     await ask('POST', '/v1/apply', { config: raw, confirmSeconds: 1 });
     await until(() => logged.at(-1)?.event === 'rolled-back', 'rolled back in time');
     expect(logged.at(-1)).toMatchObject({ why: 'it was not confirmed in time', actions: ['add-vlan sw 30 (new)'] });
     expect(told.map(({ event }) => event)).toEqual([
-      ...['applied', 'rolled-back', 'applied', 'confirmed', 'applied', 'rolled-back'],
+      ...['applied', 'rolled-back', 'applied', 'confirmed', 'applied', 'applied', 'rolled-back'],
     ]);
   });
 });
