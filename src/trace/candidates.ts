@@ -144,7 +144,7 @@ function ofReason(
     case 'INGRESS_FRAME_TYPE':
       return frameType(s, port, frame, target);
     case 'INGRESS_NO_PVID':
-      return wantedVids(s, port, target).map((each) => classifyTo(port, each));
+      return wantedVids(s, port, target).map((each) => classifyTo(s, port, each));
     case 'INGRESS_VLAN':
       return [
         ...ruleChanges(s, port, frame, wantedVids(s, port, target)),
@@ -183,7 +183,7 @@ function ofReason(
 function frameType(s: Situation, port: PortConfig, frame: Frame, target: PortConfig | undefined): Change[] {
   if (frame.tagVid === null) {
     const native = port.mode === 'trunk' && port.pvid === null;
-    const others = native ? wantedVids(s, port, target).map((each) => classifyTo(port, each)) : [];
+    const others = native ? wantedVids(s, port, target).map((each) => classifyTo(s, port, each)) : [];
     return [acceptAll(port), ...others];
   }
   const trunk = port.mode === 'access' && port.pvid !== null && frame.tagVid <= VID_MAX;
@@ -202,9 +202,9 @@ function ingressVlan(
   const open = exists && port.ingressFiltering;
   const untagged = frame.tagVid === null;
   return [
-    join(port, vid),
+    join(s, port, vid),
     ...(open ? [setKey(port, 'ingressFiltering', false, `${port.name} had no ingress filtering`)] : []),
-    ...(untagged ? wantedVids(s, port, target).map((each) => classifyTo(port, each)) : []),
+    ...(untagged ? wantedVids(s, port, target).map((each) => classifyTo(s, port, each)) : []),
     ...(!untagged && port.mode === 'access' && port.pvid !== null ? [becomeTrunk(port, vid)] : []),
   ];
 }

@@ -72,10 +72,9 @@ export function allowStaticViolations(config: SwitchConfig, bridge: BridgeConfig
 }
 
 /** Makes the port a member of a VLAN, in the way of its mode. */
-export function join(port: PortConfig, vid: number): Change {
+export function join(s: Situation, port: PortConfig, vid: number): Change {
   const { name, mode } = port;
-  if (isPrivate(mode)) return leavePrivate(port, vid);
-  if (mode === 'access' || mode === 'dot1q-tunnel') return moveTo(port, vid);
+  if (mode !== 'trunk' && mode !== 'hybrid') return moveTo(s, port, vid);
   const untagged = port.pvid === vid;
   const members = withMember(port.members, vid, untagged);
   const list = mode === 'trunk' ? members : members.filter((member) => member.untagged === untagged);
@@ -93,10 +92,9 @@ export function join(port: PortConfig, vid: number): Change {
 }
 
 /** Gives untagged frames of the port another VLAN, in the way of its mode. */
-export function classifyTo(port: PortConfig, vid: number): Change {
+export function classifyTo(s: Situation, port: PortConfig, vid: number): Change {
   const { name, mode, acceptFrames } = port;
-  if (isPrivate(mode)) return leavePrivate(port, vid);
-  if (mode === 'access' || mode === 'dot1q-tunnel') return moveTo(port, vid);
+  if (mode !== 'trunk' && mode !== 'hybrid') return moveTo(s, port, vid);
   if (mode === 'hybrid') return setKey(port, 'pvid', vid, `the PVID of ${name} were ${vid}`);
   // A trunk without native takes only tagged frames unless it says otherwise; with one, all.
   const accepts = port.pvid === null && acceptFrames === 'tagged' ? 'all' : acceptFrames;
@@ -117,29 +115,40 @@ function isPrivate(mode: PortConfig['mode']): boolean {
   return mode === 'promiscuous' || mode === 'private-host';
 }
 
-/** A port of a private VLAN becomes one of a VLAN like any other. */
-function leavePrivate(port: PortConfig, vid: number): Change {
+/** A port of a private VLAN becomes one of a VLAN like any other, or the reverse. */
+function changeMode(port: PortConfig, mode: PortConfig['mode'], vid: number, vids: readonly number[]): Change {
   return changePort(
     port,
     {
-      mode: 'access',
+      mode,
       pvid: vid,
-      members: [{ vid, untagged: true }],
+      members: [...vids].sort((a, b) => a - b).map((each) => ({ vid: each, untagged: true })),
       acceptFrames: 'untagged',
       ingressFiltering: true,
       privateTrunk: null,
+      tunnelCvids: null,
+      serviceVlans: [],
     },
     {
       path: `ports.${port.name}`,
-      value: `{ mode: access, vlan: ${vid} }`,
+      value: `{ mode: ${mode}, vlan: ${vid} }`,
       condition: `${port.name} were in VLAN ${vid} instead of ${port.pvid}`,
       cost: 2,
     },
   );
 }
 
-/** Another VLAN for a port that has one. */
-function moveTo(port: PortConfig, vid: number): Change {
+/** Another VLAN for a port that has one, in the mode that ports of that VLAN have. */
+function moveTo(s: Situation, port: PortConfig, vid: number): Change {
+  const vlans = s.config.bridges.find(({ name }) => name === port.bridge)?.vlans ?? [];
+  const secondary = vlans.find((each) => each.vid === vid)?.secondary;
+  const secondaries = vlans.filter((each) => each.secondary?.primary === vid).map((each) => each.vid);
+  if (secondary !== undefined) {
+    const { kind, primary } = secondary;
+    return changeMode(port, 'private-host', vid, kind === 'isolated' ? [primary] : [primary, vid]);
+  }
+  if (secondaries.length > 0) return changeMode(port, 'promiscuous', vid, [vid, ...secondaries]);
+  if (isPrivate(port.mode)) return changeMode(port, 'access', vid, [vid]);
   const was = port.pvid === null || port.pvid === vid ? '' : ` instead of ${port.pvid}`;
   return changePort(
     port,
@@ -214,7 +223,7 @@ export function carryCustomerVid(port: PortConfig, cvid: number | null, wanted: 
       { tunnelCvids: cvids, serviceVlans: [] },
       {
         path: `ports.${port.name}.cvids`,
-        value: cvids === null ? 'all frames (no cvids)' : compressVlans(cvids),
+        value: cvids === null ? null : compressVlans(cvids),
         condition:
           cvid === null
             ? `${port.name} had no list of customer VLANs`

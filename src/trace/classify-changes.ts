@@ -22,7 +22,12 @@ export function ruleChanges(s: Situation, port: PortConfig, frame: Frame, wanted
   const off = setKey(port, 'classify', false, `${port.name} gave frames its own VLAN whatever they are`);
   const others = wanted.filter((vid) => vid !== decides.vid).map((vid) => ruleTo(decides, vid));
   const joins = port.members.some(({ vid }) => vid === decides.vid) || port.mode === 'access';
-  return [off, ...others, ...orderChanges(classification, rules, wanted), ...(joins ? [] : [join(port, decides.vid)])];
+  return [
+    off,
+    ...others,
+    ...orderChanges(classification, rules, wanted),
+    ...(joins ? [] : [join(s, port, decides.vid)]),
+  ];
 }
 
 interface Rule {

@@ -80,7 +80,7 @@ function otherVlan(s: Situation, port: PortConfig, to: PortConfig, frame: Frame,
     to.privateTrunk !== null
       ? joinTrunk(bridgeConfig(s, to.bridge), to, vid)
       : to.tunnel === null
-        ? [join(to, vid)]
+        ? [join(s, to, vid)]
         : [];
   const maps = to.tunnel === null || to.tunnel.vnis.some((each) => each.vid === null) ? [] : [mapVlan(to, vid)];
   if (frame.routed !== null) return [...joins, ...moveInterfaceTo(s, frame, to), ...maps];
@@ -88,7 +88,7 @@ function otherVlan(s: Situation, port: PortConfig, to: PortConfig, frame: Frame,
   const untagged = frame.tagVid === null;
   const moves = port.tunnel?.vnis.some((each) => each.vid !== null)
     ? wanted.flatMap((each) => remapVni(port, vid, each))
-    : wanted.flatMap((each) => (untagged ? [classifyTo(port, each)] : []));
+    : wanted.flatMap((each) => (untagged ? [classifyTo(s, port, each)] : []));
   return [...joins, ...moves, ...ruleChanges(s, port, frame, wanted), ...translateTo(s, port, frame, wanted), ...maps];
 }
 

@@ -173,7 +173,8 @@ export function joinChanges<G extends Group>(
       key: `children.${port.name}`,
       value: kind === 'macvlan' ? `{ macs: ['${address}'] }` : `{ addresses: ['${address}'] }`,
       condition: `${port.name} were a child of group ${group.name} with the address ${address}`,
-      cost: 2,
+      // The keys that say its mode and VLAN go.
+      cost: 2 + (port.members.length > 0 ? 2 : 0),
     },
   );
   // It leaves its bridge for that.

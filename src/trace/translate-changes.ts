@@ -1,6 +1,6 @@
 /** What might be changed of the translation of a port, whose neighbor knows a VLAN by other tags. */
 
-import type { PortConfig, TranslateRule } from '../config/types.ts';
+import type { PortConfig, TagConfig, TranslateRule } from '../config/types.ts';
 import { TPID_C, TPID_S } from '../wire/vlan.ts';
 import { bridgeConfig, type Change, changePort } from './change.ts';
 import { type Frame, tagsOf } from './frame-fields.ts';
@@ -29,10 +29,20 @@ export function translateTo(s: Situation, port: PortConfig, frame: Frame, wanted
       const rule: TranslateRule = { from: at < 0 ? [outer] : port.translate[at]!.from, to };
       const free = port.translate.filter((each, k) => k !== at && each.to[0]?.vid !== vid);
       const condition = `${port.name} translated VLAN ${outer.vid} to ${vid}`;
-      return changePort(
-        port,
-        { translate: [...free, rule] },
-        { path: `ports.${port.name}.translate`, value: `{ from: ${outer.vid}, to: ${vid} }`, condition, cost: 1 },
-      );
+      const translate = [...free, rule];
+      const value = `[${translate.map((each) => ruleText(each, tpid)).join(', ')}]`;
+      return changePort(port, { translate }, { path: `ports.${port.name}.translate`, value, condition, cost: 1 });
     });
+}
+
+/** As in a file: `outer` is the TPID that an outer tag has where none is said. */
+function ruleText({ from, to }: TranslateRule, outer: number): string {
+  return `{ from: ${tagsText(from, outer)}, to: ${tagsText(to, outer)} }`;
+}
+
+function tagsText(tags: readonly TagConfig[], outer: number): string {
+  const texts = tags.map(({ tpid, vid }, k) =>
+    tpid === (k === 0 ? outer : TPID_C) ? `${vid}` : `{ tpid: 0x${tpid.toString(16)}, vid: ${vid} }`,
+  );
+  return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
 }

@@ -226,7 +226,7 @@ function floodTo({ config }: Situation, port: PortConfig): Change[] {
     const remotes = [...tunnel.remotes, remote];
     return changePort(
       port,
-      { tunnel: { ...tunnel, remotes, flood: 'head-end' } },
+      { tunnel: { ...tunnel, remotes } },
       {
         path: `ports.${port.name}.vxlan.remotes`,
         value: `[${remotes.join(', ')}]`,

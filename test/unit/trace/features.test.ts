@@ -15,6 +15,7 @@ import { BRIDGE } from './features-bridge.ts';
 import { GROUPS } from './features-groups.ts';
 import { HOPELESS_PACKETS, ROUTER } from './features-router.ts';
 import { HOPELESS_DATAGRAMS, TUNNEL } from './features-tunnel.ts';
+import { pasted } from './paste.ts';
 import { sentThrough, wholeSwitch } from './whole-switch.ts';
 
 /** The ports of a whole switch where the frame comes out, with a host at the port that it is for which answers ARP and ND. */
@@ -37,13 +38,18 @@ function answersTo(frame: Uint8Array, addresses: readonly string[]): Uint8Array[
   );
 }
 
+interface Spoilt {
+  file: File;
+  config: SwitchConfig;
+}
+
 /** Null where the file would be refused, or does no harm. */
-function spoilt(feature: Feature, mistakes: readonly ((file: File) => unknown)[]): SwitchConfig | null {
+function spoilt(feature: Feature, mistakes: readonly ((file: File) => unknown)[]): Spoilt | null {
   const file = feature.file();
   try {
     for (const mistake of mistakes) mistake(file);
     const config = load(file);
-    return reaches({ config, down: [], learned: [] }, feature.flow) ? null : config;
+    return reaches({ config, down: [], learned: [] }, feature.flow) ? null : { file, config };
   } catch (error) {
     if (error instanceof ConfigError || error instanceof TypeError) return null;
     throw error;
@@ -52,7 +58,7 @@ function spoilt(feature: Feature, mistakes: readonly ((file: File) => unknown)[]
 
 const reaches = (s: Start, flow: Flow) => deliveredBy(s, flow).includes(flow.seen ?? flow.to);
 
-function verify(config: SwitchConfig, flow: Flow, most: number, story: string): void {
+function verify({ file, config }: Spoilt, flow: Flow, most: number, story: string): void {
   const situation = { config, down: [], learned: [] };
   const { explanation, fixed } = explain(situation, { port: flow.from, bytes: flow.bytes }, flow.to);
   const told = `${story}: ${explanation.trace.reason?.name}: ${explanation.text}`;
@@ -60,8 +66,14 @@ function verify(config: SwitchConfig, flow: Flow, most: number, story: string): 
   expect(fixed, told).not.toBeNull();
   // Two mistakes may leave nothing in the file that tells the next hop: the explanation says whose answer it counts on.
   const counted = most > 1 ? (/, once (\S+) has answered/.exec(explanation.text)?.slice(1) ?? []) : [];
-  expect(reaches(fixed!, { ...flow, hosts: [...(flow.hosts ?? []), ...counted] }), told).toBe(true);
+  const answered = { ...flow, hosts: [...(flow.hosts ?? []), ...counted] };
+  expect(reaches(fixed!, answered), told).toBe(true);
   expect(explanation.fix!.changes.length, told).toBeLessThanOrEqual(most);
+  const mended = pasted(file, explanation.fix!.changes);
+  if (mended === null) return;
+  const lines = explanation.fix!.changes.map(({ path, value }) => `${path}: ${value}`).join('\n');
+  expect(() => load(mended), `${told}\n${lines}`).not.toThrow();
+  expect(reaches({ ...situation, config: load(mended) }, answered), `${told}\n${lines}`).toBe(true);
 }
 
 const named = Object.entries({ ...BRIDGE, ...ROUTER, ...TUNNEL, ...GROUPS });
@@ -81,9 +93,9 @@ describe('explain of mistakes in', () => {
     });
 
     it.each(Object.entries(feature.mistakes))('%s', (name, mistake) => {
-      const config = spoilt(feature, [mistake]);
-      expect(config, 'the mistake is one').not.toBeNull();
-      verify(config!, feature.flow, 1, name);
+      const found = spoilt(feature, [mistake]);
+      expect(found, 'the mistake is one').not.toBeNull();
+      verify(found!, feature.flow, 1, name);
     });
 
     it('two at a time', () => {
@@ -91,11 +103,11 @@ describe('explain of mistakes in', () => {
       const names = Object.keys(feature.mistakes);
       for (let n = 0; n < 6; n++) {
         const two = [r.pick(names), r.pick(names)];
-        const config = spoilt(
+        const found = spoilt(
           feature,
           two.map((name) => feature.mistakes[name]),
         );
-        if (config !== null) verify(config, feature.flow, 2, two.join(' and '));
+        if (found !== null) verify(found, feature.flow, 2, two.join(' and '));
       }
     });
   });
