@@ -77,7 +77,7 @@ const FEW = 8;
 
 /** Throws TraceError for ports that are not there, ControlError for a configuration that fits no tables. */
 export function explain(asked: Start, frame: TraceFrame, to: string | null = null, clock: Clock = performance): Found {
-  const situation: Situation = { ...asked, file: asked.config };
+  const situation: Situation = { ...asked, file: asked.config, had: asked.learned };
   const names = situation.config.ports.map(({ name }) => name);
   if (to !== null && !names.includes(to)) throw new TraceError(noSuch('port', to, names));
   const now = trace(worldUnder(situation), frame);

@@ -36,7 +36,8 @@ export function gatewayHint(config: SwitchConfig, found: Trace, to: string | nul
   const isApart = target !== undefined && target.bridge !== null && !sees(config, target, port.bridge, vid);
   const here = interfacesIn(config, port.bridge, vid);
   if (asked === null) {
-    if (!isApart) return null;
+    if (!isApart && (to !== null || !isElsewhere(config, here, bytes))) return null;
+    if (target === undefined) return packetText(config, place, here, bytes);
     return isIp(bytes) ? packetText(config, place, here, bytes) : ipOnly(vid, target);
   }
   const there = ofSubnet(config, asked.target);
@@ -45,6 +46,15 @@ export function gatewayHint(config: SwitchConfig, found: Trace, to: string | nul
   const isMissed = to === null && there !== undefined && !here.includes(there);
   if (!isApart && !isMissed) return null;
   return `${asked.how} stays in its broadcast domain, VLAN ${vid}: ${wayText(config, place, here, asked)}`;
+}
+
+/** A packet for a subnet that another interface has, from a host with a gateway: it may arrive somewhere, but not there. */
+function isElsewhere(config: SwitchConfig, here: readonly InterfaceConfig[], bytes: Buffer): boolean {
+  const packet = packetOf(bytes);
+  if (packet === null || (bytes[0]! & 1) === 1) return false;
+  const there = ofSubnet(config, packet.dst);
+  const hasGateway = here.some(({ addresses }) => addresses.some((each) => covers(each, packet.src)));
+  return there !== undefined && !here.includes(there) && hasGateway;
 }
 
 /** Of a packet that is not for the MAC of an interface. */
@@ -61,7 +71,8 @@ function packetText(
   const by = here.find(own(packet.src));
   const begins = 'a packet for another subnet goes to the MAC of its gateway';
   if (by === undefined) return `${begins}: ${wayText(config, place, [], { from: packet.src, target: packet.dst })}`;
-  return own(packet.dst)(by) ? null : `${begins}: dst=${by.mac}, that of interface ${by.name}`;
+  const gateway = by.addresses.find((prefix) => covers(prefix, packet.src))!.split('/')[0];
+  return own(packet.dst)(by) ? null : `${begins}: dst=${by.mac}, that of interface ${by.name} with ${gateway}`;
 }
 
 function wayText(
@@ -76,7 +87,10 @@ function wayText(
     if (own === undefined) continue;
     const [gateway, length] = own.split('/');
     if (covers(own, target)) {
-      return `${sender} takes ${wanted} for a neighbor, both are in ${own}; hosts in different VLANs need different subnets, and a gateway between them`;
+      const begins = `${sender} takes ${wanted} for a neighbor, both are in ${own}`;
+      return isKnown(config, wanted)
+        ? `${begins}; hosts in different VLANs need different subnets, and a gateway between them`
+        : `${begins}; nobody known has ${wanted}, and the gateway here is ${gateway}, interface ${by.name}. A host in another VLAN needs another subnet`;
     }
     return `${sender} has to ask for its gateway ${gateway} instead, interface ${by.name}, and send it what is for ${wanted}. On the host: an address with /${length}, and \`ip route add default via ${gateway}\``;
   }
@@ -85,7 +99,7 @@ function wayText(
   if (found === null)
     return `${need}, an interface of VLAN ${place.vid} in the subnet of ${sender}, and ${wanted} has to be in another one`;
   const [gateway] = found.address.split('/');
-  return `${need}, an interface of VLAN ${place.vid} in the subnet of ${sender} such as ${found.address}${found.guess}. On the host: \`ip route add default via ${gateway}\``;
+  return `${need}, an interface of VLAN ${place.vid} in the subnet of ${sender} such as ${found.address}${found.guess}, if nobody has it. On the host: \`ip route add default via ${gateway}\``;
 }
 
 function ipOnly(vid: number, target: PortConfig): string {
@@ -106,6 +120,11 @@ function interfacesIn(config: SwitchConfig, bridge: string, vid: number): Interf
   const vlan = config.bridges.find(({ name }) => name === bridge)?.vlans.find((each) => each.vid === vid);
   const primary = vlan?.secondary?.primary ?? vid;
   return config.interfaces.filter((each) => each.bridge === bridge && each.vid === primary);
+}
+
+/** Who has an address by configuration. */
+function isKnown({ interfaces }: SwitchConfig, address: string): boolean {
+  return interfaces.some(({ neighbors }) => neighbors.some((each) => each.address === address));
 }
 
 function ofSubnet({ interfaces }: SwitchConfig, address: Uint8Array): InterfaceConfig | undefined {

@@ -29,16 +29,19 @@ export function moveInterface(by: InterfaceConfig, vid: number): Change {
 }
 
 /** A packet that is not for an interface of its VLAN: the one of its subnet might be meant. `vid` is that of the frame. */
-export function gatewayChanges({ config }: Situation, frame: Frame, vid: number | null): Change[] {
+export function gatewayChanges({ config, file, had }: Situation, frame: Frame, vid: number | null): Change[] {
   const packet = packetOf(frame.bytes);
   if (packet === null || frame.routed !== null || vid === null) return [];
   const group = (Number.parseInt(frame.dst.slice(0, 2), 16) & 1) === 1;
   const own = config.interfaces.filter(({ addresses }) => addresses.some((each) => covers(each, packet.src)));
   // What is for the subnet itself needs no gateway.
   if (group || own.some(({ addresses }) => addresses.some((each) => covers(each, packet.dst)))) return [];
+  // A MAC of somebody else is no gateway's: the sender has to send elsewhere (gateway-hint.ts).
+  const others = [...had, ...file.fdbEntries, ...config.interfaces];
+  const isHad = others.some(({ mac }) => mac === frame.dst);
   return own.flatMap((by) => {
     if (by.mac === frame.dst) return by.vid === vid ? [] : [moveInterface(by, vid)];
-    if (by.vid !== vid) return [];
+    if (by.vid !== vid || isHad) return [];
     const condition = `the MAC of interface ${by.name} were ${frame.dst} instead of ${by.mac}`;
     return [changeInterface(by, { mac: frame.dst }, { key: 'mac', value: `'${frame.dst}'`, condition })];
   });

@@ -20,6 +20,8 @@ import type { Trace } from './types.ts';
 const LENGTHS: Readonly<Record<number, readonly [number, number]>> = { 4: [24, 30], 16: [64, 126] };
 export const DEFAULT_VRF = 'default';
 const MTU = 1500;
+/** Addresses of a subnet that are tried for its gateway. */
+const MOST_TRIED = 16;
 
 /** The packet is for another subnet and its MAC is nobody's: the VLAN has no interface, which might be meant. */
 export function missingGateway({ config }: Situation, trace: Trace, port: PortConfig, frame: Frame): Change[] {
@@ -181,16 +183,37 @@ export function addressFor(
 ): Found | null {
   const [, longest] = LENGTHS[host.length];
   const said = saidLength(config, vid, host);
+  const taken = new Set(knownAddresses(config));
   for (let length = said ?? likelyLength(config, host); length <= longest; length++) {
     if (sharePrefix(host, apart, length) || meets(config, vrf, host, length)) continue;
-    for (const last of [1, 2]) {
-      const address = masked(host, length);
+    const own = masked(host, length);
+    for (let last = 1; last <= MOST_TRIED; last++) {
+      const address = Uint8Array.from(own);
       address[address.length - 1] |= last;
       const guess = length === said ? '' : ` (/${length} is a guess)`;
-      if (!sameBytes(address, host)) return { address: `${addressText(address)}/${length}`, guess };
+      const isHosts = sharePrefix(address, own, length) && !isBroadcast(address, length);
+      if (isHosts && !sameBytes(address, host) && !taken.has(addressText(address)))
+        return { address: `${addressText(address)}/${length}`, guess };
     }
   }
   return null;
+}
+
+/** Of hosts that the configuration names. */
+function knownAddresses({ interfaces, routes }: SwitchConfig): string[] {
+  return [
+    ...interfaces.flatMap(({ neighbors, dhcpRelay }) => [
+      ...neighbors.map(({ address }) => address),
+      ...(dhcpRelay?.servers ?? []),
+    ]),
+    ...routes.flatMap(({ via }) => via.map(({ address }) => address)),
+  ];
+}
+
+/** Among the first of its subnet. */
+function isBroadcast(address: Uint8Array, length: number): boolean {
+  const rest = (1 << Math.min(8, address.length * 8 - length)) - 1;
+  return address.length === 4 && (address[3]! & rest) === rest;
 }
 
 /** Of the subnet whose frames are of this VLAN. */

@@ -23,6 +23,8 @@ export interface Start {
 export interface Situation extends Start {
   /** The configuration before any change: places in lists are counted there. */
   readonly file: SwitchConfig;
+  /** What was learned before any change. */
+  readonly had: readonly Learned[];
 }
 
 /** Learned entries that a world tried out has room for: it knows two addresses, and small tables are quickly made. */

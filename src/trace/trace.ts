@@ -15,7 +15,7 @@ import { OBSERVERS } from './observe.ts';
 import { decapStage, encapStage } from './observe-tunnel.ts';
 import { frameView, keeper, reasonView } from './output.ts';
 import type { Trace, TraceOutput, TraceStage } from './types.ts';
-import { portName, portNamed, vlanOf, type World } from './world.ts';
+import { portName, receiverNamed, vlanOf, type World } from './world.ts';
 
 /** A frame as it would arrive. */
 export interface TraceFrame {
@@ -30,7 +30,7 @@ export interface TraceFrame {
  * there or a frame that no slot holds.
  */
 export function trace(world: World, frame: TraceFrame): Trace {
-  const port = portNamed(world, frame.port);
+  const port = receiverNamed(world, frame.port);
   const { dp } = world;
   const { bytes, wireLength = bytes.length } = frame;
   const slot = takeFor(dp.arena, bytes.length);

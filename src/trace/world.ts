@@ -97,8 +97,21 @@ export function copyWorld({ tables, directory }: ReadableSwitch, nowMs: number):
 export function portNamed(world: World, name: string): DirectoryPort {
   const port = world.directory.ports.find((each) => each.name === name);
   if (port !== undefined) return port;
-  const names = world.directory.ports.map((each) => each.name);
+  const names = world.directory.ports.filter((each) => !isInterface(world, each)).map((each) => each.name);
   throw new TraceError(noSuch('port', name, names));
+}
+
+/** The port that a frame comes in by: nothing is plugged into an interface of the router. */
+export function receiverNamed(world: World, name: string): DirectoryPort {
+  const port = portNamed(world, name);
+  if (!isInterface(world, port)) return port;
+  throw new TraceError(
+    `${name} is an interface of the router, where no frame comes in from outside; name the port of the sender`,
+  );
+}
+
+function isInterface({ directory }: World, { index }: DirectoryPort): boolean {
+  return directory.interfaces.some((each) => each.port === index);
 }
 
 /** Of a port, or of the interface whose frames come from that number. */

@@ -128,7 +128,7 @@ ports:
     const stays = 'ARP stays in its broadcast domain, VLAN 20:';
     const none = hint('arp=10.0.20.5-10.0.10.5', 'p2');
     expect(none).toBe(
-      `${stays} hosts there need a gateway for what is in other VLANs, an interface of VLAN 20 in the subnet of 10.0.20.5 such as 10.0.20.1/24 (/24 is a guess). On the host: \`ip route add default via 10.0.20.1\``,
+      `${stays} hosts there need a gateway for what is in other VLANs, an interface of VLAN 20 in the subnet of 10.0.20.5 such as 10.0.20.1/24 (/24 is a guess), if nobody has it. On the host: \`ip route add default via 10.0.20.1\``,
     );
     const v20 = `interfaces:
   v20: { vlan: 20, addresses: [10.0.20.1/24, '2001:db8:20::1/64'] }
@@ -136,7 +136,7 @@ ports:
     const gateway = `${stays} 10.0.20.5 has to ask for its gateway 10.0.20.1 instead, interface v20, and send it what is for 10.0.10.5. On the host: an address with /24, and \`ip route add default via 10.0.20.1\``;
     expect(hint('arp=10.0.20.5-10.0.10.5', 'p2', v20)).toBe(gateway);
     expect(hint('arp=10.0.20.5-10.0.20.6', 'p2', v20)).toBe(
-      `${stays} 10.0.20.5 takes 10.0.20.6 for a neighbor, both are in 10.0.20.1/24; hosts in different VLANs need different subnets, and a gateway between them`,
+      `${stays} 10.0.20.5 takes 10.0.20.6 for a neighbor, both are in 10.0.20.1/24; nobody known has 10.0.20.6, and the gateway here is 10.0.20.1, interface v20. A host in another VLAN needs another subnet`,
     );
     expect(hint('type=0x88b5', 'p2', v20)).toMatch(
       /^between VLANs go IP packets alone, .* from VLAN 20 to p2, say ip=/,
@@ -148,7 +148,9 @@ ports:
     expect(hint('arp=10.0.20.5-10.0.20.1', null, open)).toBeNull();
     const packet = 'a packet for another subnet goes to the MAC of its gateway';
     const mac20 = loadConfig(`${SWITCH}${v20}`, 'test').interfaces[0]!.mac;
-    expect(hint('ip=10.0.20.5-10.0.10.5', 'p2', v20)).toBe(`${packet}: dst=${mac20}, that of interface v20`);
+    expect(hint('ip=10.0.20.5-10.0.10.5', 'p2', v20)).toBe(
+      `${packet}: dst=${mac20}, that of interface v20 with 10.0.20.1`,
+    );
     expect(hint('ip=10.0.20.5-10.0.10.5', 'p2')).toBe(none!.replace(stays, `${packet}:`));
     expect(hint('ip=10.0.20.5-10.0.20.6', 'p2', v20)).toBeNull();
     expect(hint(`dst=${mac20},ip=10.0.20.5-10.0.10.5`, 'p2', v20)).toBeNull();
@@ -160,6 +162,32 @@ ports:
     expect(found.hint).toContain(
       'ND stays in its broadcast domain, VLAN 20: 2001:db8:20::5 has to ask for its gateway 2001:db8:20::1',
     );
+  });
+
+  it('proposes no MAC of another host for a gateway, nor an address that a known host has', () => {
+    const interfaces = `  q: { adapter: memory, vlan: 20 }
+interfaces:
+  v20: { vlan: 20, addresses: [10.0.20.1/24] }
+  v10: { vlan: 10, addresses: [10.0.10.1/24] }
+`;
+    const config = loadConfig(`${SWITCH}${interfaces}`, 'test');
+    const host = { mac: '02:00:00:00:00:02', port: 'q', vid: 20 };
+    const packet = readFields('dst=02:00:00:00:00:02,ip=10.0.20.5-10.0.10.5');
+    const about = (to: string | null) =>
+      explain({ config, down: [], learned: [host] }, { port: 'p1', bytes: packet }, to).explanation;
+    const { fix, alternatives, hint } = about('p2');
+    const all = [fix, ...alternatives].flatMap((each) => each?.changes ?? []);
+    expect(all.filter(({ path }) => path.endsWith('.mac'))).toEqual([]);
+    expect(hint).toContain('that of interface v20 with 10.0.20.1');
+    // It arrives, at who has the MAC.
+    expect(about(null)).toMatchObject({ arrives: true, hint });
+    const known = `${SWITCH}interfaces:
+  v10: { vlan: 10, addresses: [10.0.10.2/24], dhcpRelay: { servers: [10.0.20.1] } }\n`;
+    expect(ask('p1', readFields('arp=10.0.20.5-10.0.10.5'), 'p2', known).hint).toContain(
+      'such as 10.0.20.2/24 (/24 is a guess), if nobody has it',
+    );
+    expect(() => ask('v10', packet, 'p2', known)).toThrow(/^v10 is an interface of the router, where no frame/);
+    expect(() => ask('v11', packet, 'p2', known)).toThrow('valid are p1, p2, p3, t');
   });
 
   it('says that it arrives where it does', () => {
