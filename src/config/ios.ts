@@ -53,7 +53,8 @@ interface RawInterface {
   proxyArp?: boolean;
   redirects?: boolean;
   dhcpRelay?: { servers: string[] };
-  isDown?: boolean;
+  /** Line that shuts it down. */
+  downAt?: number;
 }
 
 interface RawVlan {
@@ -78,6 +79,8 @@ class Reader {
   readonly #interfaces: Record<string, RawInterface> = {};
   readonly #routes = new Map<string, { to: string; via: string[]; type?: string; vrf?: string }>();
   #name: string | undefined;
+  /** That is being read. */
+  #line = 0;
   /** Takes a line of the block under way; false when it means nothing there. */
   #block: (line: string) => boolean = () => false;
 
@@ -88,6 +91,7 @@ class Reader {
   read(text: string): IosImport {
     let banner = '';
     text.split(/\r\n|\r|\n/).forEach((raw, index) => {
+      this.#line = index + 1;
       const unread = (isManagement: boolean) => this.#unread.push({ line: index + 1, text: raw.trim(), isManagement });
       if (banner !== '') {
         unread(true);
@@ -107,15 +111,18 @@ class Reader {
       if (NOTHING.test(line) || this.#top(line) || this.#block(line)) return;
       unread(isManagement(line));
     });
-    return { config: this.#config(), unread: this.#unread };
+    const config = this.#config();
+    return { config, unread: this.#unread.sort((a, b) => a.line - b.line) };
   }
 
   #config(): Record<string, unknown> {
     this.#settlePrivate();
     this.#settleRouted();
     const interfaces: Record<string, unknown> = {};
-    for (const [name, { isDown, ...settings }] of Object.entries(this.#interfaces)) {
-      if (isDown !== true && settings.vlan !== undefined) interfaces[name] = settings;
+    for (const [name, { downAt, ...settings }] of Object.entries(this.#interfaces)) {
+      if (settings.vlan === undefined) continue;
+      if (downAt === undefined) interfaces[name] = settings;
+      else this.#unread.push({ line: downAt, text: `interface ${name}, which is shut down`, isManagement: false });
     }
     const routes = [...this.#routes.values()].map(({ via, ...rest }) =>
       via.length === 0 ? rest : { ...rest, via: via.length === 1 ? via[0] : via },
@@ -331,7 +338,7 @@ class Reader {
     else if (/^ip proxy-arp$/i.test(line)) made.proxyArp = true;
     else if (/^ip redirects$/i.test(line)) made.redirects = true;
     else if (/^no ip redirects$/i.test(line)) delete made.redirects;
-    else if (/^shut(down)?$/i.test(line)) made.isDown = true;
+    else if (/^shut(down)?$/i.test(line)) made.downAt = this.#line;
     else return false;
     return true;
   }

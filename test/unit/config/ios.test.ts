@@ -136,6 +136,7 @@ describe('IOS snippets', () => {
     expect(unread.map(({ line, text }) => `${line} ${text}`)).toEqual([
       '11 description to the hosts',
       '23 spanning-tree portfast',
+      '40 interface vlan20, which is shut down',
       '46 ip route 10.7.0.0 255.0.255.0 10.0.10.2',
       '48 line vty 0 4',
       '49 login',
@@ -244,11 +245,20 @@ describe('IOS snippets', () => {
     });
   });
 
+  it('that hold no VLAN ID are told with their own line', async () => {
+    const trunk = 'interface Gi0/1\n switchport mode trunk\n switchport trunk native vlan 5000\n mtu 1500\n';
+    const { status, err } = await run(`vlan 10\n${trunk}interface Vlan10\n ip address 10.0.10.1 255.255.255.0\n`);
+    expect([status, err]).toEqual([
+      2,
+      'etherloom: /ios.txt:4: switchport trunk native vlan 5000: ports.Gi0-1.native: 5000 is not a VLAN ID; valid are 1-4094\n',
+    ]);
+  });
+
   it('that contradict themselves are one line and status 2', async () => {
     const { status, out, err } = await run('interface Vlan10\n ip address 10.0.10.0 255.255.255.0\n');
     expect([status, out]).toEqual([2, '']);
     expect(err).toMatch(
-      /^etherloom: \/ios.txt as imported:\d+: interfaces.vlan10.addresses\[0\]: 10.0.10.0\/24 is the network address of its subnet\n$/,
+      /^etherloom: \/ios.txt:2: ip address 10.0.10.0 255.255.255.0: interfaces.vlan10.addresses\[0\]: 10.0.10.0\/24 is the network address of its subnet\n$/,
     );
   });
 });
