@@ -48,6 +48,8 @@ export interface Waiting {
   readonly from: Interface | null;
   /** The port by which it came, where that matters. */
   readonly port?: number;
+  /** The tag that it came with. */
+  readonly tag?: Uint8Array;
 }
 
 /** As in the batch's columns; both 0 for a plain packet. */

@@ -10,6 +10,7 @@ import type { Batch } from '../dataplane/batch.ts';
 import { FID_COUNTERS, GENERATED, PORT_COUNTERS } from '../dataplane/counters.ts';
 import { csumOffset, csumStart } from '../dataplane/offload/needs.ts';
 import { DROP_NONE, REASON_COUNT, ROUTE_UNRESOLVED } from '../dataplane/reasons.ts';
+import { takeSample } from '../dataplane/samples.ts';
 import { answerIpv4, answerIpv6 } from '../protocols/local-host.ts';
 import { resolveNeighbor } from '../protocols/neighbor.ts';
 import { receiveNeighborFrame } from '../protocols/neighbor-receive.ts';
@@ -44,7 +45,7 @@ import {
 } from '../wire/ethernet.ts';
 import { fragmentIpv4 } from '../wire/fragment.ts';
 import { icmpv6Type, ND_NEIGHBOR_ADVERTISEMENT, ND_ROUTER_SOLICITATION } from '../wire/icmpv6.ts';
-import { decrementIpv4Ttl, ipv4Dst, ipv4Fits, ipv4TotalBytes } from '../wire/ipv4.ts';
+import { decrementIpv4Ttl, incrementIpv4Ttl, ipv4Dst, ipv4Fits, ipv4TotalBytes } from '../wire/ipv4.ts';
 import {
   IPV6_ADDRESS_BYTES,
   IPV6_BYTES,
@@ -75,6 +76,7 @@ import {
 import { redirect4, redirect6 } from './router-redirect.ts';
 
 const BROADCAST_IP = 0xffffffff;
+const NO_TAG = new Uint8Array(0);
 
 /** Gives a frame to the pipeline as if it had arrived on the port. */
 export type Send = (port: number, frame: Uint8Array, offload: Offload) => void;
@@ -110,7 +112,8 @@ export class RouterPackets {
     // A child of an ipvlan group is in no VLAN: answers to the interface's own MAC are given to it.
     if ((dp.ports.flags[b.port[i]] & PORT_IPVLAN) !== 0) writeEtherSrc(viewOf(frame), 0, iface.mac.high, iface.mac.low);
     const offload = { gso: b.gso[i], csum: b.csum[i] === 0 ? 0 : b.csum[i] - tag };
-    this.#act({ frame, offload, from: iface, port: b.port[i] }, b.reason[i], b.nowMs[i]);
+    const tagged = tag === 0 ? {} : { tag: arena.slice(off + 12, off + 12 + tag) };
+    this.#act({ frame, offload, from: iface, port: b.port[i], ...tagged }, b.reason[i], b.nowMs[i]);
   }
 
   #act(packet: Waiting, reason: number, nowMs: number): void {
@@ -300,7 +303,25 @@ export class RouterPackets {
     counters.portDrops[iface.port * REASON_COUNT + ROUTE_UNRESOLVED]++;
     counters.fid[iface.fid * FID_COUNTERS + GENERATED]++;
     counters.fidDrops[iface.fid * REASON_COUNT + ROUTE_UNRESOLVED]++;
+    this.#sample(iface, packet);
     if (tell && packet.from !== null) this.#tell(packet, ROUTE_UNRESOLVED);
+  }
+
+  /** As it came: with its tag, its hop not counted. A packet of the switch itself came by its interface. */
+  #sample(iface: Interface, { frame, port = iface.port, from, tag = NO_TAG }: Waiting): void {
+    const { dp } = this.#around;
+    const bytes = new Uint8Array(frame.length + tag.length);
+    bytes.set(frame.subarray(0, 12));
+    bytes.set(tag, 12);
+    bytes.set(frame.subarray(12), 12 + tag.length);
+    const view = viewOf(bytes);
+    const ip = ETHERNET_BYTES + tag.length;
+    if (from !== null) {
+      if (etherType(view, tag.length) === ETHERTYPE_IPV4) incrementIpv4Ttl(view, ip);
+      else writeIpv6HopLimit(view, ip, ipv6HopLimit(view, ip) + 1);
+    }
+    const { fid } = from ?? iface;
+    takeSample(dp.samples, view, 0, bytes.length, port, fid, ROUTE_UNRESOLVED, 0, this.#around.nowMs() | 0);
   }
 
   /** Tells the sender why its packet was dropped. */

@@ -63,8 +63,23 @@ export function sampleDrop(
   reason: number,
   flags: number,
 ): void {
+  const cut = (b.rxFlags[i] & RX_TRUNCATED) !== 0 ? SAMPLE_TRUNCATED : 0;
+  takeSample(samples, arena.view, b.off[i], b.len[i], b.port[i], b.fid[i], reason, flags | cut, b.nowMs[i]);
+}
+
+/** Keeps a frame of `length` bytes at `off`, which came by `port`. */
+export function takeSample(
+  samples: DropSamples,
+  view: DataView,
+  off: number,
+  length: number,
+  port: number,
+  fid: number,
+  reason: number,
+  flags: number,
+  now: number,
+): void {
   const { records, taken, written, lastMs, inThatMs } = samples;
-  const now = b.nowMs[i];
   if (lastMs[reason] !== now) {
     lastMs[reason] = now;
     inThatMs[reason] = 0;
@@ -76,20 +91,20 @@ export function sampleDrop(
   let number = 0;
   for (;;) {
     number = (before % MAX_NUMBER) + 1;
-    const now = Atomics.compareExchange(taken, 0, before, number);
-    if (now === before) break;
-    before = now;
+    const found = Atomics.compareExchange(taken, 0, before, number);
+    if (found === before) break;
+    before = found;
   }
-  const kept = Math.min(b.len[i], SAMPLE_BYTES);
+  const kept = Math.min(length, SAMPLE_BYTES);
   Atomics.store(records, at, 0);
   records[at + 1] = reason;
-  records[at + 2] = b.port[i];
-  records[at + 3] = b.fid[i];
-  records[at + 4] = b.len[i];
+  records[at + 2] = port;
+  records[at + 3] = fid;
+  records[at + 4] = length;
   records[at + 5] = kept;
   records[at + 6] = now;
-  records[at + 7] = flags | ((b.rxFlags[i] & RX_TRUNCATED) !== 0 ? SAMPLE_TRUNCATED : 0);
-  keepBytes(arena.view, b.off[i], kept, records, at + HEAD_WORDS);
+  records[at + 7] = flags;
+  keepBytes(view, off, kept, records, at + HEAD_WORDS);
   Atomics.store(records, at, number);
 }
 

@@ -237,6 +237,14 @@ export function decrementIpv4Ttl(view: DataView, off: number): void {
   view.setUint16(off + CHECKSUM, checksumUpdate16(view.getUint16(off + CHECKSUM), before, after));
 }
 
+/** Takes that hop back. */
+export function incrementIpv4Ttl(view: DataView, off: number): void {
+  const before = view.getUint16(off + TTL);
+  const after = before + 0x100;
+  view.setUint16(off + TTL, after);
+  view.setUint16(off + CHECKSUM, checksumUpdate16(view.getUint16(off + CHECKSUM), before, after));
+}
+
 /** `10.0.0.1` for an address. */
 export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`;
