@@ -117,12 +117,8 @@ export class Doctor {
     } else if (errors.size > 0) {
       this.#find('port', 'fault', `${peer} cannot be reached: ${[...errors].join(', ')}`);
     } else {
-      const silent = target !== null && listens;
-      this.#find(
-        'port',
-        silent ? 'fault' : 'unknown',
-        `${where} is open, or something drops what is sent to it${why(silent, this.#ends)}`,
-      );
+      this.#find('port', 'unknown', `${where} is open, or something drops what is sent to it`);
+      if (target !== null && listens) this.#find('answer', 'fault', `nobody answered: ${why(this.#ends)}`);
     }
     if (answer !== null || errors.size > 0) return answer;
     if (!listens)
@@ -231,8 +227,8 @@ function otherPort(port: number): string {
   return port === 4789 ? '; flannel and old Linux use 8472' : port === 8472 ? '; the standard port is 4789' : '';
 }
 
-function why(silent: boolean, { vni, target }: Ends): string {
-  return silent ? `; or VNI ${vni} is not there, ${target} is not in it, or this host is not among its peers` : '';
+function why({ vni, target }: Ends): string {
+  return `VNI ${vni} is not there, ${target} is not in it, this host is not among its peers, or what is sent is dropped`;
 }
 
 function sendRaw(raw: RawSocket, frame: Uint8Array, peer: string): Promise<void> {
