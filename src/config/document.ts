@@ -33,7 +33,10 @@ export function parseText(text: string, file: string): ParsedDocument {
   };
   if (typeof text !== 'string') throw new ConfigError(at(0), 'the configuration is not text');
   const document = readYaml(text, lines);
-  if ('problem' in document) throw new ConfigError(at(document.offset), document.problem);
+  if ('problem' in document) {
+    const { offset, problem } = document;
+    throw new ConfigError(at(offset), /\.json$/i.test(file) ? inJson(problem) : problem);
+  }
   if (document.contents === null) throw new ConfigError(at(0), EMPTY);
 
   const marks = new WeakMap<object, Marks>();
@@ -51,6 +54,18 @@ export function parseText(text: string, file: string): ParsedDocument {
     return at(offset, path);
   };
   return { value, source: { place } };
+}
+
+/** What is wrong with JSON, in its words. */
+function inJson(problem: string): string {
+  return problem
+    .replace('not valid YAML', 'not valid JSON')
+    .replace(
+      /^(not valid JSON: Unexpected) flow-(map|seq)-end token in YAML stream$/,
+      (_all, words: string, kind: string) => `${words} "${kind === 'map' ? '}' : ']'}"`,
+    )
+    .replace('flow map items', 'members of an object')
+    .replace('flow sequence items', 'elements of an array');
 }
 
 /** Collections in a YAML document, as values with marks. Shared anchors stay shared: nothing is copied. */

@@ -112,8 +112,9 @@ function validated<T extends z.ZodType>(schema: T, raw: unknown, source: Source,
   for (const issue of result.error.issues) {
     if (issue.code !== 'unrecognized_keys') consider(issue.path, issue.message);
     else {
+      const cut = unquotedList(raw, issue.path, issue.keys);
       for (const key of issue.keys) {
-        consider([...issue.path, key], elsewhere([...at, ...issue.path], key) ?? unknownKey(key, issue.message));
+        consider([...issue.path, key], cut ?? elsewhere([...at, ...issue.path], key) ?? unknownKey(key, issue.message));
       }
     }
   }
@@ -126,6 +127,19 @@ const CHILD_KEYS: Readonly<Record<string, readonly string[]>> = {
   macvlan: ['mode', 'macs', 'sources'],
   ipvlan: ['addresses'],
 };
+
+/** Keys that have lists of VLANs as text. */
+const LISTS = ['vlans', 'tagged', 'untagged', 'cvids', 'communities'] as const;
+
+/** `{ vlans: 10,20 }`: in a flow map the comma ends the value, and 20 is a key. */
+function unquotedList(raw: unknown, path: readonly PropertyKey[], keys: readonly string[]): string | null {
+  const holder = path.reduce((value, key) => (value as Record<PropertyKey, unknown> | null)?.[key], raw);
+  if (typeof holder !== 'object' || holder === null || !keys.every((key) => /^\d+(-\d+)?$/.test(key))) return null;
+  const list = LISTS.find((key) => Object.hasOwn(holder, key));
+  if (list === undefined) return null;
+  const value = [(holder as Record<string, unknown>)[list], ...keys].join(',');
+  return `the key is not known: between { and } a comma ends a value; write ${list}: '${value}'`;
+}
 
 /** A key that is known in another place than where it stands. */
 function elsewhere(path: readonly PropertyKey[], key: string): string | null {

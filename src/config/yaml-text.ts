@@ -40,14 +40,15 @@ export function readYaml(text: string, lines: LineCounter): Document.Parsed | Te
     logLevel: 'silent',
     prettyErrors: false,
   });
+  const documents: CST.Document[] = [];
   try {
     let document: Document.Parsed | null = null;
-    for (const next of composer.compose(boundedTokens(text, lines), true, text.length)) {
+    for (const next of composer.compose(boundedTokens(text, lines, documents), true, text.length)) {
       if (document !== null) {
         return { offset: next.range[0], problem: 'a second document starts here ("---"); valid is one document' };
       }
       const error = next.errors[0];
-      if (error !== undefined) return syntaxProblem(error);
+      if (error !== undefined) return unclosedProblem(error, text, documents) ?? syntaxProblem(error);
       document = next as Document.Parsed;
     }
     return document ?? { offset: 0, problem: 'the file is empty' };
@@ -57,30 +58,55 @@ export function readYaml(text: string, lines: LineCounter): Document.Parsed | Te
   }
 }
 
-function* boundedTokens(text: string, lines: LineCounter): Generator<CST.Token, void> {
+function* boundedTokens(text: string, lines: LineCounter, documents: CST.Document[]): Generator<CST.Token, void> {
   const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
   let budget = MAX_TOKENS;
   for (const lexeme of new Lexer().lex(text)) {
     if (--budget < 0) throw new Stop(parser.offset, `the file has more than ${MAX_TOKENS} YAML tokens`);
-    yield* acceptable(parser.next(lexeme));
+    yield* acceptable(parser.next(lexeme), documents);
     // The stack holds the document, one entry per open collection, and the scalar being read.
     if (parser.stack.length > MAX_DEPTH + 2) {
       throw new Stop(parser.offset, `the text is nested deeper than ${MAX_DEPTH} levels`);
     }
   }
-  yield* acceptable(parser.end());
+  yield* acceptable(parser.end(), documents);
 }
 
 /** Errors end the work, and so do directives: YAML 1.1 would read `010` and `yes` in another way. */
-function* acceptable(tokens: Iterable<CST.Token>): Generator<CST.Token, void> {
+function* acceptable(tokens: Iterable<CST.Token>, documents: CST.Document[]): Generator<CST.Token, void> {
   for (const token of tokens) {
     if (token.type === 'error') throw new Stop(token.offset, `not valid YAML: ${token.message}`);
     if (token.type === 'directive' && !/^%YAML 1\.2$/.test(token.source.trim())) {
       throw new Stop(token.offset, 'the YAML directive is not supported; valid is %YAML 1.2');
     }
+    if (token.type === 'document') documents.push(token);
     yield token;
   }
+}
+
+const OPEN = /^Flow (map|sequence) .*\bend with/;
+
+/** What is open at the end is told where it opens. */
+function unclosedProblem({ message }: YAMLError, text: string, documents: readonly CST.Document[]): TextProblem | null {
+  const last = documents.at(-1)?.value;
+  const open = OPEN.test(message) && last !== undefined ? unclosedIn(last) : null;
+  if (open === null) return null;
+  const [begin, end] = text[open.offset] === '{' ? ['{', '}'] : ['[', ']'];
+  return { offset: open.offset, problem: `not valid YAML: the "${begin}" here is not closed with "${end}"` };
+}
+
+/** The innermost; as deep as the text, which is bounded. */
+function unclosedIn(token: CST.Token): CST.FlowCollection | null {
+  if (!('items' in token)) return null;
+  for (const { key, value } of [...token.items].reverse()) {
+    for (const each of [value, key]) {
+      const found = each === undefined || each === null ? null : unclosedIn(each);
+      if (found !== null) return found;
+    }
+  }
+  const isOpen = token.type === 'flow-collection' && !token.end.some(({ type }) => /^flow-.*-end$/.test(type));
+  return isOpen ? token : null;
 }
 
 function syntaxProblem({ code, message, pos }: YAMLError): TextProblem {

@@ -129,7 +129,10 @@ const isIpv4 = (text: string) => parseIpv4(text) !== null;
 
 function number(text: string, key: string, most: number): number {
   const value = /^(0x[0-9a-f]{1,4}|\d{1,6})$/i.test(text) ? Number(text) : Number.NaN;
-  if (!(value <= most)) throw new TraceError(`${key}: "${text.slice(0, 40)}" is not a number; valid are 0-${most}`);
+  if (!(value <= most)) {
+    const problem = Number.isNaN(value) ? `"${text.slice(0, 40)}" is not a number` : `${value} is out of range`;
+    throw new TraceError(`${key}: ${problem}; valid are 0-${most}`);
+  }
   return value;
 }
 

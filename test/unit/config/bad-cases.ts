@@ -28,7 +28,9 @@ export const TEXT: BadCase[] = [
   bad('[]', 1, '', 'a list is not a map of sections; valid is a map with the keys switch, vlans'),
   bad('switch', 1, '', '"switch" is not a map of sections'),
   bad('42', 1, '', '42 is not a map of sections'),
-  bad('switch: {}\nports: {\n', 3, '', 'not valid YAML'),
+  bad('switch: {}\nports: {\n', 2, '', 'not valid YAML: the "{" here is not closed with "}"'),
+  bad('ports:\n  p1: { adapter: memory,\n  p2: { adapter: memory }\nvlans: {}\n', 2, '', 'the "{" here is not closed'),
+  bad('vlans: { 10: {} }\nmirrors: [\n  { output: p1 }\nports: {}\n', 2, '', 'the "[" here is not closed with "]"'),
   bad('switch:\n\thub: true\n', 2, '', 'a tab indents this line'),
   bad('switch: {}\n---\nports: {}\n', 2, '', 'a second document starts here'),
   bad('ports: "abc\n', 2, '', 'not valid YAML'),
@@ -164,6 +166,7 @@ export const SECTIONS: BadCase[] = [
 ];
 
 export const PORT_KEYS: BadCase[] = [
+  port('mode: trunk, vlans: 10,20,30-40', '20', "between { and } a comma ends a value; write vlans: '10,20,30-40'"),
   bad('ports:\n  p1: {}\n', 2, 'ports.p1.adapter', 'is missing; valid are tap, af-packet, af-xdp, cap, udp'),
   bad('ports:\n  p1:\n    adapter: tapp\n', 3, 'ports.p1.adapter', '(did you mean "tap"?)'),
   bad('ports:\n  "p 1": { adapter: memory }\n', 2, 'ports.p 1', '"p 1" is not a port name'),

@@ -55,6 +55,13 @@ function port(keys: string, more = ''): PortConfig {
 }
 
 describe('whole files', () => {
+  it('a broken JSON file is told as JSON', () => {
+    const problem = (text: string) => () => loadConfig(text, 'x.json');
+    expect(problem('{\n "ports": {\n  "p1": {}\n }')).toThrow('x.json:1: not valid JSON: the "{" here is not closed');
+    expect(problem('{\n "ports": {}\n}\n}')).toThrow('x.json:4: not valid JSON: Unexpected "}"');
+    expect(problem('{\n "ports": {\n  "p1" "p2"\n }}')).toThrow('x.json:3: not valid JSON: Missing');
+  });
+
   it('fills in every default', () => {
     expect(loadConfig('{}', 'switch.yaml')).toEqual({
       name: 'loom0',

@@ -292,6 +292,8 @@ describe('frames in words', () => {
   });
 
   it.each([
+    ['vlan=5000', 'vlan: 5000 is out of range; valid are 0-4095'],
+    ['vlan=x', 'vlan: "x" is not a number; valid are 0-4095'],
     ['nonsense', /no field/],
     ['dst=1', /MAC/],
     ['vlan=4096', /0-4095/],
