@@ -246,10 +246,16 @@ const START_ONLY = {
 function refuseStartOnly(now: SwitchConfig, { config, source }: ConfigDocument): void {
   for (const [key, section] of Object.entries(START_ONLY) as [keyof typeof START_ONLY, string | null][]) {
     if (same(config[key], now[key])) continue;
-    const is = now[key] === null ? 'not set' : typeof now[key] === 'object' ? 'otherwise' : now[key];
+    const is = now[key] === null ? 'not set' : typeof now[key] === 'object' ? keysText(now[key]) : now[key];
     const problem = `cannot change while the switch runs, where it is ${is}; restart it`;
     throw new ConfigError(source.place(section === null ? [key] : [section, key]), problem);
   }
+}
+
+/** As in a file, without what is not set. */
+function keysText(section: object): string {
+  const keys = Object.entries(section).filter(([, value]) => value !== null);
+  return `{ ${keys.map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`).join(', ')} }`;
 }
 
 function sharedJson(value: unknown): Uint8Array {

@@ -8,7 +8,6 @@ import type { ApiSwitch } from '../switch.ts';
 import { workerViews } from '../worker-view.ts';
 
 export function switchRoutes(sw: ApiSwitch): Route[] {
-  const began = performance.now();
   return [
     {
       method: 'GET',
@@ -17,7 +16,7 @@ export function switchRoutes(sw: ApiSwitch): Route[] {
       answer: z.object({
         switch: z.string(),
         version: z.string(),
-        uptimeSeconds: z.number(),
+        uptimeSeconds: z.number().describe('Since the process began.'),
         ports: z.number(),
         activeSeconds: z.number().describe('The threads that forward at work since their start, together.'),
         confirmSeconds: z.number().nullable().describe('Until the last change is taken back; null when none waits.'),
@@ -25,7 +24,7 @@ export function switchRoutes(sw: ApiSwitch): Route[] {
       handle: () => ({
         switch: sw.readable.directory.name,
         version: sw.version,
-        uptimeSeconds: (performance.now() - began) / 1000,
+        uptimeSeconds: process.uptime(),
         ports: sw.readable.directory.ports.length,
         activeSeconds: sw.workers().reduce((sum, { activeSeconds }) => sum + activeSeconds, 0),
         confirmSeconds: sw.confirmSeconds,
