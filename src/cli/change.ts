@@ -17,9 +17,10 @@ export function change(question: Question, options: ChangeOptions, done = '', io
   return answering(io, () => changed(question, options, done));
 }
 
-export async function changed(question: Question, options: ChangeOptions, done = ''): Promise<string> {
+/** `what` stands before errors in the body of the request. */
+export async function changed(question: Question, options: ChangeOptions, done = '', what = ''): Promise<string> {
   const socket = await socketOf(options);
-  const body = (await answerTo(socket, question)) as { switch?: unknown; actions?: string[] };
+  const body = (await answerTo(socket, question, what)) as { switch?: unknown; actions?: string[] };
   if (typeof body.switch !== 'string') throw notASwitch(socket);
   if (options.json) return pretty(body);
   if (body.actions === undefined) return `${done}\n`;
@@ -27,12 +28,12 @@ export async function changed(question: Question, options: ChangeOptions, done =
 }
 
 /** What is wrong with a command is not to be told by the place in the request that was made of it. */
-async function answerTo(socket: string, question: Question): Promise<unknown> {
+async function answerTo(socket: string, question: Question, what: string): Promise<unknown> {
   try {
     return await askSwitch(socket, question);
   } catch (error) {
     if (!(error instanceof AskError)) throw error;
-    throw new AskError(error.message.replace(/^body\./, ''), error.usage);
+    throw new AskError(error.message.replace(/^path\.\w+: /, '').replace(/^body\./, what), error.usage);
   }
 }
 

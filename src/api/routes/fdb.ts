@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { putEntry, removeEntry } from '../../config/edit.ts';
+import { ConfigError } from '../../config/error.ts';
 import { boolean, map, vid } from '../../config/leaf.ts';
 import { type FdbEntryInput, fdbEntryShape } from '../../config/schema.ts';
 import { ControlError } from '../../control/model.ts';
@@ -50,7 +51,12 @@ export function fdbRoutes(sw: ApiSwitch): Route[] {
           }
           return putEntry(raw, entry, index);
         });
-        return changed(sw, adding);
+        return changed(
+          sw,
+          adding.catch((error: unknown) => {
+            throw named(error, entry.mac);
+          }),
+        );
       },
     }),
     route({
@@ -94,6 +100,12 @@ export function fdbRoutes(sw: ApiSwitch): Route[] {
       },
     }),
   ];
+}
+
+/** The request has one entry; where it would stand in the configuration says nothing to who sent it. */
+function named(error: unknown, mac: string): unknown {
+  const key = error instanceof ConfigError ? /^fdb\[\d+\]\.(.*)$/.exec(error.path)?.[1] : undefined;
+  return key === undefined ? error : new Refusal(`entry ${mac}: ${key}: ${(error as ConfigError).problem}`);
 }
 
 function canonical(mac: string): string {

@@ -138,7 +138,7 @@ function addPort(port: Command, finish: Finish): void {
       '\nExamples:\n  etherloom port set p1 access=20\n  etherloom port set up trunk=10+20-30 native=1\n',
     )
     .action(async (name: string, words: string[], o) => {
-      finish(await (await import('../change-port.ts')).setPort(path(name), words, o));
+      finish(await (await import('../change-port.ts')).setPort(name, path, words, o));
     });
   onSwitch(port.command('add <spec>'))
     .description('add a port: NAME=ADAPTER:DEVICE,KEY=VALUE…')

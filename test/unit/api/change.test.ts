@@ -388,6 +388,10 @@ describe('parts', () => {
       expect((await ask('POST', '/v1/fdb/flush', what)).status).toBe(409);
     }
     expect((await ask('POST', '/v1/fdb', { mac: '01:00:5e:00:00:01', vlan: 10, port: 'p1' })).status).toBe(400);
+    expect(await ask('POST', '/v1/fdb', { mac: '02:00:00:00:00:0d', vlan: 10, port: 'p3' })).toMatchObject({
+      status: 400,
+      body: { error: 'entry 02:00:00:00:00:0d: vlan: port p3 is not a member of VLAN 10' },
+    });
   });
 
   it('the FDB entry of an interface stays, whoever asks', async () => {
@@ -400,7 +404,7 @@ describe('parts', () => {
     expect(await ask('DELETE', `/v1/fdb?mac=${mac}&vlan=10`)).toMatchObject({ status: 409, body: { error: problem } });
     expect(await ask('POST', '/v1/fdb', { mac, vlan: 10, port: 'p1', replace: true })).toMatchObject({
       status: 400,
-      body: { error: `request: fdb[0].mac: ${problem}` },
+      body: { error: `entry ${mac}: mac: ${problem}` },
     });
     expect((await get('/v1/fdb')).body).toMatchObject({ entries: [{ mac, kind: 'local' }] });
   });

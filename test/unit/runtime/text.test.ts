@@ -9,6 +9,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
 import type { PortStatus } from '../../../src/api/directory.ts';
 import { TOPICS } from '../../../src/api/topics.ts';
+import { addPort, setPort } from '../../../src/cli/change-port.ts';
 import { main } from '../../../src/cli/main.ts';
 import { run } from '../../../src/cli/run.ts';
 import { type ConfigOptions, readRunConfig } from '../../../src/cli/run-config.ts';
@@ -50,6 +51,46 @@ it('a rollback says that it was one, and what was done', async () => {
     rmSync(folder, { recursive: true });
   }
   expect(out.text).toBe('rolled back the change that waited to be confirmed:\n  POST /v1/rollback\n');
+});
+
+it('errors of port set and port add name the port as it was typed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'etherloom-port-'));
+  const refusals: Record<string, string> = {
+    '/v1/ports/p%2012?replace=false': 'path.port: "p 12" is not a port name',
+    '/v1/ports/p12?replace=false': 'body.adapter: "tun" is not an adapter',
+    '/v1/ports/p3': 'body.mtu: 1 is not an MTU',
+  };
+  const server = createHttp((request, response) => {
+    response.writeHead(400).end(JSON.stringify({ error: refusals[request.url!] }));
+  });
+  const socket = join(folder, 's.sock');
+  await new Promise<void>((done) => server.listen(socket, done));
+  const options = { json: false, socket };
+  const path = (name: string) => `/v1/ports/${encodeURIComponent(name)}`;
+  const said = async (work: (io: { out: Text; err: Text }) => Promise<number>) => {
+    const io = { out: new Text(), err: new Text() };
+    return `${await work(io)} ${io.err.text}`;
+  };
+  try {
+    expect(await said((io) => setPort('p3', path, ['foo=1'], options, io))).toMatch(
+      /^2 etherloom: port p3: foo: the key "foo" is not known/,
+    );
+    expect(await said((io) => setPort('p3', path, ['mtu=1'], options, io))).toBe(
+      '2 etherloom: port p3: mtu: 1 is not an MTU\n',
+    );
+    expect(await said((io) => addPort('p 12=memory', path, options, io))).toBe(
+      '2 etherloom: "p 12" is not a port name\n',
+    );
+    expect(await said((io) => addPort('p12=tun:x', path, options, io))).toBe(
+      '2 etherloom: port p12: adapter: "tun" is not an adapter\n',
+    );
+    expect(await said((io) => addPort('p12=tap:x,foo', path, options, io))).toMatch(
+      /^2 etherloom: p12=tap:x,foo: foo: the key "foo" is not known/,
+    );
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it('drops come with what to do about them', () => {
