@@ -294,6 +294,7 @@ export const planAnswer = z.object({ switch: switchName, plan: planView });
 export const changeAnswer = z.object({
   switch: switchName,
   actions: z.array(z.string()).describe('What was done, a line each; empty when it was so already.'),
+  warnings: z.array(z.string()).optional().describe('What it brings with it and may not be meant.'),
 });
 export const workersAnswer = z.object({
   switch: switchName,

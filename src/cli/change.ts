@@ -20,11 +20,16 @@ export function change(question: Question, options: ChangeOptions, done = '', io
 /** `what` stands before errors in the body of the request. */
 export async function changed(question: Question, options: ChangeOptions, done = '', what = ''): Promise<string> {
   const socket = await socketOf(options);
-  const body = (await answerTo(socket, question, what)) as { switch?: unknown; actions?: string[] };
+  const body = (await answerTo(socket, question, what)) as {
+    switch?: unknown;
+    actions?: string[];
+    warnings?: string[];
+  };
   if (typeof body.switch !== 'string') throw notASwitch(socket);
   if (options.json) return pretty(body);
   if (body.actions === undefined) return `${done}\n`;
-  return done === '' ? changeText(body.actions) : `${done}:\n${changeText(body.actions, '  ')}`;
+  const warnings = (body.warnings ?? []).map((line) => `warning: ${line}\n`).join('');
+  return `${done === '' ? changeText(body.actions) : `${done}:\n${changeText(body.actions, '  ')}`}${warnings}`;
 }
 
 /** What is wrong with a command is not to be told by the place in the request that was made of it. */

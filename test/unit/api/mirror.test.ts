@@ -40,6 +40,22 @@ describe('mirrors', () => {
     expect((await sw.get('/v1/mirrors')).body.mirrors).toEqual([]);
   });
 
+  it('warn of hosts that are on the output', async () => {
+    const sw = await threePorts();
+    const put = async (name: string, body: object) => (await sw.ask('PUT', `/v1/mirrors/${name}`, body)).body;
+    sw.send(0, frame(2, 1));
+    await until(() => sw.peers[1]!.got.length === 1, 'learned');
+    expect(await put('quiet', { output: 'p3', selectSrc: ['p2'] })).not.toHaveProperty('warnings');
+    const warned = await put('watch', { output: 'p1', selectSrc: ['p2'] });
+    expect(warned).toMatchObject({
+      actions: ['add-mirror watch to p1'],
+      warnings: [
+        '1 address was learned on port p1: it is the output of a mirror now and takes part in nothing else, so that these hosts are cut off',
+      ],
+    });
+    expect(await put('watch', { output: 'p1', selectDst: ['p2'] })).not.toHaveProperty('warnings');
+  });
+
   it('are added, replaced and taken away one by one; what is wrong changes nothing', async () => {
     const sw = await threePorts();
     const put = (name: string, body: object, query = '') => sw.ask('PUT', `/v1/mirrors/${name}${query}`, body);
