@@ -131,6 +131,8 @@ export class Control {
     const bridge = this.bridge(bridgeName);
     const vlan = bridge.vlans.get(vid);
     if (vlan === undefined || vid === UNAWARE_VID) throw new ControlError(`bridge ${bridgeName} has no VLAN ${vid}`);
+    const owner = this.router?.interfaceIn(vlan.fid) ?? null;
+    if (owner !== null) throw new ControlError(`VLAN ${vid} has the interface ${owner}; remove the interface first`);
     this.list(bridge, vlan);
     for (const port of this.ports.values()) {
       if (port.bridge !== bridge) continue;

@@ -140,6 +140,8 @@ export interface RouterControl {
   hasInterface(name: string): boolean;
   /** Its row in the router table; 0 when there is no such interface. */
   interfaceRow(name: string): number;
+  /** Of the VLAN itself, not of its primary; else null. */
+  interfaceIn(fid: number): string | null;
   /** The interface of the VLAN, where the MAC is its own; else null. */
   ownerOfMac(fid: number, mac: Mac): string | null;
   /** What was added and not removed. */

@@ -200,6 +200,11 @@ export class Router implements RouterControl {
     return this.interfaces.get(name)?.row ?? 0;
   }
 
+  interfaceIn(fid: number): string | null {
+    const iface = this.byRow[this.dp.router.ifaceOf[fid]];
+    return iface?.fid === fid ? iface.name : null;
+  }
+
   ownerOfMac(fid: number, { high, low }: Mac): string | null {
     const iface = this.byRow[this.dp.router.ifaceOf[fid]];
     return iface !== undefined && iface.mac.high === high && iface.mac.low === low ? iface.name : null;

@@ -124,6 +124,7 @@ describe('the MAC of an interface', () => {
       `fdb[0].mac: ${problem}`,
     );
     expect(entries(sw)).toEqual([`10 ${MAC} null local`]);
+    expect(() => sw.removeVlan(10)).toThrow('VLAN 10 has the interface gw; remove the interface first');
     // In another VLAN it is anybody's.
     sw.addFdbEntry({ mac: MAC, vid: 20, kind: 'blackhole' });
     sw.apply({ ports });
