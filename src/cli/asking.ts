@@ -44,8 +44,15 @@ export async function answering(io: AskIo, work: () => Promise<string | Uint8Arr
   }
 }
 
-export async function socketOf({ socket, name }: SwitchOptions): Promise<string> {
-  if (socket !== undefined && name !== undefined) throw new AskError('--socket or --name, not both', true);
+/** Without both options the environment says which switch. */
+export async function socketOf(options: SwitchOptions, env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const isSaid = options.socket !== undefined || options.name !== undefined;
+  const { ETHERLOOM_SOCKET, ETHERLOOM_NAME } = env;
+  const { socket, name } = isSaid
+    ? options
+    : { socket: ETHERLOOM_SOCKET || undefined, name: ETHERLOOM_NAME || undefined };
+  const [ofSocket, ofName] = isSaid ? ['--socket', '--name'] : ['ETHERLOOM_SOCKET', 'ETHERLOOM_NAME'];
+  if (socket !== undefined && name !== undefined) throw new AskError(`${ofSocket} or ${ofName}, not both`, true);
   const path = socket ?? (name === undefined ? undefined : defaultSocketPath(name));
   if (path !== undefined && (await isListening(path))) return path;
   const names = await running();

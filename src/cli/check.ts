@@ -2,15 +2,20 @@
  * `etherloom check -c FILE`: whether a configuration is right, without a switch.
  */
 
+import { unsuited } from '../runtime/live-adapters.ts';
 import { type AskIo, answering, pretty, TERMINAL } from './asking.ts';
-import { readRunConfig } from './run-config.ts';
+import { readConfigFile } from './run-config.ts';
+import { UsageError } from './usage-error.ts';
 import { vidList } from './vid-list.ts';
 
 export function check(options: { config: string; json: boolean }, io: AskIo = TERMINAL): Promise<number> {
   return answering(io, async () => {
-    const { config } = readRunConfig({ config: options.config, ports: [] });
+    const { config } = readConfigFile(options.config);
+    const problem = unsuited(config.ports.filter(({ adapter }) => adapter.kind !== 'pcap'));
+    if (problem !== null) throw new UsageError(`${options.config}: ${problem}`);
+    const captured = config.ports.find(({ adapter }) => adapter.kind === 'pcap');
     const { name, ports, bridges, interfaces, routes, vteps, macvlan, ipvlan, mirrors, fdbEntries } = config;
-    if (options.json) return pretty({ valid: true, config });
+    if (options.json) return pretty({ valid: true, for: captured === undefined ? 'run' : 'replay', config });
     const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
     const vids = vidList(bridges.flatMap(({ vlans }) => vlans.map(({ vid }) => vid)));
     const parts = [
@@ -27,6 +32,8 @@ export function check(options: { config: string; json: boolean }, io: AskIo = TE
         [fdbEntries.length, 'FDB entry', 'FDB entries'] as const,
       ].flatMap(([n, one, many]) => (n === 0 ? [] : [count(n, one, many)])),
     ];
-    return `${options.config}: valid: switch ${name}, ${parts.join(', ')}\n`;
+    const use =
+      captured === undefined ? '' : ` for replay (port ${captured.name} is a capture, which no running switch takes)`;
+    return `${options.config}: valid${use}: switch ${name}, ${parts.join(', ')}\n`;
   });
 }

@@ -7,7 +7,9 @@ import type { ChangeOptions } from '../change.ts';
 export type Finish = (status: number) => void;
 
 export function toSwitch(command: Command): Command {
-  return command.option('--socket <path>', 'control socket').option('--name <name>', 'name of the switch');
+  return command
+    .option('--socket <path>', 'control socket; else $ETHERLOOM_SOCKET')
+    .option('--name <name>', 'name of the switch; else $ETHERLOOM_NAME');
 }
 
 export function onSwitch(command: Command): Command {
