@@ -243,7 +243,14 @@ export const foundAnswer = z.object({
   entries: z.array(fdbEntryView),
   total: count.describe('Those that match, of which `entries` are the first.'),
 });
-export const dropsAnswer = z.object({ switch: switchName, drops: z.array(dropView), total: byName });
+export const dropsAnswer = z.object({
+  switch: switchName,
+  drops: z.array(dropView),
+  total: byName,
+  unsent: z
+    .array(z.object({ port: z.string(), copies: count }))
+    .describe('Copies that should have left by a port and could not; a frame of which others left is no drop.'),
+});
 export const samplesAnswer = z.object({ switch: switchName, samples: z.array(sampleView) });
 const microseconds = z.number();
 export const latencyAnswer = z.object({

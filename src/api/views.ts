@@ -6,11 +6,13 @@ import type { SecondaryVlan } from '../config/types.ts';
 import {
   fidLedger,
   type LedgerRow,
+  PORT_COUNTERS,
   type PortCounters,
   portCounters,
   portLedger,
   sumLedger,
   sumPortCounters,
+  TX_DROPPED,
 } from '../dataplane/counters.ts';
 import { DROP_REASONS } from '../dataplane/reasons.ts';
 import { type Fdb, META_STALE } from '../tables/fdb.ts';
@@ -149,6 +151,8 @@ export interface Drops {
   drops: DropView[];
   /** By reason over all ports. */
   total: Record<string, number>;
+  /** Copies that should have left by a port and could not; a frame of which others left is no drop. */
+  unsent: { port: string; copies: number }[];
 }
 
 export function dropViews({ tables, directory }: ReadableSwitch): Drops {
@@ -163,7 +167,13 @@ export function dropViews({ tables, directory }: ReadableSwitch): Drops {
       if (frames > 0) drops.push({ port: directory.ports[i].name, reason: name, frames, sentence });
     }
   }
-  return { drops, total: sumLedger(rows).drops };
+  const unsent = directory.ports.flatMap(({ name, index }) => {
+    const copies = stable
+      .each((k) => tables.countersOf[k].port[index * PORT_COUNTERS + TX_DROPPED])
+      .reduce((sum, each) => sum + each, 0);
+    return copies === 0 ? [] : [{ port: name, copies }];
+  });
+  return { drops, total: sumLedger(rows).drops, unsent };
 }
 
 export interface VlanLedgerRow extends LedgerRow {

@@ -267,8 +267,13 @@ function routesText(routes: readonly RouteView[]): string {
   );
 }
 
-function dropsText({ drops }: Drops): string {
-  if (drops.length === 0) return 'no frame was dropped\n';
+function dropsText({ drops, unsent = [] }: Drops): string {
+  const lost = unsent.map(({ port, copies }) => `${copies} by ${port}`).join(', ');
+  const unsentText =
+    lost === ''
+      ? ''
+      : `Copies that could not leave: ${lost}; the device or its queue was full, or down. A frame of which other copies left is no drop.\n`;
+  if (drops.length === 0) return `no frame was dropped\n${unsentText}`;
   const rows = table(
     ['PORT', 'FRAMES', 'REASON', 'WHAT IT MEANS'],
     drops.map((d) => [d.port, d.frames, d.reason, d.sentence]),
@@ -276,7 +281,7 @@ function dropsText({ drops }: Drops): string {
   const lone = drops.some(({ reason }) => reason === 'EGRESS_NO_PORT')
     ? 'EGRESS_NO_PORT of broadcast and multicast is no fault where a host is alone in its VLAN.\n'
     : '';
-  return `${rows}\n${lone}The last frames of each: etherloom show samples; what would deliver one: etherloom explain --drop ID.\n`;
+  return `${rows}\n${lone}${unsentText}The last frames of each: etherloom show samples; what would deliver one: etherloom explain --drop ID.\n`;
 }
 
 function samplesText(samples: readonly SampleView[]): string {

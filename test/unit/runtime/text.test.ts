@@ -247,7 +247,10 @@ describe('tables', () => {
   });
 
   it('of no drops say so', () => {
-    expect(topicText('drops', { drops: [], total: {} })).toBe('no frame was dropped\n');
+    expect(topicText('drops', { drops: [], total: {}, unsent: [] })).toBe('no frame was dropped\n');
+    expect(topicText('drops', { drops: [], total: {}, unsent: [{ port: 'p2', copies: 3 }] })).toBe(
+      'no frame was dropped\nCopies that could not leave: 3 by p2; the device or its queue was full, or down. A frame of which other copies left is no drop.\n',
+    );
   });
 });
 
