@@ -4,7 +4,10 @@
 
 import type { EventEmitter } from 'node:events';
 import type { Argument, Command, Option } from 'commander';
+import { EVENT_NAMES } from '../api/events.ts';
 import { TOPICS } from '../api/topics.ts';
+import { BENCHMARKS } from './bench-names.ts';
+import { STORIES } from './lab.ts';
 
 export interface CommandEntry {
   /** `fdb add`; empty for the program itself. */
@@ -32,7 +35,17 @@ export interface OptionEntry {
 }
 
 /** Choices that commander is not told: its refusal would say less than the command's own. */
-const ARGUMENT_CHOICES: Record<string, readonly string[]> = { show: TOPICS };
+const ARGUMENT_CHOICES: Record<string, readonly string[]> = {
+  show: TOPICS,
+  lab: STORIES.map(({ name }) => name),
+  bench: BENCHMARKS,
+};
+
+/** Words of lists with commas. */
+const OPTION_CHOICES: Record<string, readonly string[]> = {
+  'capture --dir': ['in', 'out', 'drop'],
+  'events --only': EVENT_NAMES,
+};
 
 /** The program first, then its commands as the help lists them. */
 export function commandTree(program: Command): CommandEntry[] {
@@ -46,7 +59,7 @@ function entriesOf(command: Command, path: readonly string[]): CommandEntry[] {
     description: command.description(),
     arguments: command.registeredArguments.map(argumentText),
     choices: ARGUMENT_CHOICES[text] ?? command.registeredArguments[0]?.argChoices ?? [],
-    options: command.options.map(optionEntry),
+    options: command.options.map((option) => optionEntry(text, option)),
     subcommands: command.commands.map((sub) => sub.name()),
     after: afterHelp(command),
   };
@@ -58,13 +71,13 @@ function argumentText(argument: Argument): string {
   return argument.required ? `<${name}>` : `[${name}]`;
 }
 
-function optionEntry({ short, long, flags, description, argChoices }: Option): OptionEntry {
+function optionEntry(path: string, { short, long, flags, description, argChoices }: Option): OptionEntry {
   return {
     short: short ?? null,
     long: long ?? '',
     value: /[<[][^>\]]+[>\]]/.exec(flags)?.[0] ?? null,
     description,
-    choices: argChoices ?? [],
+    choices: argChoices ?? OPTION_CHOICES[`${path} ${long}`] ?? [],
   };
 }
 

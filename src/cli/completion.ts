@@ -19,12 +19,17 @@ const SOCKETS = '/run/etherloom "$XDG_RUNTIME_DIR/etherloom" "/tmp/etherloom-$(i
 const NAMES = `$(ls ${SOCKETS} 2>/dev/null | sed -n 's/\\.sock$//p')`;
 const FISH_NAMES = `(ls /run/etherloom "$XDG_RUNTIME_DIR/etherloom" /tmp/etherloom-(id -u) 2>/dev/null | string replace -rf '\\.sock$' '')`;
 
-type Value = 'nothing' | 'choices' | 'names' | 'files' | 'free';
+/** Ports of the switch that runs. */
+const PORTS = `$(command etherloom show ports --json 2>/dev/null | sed -n 's/^ *"name": "\\(.*\\)",$/\\1/p')`;
+const FISH_PORTS = `(command etherloom show ports --json 2>/dev/null | string replace -rf '^ *"name": "(.*)",$' '$1')`;
+
+type Value = 'nothing' | 'choices' | 'names' | 'ports' | 'files' | 'free';
 
 function kindOf(path: string, { long, value, choices }: OptionEntry): Value {
   if (value === null) return 'nothing';
   if (choices.length > 0) return 'choices';
   if (long === '--name') return path === 'run' ? 'free' : 'names';
+  if (`${long} ${value}` === '--port <name>' || `${long} ${value}` === '--to <port>') return 'ports';
   return isFile(value) ? 'files' : 'free';
 }
 
@@ -47,6 +52,7 @@ function bash(commands: readonly CommandEntry[]): string {
   ];
   const replies: Record<Exclude<Value, 'nothing' | 'choices'>, string> = {
     names: `COMPREPLY=($(compgen -W "${NAMES}" -- "$current"))`,
+    ports: `COMPREPLY=($(compgen -W "${PORTS}" -- "$current"))`,
     files: 'compopt -o default 2>/dev/null',
     free: ':',
   };
@@ -93,6 +99,7 @@ function zsh(commands: readonly CommandEntry[]): string {
   ];
   const replies: Record<Exclude<Value, 'nothing' | 'choices'>, string> = {
     names: `compadd -- $\{(f)"${NAMES}"}`,
+    ports: `compadd -- $\{(f)"${PORTS}"}`,
     files: '_files',
     free: '_message value',
   };
@@ -161,6 +168,7 @@ function fish(commands: readonly CommandEntry[]): string {
       const kind = kindOf(path, option);
       if (kind === 'choices') parts.push(`-x -a ${quoted(values.join(' '))}`);
       else if (kind === 'names') parts.push(`-x -a ${quoted(FISH_NAMES)}`);
+      else if (kind === 'ports') parts.push(`-x -a ${quoted(FISH_PORTS)}`);
       else if (kind !== 'nothing') parts.push(kind === 'files' ? '-r -F' : '-x');
       lines.push(`${parts.join(' ')} -d ${quoted(description)}`);
     }

@@ -31,6 +31,10 @@ describe('completion', () => {
     expect(ask('mirror', '')).toEqual(['add', 'del', 'show', '--help']);
     expect(ask('peer', 'd')).toEqual(['del']);
     expect(ask('show', 'le')).toEqual(['ledger']);
+    expect(ask('capture', '--dir', 'd')).toEqual(['drop']);
+    expect(ask('events', '--only', 'mo')).toEqual(['moved']);
+    expect(ask('lab', 'vx')).toEqual(['vxlan']);
+    expect(ask('bench', 'S14')).toEqual(['S14']);
     expect(ask('apply', '--conf')).toEqual(['--config', '--confirm']);
   });
 

@@ -1,0 +1,5 @@
+/** Benchmarks that there are, as `bench` takes them. */
+export const BENCHMARKS = [
+  ...['S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S6n', 'S7', 'S8', 'S9', 'S10', 'S11', 'S12', 'S13', 'S14'],
+  ...['api', 'routing', 'change', 'all', 'micro'],
+] as const;
