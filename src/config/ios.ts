@@ -108,7 +108,7 @@ class Reader {
       if (delimiter !== undefined && rest !== undefined && !rest.includes(delimiter)) banner = delimiter;
       // The lines of a block that is not known are not those of the block before it.
       if (OPENS.test(line)) this.#block = () => false;
-      if (NOTHING.test(line) || this.#top(line) || this.#block(line)) return;
+      if (this.#top(line) || this.#block(line) || NOTHING.test(line)) return;
       unread(isManagement(line));
     });
     const config = this.#config();
@@ -192,8 +192,8 @@ class Reader {
   #blockOf(name: string): ((line: string) => boolean) | null {
     const [, svi] = /^vlan(\d{1,4})$/i.exec(name) ?? [];
     if (svi !== undefined) {
-      const made: RawInterface = { vlan: Number(svi), addresses: [] };
-      this.#interfaces[`vlan${svi}`] = made;
+      this.#interfaces[`vlan${svi}`] ??= { vlan: Number(svi), addresses: [] };
+      const made = this.#interfaces[`vlan${svi}`]!;
       return (line) => this.#layer3(made, line);
     }
     const found = portName(name);
@@ -201,8 +201,8 @@ class Reader {
     const { port, sub } = found;
     const parent = this.#port(port);
     if (sub === null) return (line) => this.#switchport(parent, line) || this.#routedPort(parent, line);
-    const made: RawInterface = { port, addresses: [] };
-    this.#interfaces[`${port}.${sub}`] = made;
+    this.#interfaces[`${port}.${sub}`] ??= { port, addresses: [] };
+    const made = this.#interfaces[`${port}.${sub}`]!;
     return (line) => this.#encapsulation(parent, made, line) || this.#layer3(made, line);
   }
 
@@ -278,9 +278,10 @@ class Reader {
       port.mtu = Number(mtu);
       return true;
     }
-    if (!/^shut(down)?$/i.test(line)) return false;
-    port.enabled = false;
-    return true;
+    const shut = /^(no )?shut(?:down)?$/i.exec(line);
+    if (shut?.[1] !== undefined) delete port.enabled;
+    else if (shut !== null) port.enabled = false;
+    return shut !== null;
   }
 
   #allowed(port: RawPort, change: string, list: string): boolean {
@@ -339,6 +340,7 @@ class Reader {
     else if (/^ip redirects$/i.test(line)) made.redirects = true;
     else if (/^no ip redirects$/i.test(line)) delete made.redirects;
     else if (/^shut(down)?$/i.test(line)) made.downAt = this.#line;
+    else if (/^no shut(down)?$/i.test(line)) delete made.downAt;
     else return false;
     return true;
   }

@@ -261,4 +261,23 @@ describe('IOS snippets', () => {
       /^etherloom: \/ios.txt:2: ip address 10.0.10.0 255.255.255.0: interfaces.vlan10.addresses\[0\]: 10.0.10.0\/24 is the network address of its subnet\n$/,
     );
   });
+
+  it('go on in a block that is opened again, where no shutdown undoes shutdown', () => {
+    const blocks = ['interface Vlan10', 'interface Gi0/2.20', 'interface Gi0/1'];
+    const { config, unread } = readIos(
+      [
+        ...[blocks[0], 'ip address 10.0.0.1 255.255.255.0', 'shutdown'],
+        ...[blocks[1], 'encapsulation dot1q 20', 'ip address 10.0.1.1 255.255.255.0', 'shutdown'],
+        ...[blocks[2], 'switchport access vlan 10', 'shut'],
+        ...blocks.flatMap((block) => [block, 'no shut']),
+      ].join('\n'),
+      'tap',
+    );
+    expect(unread).toEqual([]);
+    expect(config).toMatchObject({
+      ports: { 'Gi0-1': { vlan: 10 } },
+      interfaces: { vlan10: { addresses: ['10.0.0.1/24'] }, 'Gi0-2.20': { vlan: 20, addresses: ['10.0.1.1/24'] } },
+    });
+    expect(config).not.toHaveProperty(['ports', 'Gi0-1', 'enabled']);
+  });
 });
