@@ -43,10 +43,10 @@ import {
   NEXT_ICMPV6,
 } from '../wire/ipv6.ts';
 import type { Batch } from './batch.ts';
-import { DELIVERED, FID_COUNTERS, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from './counters.ts';
 import { type Dataplane, LIMIT_MIN_MTU } from './dataplane.ts';
 import type { FastLane } from './fast-lane.ts';
 import { DROP_NONE } from './reasons.ts';
+import { accountRun } from './stages/account.ts';
 
 const ETHERNET_HEADER = 14;
 const TAG = 4;
@@ -69,7 +69,7 @@ const ORDINARY_MASK =
 const NOBODY = -1;
 
 export function createIpvlanDeliverLane(dp: Dataplane, b: Batch): FastLane {
-  const { arena, ports, vlans, fdb, egress, counters, ipvlan, router, limits } = dp;
+  const { arena, ports, vlans, fdb, egress, ipvlan, router, limits } = dp;
 
   /** The FID of frames with this VID (0: none) of the port, when its interface has children; else 0. */
   const vlanOf = (from: number, tagged: number): number => {
@@ -129,18 +129,6 @@ export function createIpvlanDeliverLane(dp: Dataplane, b: Batch): FastLane {
     if (slot < 0 || fdb.rec[(slot << 2) + 3] !== here) return false;
     if ((nowMs - fdb.rec[(slot << 2) + 2]) >>> 0 >= REFRESH_MS) refreshSource(fdb, slot, from, nowMs);
     return true;
-  };
-
-  const countSent = (from: number, fid: number, frames: number, bytes: number): void => {
-    const { port, fid: vlan } = counters;
-    const portRow = from * PORT_COUNTERS;
-    const fidRow = fid * FID_COUNTERS;
-    port[portRow + RX_FRAMES] += frames;
-    port[portRow + RX_BYTES] += bytes;
-    port[portRow + DELIVERED] += frames;
-    vlan[fidRow + RX_FRAMES] += frames;
-    vlan[fidRow + RX_BYTES] += bytes;
-    vlan[fidRow + DELIVERED] += frames;
   };
 
   return (first) => {
@@ -208,7 +196,7 @@ export function createIpvlanDeliverLane(dp: Dataplane, b: Batch): FastLane {
       }
 
       if (i === runStart) return i;
-      countSent(from, fid, i - runStart, bytes);
+      accountRun(dp, b, runStart, i - runStart, bytes);
     }
     return n;
   };

@@ -28,10 +28,10 @@ import {
 } from '../tables/macvlan-table.ts';
 import { PORT_MACVLAN, PORT_REGENERATES, PORT_UP } from '../tables/port-table.ts';
 import type { Batch } from './batch.ts';
-import { DELIVERED, PORT_COUNTERS, RX_BYTES, RX_FRAMES } from './counters.ts';
 import type { Dataplane } from './dataplane.ts';
 import type { FastLane } from './fast-lane.ts';
 import { DROP_NONE } from './reasons.ts';
+import { accountRun } from './stages/account.ts';
 import { NOBODY } from './stages/group.ts';
 
 const ETHERNET_HEADER = 14;
@@ -59,19 +59,8 @@ const PARENT = GROUP_ROLE_PARENT;
 const HOST = GROUP_ROLE_HOST;
 
 export function createMacvlanLane(dp: Dataplane, b: Batch): FastLane {
-  const { arena, ports, egress, counters, macvlan } = dp;
+  const { arena, ports, egress, macvlan } = dp;
   const { role: roles, groupOf, mode: modes } = macvlan;
-
-  /** Enters frames of one port that were sent to one port each in the ledger; they are of no VLAN. */
-  const countSent = (from: number, frames: number, bytes: number): void => {
-    const row = Math.imul(from, PORT_COUNTERS);
-    counters.port[row + RX_FRAMES] += frames;
-    counters.port[row + RX_BYTES] += bytes;
-    counters.port[row + DELIVERED] += frames;
-    counters.fid[RX_FRAMES] += frames;
-    counters.fid[RX_BYTES] += bytes;
-    counters.fid[DELIVERED] += frames;
-  };
 
   return (first) => {
     const view = arena.view;
@@ -181,7 +170,7 @@ export function createMacvlanLane(dp: Dataplane, b: Batch): FastLane {
       }
 
       if (i === runStart) return i;
-      countSent(from, i - runStart, bytes);
+      accountRun(dp, b, runStart, i - runStart, bytes);
     }
     return n;
   };
