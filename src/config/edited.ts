@@ -29,12 +29,20 @@ const FEW = 32;
 export function editedDocument(before: ConfigDocument, raw: ConfigInput, file: string): ConfigDocument {
   try {
     const source = valueSource(file);
-    const edited = withEntries(before, raw, source) ?? withPort(before, raw, source);
+    const differ = differing(before.raw, raw);
+    const isPort = differ.length === 1 && differ[0] === 'ports';
+    const edited = isPort ? withPort(before, raw, source) : withEntries(before, raw, differ, source);
     if (edited !== null) return edited;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
   }
   return documentOf(raw, file);
+}
+
+/** Sections that are not the very objects. */
+function differing(before: ConfigInput, raw: ConfigInput): (keyof ConfigInput)[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(raw)] as (keyof ConfigInput)[]);
+  return [...keys].filter((key) => raw[key] !== before[key]);
 }
 
 /** Keys of a port that nothing else in a configuration depends on. */
@@ -51,12 +59,10 @@ const FLAGS = [
   'fdbMaxEntries',
 ] as const;
 
-/** Null where more than flags of one port of a bridge differ. */
+/** Of two documents that differ in their ports; null where that is more than flags of one port of a bridge. */
 function withPort(before: ConfigDocument, raw: ConfigInput, source: Source): ConfigDocument | null {
   const was = before.raw.ports ?? {};
   const is = raw.ports ?? {};
-  const sections = new Set([...Object.keys(before.raw), ...Object.keys(raw)] as (keyof ConfigInput)[]);
-  for (const key of sections) if (key !== 'ports' && raw[key] !== before.raw[key]) return null;
   const names = Object.keys(is);
   const changed = names.filter((name) => is[name] !== was[name]);
   const [name] = changed;
@@ -81,9 +87,12 @@ function withPort(before: ConfigDocument, raw: ConfigInput, source: Source): Con
 }
 
 /** Null where more than a few entries differ, or anything else. */
-function withEntries(before: ConfigDocument, raw: ConfigInput, source: Source): ConfigDocument | null {
-  const keys = new Set([...Object.keys(before.raw), ...Object.keys(raw)] as (keyof ConfigInput)[]);
-  const differ = [...keys].filter((key) => raw[key] !== before.raw[key]);
+function withEntries(
+  before: ConfigDocument,
+  raw: ConfigInput,
+  differ: readonly (keyof ConfigInput)[],
+  source: Source,
+): ConfigDocument | null {
   if (differ.some((key) => key !== 'fdb' && key !== 'vxlanFdb')) return null;
   let edited: ConfigDocument | null = { ...before, raw, source };
   if (differ.includes('fdb')) edited = withFdb(edited, before.raw.fdb ?? []);

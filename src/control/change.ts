@@ -138,7 +138,8 @@ function countOf(actions: readonly Action[] | Piecemeal): number {
   return 'rest' in actions ? actions.count : actions.length;
 }
 
-function atOnce<T>(steps: Generator<Step, T, void>): T {
+/** All steps without a pause. */
+export function atOnce<T>(steps: Generator<Step, T, void>): T {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;

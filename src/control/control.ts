@@ -6,6 +6,7 @@
  * see the old or the new, never a mix. Operations are by name; numbers stay inside.
  */
 
+import { NO_CLASSIFICATION } from '../config/classify.ts';
 import { POLL_PRESETS } from '../config/poll.ts';
 import type { ClassificationConfig, IpvlanConfig, MacvlanConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { clearPortCounters } from '../dataplane/counters.ts';
@@ -67,7 +68,7 @@ export class Control {
   router: RouterControl | null = null;
   macvlan: readonly MacvlanConfig[] = [];
   ipvlan: readonly IpvlanConfig[] = [];
-  private classify = (): ClassificationConfig => ({ order: [], macs: [], subnets: [], protocols: [] });
+  private classify = (): ClassificationConfig => NO_CLASSIFICATION;
   private readonly customerRows: CustomerRows;
   private readonly domains: Domains;
   private readonly memberSets: MemberSets;

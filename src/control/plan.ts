@@ -6,10 +6,10 @@
  * place in the tables.
  */
 
+import { NO_CLASSIFICATION } from '../config/classify.ts';
 import { POLL_PRESETS } from '../config/poll.ts';
 import type {
   BridgeConfig,
-  ClassificationConfig,
   FdbEntryConfig,
   InterfaceConfig,
   MirrorConfig,
@@ -24,8 +24,6 @@ import { changesText, same } from './differences.ts';
 import { bridgeSettings, portSettings } from './model.ts';
 import { entryKey, onlyEntriesDiffer, planEntries, vxlanEntryKey } from './plan-entries.ts';
 import { routeKey } from './router-prefixes.ts';
-
-const NOTHING: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
 
 /** The actions that turn `from` (null: nothing) into `to`. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
@@ -107,7 +105,7 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
 
   if (!same(from?.poll ?? POLL_PRESETS.throughput, to.poll)) actions.push({ do: 'set-poll', poll: to.poll });
   actions.push(...routing.first);
-  if (!same(from?.classification ?? NOTHING, to.classification)) {
+  if (!same(from?.classification ?? NO_CLASSIFICATION, to.classification)) {
     actions.push({ do: 'set-classification', classification: to.classification });
   }
   for (const entry of old.entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'remove-entry', entry });

@@ -4,17 +4,16 @@
  * and keeps none of it: what lives through collections of the heap is what makes them long.
  */
 
+import { NO_CLASSIFICATION } from '../config/classify.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import type { Action } from '../control/action.ts';
-import type { Step } from '../control/change.ts';
+import { atOnce, type Step } from '../control/change.ts';
 import { type ReadyClassification, readyClassification } from '../control/classify-control.ts';
 import { type Piecemeal, piecemealOf, type ReplaceRoute } from '../control/piecemeal.ts';
 import { configStands } from '../control/stands.ts';
 
 /** Actions of one piece: some tens of microseconds. */
 const PIECE = 32;
-
-const NOTHING = { order: [], macs: [], subnets: [], protocols: [] };
 
 export interface PlanPieces {
   count: number;
@@ -30,13 +29,13 @@ export interface PlanPieces {
 
 /** `stands` is the configuration before it. */
 export function planPieces(stands: SwitchConfig, actions: readonly Action[]): PlanPieces {
-  const { early, rest, late, count } = inOrder(stands, actions);
+  const { early, rest, late, count } = atOnce(piecemealOf(configStands(stands), actions));
   let classification: ReadyClassification | null = null;
   const sent = rest.map((action): Action => {
     if (action.do !== 'set-classification') return action;
     classification =
       'table' in action.classification ? action.classification : readyClassification(action.classification);
-    return { do: action.do, classification: NOTHING };
+    return { do: action.do, classification: NO_CLASSIFICATION };
   });
   const encoder = new TextEncoder();
   const pieces: Uint8Array[] = [];
@@ -60,14 +59,6 @@ export function planPieces(stands: SwitchConfig, actions: readonly Action[]): Pl
     at += piece.length;
   }
   return { count, bytes, ...parts, classification };
-}
-
-function inOrder(stands: SwitchConfig, actions: readonly Action[]): Piecemeal {
-  const steps = piecemealOf(configStands(stands), actions);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
 }
 
 /** In steps; what goes one by one is read later. */
