@@ -81,6 +81,9 @@ void taken_close(Taken *taken);
 napi_value owned_close(napi_env env, napi_value value, int kind);
 
 /* -- closing.c */
+/* Has `execute` done by a thread of libuv's pool, and `complete` by this one; false, and neither is called, where it cannot. */
+bool work_begin(napi_env env, const char *what, napi_async_execute_callback execute,
+                napi_async_complete_callback complete, void *data, napi_async_work *work);
 napi_value close_apart(napi_env env, napi_callback_info info);
 
 /* -- tap.c */

@@ -28,16 +28,22 @@ static void complete(napi_env env, napi_status status, void *data) {
   free(closing);
 }
 
+bool work_begin(napi_env env, const char *what, napi_async_execute_callback execute,
+                napi_async_complete_callback complete, void *data, napi_async_work *work) {
+  napi_value name;
+  if (napi_create_string_utf8(env, what, NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_async_work(env, NULL, name, execute, complete, data, work) != napi_ok)
+    return false;
+  if (napi_queue_async_work(env, *work) == napi_ok) return true;
+  napi_delete_async_work(env, *work);
+  return false;
+}
+
 static bool begin(napi_env env, Taken taken, napi_deferred deferred) {
   Closing *closing = malloc(sizeof *closing);
-  napi_value name;
   if (closing == NULL) return false;
   *closing = (Closing){.taken = taken, .deferred = deferred};
-  if (napi_create_string_utf8(env, "etherloom: close", NAPI_AUTO_LENGTH, &name) == napi_ok &&
-      napi_create_async_work(env, NULL, name, execute, complete, closing, &closing->work) == napi_ok) {
-    if (napi_queue_async_work(env, closing->work) == napi_ok) return true;
-    napi_delete_async_work(env, closing->work);
-  }
+  if (work_begin(env, "etherloom: close", execute, complete, closing, &closing->work)) return true;
   free(closing);
   return false;
 }

@@ -269,15 +269,12 @@ static void complete(napi_env env, napi_status status, void *data) {
 
 /* packetOpenApart(name, frameBytes, slots, group) -> a promise of what packetOpen gives: the kernel waits at a bind (closing.c). */
 napi_value packet_open_apart(napi_env env, napi_callback_info info) {
-  napi_value promise, name;
+  napi_value promise;
   Opening *opening = malloc(sizeof *opening);
   if (opening == NULL) return throw_errno(env, ENOMEM, "open", "", NULL);
   if (read_opening(env, info, opening) && napi_create_promise(env, &opening->deferred, &promise) == napi_ok &&
-      napi_create_string_utf8(env, "etherloom: open", NAPI_AUTO_LENGTH, &name) == napi_ok &&
-      napi_create_async_work(env, NULL, name, execute, complete, opening, &opening->work) == napi_ok) {
-    if (napi_queue_async_work(env, opening->work) == napi_ok) return promise;
-    napi_delete_async_work(env, opening->work);
-  }
+      work_begin(env, "etherloom: open", execute, complete, opening, &opening->work))
+    return promise;
   free(opening);
   return NULL;
 }

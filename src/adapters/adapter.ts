@@ -73,6 +73,12 @@ export interface Adapter {
   closeApart?(): Promise<unknown>;
 }
 
+/** Closes it without stopping this thread, where it can. */
+export async function closeApart(adapter: Adapter): Promise<void> {
+  if (adapter.closeApart === undefined) adapter.close();
+  else await adapter.closeApart();
+}
+
 /** An adapter whose device has a link, and may vanish. */
 export interface LinkedAdapter extends Adapter {
   /** The device vanished: the adapter does nothing any more, and the port has to be opened again. */

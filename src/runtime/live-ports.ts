@@ -4,7 +4,7 @@
  * A port has its place as long as configuration lists it, and an adapter as long as its device is there.
  */
 
-import { type AdapterContext, isLinked } from '../adapters/adapter.ts';
+import { type AdapterContext, closeApart, isLinked } from '../adapters/adapter.ts';
 import { isVxlanSocket, type VxlanGroup, type VxlanUdpAdapter } from '../adapters/vxlan-udp-contract.ts';
 import type { PortEvent } from '../api/events.ts';
 import { ControlError } from '../control/model.ts';
@@ -154,8 +154,7 @@ export class LivePorts {
   /** The same for a device that goes alone: the kernel takes its time, in which this thread forwards. */
   async shutApart(port: LivePort): Promise<void> {
     this.sides?.close(port);
-    if (port.adapter?.closeApart !== undefined) await port.adapter.closeApart();
-    else port.adapter?.close();
+    if (port.adapter !== null) await closeApart(port.adapter);
   }
 
   /** Frames and events of these ports count from now on. */

@@ -4,7 +4,7 @@
  */
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { Adapter } from '../adapters/adapter.ts';
+import { type Adapter, closeApart } from '../adapters/adapter.ts';
 import { native } from '../adapters/native.ts';
 import { wakePoller } from '../adapters/poller.ts';
 import { releaseAll } from '../dataplane/arena.ts';
@@ -250,11 +250,8 @@ export class SideSwitch extends Forwarding {
   #shut(key: number): void {
     const queue = this.#queues.get(key);
     this.#queues.delete(key);
-    if (queue?.closeApart === undefined) {
-      queue?.close();
-      return;
-    }
-    const closing = queue.closeApart().finally(() => this.#closing.delete(closing));
+    if (queue === undefined) return;
+    const closing = closeApart(queue).finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 
