@@ -21,7 +21,7 @@ export interface FromChangeWorker {
 
 /** The program's own: the addon lies beside that. */
 const program = (module: string) => import(new URL(`../../../dist/${module}`, import.meta.url).href);
-const { LiveSwitch } = (await program('runtime/live.js')) as typeof import('../src/runtime/live.ts');
+const { LiveSwitch } = (await program('runtime/live/live.js')) as typeof import('../src/runtime/live/live.ts');
 const { numbersOf } = (await program('runtime/directory-of.js')) as typeof import('../src/runtime/directory-of.ts');
 const { sharedPart } = (await program('dataplane/dataplane.js')) as typeof import('../src/dataplane/dataplane.ts');
 

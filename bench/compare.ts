@@ -5,7 +5,7 @@
  * ratio is 1 but for noise. A change counts when it is beyond that, and beyond what nobody would act on.
  */
 
-import { table } from '../src/cli/table.ts';
+import { table } from '../src/cli/text/table.ts';
 import { digits, MIXED_UNITS, type Report } from './report.ts';
 import { median, type Summary, summarize } from './stats.ts';
 

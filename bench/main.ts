@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { table } from '../src/cli/table.ts';
+import { table } from '../src/cli/text/table.ts';
 import { change } from './change.ts';
 import type { Clock } from './duel.ts';
 import { type Context, s1, s2, s3, s5, s12 } from './forwarding.ts';

@@ -9,8 +9,8 @@
  */
 
 import { createInterface } from 'node:readline';
-import { setTunnel } from '../src/control/tunnel-control.ts';
-import { addVtep } from '../src/control/vtep-control.ts';
+import { setTunnel } from '../src/control/vxlan/tunnel-control.ts';
+import { addVtep } from '../src/control/vxlan/vtep-control.ts';
 import type { Batch } from '../src/dataplane/batch.ts';
 import type { Sender } from '../src/dataplane/transmit.ts';
 import { SwitchCore } from '../src/runtime/core.ts';

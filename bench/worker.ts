@@ -17,8 +17,8 @@ import { forwardBatch } from '../src/dataplane/pipeline.ts';
 import { beginTurn, endTurn } from '../src/dataplane/turn.ts';
 import { monotonicMs } from '../src/runtime/clock.ts';
 import { setBit } from '../src/tables/bitmap.ts';
-import { flushAll } from '../src/tables/fdb-flush.ts';
-import { sweepAll } from '../src/tables/fdb-sweep.ts';
+import { flushAll } from '../src/tables/fdb/flush.ts';
+import { sweepAll } from '../src/tables/fdb/sweep.ts';
 import {
   PORT_ACCEPT_TAGGED,
   PORT_ACCEPT_UNTAGGED,

@@ -3,7 +3,7 @@
  * Runs after the TypeScript build: the schema is generated from the zod schema that the loader validates with.
  */
 import { writeFileSync } from 'node:fs';
-import { configJsonSchema } from '../dist/config/schema.js';
+import { configJsonSchema } from '../dist/config/schema/schema.js';
 
 const target = new URL('../dist/config.schema.json', import.meta.url);
 writeFileSync(target, `${JSON.stringify(configJsonSchema(), null, 2)}\n`);

@@ -34,8 +34,8 @@ export * as wire from './library/wire.ts';
 export { PcapWriter, type PcapWriterOptions } from './pcap/pcap-writer.ts';
 export { CaptureError, CaptureReader } from './pcap/reader.ts';
 export { type ByteSink, type ByteSource, MemorySink, MemorySource } from './pcap/source.ts';
-export { ReplayError } from './runtime/replay.ts';
-export type { ReplayReport } from './runtime/replay-report.ts';
+export { ReplayError } from './runtime/replay/replay.ts';
+export type { ReplayReport } from './runtime/replay/report.ts';
 
 /**
  * Makes a switch with the configuration of a file (docs/configuration.md), as an object or as YAML or JSON text.

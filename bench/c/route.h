@@ -16,7 +16,7 @@ typedef struct {
 
 typedef struct {
   int32_t family, rows, stamp;
-  /* src/tables/lpm.ts; Of IPv4 `nodes` are the lines, `values` the shorts. */
+  /* src/tables/lpm/lpm.ts; Of IPv4 `nodes` are the lines, `values` the shorts. */
   int32_t *roots, *nodes, *values;
   /* Of IPv6: so many halves. */
   uint16_t *blocks;

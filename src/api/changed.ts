@@ -1,6 +1,6 @@
 /** The answer of a change: what it did. */
 
-import { type Action, describe } from '../control/action.ts';
+import { type Action, describe } from '../control/plan/action.ts';
 import type { ApiSwitch } from './switch.ts';
 
 export async function changed(

@@ -2,7 +2,7 @@
  * What happens to a running switch, as whoever listens is told.
  */
 
-import { EVENT_NAMES as TABLE_EVENTS } from '../tables/fdb-events.ts';
+import { EVENT_NAMES as TABLE_EVENTS } from '../tables/fdb/events.ts';
 
 /** What ports have to tell. */
 export type PortEvent =

@@ -4,7 +4,7 @@
  * drops and the VXLAN FDB are told along.
  */
 
-import { drainEvents, type FdbEvent as RawEvent } from '../tables/fdb-events.ts';
+import { drainEvents, type FdbEvent as RawEvent } from '../tables/fdb/events.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { DropFeed } from './drop-feed.ts';
 import type { EventHub } from './event-hub.ts';

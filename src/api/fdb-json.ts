@@ -16,7 +16,7 @@ import {
   PORT_MASK,
   probe,
   startSlot,
-} from '../tables/fdb.ts';
+} from '../tables/fdb/fdb.ts';
 import { checkFilter, type FdbFilter, fdbStats, gather, macHigh, macLow } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';
 

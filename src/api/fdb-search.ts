@@ -5,9 +5,9 @@
  * shown become text. Reading is as in fdb-view.ts: an entry counts when looking it up finds it again.
  */
 
-import { FDB_KIND_NAMES, isLive, KIND_DYNAMIC, KIND_MASK, KIND_SHIFT, NO_PORT, PORT_MASK } from '../tables/fdb.ts';
-import { findEntry } from '../tables/fdb-entries.ts';
-import { nextTouched } from '../tables/fdb-strips.ts';
+import { findEntry } from '../tables/fdb/entries.ts';
+import { FDB_KIND_NAMES, isLive, KIND_DYNAMIC, KIND_MASK, KIND_SHIFT, NO_PORT, PORT_MASK } from '../tables/fdb/fdb.ts';
+import { nextTouched } from '../tables/fdb/strips.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import type { Directory } from './directory.ts';
 import type { FdbEntry } from './fdb-view.ts';

@@ -7,10 +7,10 @@
  */
 
 import { noSuch } from '../config/error.ts';
-import type { FdbKindName } from '../tables/fdb.ts';
-import { type Fdb, isLive, META_USED, STAT_NAMES } from '../tables/fdb.ts';
-import { findEntry } from '../tables/fdb-entries.ts';
-import { nextTouched } from '../tables/fdb-strips.ts';
+import { findEntry } from '../tables/fdb/entries.ts';
+import type { FdbKindName } from '../tables/fdb/fdb.ts';
+import { type Fdb, isLive, META_USED, STAT_NAMES } from '../tables/fdb/fdb.ts';
+import { nextTouched } from '../tables/fdb/strips.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
 import type { Directory, DirectoryVlan } from './directory.ts';
 import type { ReadableSwitch } from './reader.ts';

@@ -4,8 +4,8 @@
  */
 
 import type { SwitchConfig } from '../config/types.ts';
-import { type Action, describe } from '../control/action.ts';
-import { type MembershipChanges, membershipChanges } from '../control/memberships.ts';
+import { type Action, describe } from '../control/plan/action.ts';
+import { type MembershipChanges, membershipChanges } from '../control/plan/memberships.ts';
 import { emptyVids, hasVid, type VidSet, VidSets } from '../control/vid-set.ts';
 import { type FdbEntry, fdbEntries } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';

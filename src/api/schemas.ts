@@ -4,12 +4,12 @@
  */
 
 import { z } from 'zod';
-import { IPVLAN_FLAGS, IPVLAN_MODES } from '../config/schema-ipvlan.ts';
-import { MACVLAN_MODES } from '../config/schema-macvlan.ts';
+import { IPVLAN_FLAGS, IPVLAN_MODES } from '../config/schema/ipvlan.ts';
+import { MACVLAN_MODES } from '../config/schema/macvlan.ts';
 import type { IpvlanConfig, MacvlanConfig } from '../config/types.ts';
-import type { Action } from '../control/action.ts';
+import type { Action } from '../control/plan/action.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
-import { FDB_KIND_NAMES } from '../tables/fdb.ts';
+import { FDB_KIND_NAMES } from '../tables/fdb/fdb.ts';
 import type { FdbEntry } from './fdb-view.ts';
 import type { MirrorView } from './mirror-view.ts';
 import type { PlanView } from './plan-view.ts';

@@ -12,7 +12,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } f
 import type { z } from 'zod';
 import { EditError } from '../config/edit.ts';
 import { ConfigError } from '../config/error.ts';
-import { unknownKey } from '../config/leaf.ts';
+import { unknownKey } from '../config/schema/leaf.ts';
 import { ControlError } from '../control/model.ts';
 import { boundedServer, closeServer, PATIENCE_MS } from './bounded-server.ts';
 import { listenOnSocket } from './claim-socket.ts';

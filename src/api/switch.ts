@@ -6,10 +6,10 @@
 import type { Feed } from '../capture/feed.ts';
 import type { TapSpec } from '../capture/tap.ts';
 import type { ConfigDocument } from '../config/load.ts';
-import type { ConfigInput } from '../config/schema.ts';
-import type { Action } from '../control/action.ts';
+import type { ConfigInput } from '../config/schema/schema.ts';
 import type { FlushScope } from '../control/fdb-control.ts';
-import type { VxlanFlushScope } from '../control/vxlan-fdb.ts';
+import type { Action } from '../control/plan/action.ts';
+import type { VxlanFlushScope } from '../control/vxlan/fdb.ts';
 import type { EventHub } from './event-hub.ts';
 import type { ReadableSwitch } from './reader.ts';
 import type { WorkerLoad } from './worker-view.ts';

@@ -15,8 +15,8 @@ import {
   TX_DROPPED,
 } from '../dataplane/counters.ts';
 import { DROP_REASONS } from '../dataplane/reasons.ts';
-import { type Fdb, META_STALE } from '../tables/fdb.ts';
-import { listEntries } from '../tables/fdb-entries.ts';
+import { listEntries } from '../tables/fdb/entries.ts';
+import { type Fdb, META_STALE } from '../tables/fdb/fdb.ts';
 import { PORT_UP } from '../tables/port-table.ts';
 import type { Directory, TagRules } from './directory.ts';
 import { type ReadableSwitch, StableReads } from './reader.ts';

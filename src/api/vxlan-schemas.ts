@@ -1,8 +1,8 @@
 /** What answers about VXLAN hold, for the OpenAPI document. */
 
 import { z } from 'zod';
-import type { PeerView, VniView, VtepView, VxlanFdbView } from '../control/vxlan-views.ts';
-import { FDB_KIND_NAMES } from '../tables/fdb.ts';
+import type { PeerView, VniView, VtepView, VxlanFdbView } from '../control/vxlan/views.ts';
+import { FDB_KIND_NAMES } from '../tables/fdb/fdb.ts';
 
 const count = z.number();
 const switchName = z.string().describe('Name of the switch.');

@@ -8,8 +8,8 @@ import {
   vtepViews,
   vxlanEventNames,
   vxlanFdbViews,
-} from '../control/vxlan-views.ts';
-import { drainEvents } from '../tables/fdb-events.ts';
+} from '../control/vxlan/views.ts';
+import { drainEvents } from '../tables/fdb/events.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { fdbEventName, type VxlanEvent } from './events.ts';
 import type { ReadableSwitch } from './reader.ts';

@@ -5,8 +5,8 @@
 import { AskError, askSwitch, notASwitch, type Question } from '../api/control-client.ts';
 import type { PlanView } from '../api/plan-view.ts';
 import { type AskIo, answering, pretty, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
-import { changeText, planText } from './change-text.ts';
 import { configText } from './run-config.ts';
+import { changeText, planText } from './text/change.ts';
 
 export interface ChangeOptions extends SwitchOptions {
   json: boolean;

@@ -2,7 +2,7 @@
  * `etherloom check -c FILE`: whether a configuration is right, without a switch.
  */
 
-import { unsuited } from '../runtime/live-adapters.ts';
+import { unsuited } from '../runtime/live/adapters.ts';
 import { type AskIo, answering, pretty, TERMINAL } from './asking.ts';
 import { readConfigFile } from './run-config.ts';
 import { UsageError } from './usage-error.ts';

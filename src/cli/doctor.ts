@@ -9,7 +9,7 @@ import { isIP } from 'node:net';
 import { complain } from './complain.ts';
 import { Doctor, type Report } from './doctor/checks.ts';
 import { openProbePort, type ProbePort } from './doctor/probe-port.ts';
-import { table } from './table.ts';
+import { table } from './text/table.ts';
 
 export interface DoctorOptions {
   vni: number;

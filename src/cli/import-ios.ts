@@ -4,7 +4,7 @@
  */
 import { Document } from 'yaml';
 import { ConfigError, oneLine } from '../config/error.ts';
-import { readIos, type UnreadLine } from '../config/ios.ts';
+import { readIos, type UnreadLine } from '../config/ios/ios.ts';
 import { loadConfig } from '../config/load.ts';
 import { type AskIo, answering, TERMINAL } from './asking.ts';
 import { complain } from './complain.ts';

@@ -15,7 +15,7 @@ import { routerOnAStick } from './lab/stories/router-on-a-stick.ts';
 import { trunkNative } from './lab/stories/trunk-native.ts';
 import { vxlan } from './lab/stories/vxlan.ts';
 import type { Story } from './lab/story.ts';
-import { table } from './table.ts';
+import { table } from './text/table.ts';
 
 export const STORIES: readonly Story[] = [
   isolation,

@@ -7,7 +7,7 @@ import { fork } from 'node:child_process';
 import { ConfigError, type Place } from '../config/error.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import { plainCopy, valueSource } from '../config/plain.ts';
-import type { ConfigInput } from '../config/schema.ts';
+import type { ConfigInput } from '../config/schema/schema.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import type { ConfigOptions } from './run-config.ts';
 import { UsageError } from './usage-error.ts';

@@ -15,13 +15,13 @@ import { FilterError } from '../filter/error.ts';
 import { CaptureError } from '../pcap/reader.ts';
 import type { ByteSink } from '../pcap/source.ts';
 import type { RecordingOptions } from '../runtime/recording.ts';
-import { Replay, type ReplayClock, ReplayError, type ReplayInput, runReplay } from '../runtime/replay.ts';
+import { Replay, type ReplayClock, ReplayError, type ReplayInput, runReplay } from '../runtime/replay/replay.ts';
 import { complain } from './complain.ts';
 import { fileReason } from './file-reason.ts';
 import { makeProgress } from './progress.ts';
-import { readText } from './read-text.ts';
 import { OutputDirectory, overwritten } from './replay-output.ts';
-import { rateText, reportText } from './replay-text.ts';
+import { readText } from './text/read.ts';
+import { rateText, reportText } from './text/replay.ts';
 
 export interface ReplayCommand {
   /** Path of the configuration. */

@@ -2,13 +2,13 @@
  * The configuration that `run` is given: a file, or `--port` lines.
  */
 
-import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
 import { type ConfigDocument, ConfigError, loadDocument } from '../config/load.ts';
 import { portSpecsDocument } from '../config/port-spec.ts';
+import { NAME_PATTERN, VALID_NAME } from '../config/schema/leaf.ts';
 import type { PollMode } from '../config/types.ts';
-import { unsuited } from '../runtime/live-adapters.ts';
+import { unsuited } from '../runtime/live/adapters.ts';
 import { fileReason } from './file-reason.ts';
-import { readText } from './read-text.ts';
+import { readText } from './text/read.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface ConfigOptions {

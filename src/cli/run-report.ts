@@ -5,7 +5,7 @@
 import type { Directory, PortStatus } from '../api/directory.ts';
 import type { ConfigEvent, PortEvent } from '../api/events.ts';
 import type { Violations } from '../api/fdb-feed.ts';
-import { offloadText } from './offload-text.ts';
+import { offloadText } from './text/offload.ts';
 import { vidList } from './vid-list.ts';
 
 /** VLANs named in one line. */

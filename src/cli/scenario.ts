@@ -12,7 +12,7 @@ import { readScenario } from '../scenario/read.ts';
 import { type Result, runScenario } from '../scenario/run.ts';
 import { complain } from './complain.ts';
 import { fileReason } from './file-reason.ts';
-import { readText } from './read-text.ts';
+import { readText } from './text/read.ts';
 
 const OK = 0;
 const FAILED = 1;

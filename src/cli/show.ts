@@ -7,7 +7,7 @@ import { isTopic, TOPICS, type Topic } from '../api/topics.ts';
 import { didYouMean } from '../config/error.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { type AskIo, answering, pretty, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
-import { topicText } from './show-text.ts';
+import { topicText } from './text/show.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface ShowOptions extends SwitchOptions {

@@ -14,7 +14,7 @@ import type { Trace } from '../trace/types.ts';
 import { type AskIo, BAD_USAGE, FAILED, OK, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
 import { line, type Shown, shown } from './capture.ts';
 import { complain } from './complain.ts';
-import { wayText } from './trace-text.ts';
+import { wayText } from './text/trace.ts';
 
 export interface LiveOptions extends SwitchOptions {
   /** As tcpdump's; empty for every frame. */

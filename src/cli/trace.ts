@@ -21,8 +21,8 @@ import { worldOf } from '../trace/world.ts';
 import { socketOf } from './asking.ts';
 import { complain } from './complain.ts';
 import { openMessage } from './dissect.ts';
-import { readText } from './read-text.ts';
-import { explanationText, traceText } from './trace-text.ts';
+import { readText } from './text/read.ts';
+import { explanationText, traceText } from './text/trace.ts';
 
 export interface TraceOptions {
   /** A sampled drop; or the port where the frame arrives, and exactly one of the three behind it. */

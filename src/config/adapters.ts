@@ -3,7 +3,7 @@
  * and which device no two ports may share. The adapters room gives them meaning.
  */
 import { ConfigError, type Path, type Source, show } from './error.ts';
-import type { PortKey, RawPort } from './schema-port.ts';
+import type { PortKey, RawPort } from './schema/port.ts';
 import type { AdapterConfig } from './types.ts';
 
 const ADAPTER_KEYS = {

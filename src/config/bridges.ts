@@ -4,8 +4,8 @@
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import { readPrivateVlans } from './private-vlans.ts';
-import type { RawConfig } from './schema.ts';
-import type { RawBridge, RawVlans } from './schema-bridge.ts';
+import type { RawBridge, RawVlans } from './schema/bridge.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type { BridgeConfig, SecondaryVlan, VlanConfig } from './types.ts';
 import { expandVlans, isVid } from './vlan-range.ts';
 

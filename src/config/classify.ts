@@ -5,7 +5,7 @@
 import { addressBytes, addressText, masked } from '../wire/address.ts';
 import type { Bridge } from './bridges.ts';
 import { ConfigError, type Path, type Source, show } from './error.ts';
-import type { RawConfig } from './schema.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type { ClassificationConfig } from './types.ts';
 
 export const MAX_CLASSIFIED_MACS = 100_000;

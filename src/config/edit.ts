@@ -5,10 +5,10 @@
  */
 import { noSuch } from './error.ts';
 import { canonicalIp } from './ip.ts';
-import type { ConfigInput, FdbEntryInput } from './schema.ts';
-import type { MirrorInput } from './schema-mirror.ts';
-import type { PortInput } from './schema-port.ts';
-import type { VxlanFdbInput } from './schema-vxlan.ts';
+import type { MirrorInput } from './schema/mirror.ts';
+import type { PortInput } from './schema/port.ts';
+import type { ConfigInput, FdbEntryInput } from './schema/schema.ts';
+import type { VxlanFdbInput } from './schema/vxlan.ts';
 import { compressVlans, expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
 
 /** The document has nothing to edit there, or the edit would take away what another part needs. */

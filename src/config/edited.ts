@@ -17,8 +17,8 @@ import {
   validateFdbEntry,
   validatePort,
   validateVxlanEntry,
-} from './schema.ts';
-import { MAX_VXLAN_CONFIGURED, type VxlanFdbInput } from './schema-vxlan.ts';
+} from './schema/schema.ts';
+import { MAX_VXLAN_CONFIGURED, type VxlanFdbInput } from './schema/vxlan.ts';
 import type { BridgeConfig, SecondaryVlan, SwitchConfig } from './types.ts';
 import { readVxlanEntries } from './vxlan-entries.ts';
 

@@ -3,7 +3,7 @@
  * VLAN the port is not in, a group address) is an error, not a silence.
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
-import type { RawConfig } from './schema.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type { BridgeConfig, FdbEntryConfig, InterfaceConfig, PortConfig, SecondaryVlan } from './types.ts';
 
 type RawEntry = RawConfig['fdb'][number];

@@ -3,7 +3,7 @@
  * one kind, each with another VLAN), child or host.
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
-import type { RawConfig } from './schema.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type { MirrorConfig } from './types.ts';
 import type { Vxlan } from './vxlan.ts';
 

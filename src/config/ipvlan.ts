@@ -7,8 +7,8 @@ import { formatMac, parseMac } from '../wire/ethernet.ts';
 import { didYouMean, type Path, show } from './error.ts';
 import type { GroupPorts } from './group-ports.ts';
 import { isHost, isLinkLocal } from './routing.ts';
-import type { RawConfig } from './schema.ts';
-import type { RawIpvlan } from './schema-ipvlan.ts';
+import type { RawIpvlan } from './schema/ipvlan.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type { IpvlanConfig } from './types.ts';
 
 /** Keys of mode l2, which a group whose parent is an interface has no use for. */

@@ -6,7 +6,7 @@ import { parseText } from './document.ts';
 import { ConfigError, type Source } from './error.ts';
 import { normalise } from './normalise.ts';
 import { plainCopy, valueSource } from './plain.ts';
-import type { ConfigInput } from './schema.ts';
+import type { ConfigInput } from './schema/schema.ts';
 import type { SwitchConfig } from './types.ts';
 
 export { ConfigError } from './error.ts';

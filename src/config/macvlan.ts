@@ -1,8 +1,8 @@
 /** `macvlan:` while a configuration is read. A MAC is one child's in its group. */
 import type { Path } from './error.ts';
 import type { GroupPorts } from './group-ports.ts';
-import type { RawConfig } from './schema.ts';
-import type { RawMacvlan } from './schema-macvlan.ts';
+import type { RawMacvlan } from './schema/macvlan.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type { MacvlanChild, MacvlanConfig } from './types.ts';
 
 export function readMacvlan({ macvlan }: RawConfig, ports: GroupPorts): MacvlanConfig[] {

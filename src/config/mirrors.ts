@@ -4,7 +4,7 @@
  */
 import type { Bridges } from './bridges.ts';
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
-import type { RawMirror } from './schema-mirror.ts';
+import type { RawMirror } from './schema/mirror.ts';
 import type { MirrorConfig, PortConfig } from './types.ts';
 import { expandVlans } from './vlan-range.ts';
 

@@ -17,7 +17,7 @@
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import { type ConfigDocument, checked } from './load.ts';
 import { isReservedName } from './plain.ts';
-import { PORT_KEYS, type PortKey } from './schema-port.ts';
+import { PORT_KEYS, type PortKey } from './schema/port.ts';
 import type { PollMode, SwitchConfig } from './types.ts';
 
 /** The kinds of values that a key reads from its text; all others are plain text. */

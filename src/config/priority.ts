@@ -3,7 +3,7 @@
  * ranges as in VLAN sets; what is not named keeps its default.
  */
 import { ConfigError, type Path, type Source, show } from './error.ts';
-import type { RawPort } from './schema-port.ts';
+import type { RawPort } from './schema/port.ts';
 import type { BridgeType, PriorityConfig } from './types.ts';
 
 const PCPS = 8;

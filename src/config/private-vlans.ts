@@ -3,7 +3,7 @@
  * secondaries. A VLAN is secondary of one primary at most, and none of itself.
  */
 import { ConfigError, type Path, type Source } from './error.ts';
-import type { RawVlans } from './schema-bridge.ts';
+import type { RawVlans } from './schema/bridge.ts';
 import type { PortMode, PrivateTrunk, SecondaryVlan } from './types.ts';
 import { expandVlans } from './vlan-range.ts';
 

@@ -7,8 +7,8 @@ import { addressBytes, addressText, hostMask, masked, maskedOnes, sharePrefix } 
 import type { Bridge, Bridges } from './bridges.ts';
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import { membership } from './port-modes.ts';
-import type { RawConfig } from './schema.ts';
-import { MAX_NEIGHBORS, type RawInterface, type RawRoute } from './schema-routing.ts';
+import { MAX_NEIGHBORS, type RawInterface, type RawRoute } from './schema/routing.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type {
   DhcpRelayConfig,
   InterfaceConfig,

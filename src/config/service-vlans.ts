@@ -4,7 +4,7 @@
  * for one customer VLAN, or nobody would know which tag to put back.
  */
 import { show } from './error.ts';
-import type { RawPort } from './schema-port.ts';
+import type { RawPort } from './schema/port.ts';
 import type { ServiceVlan } from './types.ts';
 import { expandVlans } from './vlan-range.ts';
 

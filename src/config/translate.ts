@@ -3,7 +3,7 @@
  * one side would not know which is meant.
  */
 import { ConfigError, type Path, type Source } from './error.ts';
-import type { RawPort } from './schema-port.ts';
+import type { RawPort } from './schema/port.ts';
 import type { BridgeType, TagConfig, TranslateRule, VlanMembership } from './types.ts';
 
 const TPID_C = 0x8100;

@@ -5,9 +5,9 @@
  * `default` needs no declaration.
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
-import { NAME_PATTERN, VALID_NAME } from './leaf.ts';
-import type { RawConfig } from './schema.ts';
-import type { RawRoute } from './schema-routing.ts';
+import { NAME_PATTERN, VALID_NAME } from './schema/leaf.ts';
+import type { RawRoute } from './schema/routing.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type { InterfaceConfig, RouteConfig, VrfConfig } from './types.ts';
 
 const MAX_VRFS = 256;

@@ -3,7 +3,7 @@
  */
 import { ConfigError, type Path, type Source, show } from './error.ts';
 import { canonicalIp, isHost, isIpv6 } from './ip.ts';
-import type { RawConfig } from './schema.ts';
+import type { RawConfig } from './schema/schema.ts';
 import type { PortConfig, VtepConfig, VxlanEntryConfig } from './types.ts';
 
 /** Entries that are a part of a list. */

@@ -12,7 +12,7 @@ import {
   macSlot,
   PROTOCOL_WORDS,
 } from '../tables/classify-table.ts';
-import { createRib4, createRib6, growVrfs, putPrefix } from '../tables/lpm-update.ts';
+import { createRib4, createRib6, growVrfs, putPrefix } from '../tables/lpm/update.ts';
 import { sharedInt32 } from '../tables/shared.ts';
 import { addressBytes } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';

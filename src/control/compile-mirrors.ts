@@ -6,7 +6,7 @@
 
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { clearRow, setBit } from '../tables/bitmap.ts';
-import { flushPort } from '../tables/fdb-flush.ts';
+import { flushPort } from '../tables/fdb/flush.ts';
 import { MIRROR_VLAN_WORDS, NO_OUTPUT } from '../tables/mirror-table.ts';
 import { compilePort, TPID_C, TPID_S } from './compile.ts';
 import type { Bridge, Mirror, Port } from './model.ts';

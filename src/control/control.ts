@@ -11,16 +11,16 @@ import { POLL_PRESETS } from '../config/poll.ts';
 import type { ClassificationConfig, IpvlanConfig, MacvlanConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { clearPortCounters } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import { flushPort } from '../tables/fdb-flush.ts';
+import { flushPort } from '../tables/fdb/flush.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { addBridge, removeBridge, setBridge } from './bridge-control.ts';
 import { adoptClassification, compileClassification, configOf, type ReadyClassification } from './classify-control.ts';
 import { clearPort, compilePort, compileReach } from './compile.ts';
-import { compileGroups } from './compile-groups.ts';
 import { compileMirrors } from './compile-mirrors.ts';
 import { CustomerRows } from './customer-rows.ts';
 import { checkVid, Domains, UNAWARE_VID } from './domains.ts';
 import { Forgetting } from './forget.ts';
+import { compileGroups } from './groups/compile-groups.ts';
 import { MemberSets } from './member-sets.ts';
 import {
   type Bridge,
@@ -39,7 +39,7 @@ import { enterBridge, leaveBridge, settleSuppression } from './port-place.ts';
 import { settlePrivateVlans } from './private-vlans.ts';
 import { compileTranslation } from './translate-control.ts';
 import { MemberSet, oneVid, type VidSet } from './vid-set.ts';
-import { createVxlanModel, requireNoVtep } from './vxlan-model.ts';
+import { createVxlanModel, requireNoVtep } from './vxlan/model.ts';
 
 export interface ControlOptions {
   /** The switch's clock, in milliseconds; only differences count. */

@@ -3,8 +3,8 @@
  */
 
 import { retireFid } from '../dataplane/counters.ts';
-import { setFidAge } from '../tables/fdb.ts';
-import { flushFid } from '../tables/fdb-flush.ts';
+import { setFidAge } from '../tables/fdb/fdb.ts';
+import { flushFid } from '../tables/fdb/flush.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import { compileOutputVlans, type Mirrored } from './compile-mirrors.ts';
 import { ANY, type Forgetting } from './forget.ts';
@@ -79,7 +79,7 @@ export class Domains {
     vlan.secondary = undefined;
     settlePrivateVlans(this.control, bridge);
     vlans.fidOf[bridge.index * VIDS_PER_BRIDGE + vlan.vid] = 0;
-    // Without an entry there is nothing to flush, and flushes are counted (fdb-flush.ts).
+    // Without an entry there is nothing to flush, and flushes are counted (fdb/flush.ts).
     if (fdb.fidCount[vlan.fid] !== 0) flushFid(fdb, vlan.fid, nowMs());
     forgetting.forget(vlan.fid, ANY);
     fdb.fidLimit[vlan.fid] = 0;

@@ -4,15 +4,6 @@
 
 import type { FdbEntryConfig, FdbEntryKind } from '../config/types.ts';
 import {
-  type FdbKindName,
-  KIND_BLACKHOLE,
-  KIND_DYNAMIC,
-  KIND_EXTERNAL,
-  KIND_LOCAL,
-  KIND_STATIC,
-  KIND_STICKY,
-} from '../tables/fdb.ts';
-import {
   type FdbRow,
   findEntry,
   learnedCount,
@@ -20,9 +11,18 @@ import {
   putEntry,
   removeEntry,
   removeWhere,
-} from '../tables/fdb-entries.ts';
-import { drainEvents, EVENT_NAMES } from '../tables/fdb-events.ts';
-import { flushFid, flushPort } from '../tables/fdb-flush.ts';
+} from '../tables/fdb/entries.ts';
+import { drainEvents, EVENT_NAMES } from '../tables/fdb/events.ts';
+import {
+  type FdbKindName,
+  KIND_BLACKHOLE,
+  KIND_DYNAMIC,
+  KIND_EXTERNAL,
+  KIND_LOCAL,
+  KIND_STATIC,
+  KIND_STICKY,
+} from '../tables/fdb/fdb.ts';
+import { flushFid, flushPort } from '../tables/fdb/flush.ts';
 import { formatMac, type Mac, parseMac } from '../wire/ethernet.ts';
 import type { Control } from './control.ts';
 import { UNAWARE_VID } from './domains.ts';

@@ -8,8 +8,8 @@
  * between which frames go on (`together` with `later`, then `slices`): nothing is sent to a port that is no member, entry or not.
  */
 
-import { erase, type Fdb, KIND_MASK, PORT_MASK, probe, startSlot } from '../tables/fdb.ts';
-import { removeWhere } from '../tables/fdb-entries.ts';
+import { removeWhere } from '../tables/fdb/entries.ts';
+import { erase, type Fdb, KIND_MASK, PORT_MASK, probe, startSlot } from '../tables/fdb/fdb.ts';
 import type { VlanTable } from '../tables/vlan-table.ts';
 import { addAll, hasVid, haveCommon, type VidSet } from './vid-set.ts';
 

@@ -5,7 +5,7 @@
 
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { clearRow, rowIsEmpty } from '../tables/bitmap.ts';
-import { flushFid } from '../tables/fdb-flush.ts';
+import { flushFid } from '../tables/fdb/flush.ts';
 import { VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
 import { compilePort } from './compile.ts';
 import { type Domains, requireAware } from './domains.ts';

@@ -14,7 +14,7 @@ import type {
   SecondaryVlan,
   VrfConfig,
 } from '../config/types.ts';
-import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE } from '../tables/fdb.ts';
+import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE } from '../tables/fdb/fdb.ts';
 import type { Mac } from '../wire/ethernet.ts';
 import type { MemberSet, VidSet } from './vid-set.ts';
 

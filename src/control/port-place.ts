@@ -2,8 +2,8 @@
 
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { setBit } from '../tables/bitmap.ts';
-import { setPortBridge } from '../tables/fdb-entries.ts';
-import { flushPort } from '../tables/fdb-flush.ts';
+import { setPortBridge } from '../tables/fdb/entries.ts';
+import { flushPort } from '../tables/fdb/flush.ts';
 import { clearPort, compilePort } from './compile.ts';
 import { UNAWARE_VID } from './domains.ts';
 import { ANY, type Forgetting } from './forget.ts';

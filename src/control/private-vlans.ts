@@ -6,7 +6,7 @@
  */
 
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import { flushFid } from '../tables/fdb-flush.ts';
+import { flushFid } from '../tables/fdb/flush.ts';
 import { VIDS_PER_BRIDGE } from '../tables/vlan-table.ts';
 import type { Bridge, RouterControl } from './model.ts';
 

@@ -87,7 +87,7 @@ export interface Batch {
   readonly remote: Int32Array;
   /** Row of its VNI. */
   readonly vni: Int32Array;
-  /** Hash of its inner source in its VNI (fdb-hash.ts), where the fast way out of the tunnel has worked it out; else 0. */
+  /** Hash of its inner source in its VNI (fdb/hash.ts), where the fast way out of the tunnel has worked it out; else 0. */
   readonly sourceHash: Int32Array;
 }
 

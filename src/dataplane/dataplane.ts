@@ -7,7 +7,7 @@
  */
 
 import { type ClassifyTable, createClassifyTable } from '../tables/classify-table.ts';
-import { createFdb, type Fdb } from '../tables/fdb.ts';
+import { createFdb, type Fdb } from '../tables/fdb/fdb.ts';
 import { createGate, type Gate, MAX_WORKERS, workerGate } from '../tables/gate.ts';
 import { createIpvlanTable, type IpvlanTable } from '../tables/ipvlan-table.ts';
 import { createMacvlanTable, type MacvlanTable } from '../tables/macvlan-table.ts';

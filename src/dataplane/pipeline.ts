@@ -16,17 +16,17 @@
  * Later rooms have their place: guard before learn, encap behind egress.
  */
 
-import { META_USED } from '../tables/fdb.ts';
+import { META_USED } from '../tables/fdb/fdb.ts';
 import { PORT_IPVLAN, PORT_MACVLAN } from '../tables/port-table.ts';
 import type { Batch } from './batch.ts';
 import { type Dataplane, LIMIT_CHILDREN, LIMIT_INTERFACES, LIMIT_TOUCH } from './dataplane.ts';
-import { createFastLane, type FastLane } from './fast-lane.ts';
-import { createIpvlanDeliverLane } from './ipvlan-deliver-lane.ts';
-import { createIpvlanLane } from './ipvlan-lane.ts';
-import { createIpvlanLeaveLane } from './ipvlan-leave-lane.ts';
-import { createMacvlanLane } from './macvlan-lane.ts';
-import { createRouteLane, type RouteLane } from './route-lane.ts';
-import { slowLane } from './slow-lane.ts';
+import { createFastLane, type FastLane } from './lanes/fast-lane.ts';
+import { createIpvlanDeliverLane } from './lanes/ipvlan-deliver-lane.ts';
+import { createIpvlanLane } from './lanes/ipvlan-lane.ts';
+import { createIpvlanLeaveLane } from './lanes/ipvlan-leave-lane.ts';
+import { createMacvlanLane } from './lanes/macvlan-lane.ts';
+import { createRouteLane, type RouteLane } from './lanes/route-lane.ts';
+import { slowLane } from './lanes/slow-lane.ts';
 import { createTouch } from './touch.ts';
 
 /** What is compiled for one batch of one data plane. */

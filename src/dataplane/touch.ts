@@ -6,7 +6,7 @@
  * otherwise than the lanes do costs a miss, nothing else.
  */
 
-import { BLOCK_BITS } from '../tables/fdb-hash.ts';
+import { BLOCK_BITS } from '../tables/fdb/hash.ts';
 import type { Batch } from './batch.ts';
 import type { Dataplane } from './dataplane.ts';
 

@@ -3,8 +3,8 @@
  * has read in a table, so that is when tables are tidied, and when others may be alone.
  */
 
-import type { Fdb } from '../tables/fdb.ts';
-import { closeGraves, hasManyGraves } from '../tables/fdb-graves.ts';
+import type { Fdb } from '../tables/fdb/fdb.ts';
+import { closeGraves, hasManyGraves } from '../tables/fdb/graves.ts';
 import { beginAlone, endAlone, enterBatch, type Gate, leaveBatch } from '../tables/gate.ts';
 import type { Dataplane } from './dataplane.ts';
 

@@ -8,13 +8,13 @@ import { ConfigError, type Path, show } from '../config/error.ts';
 import { documentOf, loadConfig } from '../config/load.ts';
 import { normalise } from '../config/normalise.ts';
 import { isReservedName, plainCopy, valueSource } from '../config/plain.ts';
-import type { ConfigInput } from '../config/schema.ts';
-import type { PortInput as FilePortInput } from '../config/schema-port.ts';
+import type { PortInput as FilePortInput } from '../config/schema/port.ts';
+import type { ConfigInput } from '../config/schema/schema.ts';
 import type { FdbEntryConfig, FdbEntryKind, PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { ControlError, type PortSettings } from '../control/model.ts';
 
-export type { ConfigInput } from '../config/schema.ts';
+export type { ConfigInput } from '../config/schema/schema.ts';
 
 /** One port of a configuration. `adapter` may be left out: in the library it is `memory`. */
 export type PortInput = Omit<FilePortInput, 'adapter'> & { adapter?: 'memory' };

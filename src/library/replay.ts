@@ -7,8 +7,8 @@
  */
 
 import { type ByteSink, type ByteSource, MemorySink, MemorySource } from '../pcap/source.ts';
-import { type ReplayClock, replayCaptures as replay } from '../runtime/replay.ts';
-import type { ReplayReport } from '../runtime/replay-report.ts';
+import { type ReplayClock, replayCaptures as replay } from '../runtime/replay/replay.ts';
+import type { ReplayReport } from '../runtime/replay/report.ts';
 import { type ConfigInput, readConfig } from './config-input.ts';
 
 export interface CaptureInput {

@@ -11,17 +11,17 @@
 
 import { EventEmitter } from 'node:events';
 import { MemoryAdapter } from '../adapters/memory.ts';
-import { NAME_PATTERN, VALID_NAME } from '../config/leaf.ts';
-import { describe } from '../control/action.ts';
-import { applyWhole } from '../control/change.ts';
-import { currentConfig } from '../control/current.ts';
+import { NAME_PATTERN, VALID_NAME } from '../config/schema/leaf.ts';
 import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
 import { ControlError, isUp, type PlacedPort, portSettings } from '../control/model.ts';
-import { plan } from '../control/plan.ts';
-import { requireNoVtep } from '../control/vxlan-model.ts';
+import { describe } from '../control/plan/action.ts';
+import { applyWhole } from '../control/plan/change.ts';
+import { currentConfig } from '../control/plan/current.ts';
+import { plan } from '../control/plan/plan.ts';
+import { requireNoVtep } from '../control/vxlan/model.ts';
 import { type PortCounters, portCounters } from '../dataplane/counters.ts';
 import { configure, SwitchCore, sizeFor } from '../runtime/core.ts';
-import { needsSweep } from '../tables/fdb-sweep.ts';
+import { needsSweep } from '../tables/fdb/sweep.ts';
 import { type Clock, realClock } from './clock.ts';
 import {
   type ConfigInput,

@@ -5,8 +5,6 @@
 
 import type { Control } from '../control/control.ts';
 import { ControlError } from '../control/model.ts';
-import { addFlood, removeFlood } from '../control/tunnel-control.ts';
-import { allowPeer, denyPeer, setPathMtu } from '../control/vtep-control.ts';
 import {
   addVxlanEntry,
   deleteVxlanEntry,
@@ -16,10 +14,12 @@ import {
   type VxlanFlushScope,
   vxlanEntries,
   vxlanEvents,
-} from '../control/vxlan-fdb.ts';
-import { segmentOf, tunnelNamed } from '../control/vxlan-names.ts';
-import { type TunnelNeighborView, tellNeighbor, tunnelNeighbors, untellNeighbor } from '../control/vxlan-neighbors.ts';
-import { type PeerView, peerViews, type VtepView, vtepViews, vxlanNames } from '../control/vxlan-views.ts';
+} from '../control/vxlan/fdb.ts';
+import { segmentOf, tunnelNamed } from '../control/vxlan/names.ts';
+import { type TunnelNeighborView, tellNeighbor, tunnelNeighbors, untellNeighbor } from '../control/vxlan/neighbors.ts';
+import { addFlood, removeFlood } from '../control/vxlan/tunnel-control.ts';
+import { type PeerView, peerViews, type VtepView, vtepViews, vxlanNames } from '../control/vxlan/views.ts';
+import { allowPeer, denyPeer, setPathMtu } from '../control/vxlan/vtep-control.ts';
 
 export interface VxlanEntryInput {
   port: string;

@@ -7,7 +7,7 @@ import type { Directory, DirectoryPort, DirectoryVlan, TagRules } from '../api/d
 import type { BridgeConfig, InterfaceConfig, PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { UNAWARE_VID } from '../control/domains.ts';
-import { portsOfGroup } from '../control/group-words.ts';
+import { portsOfGroup } from '../control/groups/group-words.ts';
 import { fidAt, VIDS_PER_BRIDGE, type VlanTable } from '../tables/vlan-table.ts';
 
 /** Of a port that leaves tags as they are. */

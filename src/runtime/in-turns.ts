@@ -3,7 +3,7 @@
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Step } from '../control/change.ts';
+import type { Step } from '../control/plan/change.ts';
 import { monotonicMs } from './clock.ts';
 import type { SwitchCore } from './core.ts';
 

@@ -6,11 +6,11 @@
 
 import { NO_CLASSIFICATION } from '../config/classify.ts';
 import type { SwitchConfig } from '../config/types.ts';
-import type { Action } from '../control/action.ts';
-import { atOnce, type Step } from '../control/change.ts';
 import { type ReadyClassification, readyClassification } from '../control/classify-control.ts';
-import { type Piecemeal, piecemealOf, type ReplaceRoute } from '../control/piecemeal.ts';
-import { configStands } from '../control/stands.ts';
+import type { Action } from '../control/plan/action.ts';
+import { atOnce, type Step } from '../control/plan/change.ts';
+import { type Piecemeal, piecemealOf, type ReplaceRoute } from '../control/plan/piecemeal.ts';
+import { configStands } from '../control/plan/stands.ts';
 
 /** Actions of one piece: some tens of microseconds. */
 const PIECE = 32;

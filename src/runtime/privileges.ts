@@ -5,9 +5,9 @@
 
 import { native, nativeAvailable } from '../adapters/native.ts';
 import type { AdapterConfig, SwitchConfig } from '../config/types.ts';
-import type { Action } from '../control/action.ts';
-import { same } from '../control/differences.ts';
 import { ControlError } from '../control/model.ts';
+import type { Action } from '../control/plan/action.ts';
+import { same } from '../control/plan/differences.ts';
 
 /** Adapters that open without any capability. */
 const UNPRIVILEGED: readonly string[] = ['memory', 'udp', 'vxlan', 'vxlan-udp'];

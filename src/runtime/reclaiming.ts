@@ -9,7 +9,7 @@
 
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { accountLost } from '../dataplane/under-way.ts';
-import { rebuildFdb } from '../tables/fdb-rebuild.ts';
+import { rebuildFdb } from '../tables/fdb/rebuild.ts';
 import { reclaim, replacements } from '../tables/gate.ts';
 
 interface Ended {

@@ -5,7 +5,7 @@
 
 import { type FdbEntry, fdbEntries } from '../api/fdb-view.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
-import { relearn } from '../tables/fdb-learn.ts';
+import { relearn } from '../tables/fdb/learn.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import type { SwitchCore } from './core.ts';
 

@@ -12,7 +12,7 @@ import { postTables } from '../dataplane/table-memory.ts';
 import { announceMove, replacements } from '../tables/gate.ts';
 import { buildStamp, REPLACED } from './build-stamp.ts';
 import type { SwitchCore } from './core.ts';
-import type { LivePort } from './live-port.ts';
+import type { LivePort } from './live/port.ts';
 import type { PollLoop } from './poll-loop.ts';
 import { RELAY_BYTES, RelayReader } from './relay.ts';
 import type { FromSide, SidePort, SideStart, ToSide } from './side-messages.ts';

@@ -11,7 +11,7 @@
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import type { ConfigInput } from '../config/schema.ts';
+import type { ConfigInput } from '../config/schema/schema.ts';
 import type { Known } from './relearn.ts';
 
 export interface State {

@@ -9,7 +9,7 @@ import { sharedPart } from '../dataplane/dataplane.ts';
 import { requireSameBuild } from './build-stamp.ts';
 import { collectGarbage } from './collect.ts';
 import { numbersOf } from './directory-of.ts';
-import { LiveSwitch, OpenError } from './live.ts';
+import { LiveSwitch, OpenError } from './live/live.ts';
 import type { Change, FromWorker, ToWorker, WorkerStart } from './messages.ts';
 
 const { config, stamp } = workerData as WorkerStart;

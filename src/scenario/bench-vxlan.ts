@@ -9,8 +9,6 @@
 import type { TunnelConfig, VtepConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { ControlError } from '../control/model.ts';
-import { addFlood, floodTargets, removeFlood, removeTunnel, setTunnel } from '../control/tunnel-control.ts';
-import { addVtep, setVtep } from '../control/vtep-control.ts';
 import {
   addVxlanEntry,
   appendVxlanEntry,
@@ -18,8 +16,10 @@ import {
   isFloodMac,
   type VxlanEntryView,
   vxlanEntries,
-} from '../control/vxlan-fdb.ts';
-import { segmentOf, tunnelNamed } from '../control/vxlan-names.ts';
+} from '../control/vxlan/fdb.ts';
+import { segmentOf, tunnelNamed } from '../control/vxlan/names.ts';
+import { addFlood, floodTargets, removeFlood, removeTunnel, setTunnel } from '../control/vxlan/tunnel-control.ts';
+import { addVtep, setVtep } from '../control/vxlan/vtep-control.ts';
 import type { UnderlaySpec, VxlanSpec } from './format.ts';
 
 const ROOM = { maxEntries: 4096, peerMaxEntries: 0, overflow: 'fair' as const };

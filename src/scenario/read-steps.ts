@@ -3,7 +3,7 @@
  * not a difference of the switch.
  */
 
-import { FDB_KIND_NAMES } from '../tables/fdb.ts';
+import { FDB_KIND_NAMES } from '../tables/fdb/fdb.ts';
 import { isCounter } from './counters.ts';
 import type { Value } from './document.ts';
 import type {

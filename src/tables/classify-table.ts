@@ -9,7 +9,7 @@
  *   protocols [EtherType, VID]
  */
 
-import { createPages, createTree, type Pages, type Tree } from './lpm.ts';
+import { createPages, createTree, type Pages, type Tree } from './lpm/lpm.ts';
 import { sharedInt32 } from './shared.ts';
 
 export const BY_MAC = 1;

@@ -7,7 +7,7 @@
  *
  * Rows begin at 1: 0 is "none" wherever a row is named.
  */
-import { createPages, createTree, type Pages, type Tree } from './lpm.ts';
+import { createPages, createTree, type Pages, type Tree } from './lpm/lpm.ts';
 import { sharedFloat64, sharedInt32, sharedUint16 } from './shared.ts';
 
 // Kinds of adjacencies.

@@ -1,6 +1,6 @@
 /** Everything that VXLAN looks up, in one object: plain typed arrays over shared memory, as all tables are. */
 
-import { createFdb, type Fdb } from './fdb.ts';
+import { createFdb, type Fdb } from './fdb/fdb.ts';
 import type { Gate } from './gate.ts';
 import { createRemoteTable, type RemoteTable } from './remote-table.ts';
 import { createVniTable, type VniTable } from './vni-table.ts';

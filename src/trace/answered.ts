@@ -4,8 +4,8 @@
  */
 
 import { addressBytes } from '../wire/address.ts';
-import { interfaceOf } from './candidates.ts';
-import { nextHopOf } from './route-changes.ts';
+import { interfaceOf } from './changes/candidates.ts';
+import { nextHopOf } from './changes/route.ts';
 import type { Situation } from './situation.ts';
 import type { Trace } from './types.ts';
 

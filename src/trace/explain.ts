@@ -9,11 +9,11 @@
 import { noSuch } from '../config/error.ts';
 import { ControlError } from '../control/model.ts';
 import { answered } from './answered.ts';
-import { candidates } from './candidates.ts';
-import type { Change } from './change.ts';
+import { candidates } from './changes/candidates.ts';
+import type { Change } from './changes/change.ts';
+import { gatewayHint } from './changes/gateway-hint.ts';
+import { nextHopOf } from './changes/route.ts';
 import { TraceError } from './error.ts';
-import { gatewayHint } from './gateway-hint.ts';
-import { nextHopOf } from './route-changes.ts';
 import type { Situation, Start } from './situation.ts';
 import { worldUnder } from './situation.ts';
 import { type TraceFrame, trace } from './trace.ts';

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { type Route, route } from '../api/route.ts';
 import type { ApiSwitch } from '../api/switch.ts';
-import { map } from '../config/leaf.ts';
+import { map } from '../config/schema/leaf.ts';
 import { explainAsked, type RunningSwitch, traceRunning } from './answer.ts';
 
 const text = (what: string) => z.string().optional().describe(what);

@@ -6,7 +6,7 @@
 
 import type { ReadableSwitch } from '../api/reader.ts';
 import type { SwitchConfig } from '../config/types.ts';
-import { listEntries } from '../tables/fdb-entries.ts';
+import { listEntries } from '../tables/fdb/entries.ts';
 import { PORT_UP } from '../tables/port-table.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import type { Learned } from './world.ts';

@@ -5,14 +5,14 @@
 
 import { frameStart, LARGE_FRAME_BYTES, release, takeFor } from '../dataplane/arena.ts';
 import { type Batch, createBatch, RX_DONE, RX_TRUNCATED } from '../dataplane/batch.ts';
+import { stagesOf } from '../dataplane/lanes/slow-lane.ts';
 import { DROP_NONE } from '../dataplane/reasons.ts';
-import { stagesOf } from '../dataplane/slow-lane.ts';
 import { account } from '../dataplane/stages/account.ts';
 import { Mirroring } from '../runtime/mirroring.ts';
 import { tciVid } from '../wire/vlan.ts';
 import { TraceError } from './error.ts';
-import { OBSERVERS } from './observe.ts';
-import { decapStage, encapStage } from './observe-tunnel.ts';
+import { OBSERVERS } from './observe/observe.ts';
+import { decapStage, encapStage } from './observe/tunnel.ts';
 import { frameView, keeper, reasonView } from './output.ts';
 import type { Trace, TraceOutput, TraceStage } from './types.ts';
 import { portName, receiverNamed, vlanOf, type World } from './world.ts';

@@ -15,8 +15,8 @@ import { transmit } from '../../src/dataplane/transmit.ts';
 import { CaptureError, CaptureReader } from '../../src/pcap/reader.ts';
 import { MemorySink, MemorySource } from '../../src/pcap/source.ts';
 import { configure, SwitchCore, sizeFor } from '../../src/runtime/core.ts';
-import { Replay } from '../../src/runtime/replay.ts';
-import { ReplayCursor } from '../../src/runtime/replay-input.ts';
+import { ReplayCursor } from '../../src/runtime/replay/input.ts';
+import { Replay } from '../../src/runtime/replay/replay.ts';
 import { baseCaptures } from '../unit/pcap/bases.ts';
 import { fuzzCapture } from '../unit/pcap/mutate.ts';
 

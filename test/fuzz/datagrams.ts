@@ -4,7 +4,7 @@
  * reason, and real ones between them go on. Throws when that is not so.
  */
 
-import { vxlanEntries } from '../../src/control/vxlan-fdb.ts';
+import { vxlanEntries } from '../../src/control/vxlan/fdb.ts';
 import { portLedger } from '../../src/dataplane/counters.ts';
 import {
   broken,

@@ -6,7 +6,7 @@
  * them reads outside a frame, or remembers across the edge of a batch, tells them apart.
  */
 import { fdbEntries } from '../../src/control/fdb-control.ts';
-import { vxlanEntries } from '../../src/control/vxlan-fdb.ts';
+import { vxlanEntries } from '../../src/control/vxlan/fdb.ts';
 import { frameStart, release, slotsInUse, takeFor } from '../../src/dataplane/arena.ts';
 import { type Batch, INDEX_MASK, RX_CSUM_VERIFIED, RX_TRUNCATED, SHAPE_ALT } from '../../src/dataplane/batch.ts';
 import { fidLedger, portLedger, sumLedger } from '../../src/dataplane/counters.ts';

@@ -24,7 +24,7 @@ import type { Dataplane } from '../../src/dataplane/dataplane.ts';
 import * as pipeline from '../../src/dataplane/pipeline.ts';
 import { type Sender, transmit } from '../../src/dataplane/transmit.ts';
 import { configure, SwitchCore, sizeFor } from '../../src/runtime/core.ts';
-import { needsSweep, sweepAll } from '../../src/tables/fdb-sweep.ts';
+import { needsSweep, sweepAll } from '../../src/tables/fdb/sweep.ts';
 import { Prng } from '../unit/pcap/mutate.ts';
 import { MAX_FRAME_BYTES, randomFrame } from './random-frame.ts';
 import { randomConfig } from './worlds.ts';

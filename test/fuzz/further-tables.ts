@@ -3,7 +3,7 @@
  * router, translation, classification.
  */
 import type { Control } from '../../src/control/control.ts';
-import { lookup4, lookup6, type Pages, type Tree } from '../../src/tables/lpm.ts';
+import { lookup4, lookup6, type Pages, type Tree } from '../../src/tables/lpm/lpm.ts';
 import { ADJ_FORWARD, ADJ_GROUP, ADJ_RESOLVE } from '../../src/tables/router-table.ts';
 import { ENTRY_NEXT, ENTRY_WORDS, HEADS } from '../../src/tables/translate-table.ts';
 import { addressBytes } from '../../src/wire/address.ts';

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { CAPTURE_DROP, CAPTURE_IN, CAPTURE_OUT } from '../../capture/record.ts';
 import type { TapSpec } from '../../capture/tap.ts';
 import { noSuch } from '../../config/error.ts';
-import { map } from '../../config/leaf.ts';
+import { map } from '../../config/schema/leaf.ts';
 import { ControlError } from '../../control/model.ts';
 import { FilterError } from '../../filter/error.ts';
 import { beginStream } from '../clients.ts';

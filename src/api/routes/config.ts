@@ -1,9 +1,9 @@
 /** The whole configuration: what stands, what a change would do, the change, and its confirmation. */
 
 import { z } from 'zod';
-import { integer, map, text } from '../../config/leaf.ts';
 import { type ConfigDocument, documentOf, loadDocument } from '../../config/load.ts';
-import { configSchema } from '../../config/schema.ts';
+import { integer, map, text } from '../../config/schema/leaf.ts';
+import { configSchema } from '../../config/schema/schema.ts';
 import { MAX_TEXT } from '../../config/yaml-text.ts';
 import { changed } from '../changed.ts';
 import { planView } from '../plan-view.ts';

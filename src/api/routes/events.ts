@@ -8,7 +8,7 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { didYouMean, show } from '../../config/error.ts';
-import { map } from '../../config/leaf.ts';
+import { map } from '../../config/schema/leaf.ts';
 import { ControlError } from '../../control/model.ts';
 import { beginStream } from '../clients.ts';
 import { EVENT_NAMES, type EventName, type SwitchEvent } from '../events.ts';

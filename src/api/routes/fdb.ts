@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { putEntry, removeEntry } from '../../config/edit.ts';
 import { ConfigError } from '../../config/error.ts';
-import { boolean, map, vid } from '../../config/leaf.ts';
-import { type FdbEntryInput, fdbEntryShape } from '../../config/schema.ts';
+import { boolean, map, vid } from '../../config/schema/leaf.ts';
+import { type FdbEntryInput, fdbEntryShape } from '../../config/schema/schema.ts';
 import { ControlError } from '../../control/model.ts';
 import { changed } from '../changed.ts';
 import { Refusal } from '../refusal.ts';

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { latencyView, sumLatency } from '../../dataplane/latency.ts';
 import { Metrics } from '../../metrics/metrics.ts';
-import { capacityOf } from '../../tables/fdb.ts';
+import { capacityOf } from '../../tables/fdb/fdb.ts';
 import { fdbStats } from '../fdb-view.ts';
 import { type Route, route } from '../route.ts';
 import type { ApiSwitch } from '../switch.ts';

@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { mirrorIndex, putMirror, removeMirror } from '../../config/edit.ts';
-import { map, name } from '../../config/leaf.ts';
-import { mirrorSettings } from '../../config/schema-mirror.ts';
+import { map, name } from '../../config/schema/leaf.ts';
+import { mirrorSettings } from '../../config/schema/mirror.ts';
 import { ControlError } from '../../control/model.ts';
 import { changed } from '../changed.ts';
 import { fdbEntries } from '../fdb-view.ts';

@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { patchPort, putPort, removePort } from '../../config/edit.ts';
-import { map, name } from '../../config/leaf.ts';
-import { portSection } from '../../config/schema-port.ts';
+import { map, name } from '../../config/schema/leaf.ts';
+import { portSection } from '../../config/schema/port.ts';
 import { ControlError } from '../../control/model.ts';
 import { changed } from '../changed.ts';
 import { type Route, route } from '../route.ts';

@@ -1,7 +1,7 @@
 /** Reading tables and counters. Nothing here asks the forwarding thread or makes it wait. */
 
 import { z } from 'zod';
-import { map, vid } from '../../config/leaf.ts';
+import { map, vid } from '../../config/schema/leaf.ts';
 import { fdbJson } from '../fdb-json.ts';
 import type { FdbFilter } from '../fdb-view.ts';
 import { type Route, route } from '../route.ts';

@@ -1,7 +1,7 @@
 /** Searching the forwarding database as one types, with a bounded answer. */
 
 import { z } from 'zod';
-import { map } from '../../config/leaf.ts';
+import { map } from '../../config/schema/leaf.ts';
 import { fdbSearch } from '../fdb-search.ts';
 import { type Route, route } from '../route.ts';
 import { foundAnswer } from '../schemas.ts';

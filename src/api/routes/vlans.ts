@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { EditError, putVlan, removeVlan } from '../../config/edit.ts';
-import { map } from '../../config/leaf.ts';
-import { vlanSettings } from '../../config/schema-bridge.ts';
+import { vlanSettings } from '../../config/schema/bridge.ts';
+import { map } from '../../config/schema/leaf.ts';
 import { changed } from '../changed.ts';
 import { type Route, route } from '../route.ts';
 import { changeAnswer } from '../schemas.ts';

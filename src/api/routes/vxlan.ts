@@ -2,10 +2,10 @@
 
 import { z } from 'zod';
 import { putPeer, putVxlanEntry, removePeer, removeVxlanEntry } from '../../config/edit.ts';
-import { boolean, map } from '../../config/leaf.ts';
-import { address, vni, vxlanEntryShape } from '../../config/schema-vxlan.ts';
+import { boolean, map } from '../../config/schema/leaf.ts';
+import { address, vni, vxlanEntryShape } from '../../config/schema/vxlan.ts';
 import { ControlError } from '../../control/model.ts';
-import { isFloodMac } from '../../control/vxlan-fdb.ts';
+import { isFloodMac } from '../../control/vxlan/fdb.ts';
 import { changed } from '../changed.ts';
 import { Refusal } from '../refusal.ts';
 import { type Route, route } from '../route.ts';

@@ -12,7 +12,7 @@ import {
   macSlot,
   PROTOCOL_WORDS,
 } from '../../tables/classify-table.ts';
-import { lookup4, lookup6 } from '../../tables/lpm.ts';
+import { lookup4, lookup6 } from '../../tables/lpm/lpm.ts';
 import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 

@@ -7,7 +7,7 @@
  */
 
 import { hasBit } from '../../tables/bitmap.ts';
-import { NO_PORT } from '../../tables/fdb.ts';
+import { NO_PORT } from '../../tables/fdb/fdb.ts';
 import { PORT_MIRROR_OUTPUT, PORT_STATE_FORWARDS, PORT_UP, PORT_VXLAN } from '../../tables/port-table.ts';
 import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';

@@ -16,8 +16,8 @@ import {
   keyHigh,
   probe,
   startSlot,
-} from '../../tables/fdb.ts';
-import { LEARN_STATIC_VIOLATION, learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb-learn.ts';
+} from '../../tables/fdb/fdb.ts';
+import { LEARN_STATIC_VIOLATION, learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb/learn.ts';
 import { PORT_HUB, PORT_LEARNING, PORT_STATIC_VIOLATION_DROPS } from '../../tables/port-table.ts';
 import { type Batch, RX_GENERATED } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';

@@ -12,7 +12,7 @@ import {
   PORT_MASK,
   probe,
   startSlot,
-} from '../../tables/fdb.ts';
+} from '../../tables/fdb/fdb.ts';
 import {
   FLOOD_BROADCAST,
   FLOOD_MULTICAST,

@@ -9,7 +9,7 @@
  * owed. Everything else about a packet, options and fragments too, passes as it is. Groups are not routed.
  */
 
-import { lookup4, lookup6 } from '../../tables/lpm.ts';
+import { lookup4, lookup6 } from '../../tables/lpm/lpm.ts';
 import {
   ADJ_BLACKHOLE,
   ADJ_BROADCAST,

@@ -7,7 +7,7 @@
  * waits for it (bench S4).
  */
 
-import { BLOCK_BITS } from '../../tables/fdb-hash.ts';
+import { BLOCK_BITS } from '../../tables/fdb/hash.ts';
 import { PORT_UP } from '../../tables/port-table.ts';
 import {
   findRemote,
@@ -165,7 +165,7 @@ export function createDecapLane(dp: Dataplane, b: Batch): DecapLane {
         break;
       }
 
-      // fdb-hash.ts
+      // fdb/hash.ts
       const low = view.getInt32(inner + 8);
       let h =
         (Math.imul((s0 + (low & 0xffff)) | 0, (s1 + (low >>> 16)) | 0) +

@@ -10,8 +10,8 @@
  * into the code (bench S4: without it 8 times the cost of S1).
  */
 
-import { GENERATION_SHIFT, KIND_MASK, NO_PORT, PORT_MASK } from '../../tables/fdb.ts';
-import { BLOCK_BITS } from '../../tables/fdb-hash.ts';
+import { GENERATION_SHIFT, KIND_MASK, NO_PORT, PORT_MASK } from '../../tables/fdb/fdb.ts';
+import { BLOCK_BITS } from '../../tables/fdb/hash.ts';
 import {
   PEER_COUNTERS,
   PEER_TX_BYTES,

@@ -14,7 +14,7 @@ import {
   PORT_MASK,
   probe,
   startSlot,
-} from '../../tables/fdb.ts';
+} from '../../tables/fdb/fdb.ts';
 import {
   PEER_COUNTERS,
   PEER_TX_BYTES,

@@ -1,12 +1,12 @@
 /**
  * Learning from a tunnel, as a loop: who is known where he was is refreshed, and everything else is learned by
- * fdb-learn.ts. A closure for the reason that fast-lane.ts gives. Where decap-lane.ts has been, the hash is there and the
+ * fdb/learn.ts. A closure for the reason that fast-lane.ts gives. Where decap-lane.ts has been, the hash is there and the
  * record asked for.
  */
 
-import { GENERATION_SHIFT, startSlot } from '../../tables/fdb.ts';
-import { BLOCK_BITS } from '../../tables/fdb-hash.ts';
-import { learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb-learn.ts';
+import { GENERATION_SHIFT, startSlot } from '../../tables/fdb/fdb.ts';
+import { BLOCK_BITS } from '../../tables/fdb/hash.ts';
+import { learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb/learn.ts';
 import { VNI_FLAGS, VNI_LEARNS, VNI_WORDS } from '../../tables/vni-table.ts';
 import type { Batch } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';

@@ -3,9 +3,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { documentOf, loadConfig } from '../../../src/config/load.ts';
 import { compressVlans } from '../../../src/config/vlan-range.ts';
-import { currentConfig } from '../../../src/control/current.ts';
 import { ControlError } from '../../../src/control/model.ts';
-import { plan } from '../../../src/control/plan.ts';
+import { currentConfig } from '../../../src/control/plan/current.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
 import { planPieces } from '../../../src/runtime/plan-pieces.ts';
 import { freePort } from '../../free-port.ts';
 import { closeAll, frame, peer, start, threePorts, udp, until } from './world.ts';

@@ -7,7 +7,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { addEntry } from '../../../src/control/fdb-control.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
 import { ownDirectory } from '../../../src/runtime/directory-of.ts';
-import { relearn } from '../../../src/tables/fdb-learn.ts';
+import { relearn } from '../../../src/tables/fdb/learn.ts';
 
 describe('the FDB as text', () => {
   const config = loadConfig(

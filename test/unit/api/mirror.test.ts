@@ -1,7 +1,7 @@
 /** Mirrors of a running switch: configured and changed by the API, counted, shown. */
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { topicText } from '../../../src/cli/show-text.ts';
+import { topicText } from '../../../src/cli/text/show.ts';
 import { closeAll, frame, threePorts, until } from './world.ts';
 
 afterEach(closeAll);

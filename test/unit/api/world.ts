@@ -12,7 +12,7 @@ import type { ApiSwitch } from '../../../src/api/switch.ts';
 import { documentOf } from '../../../src/config/load.ts';
 import type { SwitchConfig } from '../../../src/config/types.ts';
 import { numbersOf } from '../../../src/runtime/directory-of.ts';
-import { LiveSwitch } from '../../../src/runtime/live.ts';
+import { LiveSwitch } from '../../../src/runtime/live/live.ts';
 import type { Change } from '../../../src/runtime/messages.ts';
 import { ServedSwitch } from '../../../src/runtime/served.ts';
 import { freePort } from '../../free-port.ts';

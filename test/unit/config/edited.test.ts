@@ -3,16 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { patchPort, putEntry, putVxlanEntry, removeEntry, removeVxlanEntry } from '../../../src/config/edit.ts';
 import { editedDocument } from '../../../src/config/edited.ts';
 import { type ConfigDocument, documentOf } from '../../../src/config/load.ts';
-import type { ConfigInput, FdbEntryInput } from '../../../src/config/schema.ts';
-import type { VxlanFdbInput } from '../../../src/config/schema-vxlan.ts';
-import { plan } from '../../../src/control/plan.ts';
+import type { ConfigInput, FdbEntryInput } from '../../../src/config/schema/schema.ts';
+import type { VxlanFdbInput } from '../../../src/config/schema/vxlan.ts';
 import {
   entriesBefore,
   entryKey,
   onlyEntriesDiffer,
   planEntries,
   vxlanEntryKey,
-} from '../../../src/control/plan-entries.ts';
+} from '../../../src/control/plan/entries.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
 
 const FILE = 'request';
 const BASE = {

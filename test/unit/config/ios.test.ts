@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { importIos } from '../../../src/cli/import-ios.ts';
-import { readIos } from '../../../src/config/ios.ts';
+import { readIos } from '../../../src/config/ios/ios.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 
 const CHAPTER = `

@@ -1,7 +1,7 @@
 /** The JSON Schema for editors: every key is described, and the documentation names every key. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { configJsonSchema } from '../../../src/config/schema.ts';
+import { configJsonSchema } from '../../../src/config/schema/schema.ts';
 
 type Node = Record<string, unknown>;
 

@@ -1,13 +1,13 @@
 /** Thousands of memberships at once: in steps between which frames go on, and of which they see one. */
 import { describe, expect, it } from 'vitest';
-import { applySteps } from '../../../src/control/change.ts';
-import { currentConfig } from '../../../src/control/current.ts';
 import { fdbEntries } from '../../../src/control/fdb-control.ts';
 import { ControlError } from '../../../src/control/model.ts';
-import { plan } from '../../../src/control/plan.ts';
+import { applySteps } from '../../../src/control/plan/change.ts';
+import { currentConfig } from '../../../src/control/plan/current.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { hasBit } from '../../../src/tables/bitmap.ts';
-import { relearn } from '../../../src/tables/fdb-learn.ts';
+import { relearn } from '../../../src/tables/fdb/learn.ts';
 import { auditFdb } from '../tables/audit-fdb.ts';
 import { load } from './random-config.ts';
 import { tablesOf } from './tables.ts';

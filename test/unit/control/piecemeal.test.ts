@@ -1,15 +1,15 @@
 /** Many routes, entries and interfaces at once, put in order here or by who sends them in pieces: in steps, and every frame finds what the old configuration says or what the new one says. */
 import { describe, expect, it } from 'vitest';
-import { applySteps } from '../../../src/control/change.ts';
-import { currentConfig } from '../../../src/control/current.ts';
 import { entryKind } from '../../../src/control/fdb-control.ts';
 import { ControlError } from '../../../src/control/model.ts';
-import { plan } from '../../../src/control/plan.ts';
-import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
+import { applySteps } from '../../../src/control/plan/change.ts';
+import { currentConfig } from '../../../src/control/plan/current.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
+import { vxlanEntries } from '../../../src/control/vxlan/fdb.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { planOf, planPieces } from '../../../src/runtime/plan-pieces.ts';
-import { removeEntry } from '../../../src/tables/fdb-entries.ts';
-import { lookup4 } from '../../../src/tables/lpm.ts';
+import { removeEntry } from '../../../src/tables/fdb/entries.ts';
+import { lookup4 } from '../../../src/tables/lpm/lpm.ts';
 import { parseMac } from '../../../src/wire/ethernet.ts';
 import { auditFdb } from '../tables/audit-fdb.ts';
 import { load } from './random-config.ts';

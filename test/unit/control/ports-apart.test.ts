@@ -1,10 +1,10 @@
 /** Many ports that come or go: one by one between frames, and all or none. */
 import { expect, it } from 'vitest';
-import type { Action } from '../../../src/control/action.ts';
-import { applySteps } from '../../../src/control/change.ts';
-import { currentConfig } from '../../../src/control/current.ts';
 import { ControlError } from '../../../src/control/model.ts';
-import { plan } from '../../../src/control/plan.ts';
+import type { Action } from '../../../src/control/plan/action.ts';
+import { applySteps } from '../../../src/control/plan/change.ts';
+import { currentConfig } from '../../../src/control/plan/current.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { auditFdb } from '../tables/audit-fdb.ts';
 import { load } from './random-config.ts';

@@ -1,9 +1,9 @@
 /** `classify:` compiled by who plans, as it comes to the forwarding thread. */
 import { expect, it } from 'vitest';
-import { applySteps } from '../../../src/control/change.ts';
 import { compileClassification } from '../../../src/control/classify-control.ts';
-import { currentConfig } from '../../../src/control/current.ts';
-import { plan } from '../../../src/control/plan.ts';
+import { applySteps } from '../../../src/control/plan/change.ts';
+import { currentConfig } from '../../../src/control/plan/current.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { planOf, planPieces } from '../../../src/runtime/plan-pieces.ts';
 import { load } from './random-config.ts';

@@ -1,7 +1,7 @@
 /** Packets that do not fit into a tunnel: who sent them is told, in its own VLAN, and nobody else. */
 
 import { describe, expect, it } from 'vitest';
-import { setPathMtu } from '../../../src/control/vtep-control.ts';
+import { setPathMtu } from '../../../src/control/vxlan/vtep-control.ts';
 import { portLedger } from '../../../src/dataplane/counters.ts';
 import { ethernetFrame, icmpIpv4, udpIpv4, udpIpv6 } from '../../../src/wire/build.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../../src/wire/ethernet.ts';

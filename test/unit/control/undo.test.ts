@@ -2,9 +2,9 @@
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { SwitchConfig } from '../../../src/config/types.ts';
-import { applyWhole } from '../../../src/control/change.ts';
-import { currentConfig } from '../../../src/control/current.ts';
-import { plan } from '../../../src/control/plan.ts';
+import { applyWhole } from '../../../src/control/plan/change.ts';
+import { currentConfig } from '../../../src/control/plan/current.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 
 const made = (local: string, uplink: string) =>

@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/dataplane/batch.ts';
 import type { Dataplane } from '../../../src/dataplane/dataplane.ts';
-import { createFastLane } from '../../../src/dataplane/fast-lane.ts';
+import { createFastLane } from '../../../src/dataplane/lanes/fast-lane.ts';
+import { slowLane } from '../../../src/dataplane/lanes/slow-lane.ts';
 import { forwardBatch, forwardBatchSlowly } from '../../../src/dataplane/pipeline.ts';
-import { slowLane } from '../../../src/dataplane/slow-lane.ts';
 import { randomStory, tell } from './world.ts';
 
 const sizes = fc.constantFrom(1, 2, 3, 7, 8, 31, 32, 33, 100, 255, 256);

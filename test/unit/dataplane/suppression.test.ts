@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TunnelConfig } from '../../../src/config/types.ts';
 import { fdbEntries } from '../../../src/control/fdb-control.ts';
-import { setTunnel } from '../../../src/control/tunnel-control.ts';
+import { setTunnel } from '../../../src/control/vxlan/tunnel-control.ts';
 import { Vxlan } from '../../../src/library/vxlan.ts';
 import { addressBytes } from '../../../src/wire/address.ts';
 import { arpFrame, ethernetFrame } from '../../../src/wire/build.ts';

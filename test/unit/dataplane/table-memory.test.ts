@@ -9,7 +9,7 @@ import {
   joinDataplane,
 } from '../../../src/dataplane/dataplane.ts';
 import { AdoptedTables, type PostedTables, postTables } from '../../../src/dataplane/table-memory.ts';
-import { putEntry } from '../../../src/tables/fdb-entries.ts';
+import { putEntry } from '../../../src/tables/fdb/entries.ts';
 
 type Branch = Record<string, unknown>;
 type Column = Int32Array;

@@ -6,9 +6,9 @@
 import { MemoryAdapter } from '../../../src/adapters/memory.ts';
 import type { TunnelConfig, VtepConfig } from '../../../src/config/types.ts';
 import { fdbEntries } from '../../../src/control/fdb-control.ts';
-import { setTunnel } from '../../../src/control/tunnel-control.ts';
-import { addVtep } from '../../../src/control/vtep-control.ts';
-import { addVxlanEntry, vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
+import { addVxlanEntry, vxlanEntries } from '../../../src/control/vxlan/fdb.ts';
+import { setTunnel } from '../../../src/control/vxlan/tunnel-control.ts';
+import { addVtep } from '../../../src/control/vxlan/vtep-control.ts';
 import { slotsInUse } from '../../../src/dataplane/arena.ts';
 import {
   DELIVERED,

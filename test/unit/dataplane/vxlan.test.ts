@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { addEntry } from '../../../src/control/fdb-control.ts';
-import { setTunnel } from '../../../src/control/tunnel-control.ts';
-import { setPathMtu, setVtep } from '../../../src/control/vtep-control.ts';
-import { vxlanEntries } from '../../../src/control/vxlan-fdb.ts';
+import { vxlanEntries } from '../../../src/control/vxlan/fdb.ts';
+import { setTunnel } from '../../../src/control/vxlan/tunnel-control.ts';
+import { setPathMtu, setVtep } from '../../../src/control/vxlan/vtep-control.ts';
 import { portLedger } from '../../../src/dataplane/counters.ts';
 import { csumWord, GSO_TCPV4, gsoWord } from '../../../src/dataplane/offload/needs.ts';
 import { findRemote, removeRemote } from '../../../src/tables/remote-table.ts';

@@ -10,6 +10,8 @@ import { createDataplane, type Dataplane, LIMIT_MIN_MTU, LIMIT_TOUCH } from '../
 import { usedPorts } from '../../../src/dataplane/egress-ports.ts';
 import { transmit } from '../../../src/dataplane/transmit.ts';
 import { setBit } from '../../../src/tables/bitmap.ts';
+import { listEntries, putEntry, removeEntry, settle } from '../../../src/tables/fdb/entries.ts';
+import { drainEvents } from '../../../src/tables/fdb/events.ts';
 import {
   KIND_BLACKHOLE,
   KIND_EXTERNAL,
@@ -17,11 +19,9 @@ import {
   KIND_STATIC,
   KIND_STICKY,
   setFidAge,
-} from '../../../src/tables/fdb.ts';
-import { listEntries, putEntry, removeEntry, settle } from '../../../src/tables/fdb-entries.ts';
-import { drainEvents } from '../../../src/tables/fdb-events.ts';
-import { flushAll, flushFid, flushPort } from '../../../src/tables/fdb-flush.ts';
-import { sweepSlice } from '../../../src/tables/fdb-sweep.ts';
+} from '../../../src/tables/fdb/fdb.ts';
+import { flushAll, flushFid, flushPort } from '../../../src/tables/fdb/flush.ts';
+import { sweepSlice } from '../../../src/tables/fdb/sweep.ts';
 import * as P from '../../../src/tables/port-table.ts';
 
 /** mulberry32: a small generator of reproducible numbers. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CaptureReader } from '../../../src/pcap/reader.ts';
 import { MemorySource } from '../../../src/pcap/source.ts';
-import { ReplayError } from '../../../src/runtime/replay.ts';
+import { ReplayError } from '../../../src/runtime/replay/replay.ts';
 import { type Options, readBytes, replayBytes } from './run.ts';
 
 const captures = join(import.meta.dirname, '../../../../shared/captures/files');

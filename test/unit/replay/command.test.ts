@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { capture, Host } from '../../../fixtures/scene.ts';
 import { PcapWriter } from '../../../src/pcap/pcap-writer.ts';
 import { MemorySink } from '../../../src/pcap/source.ts';
-import type { ReplayReport } from '../../../src/runtime/replay-report.ts';
+import type { ReplayReport } from '../../../src/runtime/replay/report.ts';
 import { command, framesOf, readBytes } from './run.ts';
 
 let dir = '';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scenes } from '../../../fixtures/scenes.ts';
-import type { ReplayReport } from '../../../src/runtime/replay-report.ts';
+import type { ReplayReport } from '../../../src/runtime/replay/report.ts';
 import { command, readBytes } from './run.ts';
 
 const fixtures = join(import.meta.dirname, '../../../fixtures');

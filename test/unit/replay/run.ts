@@ -5,8 +5,8 @@ import { type ReplayCommand, replay } from '../../../src/cli/replay.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { CaptureReader } from '../../../src/pcap/reader.ts';
 import { MemorySink, MemorySource } from '../../../src/pcap/source.ts';
-import { Replay, type ReplayClock, runReplay } from '../../../src/runtime/replay.ts';
-import type { ReplayReport } from '../../../src/runtime/replay-report.ts';
+import { Replay, type ReplayClock, runReplay } from '../../../src/runtime/replay/replay.ts';
+import type { ReplayReport } from '../../../src/runtime/replay/report.ts';
 
 export interface Result {
   report: ReplayReport;

@@ -7,7 +7,7 @@ import type { Dataplane } from '../../../src/dataplane/dataplane.ts';
 import { forwardBatch, forwardBatchSlowly } from '../../../src/dataplane/pipeline.ts';
 import { transmit } from '../../../src/dataplane/transmit.ts';
 import { configure, SwitchCore, sizeFor } from '../../../src/runtime/core.ts';
-import { listEntries } from '../../../src/tables/fdb-entries.ts';
+import { listEntries } from '../../../src/tables/fdb/entries.ts';
 import { ethernetFrame, udpIpv4, udpIpv6 } from '../../../src/wire/build.ts';
 import { writeIpv4Checksum } from '../../../src/wire/ipv4.ts';
 import { Random } from '../dataplane/world.ts';

@@ -17,7 +17,7 @@ import {
 } from '../../../src/dataplane/counters.ts';
 import { PUNT_UNDERLAY } from '../../../src/dataplane/punt.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
-import { STAT_LEARNED } from '../../../src/tables/fdb.ts';
+import { STAT_LEARNED } from '../../../src/tables/fdb/fdb.ts';
 
 const CONFIG = `
 ports:

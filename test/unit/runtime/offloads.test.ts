@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from '../../../src/adapters/adapter.ts';
-import { offloadText } from '../../../src/cli/offload-text.ts';
+import { offloadText } from '../../../src/cli/text/offload.ts';
 import { coalesces, type OffloadPort, softwareOffloads, whyFewOffloads } from '../../../src/runtime/offload-report.ts';
 
 const ALL = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_USO;

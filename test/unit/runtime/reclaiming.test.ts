@@ -15,7 +15,7 @@ import { type DataplaneShared, joinDataplane, sharedPart } from '../../../src/da
 import { accountLost, putDown, takeUp } from '../../../src/dataplane/under-way.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { Reclaiming } from '../../../src/runtime/reclaiming.ts';
-import { META_USED } from '../../../src/tables/fdb.ts';
+import { META_USED } from '../../../src/tables/fdb/fdb.ts';
 import { countReplacement, enterBatch, epochOf, exclusive, lock, replacements } from '../../../src/tables/gate.ts';
 import { auditFdb } from '../tables/audit-fdb.ts';
 

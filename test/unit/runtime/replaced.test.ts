@@ -6,7 +6,7 @@ import type { PortEvent } from '../../../src/api/events.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { buildStamp, REPLACED, requireSameBuild } from '../../../src/runtime/build-stamp.ts';
 import { SwitchCore } from '../../../src/runtime/core.ts';
-import type { LivePort } from '../../../src/runtime/live-port.ts';
+import type { LivePort } from '../../../src/runtime/live/port.ts';
 import type { PollLoop } from '../../../src/runtime/poll-loop.ts';
 import type { SideStart } from '../../../src/runtime/side-messages.ts';
 import { SideWorkers } from '../../../src/runtime/side-workers.ts';

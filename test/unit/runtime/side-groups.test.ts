@@ -3,8 +3,8 @@
 import { expect, it } from 'vitest';
 import { MemoryAdapter } from '../../../src/adapters/memory.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { apply } from '../../../src/control/apply.ts';
-import { plan } from '../../../src/control/plan.ts';
+import { apply } from '../../../src/control/plan/apply.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
 import { joinDataplane } from '../../../src/dataplane/dataplane.ts';
 import { AdoptedTables, postTables } from '../../../src/dataplane/table-memory.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';

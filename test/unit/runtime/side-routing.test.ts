@@ -7,7 +7,7 @@ import { joinDataplane } from '../../../src/dataplane/dataplane.ts';
 import { AdoptedTables, postTables } from '../../../src/dataplane/table-memory.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { Forwarding } from '../../../src/runtime/forwarding.ts';
-import { lookup4, lookup6 } from '../../../src/tables/lpm.ts';
+import { lookup4, lookup6 } from '../../../src/tables/lpm/lpm.ts';
 import { addressBytes } from '../../../src/wire/address.ts';
 import { ipv4Packet } from '../../../src/wire/build.ts';
 import { viewOf } from '../wire/bytes.ts';

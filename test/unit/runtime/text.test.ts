@@ -15,10 +15,10 @@ import { run } from '../../../src/cli/run.ts';
 import { type ConfigOptions, readRunConfig } from '../../../src/cli/run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from '../../../src/cli/run-report.ts';
 import { show } from '../../../src/cli/show.ts';
-import { topicText } from '../../../src/cli/show-text.ts';
-import { table } from '../../../src/cli/table.ts';
+import { topicText } from '../../../src/cli/text/show.ts';
+import { table } from '../../../src/cli/text/table.ts';
+import { peersText } from '../../../src/cli/text/vxlan.ts';
 import { vidList } from '../../../src/cli/vid-list.ts';
-import { peersText } from '../../../src/cli/vxlan-text.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { worldOf } from '../../../src/trace/world.ts';
 

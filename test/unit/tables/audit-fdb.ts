@@ -12,7 +12,7 @@ import {
   PORT_MASK,
   probe,
   startSlot,
-} from '../../../src/tables/fdb.ts';
+} from '../../../src/tables/fdb/fdb.ts';
 
 /** What is wrong with it, a line each. */
 export function auditFdb(fdb: Fdb): string[] {

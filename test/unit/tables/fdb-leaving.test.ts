@@ -1,5 +1,6 @@
 /** A port that leaves its bridge with all that it has learned: no walk over the table, and no frame that pays for it later. */
 import { describe, expect, it } from 'vitest';
+import { putEntry, removeEntry, setPortBridge } from '../../../src/tables/fdb/entries.ts';
 import {
   createFdb,
   type Fdb,
@@ -8,11 +9,10 @@ import {
   META_STALE,
   META_USED,
   NO_PORT,
-} from '../../../src/tables/fdb.ts';
-import { putEntry, removeEntry, setPortBridge } from '../../../src/tables/fdb-entries.ts';
-import { flushPort } from '../../../src/tables/fdb-flush.ts';
-import { relearn } from '../../../src/tables/fdb-learn.ts';
-import { needsSweep, sweepSlice } from '../../../src/tables/fdb-sweep.ts';
+} from '../../../src/tables/fdb/fdb.ts';
+import { flushPort } from '../../../src/tables/fdb/flush.ts';
+import { relearn } from '../../../src/tables/fdb/learn.ts';
+import { needsSweep, sweepSlice } from '../../../src/tables/fdb/sweep.ts';
 import { auditFdb } from './audit-fdb.ts';
 
 const ENTRIES = 2000;

@@ -11,8 +11,8 @@ import {
   place,
   resizeFdb,
   startSlot,
-} from '../../../src/tables/fdb.ts';
-import { nextTouched } from '../../../src/tables/fdb-strips.ts';
+} from '../../../src/tables/fdb/fdb.ts';
+import { nextTouched } from '../../../src/tables/fdb/strips.ts';
 
 const make = (entries: number) => createFdb({ entries, ports: 4, fids: 4, bridges: 1, seed: 7 });
 /** Configured: on no list. */

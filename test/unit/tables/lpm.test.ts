@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createPages, createTree, lookup4, lookup6 } from '../../../src/tables/lpm.ts';
+import { createPages, createTree, lookup4, lookup6 } from '../../../src/tables/lpm/lpm.ts';
 import {
   createRib4,
   createRib6,
@@ -11,7 +11,7 @@ import {
   type Rib,
   removePrefix,
   sharedArrays,
-} from '../../../src/tables/lpm-update.ts';
+} from '../../../src/tables/lpm/update.ts';
 import { sharePrefix } from '../../../src/wire/address.ts';
 import { viewOf } from '../wire/bytes.ts';
 

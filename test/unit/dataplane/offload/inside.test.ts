@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest';
 import type { MemoryAdapter } from '../../../../src/adapters/memory.ts';
-import { vxlanEntries } from '../../../../src/control/vxlan-fdb.ts';
+import { vxlanEntries } from '../../../../src/control/vxlan/fdb.ts';
 import { portLedger } from '../../../../src/dataplane/counters.ts';
 import { createCoalesce } from '../../../../src/dataplane/offload/coalesce.ts';
 import { checkLedger, innerFrame, MACS, outerV4, tunnelWorld } from '../vxlan-world.ts';

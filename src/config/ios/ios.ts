@@ -1,0 +1,420 @@
+/**
+ * Cisco IOS snippets as a configuration: what a chapter on VLANs or a switch of yours says, in the words of this
+ * switch. It reads VLANs and private VLANs, switch ports, SVIs, sub-interfaces, routed ports and static routes. Every line that means
+ * something else is returned with its number: none is dropped in silence.
+ *
+ * The result is the raw shape of a file (schema.ts), to be checked by the loader like any other.
+ */
+import { addressBytes } from '../../wire/address.ts';
+import { compressVlans, expandVlans, MAX_VID } from '../vlan-range.ts';
+import { isManagement, maskBits, NOTHING, OPENS, portName, portNames, section } from './words.ts';
+
+export interface UnreadLine {
+  readonly line: number;
+  readonly text: string;
+  /** It is about the device, its users or its name, not about frames. */
+  readonly isManagement: boolean;
+}
+
+export interface IosImport {
+  readonly config: Record<string, unknown>;
+  readonly unread: UnreadLine[];
+}
+
+interface RawPort {
+  adapter: string;
+  device?: string;
+  mode?: 'access' | 'trunk' | 'dot1q-tunnel' | 'promiscuous' | 'private-host';
+  vlan?: number;
+  vlans?: string;
+  native?: number;
+  mtu?: number;
+  enabled?: boolean;
+}
+
+/** What is known of a port beside its keys. */
+interface PortWords {
+  /** A port of the router: a VLAN of its own, and the interface there. */
+  routed?: RawInterface;
+  /** Of a private VLAN: the secondary of a host, the primary of a promiscuous port. */
+  hostVlan?: number;
+  mappedVlan?: number;
+}
+
+/** Where IOS takes the VLANs from that its routed ports use inside. */
+const FIRST_INTERNAL_VID = 1006;
+
+interface RawInterface {
+  vlan?: number;
+  port?: string;
+  addresses: string[];
+  mtu?: number;
+  vrf?: string;
+  proxyArp?: boolean;
+  redirects?: boolean;
+  dhcpRelay?: { servers: string[] };
+  /** Line that shuts it down. */
+  downAt?: number;
+}
+
+interface RawVlan {
+  name?: string;
+  isolated?: number;
+  communities?: string;
+}
+
+/** `adapter` is what the ports get: a snippet says nothing of that. */
+export function readIos(text: string, adapter: 'tap' | 'memory'): IosImport {
+  return new Reader(adapter).read(text);
+}
+
+class Reader {
+  readonly #adapter: 'tap' | 'memory';
+  readonly #unread: UnreadLine[] = [];
+  readonly #vlans: Record<string, RawVlan> = {};
+  readonly #kinds = new Map<number, string>();
+  readonly #secondaries = new Map<number, number[]>();
+  readonly #ports: Record<string, RawPort> = {};
+  readonly #words = new Map<RawPort, PortWords>();
+  readonly #interfaces: Record<string, RawInterface> = {};
+  readonly #routes = new Map<string, { to: string; via: string[]; type?: string; vrf?: string }>();
+  #name: string | undefined;
+  /** That is being read. */
+  #line = 0;
+  /** Takes a line of the block under way; false when it means nothing there. */
+  #block: (line: string) => boolean = () => false;
+
+  constructor(adapter: 'tap' | 'memory') {
+    this.#adapter = adapter;
+  }
+
+  read(text: string): IosImport {
+    let banner = '';
+    text.split(/\r\n|\r|\n/).forEach((raw, index) => {
+      this.#line = index + 1;
+      const unread = (isManagement: boolean) => this.#unread.push({ line: index + 1, text: raw.trim(), isManagement });
+      if (banner !== '') {
+        unread(true);
+        if (raw.includes(banner)) banner = '';
+        return;
+      }
+      // A snippet may be copied with its prompt: `Switch(config-if)# switchport mode trunk`.
+      const line = raw
+        .replace(/^\s*[\w.-]+(\([\w-]+\))?[#>]\s?/, '')
+        .trim()
+        .replace(/\s+/g, ' ');
+      if (line === '') return;
+      const [, delimiter, rest] = /^banner \S+ (\^?\S)(.*)$/i.exec(line) ?? [];
+      if (delimiter !== undefined && rest !== undefined && !rest.includes(delimiter)) banner = delimiter;
+      // The lines of a block that is not known are not those of the block before it.
+      if (OPENS.test(line)) this.#block = () => false;
+      if (this.#top(line) || this.#block(line) || NOTHING.test(line)) return;
+      unread(isManagement(line));
+    });
+    const config = this.#config();
+    return { config, unread: this.#unread.sort((a, b) => a.line - b.line) };
+  }
+
+  #config(): Record<string, unknown> {
+    this.#settlePrivate();
+    this.#settleRouted();
+    const interfaces: Record<string, unknown> = {};
+    for (const [name, { downAt, ...settings }] of Object.entries(this.#interfaces)) {
+      if (settings.vlan === undefined) continue;
+      if (downAt === undefined) interfaces[name] = settings;
+      else this.#unread.push({ line: downAt, text: `interface ${name}, which is shut down`, isManagement: false });
+    }
+    const routes = [...this.#routes.values()].map(({ via, ...rest }) =>
+      via.length === 0 ? rest : { ...rest, via: via.length === 1 ? via[0] : via },
+    );
+    return {
+      ...(this.#name === undefined ? {} : { switch: { name: this.#name } }),
+      ...section('vlans', this.#vlans),
+      ...section('ports', this.#ports),
+      ...section('interfaces', interfaces),
+      ...(routes.length === 0 ? {} : { routes }),
+    };
+  }
+
+  /** Lines that stand alone, or open a block. */
+  #top(line: string): boolean {
+    const [, hostname] = /^hostname ([A-Za-z0-9_.:-]{1,32})$/i.exec(line) ?? [];
+    if (hostname !== undefined) {
+      this.#name = hostname;
+      return true;
+    }
+    const [, vids] = /^vlan ([\d,-]+)$/i.exec(line) ?? [];
+    if (vids !== undefined) return this.#vlan(vids);
+    const [, name] = /^interface (.+)$/i.exec(line) ?? [];
+    if (name !== undefined) return this.#interface(name.replace(/ /g, ''));
+    return /^(ip|ipv6) route /i.test(line) && this.#route(line);
+  }
+
+  #vlan(text: string): boolean {
+    const vids = expandVlans(text);
+    if (!Array.isArray(vids)) return false;
+    for (const vid of vids) this.#vlans[vid] ??= {};
+    this.#block = (line) => {
+      const [, kind] = /^private-vlan (primary|isolated|community)$/i.exec(line) ?? [];
+      if (kind !== undefined) {
+        for (const vid of vids) this.#kinds.set(vid, kind.toLowerCase());
+        return true;
+      }
+      const [, change, list] = /^private-vlan association (add )?([\d,-]+)$/i.exec(line) ?? [];
+      if (list !== undefined) return this.#associate(vids, list, change !== undefined);
+      const [, name] = /^name ([A-Za-z0-9_.:-]{1,32})$/i.exec(line) ?? [];
+      if (name === undefined || vids.length !== 1) return false;
+      this.#vlans[vids[0]!]!.name = name;
+      return true;
+    };
+    return true;
+  }
+
+  #associate(vids: readonly number[], list: string, isMore: boolean): boolean {
+    const named = expandVlans(list);
+    if (!Array.isArray(named) || vids.length !== 1) return false;
+    this.#secondaries.set(vids[0]!, [...(isMore ? (this.#secondaries.get(vids[0]!) ?? []) : []), ...named]);
+    return true;
+  }
+
+  #interface(text: string): boolean {
+    const names = /^range/i.test(text) ? portNames(text.slice('range'.length)) : [text];
+    const blocks = (names ?? []).map((name) => this.#blockOf(name));
+    if (blocks.length === 0 || !blocks.every((block) => block !== null)) {
+      this.#block = () => false;
+      return false;
+    }
+    this.#block = (line) => blocks.map((block) => block(line)).every((isRead) => isRead);
+    return true;
+  }
+
+  /** Null where it is no interface that there is here. */
+  #blockOf(name: string): ((line: string) => boolean) | null {
+    const [, svi] = /^vlan(\d{1,4})$/i.exec(name) ?? [];
+    if (svi !== undefined) {
+      this.#interfaces[`vlan${svi}`] ??= { vlan: Number(svi), addresses: [] };
+      const made = this.#interfaces[`vlan${svi}`]!;
+      return (line) => this.#layer3(made, line);
+    }
+    const found = portName(name);
+    if (found === null) return null;
+    const { port, sub } = found;
+    const parent = this.#port(port);
+    if (sub === null) return (line) => this.#switchport(parent, line) || this.#routedPort(parent, line);
+    this.#interfaces[`${port}.${sub}`] ??= { port, addresses: [] };
+    const made = this.#interfaces[`${port}.${sub}`]!;
+    return (line) => this.#encapsulation(parent, made, line) || this.#layer3(made, line);
+  }
+
+  #port(name: string): RawPort {
+    const device = name.toLowerCase();
+    this.#ports[name] ??= this.#adapter === 'tap' ? { adapter: 'tap', device } : { adapter: 'memory' };
+    return this.#ports[name];
+  }
+
+  #wordsOf(port: RawPort): PortWords {
+    const words = this.#words.get(port) ?? {};
+    this.#words.set(port, words);
+    return words;
+  }
+
+  /** `no switchport`, or an address on a port: it belongs to the router. */
+  #routedPort(port: RawPort, line: string): boolean {
+    const isRouted = /^no switchport$/i.test(line);
+    const words = this.#wordsOf(port);
+    if (isRouted) {
+      words.routed ??= { addresses: [] };
+      return true;
+    }
+    if (port.mode !== undefined && words.routed === undefined) return false;
+    const made = words.routed ?? { addresses: [] };
+    if (!this.#layer3(made, line)) return false;
+    words.routed = made;
+    return true;
+  }
+
+  #switchport(port: RawPort, line: string): boolean {
+    const [, mode] = /^switchport mode (access|trunk|dot1q-tunnel)$/i.exec(line) ?? [];
+    if (mode !== undefined) {
+      port.mode = mode.toLowerCase() as 'access' | 'trunk' | 'dot1q-tunnel';
+      // What belongs to the other mode has no effect on a switch either.
+      if (port.mode !== 'trunk') {
+        delete port.vlans;
+        delete port.native;
+        port.vlan ??= 1;
+      } else delete port.vlan;
+      return true;
+    }
+    const [, access] = /^switchport access vlan (\d{1,4})$/i.exec(line) ?? [];
+    if (access !== undefined && port.mode !== 'trunk') {
+      port.mode ??= 'access';
+      port.vlan = Number(access);
+      return true;
+    }
+    const [, side] = /^switchport mode private-vlan (host|promiscuous)$/i.exec(line) ?? [];
+    if (side !== undefined) {
+      port.mode = side.toLowerCase() === 'host' ? 'private-host' : 'promiscuous';
+      return true;
+    }
+    const [, , host] = /^switchport private-vlan host-association (\d{1,4}) (\d{1,4})$/i.exec(line) ?? [];
+    const [, primary] = /^switchport private-vlan mapping (\d{1,4}) (?:add )?[\d,-]+$/i.exec(line) ?? [];
+    if (host !== undefined || primary !== undefined) {
+      const words = this.#wordsOf(port);
+      if (host !== undefined) words.hostVlan = Number(host);
+      else words.mappedVlan = Number(primary);
+      return true;
+    }
+    const [, native] = /^switchport trunk native vlan (\d{1,4})$/i.exec(line) ?? [];
+    if (native !== undefined && (port.mode ?? 'trunk') === 'trunk') {
+      port.mode = 'trunk';
+      port.native = Number(native);
+      return true;
+    }
+    const [, change, list] = /^switchport trunk allowed vlan (add |remove |except )?([\d,-]+|all)$/i.exec(line) ?? [];
+    if (list !== undefined && (port.mode ?? 'trunk') === 'trunk')
+      return this.#allowed(port, (change ?? '').trim().toLowerCase(), list);
+    const [, mtu] = /^(?:system )?mtu (\d{2,5})$/i.exec(line) ?? [];
+    if (mtu !== undefined) {
+      port.mtu = Number(mtu);
+      return true;
+    }
+    const shut = /^(no )?shut(?:down)?$/i.exec(line);
+    if (shut?.[1] !== undefined) delete port.enabled;
+    else if (shut !== null) port.enabled = false;
+    return shut !== null;
+  }
+
+  #allowed(port: RawPort, change: string, list: string): boolean {
+    const named = expandVlans(list.toLowerCase());
+    if (!Array.isArray(named)) return false;
+    const before = change === '' ? [] : (expandVlans(change === 'except' ? 'all' : (port.vlans ?? 'all')) as number[]);
+    const vids =
+      change === 'add' || change === '' ? [...before, ...named] : before.filter((vid) => !named.includes(vid));
+    const sorted = [...new Set(vids)].sort((a, b) => a - b);
+    if (sorted.length === 0) return false;
+    port.mode = 'trunk';
+    port.vlans = sorted.length === MAX_VID ? 'all' : compressVlans(sorted);
+    return true;
+  }
+
+  #encapsulation(parent: RawPort, made: RawInterface, line: string): boolean {
+    const [, vid, native] = /^encapsulation dot1q (\d{1,4})( native)?$/i.exec(line) ?? [];
+    if (vid === undefined || (parent.mode ?? 'trunk') !== 'trunk') return false;
+    made.vlan = Number(vid);
+    parent.mode = 'trunk';
+    if (native !== undefined) parent.native = Number(vid);
+    const vids = parent.vlans === undefined ? [] : (expandVlans(parent.vlans) as number[]);
+    parent.vlans = compressVlans([...new Set([...vids, Number(vid)])].sort((a, b) => a - b));
+    return true;
+  }
+
+  #layer3(made: RawInterface, line: string): boolean {
+    const [, address, mask] = /^ip address ([\d.]+) ([\d.]+)(?: secondary)?$/i.exec(line) ?? [];
+    if (address !== undefined) {
+      const bits = maskBits(mask!);
+      if (bits === null || addressBytes(address) === null) return false;
+      made.addresses.push(`${address}/${bits}`);
+      return true;
+    }
+    const [, v6] = /^ipv6 address ([\da-f:.]+\/\d{1,3})$/i.exec(line) ?? [];
+    if (v6 !== undefined) {
+      made.addresses.push(v6.toLowerCase());
+      return true;
+    }
+    const [, relay4] = /^ip helper-address ([\d.]+)$/i.exec(line) ?? [];
+    const [, relay6] = /^ipv6 dhcp relay destination ([\da-f:.]+)$/i.exec(line) ?? [];
+    const server = relay4 ?? relay6?.toLowerCase();
+    if (server !== undefined) {
+      if (addressBytes(server) === null) return false;
+      made.dhcpRelay ??= { servers: [] };
+      made.dhcpRelay.servers.push(server);
+      return true;
+    }
+    // It is the gateway of the hosts in all secondaries anyway.
+    if (made.vlan !== undefined && /^private-vlan mapping [\d,-]+$/i.test(line)) return true;
+    const [, mtu] = /^(?:ip |ipv6 )?mtu (\d{2,5})$/i.exec(line) ?? [];
+    const [, vrf] = /^(?:ip )?vrf forwarding ([A-Za-z0-9_.:-]{1,32})$/i.exec(line) ?? [];
+    if (mtu !== undefined) made.mtu = Number(mtu);
+    else if (vrf !== undefined) made.vrf = vrf;
+    else if (/^ip proxy-arp$/i.test(line)) made.proxyArp = true;
+    else if (/^ip redirects$/i.test(line)) made.redirects = true;
+    else if (/^no ip redirects$/i.test(line)) delete made.redirects;
+    else if (/^shut(down)?$/i.test(line)) made.downAt = this.#line;
+    else if (/^no shut(down)?$/i.test(line)) delete made.downAt;
+    else return false;
+    return true;
+  }
+
+  /** Private VLANs: who is a secondary of whom, and which VLAN a port of them is in. */
+  #settlePrivate(): void {
+    for (const [primary, secondaries] of this.#secondaries) {
+      const ofKind = (kind: string) => secondaries.filter((vid) => this.#kinds.get(vid) === kind);
+      const [[isolated], communities] = [ofKind('isolated'), ofKind('community')];
+      const vlan = { ...this.#vlans[primary] };
+      if (isolated !== undefined) vlan.isolated = isolated;
+      if (communities.length > 0) vlan.communities = compressVlans([...communities].sort((a, b) => a - b));
+      this.#vlans[primary] = vlan;
+    }
+    for (const [port, { hostVlan, mappedVlan }] of this.#words) {
+      if (port.mode === 'private-host' && hostVlan !== undefined) port.vlan = hostVlan;
+      if (port.mode === 'promiscuous' && mappedVlan !== undefined) port.vlan = mappedVlan;
+    }
+  }
+
+  /** A routed port is alone with its interface in a VLAN that no trunk carries. */
+  #settleRouted(): void {
+    const used = new Set([
+      ...Object.keys(this.#vlans),
+      ...Object.values(this.#interfaces).map(({ vlan }) => `${vlan}`),
+    ]);
+    for (const { vlan, vlans } of Object.values(this.#ports)) {
+      used.add(`${vlan}`);
+      if (vlans !== undefined && vlans !== 'all') for (const vid of expandVlans(vlans) as number[]) used.add(`${vid}`);
+    }
+    const own: number[] = [];
+    let vid = FIRST_INTERNAL_VID;
+    const parents = new Set(Object.values(this.#interfaces).map(({ port }) => port));
+    for (const [name, port] of Object.entries(this.#ports)) {
+      const { routed } = this.#words.get(port) ?? {};
+      if (routed === undefined || parents.has(name)) continue;
+      // What was said of it as a switch port does not count.
+      delete port.native;
+      delete port.vlans;
+      while (used.has(`${vid}`)) vid++;
+      used.add(`${vid}`);
+      own.push(vid);
+      port.mode = 'access';
+      port.vlan = vid;
+      if (routed.addresses.length > 0) this.#interfaces[`vlan${vid}`] = { vlan: vid, ...routed };
+    }
+    if (own.length === 0) return;
+    const rest = Array.from({ length: MAX_VID }, (_, i) => i + 1).filter((each) => !own.includes(each));
+    for (const port of Object.values(this.#ports)) {
+      if (port.mode === 'trunk' && (port.vlans ?? 'all') === 'all') port.vlans = compressVlans(rest);
+    }
+  }
+
+  #route(line: string): boolean {
+    const [, vrf4, net, mask, hop4] =
+      /^ip route (?:vrf (\S+) )?([\d.]+) ([\d.]+) (\S+)(?: name \S+)?$/i.exec(line) ?? [];
+    const [, vrf6, prefix, hop6] =
+      /^ipv6 route (?:vrf (\S+) )?([\da-f:.]+\/\d{1,3}) (\S+)(?: name \S+)?$/i.exec(line) ?? [];
+    const bits = mask === undefined ? null : maskBits(mask);
+    const to = prefix?.toLowerCase() ?? (bits === null ? null : `${net}/${bits}`);
+    const hop = hop4 ?? hop6;
+    if (to === null || hop === undefined) return false;
+    const vrf = vrf4 ?? vrf6;
+    const isNull = /^null0?$/i.test(hop);
+    if (!isNull && addressBytes(hop) === null) return false;
+    const key = `${vrf} ${to}`;
+    const known = this.#routes.get(key);
+    if (known !== undefined) {
+      if (isNull || known.type !== undefined) return false;
+      known.via.push(hop);
+      return true;
+    }
+    const rest = vrf === undefined ? {} : { vrf };
+    this.#routes.set(key, isNull ? { to, via: [], type: 'blackhole', ...rest } : { to, via: [hop], ...rest });
+    return true;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Apply: one action of a plan carried out on the tables.
+ */
+
+import type { FdbEntryConfig, VxlanEntryConfig } from '../../config/types.ts';
+import type { Control } from '../control.ts';
+import { addEntry, deleteEntry, entryKind } from '../fdb-control.ts';
+import { setIpvlan, setMacvlan } from '../groups/group-control.ts';
+import { addMirror, removeMirror } from '../mirror-control.ts';
+import { ControlError, portSettings, type RouterControl } from '../model.ts';
+import { VidSets } from '../vid-set.ts';
+import { addVxlanEntry, deleteVxlanEntry, vxlanEntryKind } from '../vxlan/fdb.ts';
+import { removeTunnel, setTunnel } from '../vxlan/tunnel-control.ts';
+import { addVtep, removeVtep, setVtep } from '../vxlan/vtep-control.ts';
+import type { Action } from './action.ts';
+import type { StagedMembers } from './staged-members.ts';
+
+/** What has been made ready for the actions of a plan. */
+export interface Prepared {
+  readonly sets: VidSets;
+  /** Rows that are put in place otherwise. */
+  readonly staged?: StagedMembers;
+}
+
+/** Carries out one action. Throws ControlError when the tables have no room for it. `plan` may have sets and rows of it ready. */
+export function apply(control: Control, action: Action, plan: Prepared = { sets: new VidSets() }): void {
+  switch (action.do) {
+    case 'remove-mirror':
+      removeMirror(control, action.mirror);
+      return;
+    case 'remove-entry':
+      removeConfigured(control, action.entry);
+      return;
+    case 'remove-vxlan-entry':
+      removeVxlanEntry(control, action.entry);
+      return;
+    case 'remove-vtep':
+      removeVtep(control, action.vtep);
+      return;
+    case 'add-vtep':
+      addVtep(control, action.vtep);
+      return;
+    case 'set-vtep': {
+      const { name, ...settings } = action.vtep;
+      setVtep(control, name, settings);
+      return;
+    }
+    case 'set-tunnel':
+      setTunnel(control, action.port, action.tunnel);
+      return;
+    case 'add-vxlan-entry':
+      addVxlanEntry(control, action.entry, true);
+      return;
+    case 'remove-port':
+      if (control.vxlan.tunnels.has(action.port)) removeTunnel(control, action.port);
+      control.removePort(action.port);
+      return;
+    case 'remove-vlan':
+      // One that nobody listed went with its last port.
+      if (control.bridge(action.bridge).vlans.has(action.vid)) control.removeVlan(action.bridge, action.vid);
+      return;
+    case 'remove-bridge':
+      control.removeBridge(action.bridge);
+      return;
+    case 'add-bridge':
+      control.addBridge(action.bridge, action.settings);
+      return;
+    case 'set-bridge':
+      control.setBridge(action.bridge, action.settings);
+      return;
+    case 'add-vlan':
+      control.addVlan(action.bridge, action.vlan.vid, action.vlan);
+      return;
+    case 'add-port': {
+      const { port } = action;
+      control.addPort(port.name, port.bridge, portSettings(port));
+      try {
+        if (action.tagged !== '') control.setMembers(port.name, plan.sets.of(action.tagged), false);
+        if (action.untagged !== '') control.setMembers(port.name, plan.sets.of(action.untagged), true);
+        if (port.tunnel !== null) setTunnel(control, port.name, port.tunnel);
+      } catch (error) {
+        control.removePort(port.name);
+        throw error;
+      }
+      return;
+    }
+    case 'set-port':
+      control.setPort(action.port, action.settings);
+      return;
+    case 'remove-member':
+      control.removeMembers(action.port, plan.sets.of(action.vids), plan.staged?.has(action));
+      return;
+    case 'set-member':
+      control.setMembers(action.port, plan.sets.of(action.vids), action.untagged, plan.staged?.has(action));
+      return;
+    case 'set-pvid':
+      control.setPvid(action.port, action.pvid);
+      return;
+    case 'add-entry':
+      addEntry(control, action.entry, true);
+      return;
+    case 'add-mirror':
+      addMirror(control, action.mirror);
+      return;
+    case 'set-poll':
+      control.setPoll(action.poll);
+      return;
+    case 'set-classification':
+      control.setClassification(action.classification);
+      return;
+    case 'set-macvlan':
+      setMacvlan(control, action.groups);
+      return;
+    case 'set-ipvlan':
+      setIpvlan(control, action.groups);
+      return;
+    case 'set-vrfs':
+      routerOf(control).declareVrfs(action.vrfs);
+      return;
+    case 'remove-route':
+      routerOf(control).removeRoute(action.route);
+      return;
+    case 'remove-interface':
+      routerOf(control).removeInterface(action.interface);
+      return;
+    case 'add-interface':
+      routerOf(control).addInterface(action.interface);
+      return;
+    case 'set-interface':
+      routerOf(control).setInterface(action.interface);
+      return;
+    case 'add-route':
+      routerOf(control).addRoute(action.route);
+      return;
+  }
+}
+
+export function routerOf(control: Control): RouterControl {
+  if (control.router === null) throw new ControlError('this switch has no router');
+  return control.router;
+}
+
+/** Takes out a configured entry. An external one may be gone: it moves with the traffic and ages then. */
+function removeConfigured(control: Control, { bridge, vid, mac }: FdbEntryConfig): void {
+  const kind = entryKind(control, bridge, vid, mac);
+  if (kind !== null && kind !== 'dynamic') deleteEntry(control, bridge, vid, mac);
+}
+
+/** Takes out a configured entry; one that moved with the traffic is gone. */
+function removeVxlanEntry(control: Control, { port, vni, mac }: VxlanEntryConfig): void {
+  const kind = vxlanEntryKind(control, port, vni, mac);
+  if (kind !== null && kind !== 'dynamic') deleteVxlanEntry(control, port, vni, mac);
+}

@@ -1,0 +1,84 @@
+/**
+ * The part of a plan that is entries of the FDB and the VXLAN FDB, and the whole of it where nothing else differs: who adds or moves an entry of a
+ * switch with a thousand ports has only the entries compared.
+ */
+
+import { changedPart } from '../../config/changed-part.ts';
+import type { FdbEntryConfig, SwitchConfig, VxlanEntryConfig } from '../../config/types.ts';
+import type { Action } from './action.ts';
+
+type FdbAction = Extract<Action, { do: 'remove-entry' | 'add-entry' }>;
+type VxlanAction = Extract<Action, { do: 'remove-vxlan-entry' | 'add-vxlan-entry' }>;
+export type EntryAction = FdbAction | VxlanAction;
+type Entries = Pick<SwitchConfig, 'fdbEntries' | 'vxlanEntries'>;
+
+export function entryKey(entry: Pick<FdbEntryConfig, 'bridge' | 'vid' | 'mac'>): string {
+  return `${entry.bridge} ${entry.vid} ${entry.mac}`;
+}
+
+export function vxlanEntryKey({ port, vni, mac }: Pick<VxlanEntryConfig, 'port' | 'vni' | 'mac'>): string {
+  return `${port} ${vni} ${mac}`;
+}
+
+/** All other parts are the very objects, as config/edited.ts leaves them. */
+export function onlyEntriesDiffer(from: SwitchConfig, to: SwitchConfig): boolean {
+  const isEntries = (key: string) => key === 'fdbEntries' || key === 'vxlanEntries';
+  return (Object.keys(to) as (keyof SwitchConfig)[]).every((key) => isEntries(key) || from[key] === to[key]);
+}
+
+/** The actions that turn the one's lists into the other's while ports, bridges and VTEPs stay. */
+export function planEntries(from: Entries, to: Entries): EntryAction[] {
+  const fdb = changed(from.fdbEntries, to.fdbEntries, entryKey, isSame);
+  const vxlan = changed(from.vxlanEntries, to.vxlanEntries, vxlanEntryKey, isSameBehind);
+  return [
+    ...fdb.go.map((entry): EntryAction => ({ do: 'remove-entry', entry })),
+    ...vxlan.go.map((entry): EntryAction => ({ do: 'remove-vxlan-entry', entry })),
+    ...fdb.come.map((entry): EntryAction => ({ do: 'add-entry', entry })),
+    ...vxlan.come.map((entry): EntryAction => ({ do: 'add-vxlan-entry', entry })),
+  ];
+}
+
+function changed<E>(
+  was: readonly E[],
+  is: readonly E[],
+  keyOf: (entry: E) => string,
+  same: (a: E, b: E) => boolean,
+): { go: E[]; come: E[] } {
+  const { from, wasEnd, isEnd } = changedPart(was, is);
+  const old = byKey(was.slice(from, wasEnd), keyOf);
+  const now = byKey(is.slice(from, isEnd), keyOf);
+  const without = (entries: Map<string, E>, others: Map<string, E>) =>
+    [...entries].flatMap(([key, entry]) => {
+      const other = others.get(key);
+      return other !== undefined && same(entry, other) ? [] : [entry];
+    });
+  return { go: without(old, now), come: without(now, old) };
+}
+
+/** What the lists were before the actions, however many of them were done. */
+export function entriesBefore(now: Entries, actions: readonly EntryAction[]): Entries {
+  const fdb = byKey(now.fdbEntries, entryKey);
+  const vxlan = byKey(now.vxlanEntries, vxlanEntryKey);
+  for (const action of actions.toReversed()) {
+    if (action.do === 'add-entry') fdb.delete(entryKey(action.entry));
+    else if (action.do === 'remove-entry') fdb.set(entryKey(action.entry), action.entry);
+    else if (action.do === 'add-vxlan-entry') vxlan.delete(vxlanEntryKey(action.entry));
+    else vxlan.set(vxlanEntryKey(action.entry), action.entry);
+  }
+  return { fdbEntries: [...fdb.values()], vxlanEntries: [...vxlan.values()] };
+}
+
+function byKey<E>(entries: readonly E[], keyOf: (entry: E) => string): Map<string, E> {
+  return new Map(entries.map((entry) => [keyOf(entry), entry]));
+}
+
+/** Of one address. */
+function isSame(a: FdbEntryConfig, b: FdbEntryConfig): boolean {
+  return a.port === b.port && a.kind === b.kind;
+}
+
+function isSameBehind(a: VxlanEntryConfig, b: VxlanEntryConfig): boolean {
+  return (
+    a.kind === b.kind && a.remotes.length === b.remotes.length && a.remotes.every((each, n) => each === b.remotes[n])
+  );
+}

@@ -1,0 +1,139 @@
+/**
+ * A plan on a running switch: first devices are opened, while frames go on; then tables and ports change in one go
+ * between two batches; then devices that are not needed any more are closed. What cannot be opened ends the change
+ * before anything has changed.
+ *
+ * A port that comes with the device of one that goes (another bridge, another name) takes the open device over. With
+ * other options for the same device the old one has to be closed first, because a device is open once; when the new
+ * one does not open, the old one is opened again.
+ */
+
+import { setImmediate as turn } from 'node:timers/promises';
+import type { SwitchConfig } from '../../config/types.ts';
+import { ControlError, type PlacedPort } from '../../control/model.ts';
+import type { Action } from '../../control/plan/action.ts';
+import { applySteps } from '../../control/plan/change.ts';
+import { same } from '../../control/plan/differences.ts';
+import type { Piecemeal } from '../../control/plan/piecemeal.ts';
+import type { SwitchCore } from '../core.ts';
+import { inTurns } from '../in-turns.ts';
+import { LIVE_ADAPTERS } from './adapters.ts';
+import { deviceText, openFailure } from './open-port.ts';
+import { LivePort } from './port.ts';
+import type { LivePorts } from './ports.ts';
+
+/** Throws ControlError when the change cannot be made; then everything is as before. */
+export async function changeLive(
+  core: SwitchCore,
+  ports: LivePorts,
+  plan: Piecemeal,
+  now: () => SwitchConfig,
+  before: () => SwitchConfig,
+): Promise<void> {
+  // Of what goes one by one nothing is a port.
+  const change = new PortChange(ports, plan.rest);
+  try {
+    await change.open();
+    const steps = applySteps(core.control, plan, now, before, change);
+    await inTurns(core, steps, () => ports.requireOpen());
+  } catch (error) {
+    await change.takeBack();
+    throw error;
+  }
+  await change.commit(plan.rest);
+}
+
+class PortChange {
+  readonly #ports: LivePorts;
+  /** By the configuration in the plan: what comes back when a plan is taken back has another. */
+  readonly #coming = new Map<PlacedPort, LivePort>();
+  readonly #leaving: LivePort[];
+  /** Who has the device that a port takes over. */
+  readonly #heirs = new Map<LivePort, LivePort>();
+  readonly #exchanges: [LivePort, LivePort][] = [];
+  readonly #released: LivePort[] = [];
+  readonly #left: LivePort[] = [];
+
+  constructor(ports: LivePorts, actions: readonly Action[]) {
+    this.#ports = ports;
+    this.#leaving = actions.flatMap((action) => (action.do === 'remove-port' ? [ports.get(action.port)] : []));
+    for (const action of actions) if (action.do === 'add-port') this.#expect(action.port);
+  }
+
+  #expect(config: PlacedPort): void {
+    const port = new LivePort(config);
+    this.#coming.set(config, port);
+    if (!LIVE_ADAPTERS.includes(config.adapter.kind)) return;
+    const device = deviceText(config.adapter);
+    const holder = this.#leaving.find((leaving) => deviceText(leaving.config.adapter) === device);
+    if (holder === undefined) return;
+    if (same(holder.config.adapter, config.adapter)) this.#heirs.set(port, holder);
+    else this.#exchanges.push([holder, port]);
+  }
+
+  async open(): Promise<void> {
+    const exchanged = new Set(this.#exchanges.map(([, port]) => port));
+    for (const port of this.#coming.values()) {
+      if (!this.#heirs.has(port) && !exchanged.has(port)) await this.#openOne(port);
+    }
+    for (const [holder, port] of this.#exchanges) {
+      holder.busy = true;
+      this.#ports.release(holder);
+      this.#released.push(holder);
+      await this.#openOne(port);
+    }
+  }
+
+  async #openOne(port: LivePort): Promise<void> {
+    try {
+      await this.#ports.open(port, false);
+    } catch (error) {
+      throw new ControlError(openFailure(port.config, error));
+    }
+    await turn();
+    this.#ports.requireOpen();
+  }
+
+  // As `applySteps` goes along.
+
+  removing(name: string): void {
+    const port = this.#ports.get(name);
+    this.#ports.withdraw(port);
+    this.#left.push(port);
+  }
+
+  added(config: PlacedPort): void {
+    const port = this.#coming.get(config) ?? this.#left.find(({ name }) => name === config.name)!;
+    const holder = this.#heirs.get(port);
+    if (holder !== undefined) port.inherit(holder);
+    this.#ports.place(port);
+  }
+
+  /** Nothing has changed, or `applySteps` has turned it back. */
+  async takeBack(): Promise<void> {
+    for (const port of this.#coming.values()) if (!this.#heirs.has(port)) this.#ports.discard(port);
+    if (this.#ports.closed) return;
+    for (const port of this.#released) await this.#ports.open(port, false).catch(() => {}); // a TAP is tried again
+    this.#ports.begin([...this.#left, ...this.#released]);
+  }
+
+  async commit(actions: readonly Action[]): Promise<void> {
+    const heldOn = new Set(this.#heirs.values());
+    for (const action of actions) {
+      if (action.do !== 'set-port') continue;
+      const port = this.#ports.get(action.port);
+      const was = port.config.enabled;
+      port.config = { ...port.config, ...action.settings };
+      if (was !== port.config.enabled) this.#ports.turned(port);
+    }
+    for (const port of this.#ports) port.adapter?.setMtu?.(port.config.mtu);
+    this.#ports.begin(this.#coming.values());
+    for (const port of this.#left) {
+      if (heldOn.has(port)) continue;
+      await this.#ports.shutApart(port);
+      await turn();
+    }
+    // A device that was let go is gone everywhere.
+    await this.#ports.sides?.settled();
+  }
+}
