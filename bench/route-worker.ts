@@ -113,7 +113,7 @@ function rowFor(r: number): number {
 
 const groups = new Map<string, number>();
 const rowOf = Int32Array.from({ length: routes }, (_, r) => rowFor(r));
-const rib = family === 4 ? router.rib4 : router.rib6;
+const rib = family === 4 ? router.routes.rib4 : router.routes.rib6;
 for (let r = 0; r < routes; r++) putPrefix(rib, 0, prefixes[r], lengthOf(r), rowOf[r]);
 
 function build(): string {

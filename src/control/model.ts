@@ -122,16 +122,11 @@ export function isUp(port: Port): boolean {
 
 /** What the rest of control asks of the router. */
 export interface RouterControl {
-  declareVrfs(vrfs: readonly VrfConfig[]): void;
+  readonly routes: RoutesControl;
   addInterface(config: InterfaceConfig): void;
   /** Other settings of one that stays: `mtu`, `proxyArp`, `redirects`. */
   setInterface(config: InterfaceConfig): void;
   removeInterface(name: string): void;
-  addRoute(route: RouteConfig): void;
-  replaceRoute(route: RouteConfig): void;
-  /** Whether its prefix is one of an interface. */
-  isConnected(route: RouteConfig): boolean;
-  removeRoute(route: RouteConfig): void;
   /** A link came up: own addresses are to be announced there. */
   linkUp(port: number): void;
   /** The VLAN has become a secondary of another, or is one no more. */
@@ -146,6 +141,15 @@ export interface RouterControl {
   ownerOfMac(fid: number, mac: Mac): string | null;
   /** What was added and not removed. */
   configuration(): { vrfs: VrfConfig[]; interfaces: InterfaceConfig[]; routes: RouteConfig[] };
+}
+
+export interface RoutesControl {
+  declareVrfs(vrfs: readonly VrfConfig[]): void;
+  add(route: RouteConfig): void;
+  replace(route: RouteConfig): void;
+  /** Whether its prefix is one of an interface. */
+  isConnected(route: RouteConfig): boolean;
+  remove(route: RouteConfig): void;
 }
 
 export class ControlError extends Error {

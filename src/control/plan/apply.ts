@@ -115,10 +115,10 @@ export function apply(control: Control, action: Action, plan: Prepared = { sets:
       setIpvlan(control, action.groups);
       return;
     case 'set-vrfs':
-      routerOf(control).declareVrfs(action.vrfs);
+      routerOf(control).routes.declareVrfs(action.vrfs);
       return;
     case 'remove-route':
-      routerOf(control).removeRoute(action.route);
+      routerOf(control).routes.remove(action.route);
       return;
     case 'remove-interface':
       routerOf(control).removeInterface(action.interface);
@@ -130,7 +130,7 @@ export function apply(control: Control, action: Action, plan: Prepared = { sets:
       routerOf(control).setInterface(action.interface);
       return;
     case 'add-route':
-      routerOf(control).addRoute(action.route);
+      routerOf(control).routes.add(action.route);
       return;
   }
 }

@@ -148,7 +148,7 @@ export function atOnce<T>(steps: Generator<Step, T, void>): T {
 
 function* oneByOne(control: Control, actions: Iterable<Action | ReplaceRoute>): Generator<Step, void, void> {
   for (const action of actions) {
-    if (action.do === 'replace-route') routerOf(control).replaceRoute(action.route);
+    if (action.do === 'replace-route') routerOf(control).routes.replace(action.route);
     else apply(control, action);
     yield 'small';
   }

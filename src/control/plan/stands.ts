@@ -36,7 +36,7 @@ export function modelStands(control: Control): Stands {
       const tunnel = control.vxlan.tunnels.get(port);
       return tunnel?.segments.some((each) => each.vni === vni) === true ? tunnel.vtep.name : null;
     },
-    isConnected: (route) => routerOf(control).isConnected(route),
+    isConnected: (route) => routerOf(control).routes.isConnected(route),
   };
 }
 

@@ -1,38 +1,19 @@
 /**
- * The router by name: interfaces of VLANs, VRFs, routes. It writes the router table; what frames ask of it is in
- * router/packets.ts.
+ * The router by name: its interfaces, which write the router table. What prefixes lead to is in route-table.ts, what frames
+ * ask of it in packets.ts.
  *
  * An interface is a port of the switch that nothing is plugged into: frames of the router come from it, so that it
  * has a place in the ledger and reaches what its bridge reaches. It is a member of no VLAN, so nothing is ever sent
  * to it: frames for its MAC are local (FDB), and questions to the VLAN are heard by the stage of that name.
  */
 
-import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind, VrfConfig } from '../../config/types.ts';
+import type { InterfaceConfig, RouteConfig, VrfConfig } from '../../config/types.ts';
 import { type DataplaneShared, LIMIT_INTERFACES } from '../../dataplane/dataplane.ts';
 import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '../../protocols/neighbor.ts';
 import { createNeighbors, ownOf } from '../../protocols/neighbor-state.ts';
 import { createTokenBucket } from '../../protocols/token-bucket.ts';
 import { hasBit, setBit } from '../../tables/bitmap.ts';
-import { lookup4, lookup6 } from '../../tables/lpm/lpm.ts';
-import {
-  createRib4,
-  createRib6,
-  findPrefix,
-  growVrfs,
-  putPrefix,
-  type Rib,
-  removePrefix,
-  sharedArrays,
-} from '../../tables/lpm/update.ts';
-import {
-  ADJ_BLACKHOLE,
-  ADJ_BROADCAST,
-  ADJ_LOCAL,
-  ADJ_PROHIBITED,
-  ADJ_RESOLVE,
-  ADJ_UNREACHABLE,
-  RELAY_STATS,
-} from '../../tables/router-table.ts';
+import { RELAY_STATS } from '../../tables/router-table.ts';
 import { addressBytes, addressText } from '../../wire/address.ts';
 import { type Mac, parseMac } from '../../wire/ethernet.ts';
 import { linkLocalAddress } from '../../wire/ipv6.ts';
@@ -43,36 +24,24 @@ import { AdjacencyRows } from './adjacency.ts';
 import { createAdvertiser, dueAdvertisement } from './advertise.ts';
 import type { Interface, Waiting } from './model.ts';
 import { RouterPackets, type Send } from './packets.ts';
-import { isLinkLocal, ownBit, ownPrefixes, prefixOf, relayKinds, routeKey } from './prefixes.ts';
+import { ownBit, relayKinds } from './prefixes.ts';
 import { REDIRECTS_AT_ONCE, REDIRECTS_PER_SECOND } from './redirect.ts';
-import { VrfNumbers } from './vrf-numbers.ts';
-
-const KINDS: Record<Exclude<RouteKind, 'via'>, number> = {
-  blackhole: ADJ_BLACKHOLE,
-  unreachable: ADJ_UNREACHABLE,
-  prohibited: ADJ_PROHIBITED,
-};
+import { RouteTable } from './route-table.ts';
 
 export class Router implements RouterControl {
   readonly control: Control;
   readonly dp: DataplaneShared;
   readonly rows: AdjacencyRows;
+  readonly routes: RouteTable;
   readonly packets: RouterPackets;
   readonly interfaces = new Map<string, Interface>();
   readonly byRow: (Interface | undefined)[] = [];
-  readonly rib4: Rib;
-  readonly rib6: Rib;
-  readonly #vrfs = new VrfNumbers();
-  #declared: readonly VrfConfig[] = [];
-  readonly #routes = new Map<string, { route: RouteConfig; row: number }>();
 
   constructor(control: Control, send: Send) {
     this.control = control;
     this.dp = control.dp;
-    const { router } = control.dp;
-    this.rows = new AdjacencyRows(router, () => control.tablesMoved());
-    this.rib4 = createRib4(router.lpm4);
-    this.rib6 = createRib6(router.lpm6);
+    this.rows = new AdjacencyRows(control.dp.router, () => this.tablesMoved());
+    this.routes = new RouteTable(this);
     this.packets = new RouterPackets(this, send);
     control.router = this;
   }
@@ -91,7 +60,7 @@ export class Router implements RouterControl {
     if (row >= router.fid.length) throw new ControlError(`no room for another interface (${router.fid.length - 1})`);
     const fid = control.fidOf(bridge, config.vid);
     if (router.ifaceOf[fid] !== 0) throw new ControlError(`VLAN ${config.vid} has an interface already`);
-    const vrf = this.#vrf(config.vrf);
+    const vrf = this.routes.vrf(config.vrf);
     const port = control.addPort(config.name, config.bridge, {
       mode: 'access',
       ingressFiltering: false,
@@ -119,14 +88,13 @@ export class Router implements RouterControl {
       fid,
       neighbors,
       advertiser: config.routerAdvertisements ? createAdvertiser(config, mac) : null,
-      rows: this.#connect(config, vrf, row),
+      rows: this.routes.connect(config, vrf, row),
       ownBits: config.addresses.map((text) => ownBit(text, vrf)),
       hosts: new Set(),
       announce: true,
       redirects: createTokenBucket(REDIRECTS_PER_SECOND, REDIRECTS_AT_ONCE, control.nowMs()),
     };
     this.interfaces.set(config.name, made);
-    this.#vrfs.enter(config.vrf);
     this.byRow[row] = made;
     this.#markOwn(made);
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
@@ -169,21 +137,19 @@ export class Router implements RouterControl {
     const iface = this.interface(name);
     const { control } = this;
     this.#serve(iface.fid, 0);
-    for (const address of [...iface.hosts]) this.neighborLost(iface, address);
+    for (const address of [...iface.hosts]) this.routes.neighborLost(iface, address);
     this.packets.forget(iface);
-    this.#disconnect(iface);
+    this.routes.disconnect(iface);
     const { bridge, vid, mac } = iface.config;
     if (entryKind(control, bridge, vid, mac) === 'local') deleteEntry(control, bridge, vid, mac);
     control.removePort(name);
     this.interfaces.delete(name);
-    this.#vrfs.leave(iface.config.vrf);
     this.byRow[iface.row] = undefined;
     this.dp.router.redirects[0] -= this.dp.router.redirects[iface.row]!;
     this.dp.router.redirects[iface.row] = 0;
     this.#unmarkOwn();
     control.dp.limits[LIMIT_INTERFACES] = this.interfaces.size;
     control.settleGroups();
-    this.#tellMoved();
   }
 
   interface(name: string): Interface {
@@ -212,9 +178,9 @@ export class Router implements RouterControl {
 
   configuration(): { vrfs: VrfConfig[]; interfaces: InterfaceConfig[]; routes: RouteConfig[] } {
     return {
-      vrfs: [...this.#declared],
+      vrfs: this.routes.declaredVrfs(),
       interfaces: [...this.interfaces.values()].map(({ config }) => config),
-      routes: [...this.#routes.values()].map(({ route }) => route),
+      routes: this.routes.list(),
     };
   }
 
@@ -241,26 +207,6 @@ export class Router implements RouterControl {
     }
   }
 
-  /** The prefixes of an interface; the rows they lead to. */
-  #connect(config: InterfaceConfig, vrf: number, row: number): number[] {
-    const resolve = this.rows.take(ADJ_RESOLVE, row);
-    const local = this.rows.take(ADJ_LOCAL, row);
-    const broadcast = this.rows.take(ADJ_BROADCAST, row);
-    for (const { bytes, length, kind } of ownPrefixes(config)) {
-      const to = kind === ADJ_LOCAL ? local : kind === ADJ_BROADCAST ? broadcast : resolve;
-      putPrefix(this.ribOf(bytes), vrf, bytes, length, to);
-    }
-    return [resolve, local, broadcast];
-  }
-
-  #disconnect(iface: Interface): void {
-    for (const { bytes, length } of ownPrefixes(iface.config)) {
-      const rib = this.ribOf(bytes);
-      if (iface.rows.includes(findPrefix(rib, iface.vrf, bytes, length))) removePrefix(rib, iface.vrf, bytes, length);
-    }
-    for (const row of iface.rows) this.rows.release(row);
-  }
-
   /** Which sources may be own addresses: a bit each, so that nearly every frame needs no second lookup. */
   #markOwn({ ownBits }: Interface): void {
     const { own } = this.control.dp.router;
@@ -273,147 +219,12 @@ export class Router implements RouterControl {
     for (const iface of this.interfaces.values()) this.#markOwn(iface);
   }
 
-  // ---- routes
-
-  addRoute(route: RouteConfig): void {
-    if (this.#routes.has(routeKey(route))) throw new ControlError(`route ${route.prefix} exists`);
-    if (this.isConnected(route)) throw new ControlError(`${route.prefix} is a prefix of an interface`);
-    this.#put(route);
-  }
-
-  isConnected(route: RouteConfig): boolean {
-    const vrf = this.#vrfs.find(route.vrf);
-    if (vrf === undefined || this.#routes.has(routeKey(route))) return false;
-    const { bytes, length } = prefixOf(route.prefix);
-    const row = findPrefix(this.ribOf(bytes), vrf, bytes, length);
-    return row !== 0 && !this.#isHost(row, bytes, length);
-  }
-
-  /** Whether a neighbor's own prefix leads to the row, where no route does: routes go before it. */
-  #isHost(row: number, bytes: Uint8Array, length: number): boolean {
-    return length === bytes.length * 8 && this.rows.addressOf[row] === addressText(bytes);
-  }
-
-  /** The route in the place of the one that its prefix has: there is always one of them. */
-  replaceRoute(route: RouteConfig): void {
-    const before = this.#routes.get(routeKey(route));
-    if (before === undefined) throw new ControlError(`no route ${route.prefix}`);
-    this.#put(route);
-    this.rows.release(before.row);
-  }
-
-  #put(route: RouteConfig): void {
-    const { bytes, length } = prefixOf(route.prefix);
-    const vrf = this.#vrf(route.vrf);
-    const row = route.kind === 'via' ? this.#rowVia(route.via) : this.rows.takeShared(KINDS[route.kind]);
-    const before = putPrefix(this.ribOf(bytes), vrf, bytes, length, row);
-    const key = routeKey(route);
-    if (!this.#routes.has(key)) {
-      this.#vrfs.enter(route.vrf);
-      if (before !== 0) this.#hideHost(before);
-    }
-    this.#routes.set(key, { route, row });
-    this.#tellMoved();
-  }
-
-  removeRoute(route: RouteConfig): void {
-    const key = routeKey(route);
-    const row = this.#routes.get(key)?.row;
-    if (row === undefined) throw new ControlError(`no route ${route.prefix}`);
-    const { bytes, length } = prefixOf(route.prefix);
-    const vrf = this.#vrf(route.vrf);
-    removePrefix(this.ribOf(bytes), vrf, bytes, length);
-    this.#routes.delete(key);
-    this.#vrfs.leave(route.vrf);
-    this.rows.release(row);
-    if (length === bytes.length * 8) this.#showHost(vrf, bytes);
-    this.#tellMoved();
-  }
-
-  /** A route has the prefix of the neighbor that the row is of. */
-  #hideHost(row: number): void {
-    this.byRow[this.rows.adj.iface[row]]!.hosts.delete(this.rows.addressOf[row]!);
-    this.rows.release(row);
-  }
-
-  /** A neighbor with the address has its prefix again. */
-  #showHost(vrf: number, bytes: Uint8Array): void {
-    const { lpm4, lpm6 } = this.dp.router;
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const row = bytes.length === 4 ? lookup4(lpm4, vrf, view.getUint32(0)) : lookup6(lpm6, vrf, view, 0);
-    const iface = this.rows.addressOf[row] === null ? this.byRow[this.rows.adj.iface[row]] : undefined;
-    const address = addressText(bytes);
-    const mac = iface?.neighbors.entries.get(address)?.mac;
-    if (iface !== undefined && mac !== undefined && mac !== null) this.neighborKnown(iface, address, mac);
-  }
-
-  #rowVia(via: readonly NextHopConfig[]): number {
-    const rows = via.map((hop) => {
-      const iface = this.interface(hop.interface);
-      const row = this.rows.takeNeighbor(iface.row, hop.address);
-      const mac = iface.neighbors.entries.get(hop.address)?.mac;
-      if (mac !== undefined && mac !== null) this.rows.setMac(row, mac);
-      return row;
-    });
-    return rows.length === 1 ? rows[0]! : this.rows.takeGroup(rows);
-  }
-
-  /** Their tables are there from now on, whoever comes to be in them. */
-  declareVrfs(vrfs: readonly VrfConfig[]): void {
-    for (const { name } of vrfs) this.#vrf(name);
-    this.#vrfs.declare(vrfs.map(({ name }) => name));
-    this.#declared = vrfs;
-  }
-
-  ribOf(bytes: Uint8Array): Rib {
-    return bytes.length === 4 ? this.rib4 : this.rib6;
-  }
-
-  #vrf(name: string): number {
-    const known = this.#vrfs.find(name);
-    if (known !== undefined) return known;
-    const vrf = this.#vrfs.take(name);
-    growVrfs(this.rib4, vrf + 1);
-    growVrfs(this.rib6, vrf + 1);
-    this.#tellMoved();
-    return vrf;
-  }
-
-  readonly #told: (Int32Array | Uint16Array)[] = [];
-
-  /** Other threads read the prefixes: they are given new memory when there is some. A removal may need some too. */
-  #tellMoved(): void {
-    const now = [...sharedArrays(this.rib4), ...sharedArrays(this.rib6)];
-    if (now.every((words, i) => words === this.#told[i])) return;
-    this.#told.splice(0, now.length, ...now);
-    this.control.tablesMoved();
-  }
-
-  // ---- neighbors
-
-  /** A neighbor answered: its row leads to it, and it gets a host route where its address is connected. */
   neighborKnown(iface: Interface, address: string, mac: Mac): void {
-    const bytes = addressBytes(address)!;
-    const rib = this.ribOf(bytes);
-    const bits = bytes.length * 8;
-    if (!iface.hosts.has(address) && !isLinkLocal(bytes) && findPrefix(rib, iface.vrf, bytes, bits) === 0) {
-      iface.hosts.add(address);
-      putPrefix(rib, iface.vrf, bytes, bits, this.rows.takeNeighbor(iface.row, address));
-      this.#tellMoved();
-    }
-    const row = this.rows.rowOf(iface.row, address);
-    if (row !== 0) this.rows.setMac(row, mac);
+    this.routes.neighborKnown(iface, address, mac);
   }
 
   neighborLost(iface: Interface, address: string): void {
-    const row = this.rows.rowOf(iface.row, address);
-    if (row === 0) return;
-    this.rows.setMac(row, null);
-    if (!iface.hosts.delete(address)) return;
-    const bytes = addressBytes(address)!;
-    removePrefix(this.ribOf(bytes), iface.vrf, bytes, bytes.length * 8);
-    this.rows.release(row);
-    this.#tellMoved();
+    this.routes.neighborLost(iface, address);
   }
 
   /** Somebody else has an own address. */
@@ -423,6 +234,10 @@ export class Router implements RouterControl {
       if (i < 32 && state === 'duplicate') bits |= 1 << i;
     });
     this.dp.router.duplicates[iface.row] = bits;
+  }
+
+  tablesMoved(): void {
+    this.control.tablesMoved();
   }
 
   portName(index: number): string {

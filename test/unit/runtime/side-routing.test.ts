@@ -87,11 +87,11 @@ describe('removals of routes for which tables need more memory reach every worke
     const { core, side } = bench();
     const router = core.control.router!;
     const route = (prefix: string) => ({ vrf: 'default', prefix, kind: 'blackhole' as const, via: [] });
-    for (const prefix of routes) router.addRoute(route(prefix));
+    for (const prefix of routes) router.routes.add(route(prefix));
     const { lpm4, lpm6 } = core.dp.router;
     const memory = () => [lpm4.lines, lpm6.nodes, lpm6.values, lpm6.blocks];
     const before = memory();
-    for (const prefix of gone) router.removeRoute(route(prefix));
+    for (const prefix of gone) router.routes.remove(route(prefix));
     const stays = new Set(routes);
     for (const prefix of gone) stays.delete(prefix);
     expect(memory().some((words, n) => words !== before[n])).toBe(true);
