@@ -3,18 +3,10 @@
  * counters. Plain data: the forwarding thread posts it when something in it changes.
  */
 
-import type {
-  InterfaceConfig,
-  IpvlanConfig,
-  MacvlanConfig,
-  MirrorConfig,
-  PortConfig,
-  RouteConfig,
-  SecondaryVlan,
-  VniConfig,
-  VrfConfig,
-  VtepConfig,
-} from '../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../config/types/groups.ts';
+import type { InterfaceConfig, RouteConfig, VrfConfig } from '../config/types/routing.ts';
+import type { VniConfig, VtepConfig } from '../config/types/vxlan.ts';
+import type { MirrorConfig, PortConfig, SecondaryVlan } from '../config/types.ts';
 
 export interface Directory {
   name: string;

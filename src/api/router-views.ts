@@ -2,7 +2,7 @@
  * What `show` shows of the router: interfaces, neighbors, routes.
  */
 
-import type { InterfaceConfig } from '../config/types.ts';
+import type { InterfaceConfig } from '../config/types/routing.ts';
 import { portLedger, sumLedger } from '../dataplane/counters.ts';
 import { ADJ_FORWARD, RELAY_REFUSED, RELAY_REPLIES, RELAY_REQUESTS, RELAY_STATS } from '../tables/router-table.ts';
 import { addressBytes, addressText, masked } from '../wire/address.ts';

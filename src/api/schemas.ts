@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { IPVLAN_FLAGS, IPVLAN_MODES } from '../config/schema/ipvlan.ts';
 import { MACVLAN_MODES } from '../config/schema/macvlan.ts';
-import type { IpvlanConfig, MacvlanConfig } from '../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../config/types/groups.ts';
 import type { Action } from '../control/plan/action.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import { FDB_KIND_NAMES } from '../tables/fdb/fdb.ts';

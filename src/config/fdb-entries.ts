@@ -4,7 +4,9 @@
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import type { RawConfig } from './schema/schema.ts';
-import type { BridgeConfig, FdbEntryConfig, InterfaceConfig, PortConfig, SecondaryVlan } from './types.ts';
+import type { FdbEntryConfig } from './types/fdb.ts';
+import type { InterfaceConfig } from './types/routing.ts';
+import type { BridgeConfig, PortConfig, SecondaryVlan } from './types.ts';
 
 type RawEntry = RawConfig['fdb'][number];
 

@@ -9,7 +9,7 @@ import type { GroupPorts } from './group-ports.ts';
 import { isHost, isLinkLocal } from './routing.ts';
 import type { RawIpvlan } from './schema/ipvlan.ts';
 import type { RawConfig } from './schema/schema.ts';
-import type { IpvlanConfig } from './types.ts';
+import type { IpvlanConfig } from './types/groups.ts';
 
 /** Keys of mode l2, which a group whose parent is an interface has no use for. */
 const L2_KEYS = ['vlan', 'mac', 'host', 'hostAccess'] as const;

@@ -3,7 +3,7 @@ import type { Path } from './error.ts';
 import type { GroupPorts } from './group-ports.ts';
 import type { RawMacvlan } from './schema/macvlan.ts';
 import type { RawConfig } from './schema/schema.ts';
-import type { MacvlanChild, MacvlanConfig } from './types.ts';
+import type { MacvlanChild, MacvlanConfig } from './types/groups.ts';
 
 export function readMacvlan({ macvlan }: RawConfig, ports: GroupPorts): MacvlanConfig[] {
   const names = Object.keys(macvlan);

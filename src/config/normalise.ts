@@ -21,7 +21,8 @@ import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema/bridge.ts';
 import { NAME_PATTERN, VALID_NAME } from './schema/leaf.ts';
 import { type RawConfig, validate } from './schema/schema.ts';
 import { readTranslation } from './translate.ts';
-import type { PortConfig, SwitchConfig, VtepConfig } from './types.ts';
+import type { VtepConfig } from './types/vxlan.ts';
+import type { PortConfig, SwitchConfig } from './types.ts';
 import { readVrfs, refuseTooManyRoutes, writtenRoutes } from './vrfs.ts';
 import { Vxlan } from './vxlan.ts';
 

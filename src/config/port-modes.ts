@@ -19,7 +19,8 @@ import { ConfigError, type Path, type Source } from './error.ts';
 import { privateMembers, readPrivateTrunk, whyNotNative, whyNotSingle } from './private-vlans.ts';
 import type { PortKey, RawPort } from './schema/port.ts';
 import { memberVids, readServiceVlans } from './service-vlans.ts';
-import type { AcceptFrames, PortMode, PrivateTrunk, ServiceVlan, TunnelConfig, VlanMembership } from './types.ts';
+import type { TunnelConfig } from './types/vxlan.ts';
+import type { AcceptFrames, PortMode, PrivateTrunk, ServiceVlan, VlanMembership } from './types.ts';
 import { expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
 
 export interface PortVlans {

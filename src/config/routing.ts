@@ -14,10 +14,10 @@ import type {
   InterfaceConfig,
   NeighborConfig,
   NextHopConfig,
-  PortConfig,
   RouteConfig,
   VrfConfig,
-} from './types.ts';
+} from './types/routing.ts';
+import type { PortConfig } from './types.ts';
 import type { WrittenRoute } from './vrfs.ts';
 
 /** Rows of the router table. */

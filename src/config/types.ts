@@ -6,27 +6,18 @@
  * ingress filtering). VIDs are numbers 1..4094; MAC addresses are lower-case `aa:bb:cc:dd:ee:ff` strings.
  */
 
+import type { FdbConfig, FdbEntryConfig } from './types/fdb.ts';
+import type { IpvlanConfig, MacvlanConfig } from './types/groups.ts';
+import type { InterfaceConfig, RouteConfig, VrfConfig } from './types/routing.ts';
+import type { TunnelConfig, VtepConfig, VxlanEntryConfig } from './types/vxlan.ts';
+
 /** Which of 01-80-C2-00-00-0X a bridge filters (IEEE 802.1Q-2022 §8.6.3). */
 export type ReservedMacPolicy = 'c-vlan' | 's-vlan' | 'tpmr' | 'transparent';
-/** What a full table does with a new source: see semantics in docs/fdb.md. */
-export type FdbOverflow = 'fair' | 'lru' | 'refuse';
-/** `forward`: count and report a frame that claims a static MAC on another port; `drop`: discard it as well. */
-export type StaticViolation = 'forward' | 'drop';
 export type AcceptFrames = 'all' | 'untagged' | 'tagged';
 /** `c-vlan` knows TPID 0x8100 as a tag, `s-vlan` 0x88A8; `unaware` forwards every tag as payload. */
 export type BridgeType = 'c-vlan' | 's-vlan' | 'unaware';
 export type PortMode = 'access' | 'trunk' | 'hybrid' | 'dot1q-tunnel' | 'promiscuous' | 'private-host';
 export type PortState = 'discarding' | 'learning' | 'forwarding';
-/** Kinds of configured FDB entries (`dynamic` ones are only learned). */
-export type FdbEntryKind = 'static' | 'sticky' | 'local' | 'external' | 'blackhole';
-
-export interface FdbConfig {
-  ageSeconds: number; // 10..1,000,000; 300
-  maxEntries: number; // learned entries of this bridge; 65,536
-  overflow: FdbOverflow;
-  staticViolation: StaticViolation;
-}
-
 export type PollMode = 'throughput' | 'latency';
 
 /** How the forwarding thread waits for frames. */
@@ -163,96 +154,6 @@ export interface PortConfig {
   tunnel: TunnelConfig | null;
 }
 
-/** How outer frames get in and out: a port of the switch, kernel UDP sockets, or sockets with raw ones to send. */
-export type UnderlayKind = 'port' | 'udp' | 'raw-socket';
-export type FloodMode = 'head-end' | 'multicast' | 'none';
-export type DfMode = 'set' | 'unset' | 'inherit';
-
-/** A tunnel endpoint: an address, a UDP port and who may speak to it. Addresses are in their one text form. */
-export interface VtepConfig {
-  name: string;
-  underlay: UnderlayKind;
-  /** The port of outer frames, in no bridge; with sockets a hidden one of the VTEP's own name. */
-  uplink: string;
-  local: string;
-  /** Bits of the local subnet: what is inside is on the link. */
-  prefix: number;
-  /** Null: made from the names of the uplink and its VLAN. */
-  mac: string | null;
-  /** VLAN of the underlay; null = untagged. */
-  vlan: number | null;
-  udpPort: number;
-  /** Longest outer IP packet, from the link; a path may carry less. */
-  mtu: number;
-  /** Allowed beside the remotes of tunnels and entries. */
-  peers: string[];
-  /** No allow-list. */
-  anyPeer: boolean;
-  nested: 'drop' | 'allow';
-  udp6ZeroChecksum: boolean;
-  sourcePorts: { first: number; last: number };
-  neighbors: { address: string; mac: string }[];
-  /** `via` null: on the link. */
-  routes: { to: string; via: string | null }[];
-  /** Sockets: interface on which groups are joined. */
-  groupInterface: string | null;
-  fdb: { maxEntries: number; peerMaxEntries: number; overflow: FdbOverflow };
-}
-
-export interface VniConfig {
-  /** Null: the whole port, whatever the VLAN. */
-  vid: number | null;
-  vni: number;
-}
-
-/** What makes a port a tunnel. */
-export interface TunnelConfig {
-  vtep: string;
-  vnis: VniConfig[];
-  /** Where floods go with `head-end`; allowed as peers in any case. */
-  remotes: string[];
-  flood: FloodMode;
-  /** With `multicast`. */
-  group: string | null;
-  learning: 'flood-and-learn' | 'control-plane';
-  ageSeconds: number;
-  ttl: number | 'inherit';
-  /** The outer TOS byte; its ECN bits are always those of RFC 6040. */
-  tos: number | 'inherit';
-  udpChecksum: boolean;
-  df: DfMode;
-  flowLabel: 'flow' | 'zero';
-  innerTag: 'strip' | 'keep';
-  /** strict: drop a frame that has one set; ignore: count it. A mask of the 64 bits of the header: drop for those. */
-  reservedBits: string;
-  /** Questions for these hosts are answered here. `vid` null on an unaware bridge. */
-  suppress: boolean;
-  neighbors: { vid: number | null; address: string; mac: string }[];
-  /** Learned neighbors: of the tunnel in all, of one VLAN, and after how long without a word they are forgotten. */
-  maxNeighbors: number;
-  vlanMaxNeighbors: number;
-  neighborAgeSeconds: number;
-}
-
-/** Where an address is behind a tunnel. */
-export interface VxlanEntryConfig {
-  port: string;
-  vni: number;
-  mac: string;
-  /** Empty for a blackhole; several for a group address. */
-  remotes: string[];
-  kind: 'static' | 'external' | 'blackhole';
-}
-
-export interface FdbEntryConfig {
-  bridge: string;
-  vid: number | null; // null on an unaware bridge
-  mac: string;
-  /** null for blackhole and local entries of the bridge itself. */
-  port: string | null;
-  kind: FdbEntryKind;
-}
-
 /** Copies of frames, out of a port or into a VLAN: one of `output` and `outputVlan` is not null. */
 export interface MirrorConfig {
   name: string;
@@ -263,122 +164,6 @@ export interface MirrorConfig {
   selectVlan: number[]; // only frames of these VLANs; empty = of all
   output: string | null; // this port, which does nothing else
   outputVlan: number | null; // this VLAN
-}
-
-export type MacvlanMode = 'private' | 'vepa' | 'bridge' | 'passthru' | 'source';
-
-/** A port that shares the parent of its group. */
-export interface MacvlanChild {
-  port: string;
-  mode: MacvlanMode;
-  /** Unicast MACs that are its own. */
-  macs: string[];
-  /** `source` only: it takes what these send. */
-  sources: string[];
-}
-
-/** Ports that share a parent port, or one VLAN of it, as the kernel's macvlan devices do. */
-export interface MacvlanConfig {
-  name: string;
-  parent: string;
-  /** Null: frames without a tag, and those with the tag of a VLAN that no other group of the parent has. */
-  vlan: number | null;
-  children: MacvlanChild[];
-  /** Stands for the network stack of the parent. */
-  host: { port: string; mac: string } | null;
-  /** Host and children reach each other. */
-  hostAccess: boolean;
-}
-
-/** `l2`: a port and its VLANs are shared; `l3`, `l3s`: an interface of the router, which routes what children send. */
-export type IpvlanMode = 'l2' | 'l3' | 'l3s';
-/** What children are to each other. */
-export type IpvlanFlag = 'bridge' | 'private' | 'vepa';
-
-export interface IpvlanChild {
-  port: string;
-  addresses: string[];
-  /** `l2` only. Groups that it has joined, as addresses of IPv4, IPv6 or Ethernet; left out: it gets all multicast. */
-  multicast?: string[] | undefined;
-}
-
-/** Ports that share a parent and its MAC and are told apart by their addresses, as the kernel's ipvlan devices do. */
-export interface IpvlanConfig {
-  name: string;
-  mode: IpvlanMode;
-  flag: IpvlanFlag;
-  /** `l2`: a port; else an interface. */
-  parent: string;
-  /** `l2` only. Null: frames without a tag, and those with the tag of a VLAN that no other group of the parent has. */
-  vlan: number | null;
-  /** Of parent, host and children; null: that of the interface. */
-  mac: string | null;
-  children: IpvlanChild[];
-  /** `l2` only. Stands for the network stack of the parent. */
-  host: { port: string } | null;
-  /** Host and children reach each other. */
-  hostAccess: boolean;
-}
-
-/** A VRF that the section `vrfs` declares; others are there because interfaces name them. */
-export interface VrfConfig {
-  name: string;
-  description: string | null;
-  /** Null: no limit of its own. */
-  maxRoutes: number | null;
-  /** How many of its routes are written in it: they stand behind those of the section `routes`, in the order of VRFs. */
-  ownRoutes: number;
-}
-
-/** An interface of the router in a VLAN: SVI, or sub-interface of a trunk. */
-export interface InterfaceConfig {
-  name: string;
-  bridge: string;
-  /** null on an unaware bridge. */
-  vid: number | null;
-  mac: string;
-  vrf: string;
-  mtu: number;
-  /** `address/length`, in the one text form of each family. The link-local IPv6 address comes by itself. */
-  addresses: string[];
-  /** Tell hosts the prefixes of the interface and that it is a router. */
-  routerAdvertisements: boolean;
-  /** Answer ARP for addresses that are routed to another interface. */
-  proxyArp: boolean;
-  /** Tell hosts of next hops that are on their own link. */
-  redirects: boolean;
-  /** Servers to which DHCP of the VLAN's hosts is sent on; null for none. */
-  dhcpRelay: DhcpRelayConfig | null;
-  /** Own addresses are probed for before they are used. */
-  detectDuplicates: boolean;
-  neighbors: NeighborConfig[];
-}
-
-export interface DhcpRelayConfig {
-  /** In the one text form of each family. */
-  servers: string[];
-  option82: boolean;
-}
-
-export interface NeighborConfig {
-  address: string;
-  mac: string;
-}
-
-export type RouteKind = 'via' | 'blackhole' | 'unreachable' | 'prohibited';
-
-export interface RouteConfig {
-  vrf: string;
-  /** `address/length` without bits behind the length. */
-  prefix: string;
-  kind: RouteKind;
-  /** Next hops, one or several of equal cost; empty for the other kinds. */
-  via: NextHopConfig[];
-}
-
-export interface NextHopConfig {
-  address: string;
-  interface: string;
 }
 
 /** The API over TCP. */

@@ -8,7 +8,7 @@ import { ConfigError, didYouMean, type Path, type Source, show } from './error.t
 import { NAME_PATTERN, VALID_NAME } from './schema/leaf.ts';
 import type { RawRoute } from './schema/routing.ts';
 import type { RawConfig } from './schema/schema.ts';
-import type { InterfaceConfig, RouteConfig, VrfConfig } from './types.ts';
+import type { InterfaceConfig, RouteConfig, VrfConfig } from './types/routing.ts';
 
 const MAX_VRFS = 256;
 export const DEFAULT_VRF = 'default';

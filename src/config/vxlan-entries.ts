@@ -4,7 +4,8 @@
 import { ConfigError, type Path, type Source, show } from './error.ts';
 import { canonicalIp, isHost, isIpv6 } from './ip.ts';
 import type { RawConfig } from './schema/schema.ts';
-import type { PortConfig, VtepConfig, VxlanEntryConfig } from './types.ts';
+import type { VtepConfig, VxlanEntryConfig } from './types/vxlan.ts';
+import type { PortConfig } from './types.ts';
 
 /** Entries that are a part of a list. */
 export interface VxlanEntriesPlace {

@@ -7,7 +7,8 @@ import { canonicalIp, isGroup, isHost, isIpv6, readPrefix } from './ip.ts';
 import type { RawPort } from './schema/port.ts';
 import type { RawConfig } from './schema/schema.ts';
 import { MAX_VNI, type RawTunnel, type RawVtep } from './schema/vxlan.ts';
-import type { PortConfig, TunnelConfig, VniConfig, VtepConfig, VxlanEntryConfig } from './types.ts';
+import type { TunnelConfig, VniConfig, VtepConfig, VxlanEntryConfig } from './types/vxlan.ts';
+import type { PortConfig } from './types.ts';
 import { expandVlans } from './vlan-range.ts';
 import { readRemote, readVxlanEntries } from './vxlan-entries.ts';
 

@@ -8,7 +8,8 @@
 
 import { NO_CLASSIFICATION } from '../config/classify.ts';
 import { POLL_PRESETS } from '../config/poll.ts';
-import type { ClassificationConfig, IpvlanConfig, MacvlanConfig, PollConfig, VlanConfig } from '../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../config/types/groups.ts';
+import type { ClassificationConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { clearPortCounters } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
 import { flushPort } from '../tables/fdb/flush.ts';

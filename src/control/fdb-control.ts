@@ -2,7 +2,7 @@
  * The FDB by name: configured entries, flushing, reading, events. Functions over `Control`.
  */
 
-import type { FdbEntryConfig, FdbEntryKind } from '../config/types.ts';
+import type { FdbEntryConfig, FdbEntryKind } from '../config/types/fdb.ts';
 import {
   type FdbRow,
   findEntry,

@@ -3,17 +3,9 @@
  * writes the one into the other.
  */
 
-import type {
-  BridgeConfig,
-  FdbConfig,
-  FdbOverflow,
-  InterfaceConfig,
-  MirrorConfig,
-  PortConfig,
-  RouteConfig,
-  SecondaryVlan,
-  VrfConfig,
-} from '../config/types.ts';
+import type { FdbConfig, FdbOverflow } from '../config/types/fdb.ts';
+import type { InterfaceConfig, RouteConfig, VrfConfig } from '../config/types/routing.ts';
+import type { BridgeConfig, MirrorConfig, PortConfig, SecondaryVlan } from '../config/types.ts';
 import { OVERFLOW_FAIR, OVERFLOW_LRU, OVERFLOW_REFUSE } from '../tables/fdb/fdb.ts';
 import type { Mac } from '../wire/ethernet.ts';
 import type { MemberSet, VidSet } from './vid-set.ts';

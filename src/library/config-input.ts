@@ -10,7 +10,8 @@ import { normalise } from '../config/normalise.ts';
 import { isReservedName, plainCopy, valueSource } from '../config/plain.ts';
 import type { PortInput as FilePortInput } from '../config/schema/port.ts';
 import type { ConfigInput } from '../config/schema/schema.ts';
-import type { FdbEntryConfig, FdbEntryKind, PortConfig, SwitchConfig } from '../config/types.ts';
+import type { FdbEntryConfig, FdbEntryKind } from '../config/types/fdb.ts';
+import type { PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { ControlError, type PortSettings } from '../control/model.ts';
 

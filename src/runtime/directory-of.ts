@@ -4,7 +4,8 @@
  */
 
 import type { Directory, DirectoryPort, DirectoryVlan, TagRules } from '../api/directory.ts';
-import type { BridgeConfig, InterfaceConfig, PortConfig, SwitchConfig } from '../config/types.ts';
+import type { InterfaceConfig } from '../config/types/routing.ts';
+import type { BridgeConfig, PortConfig, SwitchConfig } from '../config/types.ts';
 import type { Control } from '../control/control.ts';
 import { UNAWARE_VID } from '../control/domains.ts';
 import { portsOfGroup } from '../control/groups/group-words.ts';

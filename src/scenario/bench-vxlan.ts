@@ -6,7 +6,7 @@
  * `known_remotes_only` means the allow-list.
  */
 
-import type { TunnelConfig, VtepConfig } from '../config/types.ts';
+import type { TunnelConfig, VtepConfig } from '../config/types/vxlan.ts';
 import type { Control } from '../control/control.ts';
 import { ControlError } from '../control/model.ts';
 import {

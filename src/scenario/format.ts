@@ -6,11 +6,11 @@
  */
 
 import type { Place } from '../config/error.ts';
+import type { FdbOverflow } from '../config/types/fdb.ts';
+import type { DfMode } from '../config/types/vxlan.ts';
 import type {
   AcceptFrames,
   BridgeType,
-  DfMode,
-  FdbOverflow,
   MirrorConfig,
   PortState,
   SecondaryVlan,

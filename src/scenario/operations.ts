@@ -7,7 +7,7 @@
  * applies to its ports when it changes.
  */
 
-import type { FdbEntryKind } from '../config/types.ts';
+import type { FdbEntryKind } from '../config/types/fdb.ts';
 import { addEntry, deleteEntry, fdbEntries, flush } from '../control/fdb-control.ts';
 import { ControlError, type Port } from '../control/model.ts';
 import { hasVid, vidsIn } from '../control/vid-set.ts';

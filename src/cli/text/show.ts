@@ -9,7 +9,7 @@ import type { SampleView } from '../../api/sample-view.ts';
 import type { Topic } from '../../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../../api/views.ts';
 import type { WorkerView } from '../../api/worker-view.ts';
-import type { IpvlanConfig, MacvlanConfig } from '../../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../../config/types/groups.ts';
 import type { PeerView, VtepView, VxlanFdbView } from '../../control/vxlan/views.ts';
 import type { LedgerRow } from '../../dataplane/counters.ts';
 import type { LatencyView } from '../../dataplane/latency.ts';

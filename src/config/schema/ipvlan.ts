@@ -1,6 +1,6 @@
 /** `ipvlan:` of the schema. */
 import type { z } from 'zod';
-import type { IpvlanFlag, IpvlanMode } from '../types.ts';
+import type { IpvlanFlag, IpvlanMode } from '../types/groups.ts';
 import { boolean, choice, list, map, NAME_PATTERN, name, named, text, vid } from './leaf.ts';
 import { macText } from './routing.ts';
 

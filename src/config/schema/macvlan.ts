@@ -1,6 +1,6 @@
 /** `macvlan:` of the schema. */
 import type { z } from 'zod';
-import type { MacvlanMode } from '../types.ts';
+import type { MacvlanMode } from '../types/groups.ts';
 import { boolean, choice, list, map, NAME_PATTERN, name, named, vid } from './leaf.ts';
 import { macText } from './routing.ts';
 

@@ -1,6 +1,6 @@
 /** Compile ipvlan groups: rows, lists and addresses that the stages read. */
 
-import type { IpvlanChild, IpvlanConfig, IpvlanFlag, IpvlanMode } from '../../config/types.ts';
+import type { IpvlanChild, IpvlanConfig, IpvlanFlag, IpvlanMode } from '../../config/types/groups.ts';
 import { LIMIT_CHILDREN } from '../../dataplane/dataplane.ts';
 import { setBit } from '../../tables/bitmap.ts';
 import {

@@ -1,6 +1,6 @@
 /** Compile macvlan groups: rows and lists that the stage reads. */
 
-import type { MacvlanMode } from '../../config/types.ts';
+import type { MacvlanMode } from '../../config/types/groups.ts';
 import {
   CHILD_WORDS,
   GROUP_CHILD_COUNT,

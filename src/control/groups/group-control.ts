@@ -1,6 +1,6 @@
 /** Groups of ports that share a parent, set as a whole. */
 
-import type { IpvlanConfig, MacvlanConfig } from '../../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../../config/types/groups.ts';
 import type { Control } from '../control.ts';
 import { compileGroups } from './compile-groups.ts';
 import { requireIpvlan } from './compile-ipvlan.ts';

@@ -1,6 +1,6 @@
 /** What compiling groups of any kind has in common: what a port is to its group, and words to be shared. */
 
-import type { IpvlanConfig, MacvlanConfig } from '../../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../../config/types/groups.ts';
 import type { DataplaneShared } from '../../dataplane/dataplane.ts';
 import {
   GROUP_HOST,

@@ -2,21 +2,11 @@
  * Actions: what a plan is made of. Plain data, so that a plan can be shown to people and sent to another thread.
  */
 
-import type {
-  ClassificationConfig,
-  FdbEntryConfig,
-  InterfaceConfig,
-  IpvlanConfig,
-  MacvlanConfig,
-  MirrorConfig,
-  PollConfig,
-  RouteConfig,
-  TunnelConfig,
-  VlanConfig,
-  VrfConfig,
-  VtepConfig,
-  VxlanEntryConfig,
-} from '../../config/types.ts';
+import type { FdbEntryConfig } from '../../config/types/fdb.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../../config/types/groups.ts';
+import type { InterfaceConfig, RouteConfig, VrfConfig } from '../../config/types/routing.ts';
+import type { TunnelConfig, VtepConfig, VxlanEntryConfig } from '../../config/types/vxlan.ts';
+import type { ClassificationConfig, MirrorConfig, PollConfig, VlanConfig } from '../../config/types.ts';
 import { configOf, type ReadyClassification } from '../classify-control.ts';
 import type { BridgeSettings, PlacedPort, PortSettings } from '../model.ts';
 

@@ -2,7 +2,8 @@
  * Apply: one action of a plan carried out on the tables.
  */
 
-import type { FdbEntryConfig, VxlanEntryConfig } from '../../config/types.ts';
+import type { FdbEntryConfig } from '../../config/types/fdb.ts';
+import type { VxlanEntryConfig } from '../../config/types/vxlan.ts';
 import type { Control } from '../control.ts';
 import { addEntry, deleteEntry, entryKind } from '../fdb-control.ts';
 import { setIpvlan, setMacvlan } from '../groups/group-control.ts';

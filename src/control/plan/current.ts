@@ -4,17 +4,10 @@
  * Every change goes to the model, whoever makes it, so what is read here is true, also in the middle of a plan.
  */
 
-import type {
-  AdapterConfig,
-  BridgeConfig,
-  FdbEntryConfig,
-  FdbEntryKind,
-  InterfaceConfig,
-  PortConfig,
-  SwitchConfig,
-  VlanMembership,
-  VxlanEntryConfig,
-} from '../../config/types.ts';
+import type { FdbEntryConfig, FdbEntryKind } from '../../config/types/fdb.ts';
+import type { InterfaceConfig } from '../../config/types/routing.ts';
+import type { VxlanEntryConfig } from '../../config/types/vxlan.ts';
+import type { AdapterConfig, BridgeConfig, PortConfig, SwitchConfig, VlanMembership } from '../../config/types.ts';
 import type { Control } from '../control.ts';
 import { fdbEntries } from '../fdb-control.ts';
 import type { Bridge, Port } from '../model.ts';

@@ -4,7 +4,9 @@
  */
 
 import { changedPart } from '../../config/changed-part.ts';
-import type { FdbEntryConfig, SwitchConfig, VxlanEntryConfig } from '../../config/types.ts';
+import type { FdbEntryConfig } from '../../config/types/fdb.ts';
+import type { VxlanEntryConfig } from '../../config/types/vxlan.ts';
+import type { SwitchConfig } from '../../config/types.ts';
 import type { Action } from './action.ts';
 
 type FdbAction = Extract<Action, { do: 'remove-entry' | 'add-entry' }>;

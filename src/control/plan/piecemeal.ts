@@ -10,7 +10,7 @@
  * interfaces are where some come and others go. So is everything of plans that are small.
  */
 
-import type { RouteConfig } from '../../config/types.ts';
+import type { RouteConfig } from '../../config/types/routing.ts';
 import { routeKey } from '../router/prefixes.ts';
 import type { Action } from './action.ts';
 import { entryKey, vxlanEntryKey } from './entries.ts';

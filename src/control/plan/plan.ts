@@ -8,16 +8,10 @@
 
 import { NO_CLASSIFICATION } from '../../config/classify.ts';
 import { POLL_PRESETS } from '../../config/poll.ts';
-import type {
-  BridgeConfig,
-  FdbEntryConfig,
-  InterfaceConfig,
-  MirrorConfig,
-  PortConfig,
-  RouteConfig,
-  SwitchConfig,
-  VxlanEntryConfig,
-} from '../../config/types.ts';
+import type { FdbEntryConfig } from '../../config/types/fdb.ts';
+import type { InterfaceConfig, RouteConfig } from '../../config/types/routing.ts';
+import type { VxlanEntryConfig } from '../../config/types/vxlan.ts';
+import type { BridgeConfig, MirrorConfig, PortConfig, SwitchConfig } from '../../config/types.ts';
 import { compressVlans } from '../../config/vlan-range.ts';
 import { bridgeSettings, portSettings } from '../model.ts';
 import { routeKey } from '../router/prefixes.ts';

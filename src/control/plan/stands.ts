@@ -3,7 +3,8 @@
  * configuration.
  */
 
-import type { RouteConfig, SwitchConfig } from '../../config/types.ts';
+import type { RouteConfig } from '../../config/types/routing.ts';
+import type { SwitchConfig } from '../../config/types.ts';
 import { addressText, sharePrefix } from '../../wire/address.ts';
 import { parseMac } from '../../wire/ethernet.ts';
 import type { Control } from '../control.ts';

@@ -4,7 +4,7 @@
  * not more often than every three seconds. All go to everybody.
  */
 
-import type { InterfaceConfig } from '../../config/types.ts';
+import type { InterfaceConfig } from '../../config/types/routing.ts';
 import { ipv6Frame } from '../../protocols/neighbor-send.ts';
 import { addressBytes, masked } from '../../wire/address.ts';
 import type { Mac } from '../../wire/ethernet.ts';

@@ -2,7 +2,7 @@
  * What control knows of an interface of the router, and of packets that wait for a next hop.
  */
 
-import type { InterfaceConfig } from '../../config/types.ts';
+import type { InterfaceConfig } from '../../config/types/routing.ts';
 import type { DataplaneShared } from '../../dataplane/dataplane.ts';
 import type { Neighbors } from '../../protocols/neighbor-state.ts';
 import type { TokenBucket } from '../../protocols/token-bucket.ts';

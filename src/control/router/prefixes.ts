@@ -2,7 +2,7 @@
  * Prefixes of interfaces and routes, from their text to bytes, and what an interface's addresses mean to the routing table.
  */
 
-import type { InterfaceConfig, RouteConfig } from '../../config/types.ts';
+import type { InterfaceConfig, RouteConfig } from '../../config/types/routing.ts';
 import {
   ADJ_BROADCAST,
   ADJ_LOCAL,

@@ -4,7 +4,7 @@
  * a neighbor, which has it again when the route is gone.
  */
 
-import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind, VrfConfig } from '../../config/types.ts';
+import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind, VrfConfig } from '../../config/types/routing.ts';
 import type { DataplaneShared } from '../../dataplane/dataplane.ts';
 import { lookup4, lookup6 } from '../../tables/lpm/lpm.ts';
 import {

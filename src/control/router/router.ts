@@ -7,7 +7,7 @@
  * to it: frames for its MAC are local (FDB), and questions to the VLAN are heard by the stage of that name.
  */
 
-import type { InterfaceConfig, RouteConfig, VrfConfig } from '../../config/types.ts';
+import type { InterfaceConfig, RouteConfig, VrfConfig } from '../../config/types/routing.ts';
 import { type DataplaneShared, LIMIT_INTERFACES } from '../../dataplane/dataplane.ts';
 import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '../../protocols/neighbor.ts';
 import { createNeighbors, ownOf } from '../../protocols/neighbor-state.ts';

@@ -6,7 +6,7 @@
  * flood list of the VNI, as `bridge fdb` has it; a group address may have several remotes.
  */
 
-import type { VxlanEntryConfig } from '../../config/types.ts';
+import type { VxlanEntryConfig } from '../../config/types/vxlan.ts';
 import { type FdbRow, findEntry, listEntries, putEntry, removeEntry } from '../../tables/fdb/entries.ts';
 import { drainEvents, EVENT_NAMES } from '../../tables/fdb/events.ts';
 import { type FdbKindName, KIND_BLACKHOLE, KIND_EXTERNAL, KIND_STATIC, STAT_NAMES } from '../../tables/fdb/fdb.ts';

@@ -3,7 +3,7 @@
  * data plane knows the same by row (tables/vxlan-tables.ts).
  */
 
-import type { TunnelConfig, VtepConfig } from '../../config/types.ts';
+import type { TunnelConfig, VtepConfig } from '../../config/types/vxlan.ts';
 import type { Mac } from '../../wire/ethernet.ts';
 import { ControlError, type Port } from '../model.ts';
 import type { TunnelNeighbors } from './tunnel-neighbors.ts';

@@ -5,7 +5,7 @@
  * A tunnel is a port of a bridge, and says which of its VLANs are which VNIs of a VTEP, or that all of it is one.
  */
 
-import type { TunnelConfig } from '../../config/types.ts';
+import type { TunnelConfig } from '../../config/types/vxlan.ts';
 import type { DataplaneShared } from '../../dataplane/dataplane.ts';
 import { listEntries } from '../../tables/fdb/entries.ts';
 import { setFidAge } from '../../tables/fdb/fdb.ts';

@@ -7,7 +7,7 @@
  * MAC address has a share of its own, so that no host takes it all.
  */
 
-import type { TunnelConfig } from '../../config/types.ts';
+import type { TunnelConfig } from '../../config/types/vxlan.ts';
 import type { AddressClaim, KnownHost } from '../../protocols/suppress.ts';
 import { formatMac, type Mac } from '../../wire/ethernet.ts';
 

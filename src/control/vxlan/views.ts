@@ -3,7 +3,7 @@
  * switch. What the tables have by number has its name from `VxlanNames`.
  */
 
-import type { VtepConfig } from '../../config/types.ts';
+import type { VtepConfig } from '../../config/types/vxlan.ts';
 import { listEntries } from '../../tables/fdb/entries.ts';
 import type { FdbEvent } from '../../tables/fdb/events.ts';
 import type { FdbKindName } from '../../tables/fdb/fdb.ts';

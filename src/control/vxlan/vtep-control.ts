@@ -5,7 +5,7 @@
  * A VTEP sits on an uplink, a port of no bridge.
  */
 
-import type { VtepConfig } from '../../config/types.ts';
+import type { VtepConfig } from '../../config/types/vxlan.ts';
 import { LIMIT_VTEPS } from '../../dataplane/dataplane.ts';
 import { setFdbPort } from '../../tables/fdb/entries.ts';
 import { resizeFdb } from '../../tables/fdb/fdb.ts';

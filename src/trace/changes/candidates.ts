@@ -5,7 +5,8 @@
  * hindrance comes to light, that has candidates of its own.
  */
 
-import type { InterfaceConfig, PortConfig, ReservedMacPolicy } from '../../config/types.ts';
+import type { InterfaceConfig } from '../../config/types/routing.ts';
+import type { PortConfig, ReservedMacPolicy } from '../../config/types.ts';
 import { RESERVED_MASKS } from '../../control/compile.ts';
 import { VID_MAX } from '../../wire/vlan.ts';
 import { customerVid, type Frame, frameOf } from '../frame-fields.ts';

@@ -5,7 +5,8 @@
  * value are what to write into the file.
  */
 
-import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VlanMembership } from '../../config/types.ts';
+import type { FdbEntryConfig } from '../../config/types/fdb.ts';
+import type { BridgeConfig, PortConfig, SwitchConfig, VlanMembership } from '../../config/types.ts';
 import { compressVlans } from '../../config/vlan-range.ts';
 import type { Situation } from '../situation.ts';
 

@@ -4,7 +4,8 @@
  */
 
 import { isLinkLocal } from '../../config/routing.ts';
-import type { InterfaceConfig, PortConfig, SwitchConfig } from '../../config/types.ts';
+import type { InterfaceConfig } from '../../config/types/routing.ts';
+import type { PortConfig, SwitchConfig } from '../../config/types.ts';
 import { addressText, sameBytes } from '../../wire/address.ts';
 import { ARP_BYTES, ARP_REQUEST } from '../../wire/arp.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';

@@ -4,7 +4,8 @@
  */
 
 import { NO_VLANS } from '../../config/port-modes.ts';
-import type { IpvlanConfig, MacvlanConfig, PortConfig } from '../../config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../../config/types/groups.ts';
+import type { PortConfig } from '../../config/types.ts';
 import type { Situation } from '../situation.ts';
 import type { Change } from './change.ts';
 

@@ -1,6 +1,6 @@
 /** What might be changed of the router's interfaces: which VLAN they are in, their MAC, their routing table. */
 
-import type { InterfaceConfig } from '../../config/types.ts';
+import type { InterfaceConfig } from '../../config/types/routing.ts';
 import { addressBytes, sharePrefix } from '../../wire/address.ts';
 import { type Frame, packetOf } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';

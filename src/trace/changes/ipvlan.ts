@@ -1,7 +1,8 @@
 /** What might be changed where an ipvlan group keeps a frame from a port. */
 
 import { isHost, isLinkLocal } from '../../config/routing.ts';
-import type { IpvlanChild, IpvlanConfig, IpvlanFlag, PortConfig } from '../../config/types.ts';
+import type { IpvlanChild, IpvlanConfig, IpvlanFlag } from '../../config/types/groups.ts';
+import type { PortConfig } from '../../config/types.ts';
 import { addressBytes } from '../../wire/address.ts';
 import { addressedTo, type Frame } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';

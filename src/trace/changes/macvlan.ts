@@ -1,6 +1,7 @@
 /** What might be changed where a macvlan group keeps a frame from a port. */
 
-import type { MacvlanChild, MacvlanConfig, MacvlanMode, PortConfig } from '../../config/types.ts';
+import type { MacvlanChild, MacvlanConfig, MacvlanMode } from '../../config/types/groups.ts';
+import type { PortConfig } from '../../config/types.ts';
 import type { Frame } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';
 import type { Change } from './change.ts';

@@ -7,7 +7,8 @@
  */
 
 import { isHost, isLinkLocal, macFrom } from '../../config/routing.ts';
-import type { InterfaceConfig, PortConfig, SwitchConfig } from '../../config/types.ts';
+import type { InterfaceConfig } from '../../config/types/routing.ts';
+import type { PortConfig, SwitchConfig } from '../../config/types.ts';
 import { addressBytes, addressText, masked, sameBytes, sharePrefix } from '../../wire/address.ts';
 import { type Frame, type PacketFields, packetOf } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';

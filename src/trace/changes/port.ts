@@ -1,6 +1,7 @@
 /** Changes of single ports and of configured entries that several reasons ask for. */
 
-import type { FdbEntryConfig, PortConfig } from '../../config/types.ts';
+import type { FdbEntryConfig } from '../../config/types/fdb.ts';
+import type { PortConfig } from '../../config/types.ts';
 import { countTags, FIRST_TAG, TAG_BYTES } from '../../wire/vlan.ts';
 import type { Frame } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';

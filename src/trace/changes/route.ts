@@ -1,13 +1,7 @@
 /** What might be changed of the router when it does not let a packet through. */
 
-import type {
-  InterfaceConfig,
-  NextHopConfig,
-  PortConfig,
-  RouteConfig,
-  RouteKind,
-  SwitchConfig,
-} from '../../config/types.ts';
+import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind } from '../../config/types/routing.ts';
+import type { PortConfig, SwitchConfig } from '../../config/types.ts';
 import { addressBytes, addressText } from '../../wire/address.ts';
 import { parseMac } from '../../wire/ethernet.ts';
 import { macAt, packetOf } from '../frame-fields.ts';

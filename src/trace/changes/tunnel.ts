@@ -1,6 +1,7 @@
 /** What might be changed of VTEPs and tunnels when a frame is not taken out of its tunnel, or does not get into it. */
 
-import type { PortConfig, TunnelConfig, VniConfig, VtepConfig } from '../../config/types.ts';
+import type { TunnelConfig, VniConfig, VtepConfig } from '../../config/types/vxlan.ts';
+import type { PortConfig } from '../../config/types.ts';
 import type { FrameFields } from '../../wire/dissect-fields.ts';
 import { dissectOuter } from '../output.ts';
 import type { Situation } from '../situation.ts';

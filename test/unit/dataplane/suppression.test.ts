@@ -1,7 +1,7 @@
 /** Neighbors behind a tunnel that hosts are answered for: learned from what hosts say, told by the library, bounded, aged. */
 
 import { describe, expect, it } from 'vitest';
-import type { TunnelConfig } from '../../../src/config/types.ts';
+import type { TunnelConfig } from '../../../src/config/types/vxlan.ts';
 import { fdbEntries } from '../../../src/control/fdb-control.ts';
 import { setTunnel } from '../../../src/control/vxlan/tunnel-control.ts';
 import { Vxlan } from '../../../src/library/vxlan.ts';

@@ -4,7 +4,7 @@
  */
 
 import { MemoryAdapter } from '../../../src/adapters/memory.ts';
-import type { TunnelConfig, VtepConfig } from '../../../src/config/types.ts';
+import type { TunnelConfig, VtepConfig } from '../../../src/config/types/vxlan.ts';
 import { fdbEntries } from '../../../src/control/fdb-control.ts';
 import { addVxlanEntry, vxlanEntries } from '../../../src/control/vxlan/fdb.ts';
 import { setTunnel } from '../../../src/control/vxlan/tunnel-control.ts';

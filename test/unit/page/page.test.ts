@@ -4,7 +4,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { FdbFound } from '../../../src/api/fdb-search.ts';
 import type { SampleView } from '../../../src/api/sample-view.ts';
 import type { DropView, PortView, VlanView } from '../../../src/api/views.ts';
-import type { IpvlanConfig, MacvlanConfig } from '../../../src/config/types.ts';
+import type { IpvlanConfig, MacvlanConfig } from '../../../src/config/types/groups.ts';
 import type { PeerView, VtepView } from '../../../src/control/vxlan/views.ts';
 import { type Block, belowBoxes, RAIL, xOf, yOf } from '../../../src/page/picture.ts';
 import { Rate, short, sparkline } from '../../../src/page/rates.ts';

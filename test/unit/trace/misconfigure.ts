@@ -2,7 +2,8 @@
  * Configurations in which a frame arrives, and ways to spoil them: what people do by mistake.
  */
 
-import type { FdbEntryConfig, PortConfig, SwitchConfig } from '../../../src/config/types.ts';
+import type { FdbEntryConfig } from '../../../src/config/types/fdb.ts';
+import type { PortConfig, SwitchConfig } from '../../../src/config/types.ts';
 import type { Start } from '../../../src/trace/situation.ts';
 import { load } from '../control/random-config.ts';
 import type { Random } from '../dataplane/world.ts';
