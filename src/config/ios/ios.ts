@@ -3,10 +3,13 @@
  * switch. It reads VLANs and private VLANs, switch ports, SVIs, sub-interfaces, routed ports and static routes. Every line that means
  * something else is returned with its number: none is dropped in silence.
  *
- * The result is the raw shape of a file (schema.ts), to be checked by the loader like any other.
+ * The result is the raw shape of a file (schema/schema.ts), to be checked by the loader like any other.
  */
 import { addressBytes } from '../../wire/address.ts';
 import { compressVlans, expandVlans, MAX_VID } from '../vlan-range.ts';
+import { readLayer3 } from './layer3.ts';
+import type { PortWords, RawInterface, RawPort, RawVlan } from './raw.ts';
+import { readEncapsulation, readSwitchport } from './switchport.ts';
 import { isManagement, maskBits, NOTHING, OPENS, portName, portNames, section } from './words.ts';
 
 export interface UnreadLine {
@@ -21,47 +24,8 @@ export interface IosImport {
   readonly unread: UnreadLine[];
 }
 
-interface RawPort {
-  adapter: string;
-  device?: string;
-  mode?: 'access' | 'trunk' | 'dot1q-tunnel' | 'promiscuous' | 'private-host';
-  vlan?: number;
-  vlans?: string;
-  native?: number;
-  mtu?: number;
-  enabled?: boolean;
-}
-
-/** What is known of a port beside its keys. */
-interface PortWords {
-  /** A port of the router: a VLAN of its own, and the interface there. */
-  routed?: RawInterface;
-  /** Of a private VLAN: the secondary of a host, the primary of a promiscuous port. */
-  hostVlan?: number;
-  mappedVlan?: number;
-}
-
 /** Where IOS takes the VLANs from that its routed ports use inside. */
 const FIRST_INTERNAL_VID = 1006;
-
-interface RawInterface {
-  vlan?: number;
-  port?: string;
-  addresses: string[];
-  mtu?: number;
-  vrf?: string;
-  proxyArp?: boolean;
-  redirects?: boolean;
-  dhcpRelay?: { servers: string[] };
-  /** Line that shuts it down. */
-  downAt?: number;
-}
-
-interface RawVlan {
-  name?: string;
-  isolated?: number;
-  communities?: string;
-}
 
 /** `adapter` is what the ports get: a snippet says nothing of that. */
 export function readIos(text: string, adapter: 'tap' | 'memory'): IosImport {
@@ -194,16 +158,17 @@ class Reader {
     if (svi !== undefined) {
       this.#interfaces[`vlan${svi}`] ??= { vlan: Number(svi), addresses: [] };
       const made = this.#interfaces[`vlan${svi}`]!;
-      return (line) => this.#layer3(made, line);
+      return (line) => readLayer3(made, line, this.#line);
     }
     const found = portName(name);
     if (found === null) return null;
     const { port, sub } = found;
     const parent = this.#port(port);
-    if (sub === null) return (line) => this.#switchport(parent, line) || this.#routedPort(parent, line);
+    if (sub === null)
+      return (line) => readSwitchport(parent, this.#wordsOf(parent), line) || this.#routedPort(parent, line);
     this.#interfaces[`${port}.${sub}`] ??= { port, addresses: [] };
     const made = this.#interfaces[`${port}.${sub}`]!;
-    return (line) => this.#encapsulation(parent, made, line) || this.#layer3(made, line);
+    return (line) => readEncapsulation(parent, made, line) || readLayer3(made, line, this.#line);
   }
 
   #port(name: string): RawPort {
@@ -228,120 +193,8 @@ class Reader {
     }
     if (port.mode !== undefined && words.routed === undefined) return false;
     const made = words.routed ?? { addresses: [] };
-    if (!this.#layer3(made, line)) return false;
+    if (!readLayer3(made, line, this.#line)) return false;
     words.routed = made;
-    return true;
-  }
-
-  #switchport(port: RawPort, line: string): boolean {
-    const [, mode] = /^switchport mode (access|trunk|dot1q-tunnel)$/i.exec(line) ?? [];
-    if (mode !== undefined) {
-      port.mode = mode.toLowerCase() as 'access' | 'trunk' | 'dot1q-tunnel';
-      // What belongs to the other mode has no effect on a switch either.
-      if (port.mode !== 'trunk') {
-        delete port.vlans;
-        delete port.native;
-        port.vlan ??= 1;
-      } else delete port.vlan;
-      return true;
-    }
-    const [, access] = /^switchport access vlan (\d{1,4})$/i.exec(line) ?? [];
-    if (access !== undefined && port.mode !== 'trunk') {
-      port.mode ??= 'access';
-      port.vlan = Number(access);
-      return true;
-    }
-    const [, side] = /^switchport mode private-vlan (host|promiscuous)$/i.exec(line) ?? [];
-    if (side !== undefined) {
-      port.mode = side.toLowerCase() === 'host' ? 'private-host' : 'promiscuous';
-      return true;
-    }
-    const [, , host] = /^switchport private-vlan host-association (\d{1,4}) (\d{1,4})$/i.exec(line) ?? [];
-    const [, primary] = /^switchport private-vlan mapping (\d{1,4}) (?:add )?[\d,-]+$/i.exec(line) ?? [];
-    if (host !== undefined || primary !== undefined) {
-      const words = this.#wordsOf(port);
-      if (host !== undefined) words.hostVlan = Number(host);
-      else words.mappedVlan = Number(primary);
-      return true;
-    }
-    const [, native] = /^switchport trunk native vlan (\d{1,4})$/i.exec(line) ?? [];
-    if (native !== undefined && (port.mode ?? 'trunk') === 'trunk') {
-      port.mode = 'trunk';
-      port.native = Number(native);
-      return true;
-    }
-    const [, change, list] = /^switchport trunk allowed vlan (add |remove |except )?([\d,-]+|all)$/i.exec(line) ?? [];
-    if (list !== undefined && (port.mode ?? 'trunk') === 'trunk')
-      return this.#allowed(port, (change ?? '').trim().toLowerCase(), list);
-    const [, mtu] = /^(?:system )?mtu (\d{2,5})$/i.exec(line) ?? [];
-    if (mtu !== undefined) {
-      port.mtu = Number(mtu);
-      return true;
-    }
-    const shut = /^(no )?shut(?:down)?$/i.exec(line);
-    if (shut?.[1] !== undefined) delete port.enabled;
-    else if (shut !== null) port.enabled = false;
-    return shut !== null;
-  }
-
-  #allowed(port: RawPort, change: string, list: string): boolean {
-    const named = expandVlans(list.toLowerCase());
-    if (!Array.isArray(named)) return false;
-    const before = change === '' ? [] : (expandVlans(change === 'except' ? 'all' : (port.vlans ?? 'all')) as number[]);
-    const vids =
-      change === 'add' || change === '' ? [...before, ...named] : before.filter((vid) => !named.includes(vid));
-    const sorted = [...new Set(vids)].sort((a, b) => a - b);
-    if (sorted.length === 0) return false;
-    port.mode = 'trunk';
-    port.vlans = sorted.length === MAX_VID ? 'all' : compressVlans(sorted);
-    return true;
-  }
-
-  #encapsulation(parent: RawPort, made: RawInterface, line: string): boolean {
-    const [, vid, native] = /^encapsulation dot1q (\d{1,4})( native)?$/i.exec(line) ?? [];
-    if (vid === undefined || (parent.mode ?? 'trunk') !== 'trunk') return false;
-    made.vlan = Number(vid);
-    parent.mode = 'trunk';
-    if (native !== undefined) parent.native = Number(vid);
-    const vids = parent.vlans === undefined ? [] : (expandVlans(parent.vlans) as number[]);
-    parent.vlans = compressVlans([...new Set([...vids, Number(vid)])].sort((a, b) => a - b));
-    return true;
-  }
-
-  #layer3(made: RawInterface, line: string): boolean {
-    const [, address, mask] = /^ip address ([\d.]+) ([\d.]+)(?: secondary)?$/i.exec(line) ?? [];
-    if (address !== undefined) {
-      const bits = maskBits(mask!);
-      if (bits === null || addressBytes(address) === null) return false;
-      made.addresses.push(`${address}/${bits}`);
-      return true;
-    }
-    const [, v6] = /^ipv6 address ([\da-f:.]+\/\d{1,3})$/i.exec(line) ?? [];
-    if (v6 !== undefined) {
-      made.addresses.push(v6.toLowerCase());
-      return true;
-    }
-    const [, relay4] = /^ip helper-address ([\d.]+)$/i.exec(line) ?? [];
-    const [, relay6] = /^ipv6 dhcp relay destination ([\da-f:.]+)$/i.exec(line) ?? [];
-    const server = relay4 ?? relay6?.toLowerCase();
-    if (server !== undefined) {
-      if (addressBytes(server) === null) return false;
-      made.dhcpRelay ??= { servers: [] };
-      made.dhcpRelay.servers.push(server);
-      return true;
-    }
-    // It is the gateway of the hosts in all secondaries anyway.
-    if (made.vlan !== undefined && /^private-vlan mapping [\d,-]+$/i.test(line)) return true;
-    const [, mtu] = /^(?:ip |ipv6 )?mtu (\d{2,5})$/i.exec(line) ?? [];
-    const [, vrf] = /^(?:ip )?vrf forwarding ([A-Za-z0-9_.:-]{1,32})$/i.exec(line) ?? [];
-    if (mtu !== undefined) made.mtu = Number(mtu);
-    else if (vrf !== undefined) made.vrf = vrf;
-    else if (/^ip proxy-arp$/i.test(line)) made.proxyArp = true;
-    else if (/^ip redirects$/i.test(line)) made.redirects = true;
-    else if (/^no ip redirects$/i.test(line)) delete made.redirects;
-    else if (/^shut(down)?$/i.test(line)) made.downAt = this.#line;
-    else if (/^no shut(down)?$/i.test(line)) delete made.downAt;
-    else return false;
     return true;
   }
 
