@@ -1,7 +1,7 @@
 /** `micro` of control: what a large configuration costs before it reaches the tables. */
 
 import { loadConfig } from '../src/config/load.ts';
-import type { Case } from './micro.ts';
+import type { Case } from './case.ts';
 
 const TRUNKS = 64;
 const VLANS = 4094;

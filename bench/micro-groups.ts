@@ -5,7 +5,7 @@ import { createBatch } from '../src/dataplane/batch.ts';
 import { forwardBatch, forwardBatchSlowly } from '../src/dataplane/pipeline.ts';
 import { configure, SwitchCore } from '../src/runtime/core.ts';
 import { ethernetFrame, udpIpv4 } from '../src/wire/build.ts';
-import type { Case } from './micro.ts';
+import type { Case } from './case.ts';
 
 const FRAMES = 1024;
 const BATCH = 256;

@@ -8,7 +8,7 @@ import { csumWord, GSO_TCPV4, gsoWord, OFFLOAD_CSUM } from '../src/dataplane/off
 import type { Sender } from '../src/dataplane/transmit.ts';
 import { foldSum, ipv4PseudoSum } from '../src/wire/checksum.ts';
 import { writeIpv4 } from '../src/wire/ipv4.ts';
-import type { Case } from './micro.ts';
+import type { Case } from './case.ts';
 
 const SIZE = 1448;
 const SEGMENTS = 44;

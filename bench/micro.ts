@@ -13,6 +13,7 @@ import { learnSource } from '../src/tables/fdb/learn.ts';
 import * as port from '../src/tables/port-table.ts';
 import { etherDstHigh, etherDstLow, etherSrcHigh, etherSrcLow, etherType } from '../src/wire/ethernet.ts';
 import { tagTci } from '../src/wire/vlan.ts';
+import type { Case } from './case.ts';
 import type { Context } from './forwarding.ts';
 import { controlCases } from './micro-control.ts';
 import { groupCases } from './micro-groups.ts';
@@ -24,13 +25,6 @@ const ADDRESSES = 8192;
 const STRIDE = 33 * 64;
 const HEADROOM = 128;
 const TABLE = 65_536;
-
-export interface Case {
-  name: string;
-  /** What one run handles. */
-  items: number;
-  run(): void;
-}
 
 /** Keeps results alive that nobody else uses. */
 let sink = 0;
