@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ALL_BENCHMARKS, type BENCHMARKS as NAMES } from '../src/cli/bench-names.ts';
 import { table } from '../src/cli/text/table.ts';
 import { change } from './change.ts';
 import type { Clock } from './duel.ts';
@@ -37,7 +38,7 @@ export interface BenchOptions {
 const ROUNDS = 7;
 const SECONDS = 3;
 
-export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+export const BENCHMARKS: Readonly<Record<(typeof NAMES)[number], Benchmark>> = {
   S1: s1,
   S2: s2,
   S3: s3,
@@ -62,9 +63,6 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
 /** Where a single thread does the work of a round, so that its processor time says what the work costs. */
 const ON_ONE_THREAD: ReadonlySet<string> = new Set(['S1', 'S2', 'S3', 'S4', 'S5', 'S12', 'routing']);
 
-/** All but what is for looking at single functions. */
-const ALL = 'all';
-
 /**
  * Runs benchmarks one after the other; `print` takes what goes to stdout, `progress` what a person may read meanwhile.
  * One that fails does not keep the others from running; the status is then 1.
@@ -77,10 +75,12 @@ export async function runAll(
   benchmarks: Readonly<Record<string, Benchmark>> = BENCHMARKS,
 ): Promise<number> {
   const valid = Object.keys(benchmarks);
-  const wanted = names.flatMap((name) => (name === ALL ? valid.filter((each) => each !== 'micro') : [name]));
+  const wanted = names.flatMap((name) => (name === ALL_BENCHMARKS ? valid.filter((each) => each !== 'micro') : [name]));
   const unknown = wanted.find((name) => !valid.includes(name));
   if (unknown !== undefined) {
-    progress(`etherloom: there is no benchmark ${JSON.stringify(unknown)}; valid are ${valid.join(', ')}, ${ALL}`);
+    progress(
+      `etherloom: there is no benchmark ${JSON.stringify(unknown)}; valid are ${valid.join(', ')}, ${ALL_BENCHMARKS}`,
+    );
     return 2;
   }
   const reports: Report[] = [];

@@ -6,7 +6,7 @@ import type { EventEmitter } from 'node:events';
 import type { Argument, Command, Option } from 'commander';
 import { EVENT_NAMES } from '../api/events.ts';
 import { TOPICS } from '../api/topics.ts';
-import { BENCHMARKS } from './bench-names.ts';
+import { ALL_BENCHMARKS, BENCHMARKS } from './bench-names.ts';
 import { STORIES } from './lab.ts';
 
 export interface CommandEntry {
@@ -38,7 +38,7 @@ export interface OptionEntry {
 const ARGUMENT_CHOICES: Record<string, readonly string[]> = {
   show: TOPICS,
   lab: STORIES.map(({ name }) => name),
-  bench: BENCHMARKS,
+  bench: [...BENCHMARKS, ALL_BENCHMARKS],
 };
 
 /** Words of lists with commas. */
