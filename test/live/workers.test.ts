@@ -347,7 +347,9 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     const timer = setInterval(() => {
       for (let i = 0; i < 8; i++) socket.send(datagram(sent++));
     }, 10);
-    for (let times = 1; times <= 3; times++) {
+    const lost = async () => (await sw.ledger()).total.drops.WORKER_LOST ?? 0;
+    // At some time one of them has a batch in its hands.
+    for (let times = 1; times <= 3 || (times <= 30 && (await lost()) === 0); times++) {
       const during = transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2']);
       await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/1/restart' });
       expect(await during).toEqual([FLOWS, FLOWS]);
@@ -357,8 +359,7 @@ describe.skipIf(obstacle !== null)('two workers', () => {
     expect(sw.log()).toMatch(/worker 1 has ended: ended on request \(/);
     clearInterval(timer);
     socket.close();
-    // With a batch in its hands each time.
-    expect((await sw.ledger()).total.drops.WORKER_LOST).toBeGreaterThan(0);
+    expect(await lost()).toBeGreaterThan(0);
     const had = await shares(sw);
     expect(await transfer(spaces[0]!, spaces[1]!, ['10.9.0.1', '10.9.0.2'], 8, 100_000)).toEqual([8, 8]);
     const has = await shares(sw);
