@@ -5,17 +5,17 @@
  * shown become text. Reading is as in fdb-view.ts: an entry counts when looking it up finds it again.
  */
 
+import type { FdbEntryView } from '../control/fdb-control.ts';
 import { findEntry } from '../tables/fdb/entries.ts';
 import { FDB_KIND_NAMES, isLive, KIND_DYNAMIC, KIND_MASK, KIND_SHIFT, NO_PORT, PORT_MASK } from '../tables/fdb/fdb.ts';
 import { nextTouched } from '../tables/fdb/strips.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import type { Directory } from './directory.ts';
-import type { FdbEntry } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';
 
 export interface FdbFound {
   /** The first that match. */
-  entries: FdbEntry[];
+  entries: FdbEntryView[];
   /** How many match. */
   total: number;
 }
@@ -25,7 +25,7 @@ export function fdbSearch(readable: ReadableSwitch, text: string, limit: number,
   const { fdb } = tables;
   const now = nowMs | 0;
   const wanted = matcher(text.trim().toLowerCase(), directory);
-  const entries: FdbEntry[] = [];
+  const entries: FdbEntryView[] = [];
   let total = 0;
   const next = (slot: number) => nextTouched(fdb.strips, slot, fdb.slots);
   for (let slot = next(0); slot < fdb.slots; slot = next(slot + 1)) {
@@ -51,7 +51,7 @@ function entryOf(
   stampMs: number,
   word3: number,
   now: number,
-): FdbEntry | null {
+): FdbEntryView | null {
   const fid = high & 0xffff;
   const vlan = directory.vlans.find((each) => each.fid === fid);
   if (vlan === undefined || findEntry(tables.fdb, fid, high >>> 16, low, now) === null) return null;

@@ -7,24 +7,14 @@
  */
 
 import { noSuch } from '../config/error.ts';
+import type { FdbEntryView } from '../control/fdb-control.ts';
 import { findEntry } from '../tables/fdb/entries.ts';
-import type { FdbKindName } from '../tables/fdb/fdb.ts';
 import { type Fdb, isLive, META_USED, STAT_NAMES } from '../tables/fdb/fdb.ts';
 import { nextTouched } from '../tables/fdb/strips.ts';
 import { formatMac, parseMac } from '../wire/ethernet.ts';
 import type { Directory, DirectoryVlan } from './directory.ts';
 import type { ReadableSwitch } from './reader.ts';
 import { Refusal } from './refusal.ts';
-
-export interface FdbEntry {
-  bridge: string;
-  vid: number | null;
-  mac: string;
-  port: string | null;
-  kind: FdbKindName;
-  /** Seconds since a learned address was last seen. */
-  ageSeconds: number;
-}
 
 export interface FdbFilter {
   vid?: number;
@@ -34,7 +24,7 @@ export interface FdbFilter {
 }
 
 export interface FdbView {
-  entries: FdbEntry[];
+  entries: FdbEntryView[];
   /** Learned, moved, aged, … since the start. */
   stats: Record<string, number>;
 }
@@ -48,12 +38,12 @@ export function fdbStats(fdb: Fdb): Record<string, number> {
 }
 
 /** By bridge, VLAN and address. Throws Refusal at once. */
-export function fdbEntries(readable: ReadableSwitch, filter: FdbFilter, nowMs: number): Generator<FdbEntry> {
+export function fdbEntries(readable: ReadableSwitch, filter: FdbFilter, nowMs: number): Generator<FdbEntryView> {
   checkFilter(filter, readable.directory);
   return walk(readable, filter, nowMs | 0);
 }
 
-function* walk({ tables, directory }: ReadableSwitch, filter: FdbFilter, now: number): Generator<FdbEntry> {
+function* walk({ tables, directory }: ReadableSwitch, filter: FdbFilter, now: number): Generator<FdbEntryView> {
   const { fdb } = tables;
   const portNames = new Map(directory.ports.map((port) => [port.index, port.name]));
   for (const { fid, bridge, vid, macs } of gather(fdb, directory, filter, now)) {

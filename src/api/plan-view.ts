@@ -4,10 +4,11 @@
  */
 
 import type { SwitchConfig } from '../config/types.ts';
+import type { FdbEntryView } from '../control/fdb-control.ts';
 import { type Action, describe } from '../control/plan/action.ts';
 import { type MembershipChanges, membershipChanges } from '../control/plan/memberships.ts';
 import { emptyVids, hasVid, type VidSet, VidSets } from '../control/vid-set.ts';
-import { type FdbEntry, fdbEntries } from './fdb-view.ts';
+import { fdbEntries } from './fdb-view.ts';
 import type { ReadableSwitch } from './reader.ts';
 
 /** Addresses that are named. */
@@ -18,7 +19,7 @@ export interface PlanView {
   actions: Action[];
   text: string[];
   memberships: MembershipChanges;
-  forgotten: { count: number; entries: FdbEntry[] };
+  forgotten: { count: number; entries: FdbEntryView[] };
 }
 
 export function planView(
@@ -53,7 +54,7 @@ function forgottenBy(readable: ReadableSwitch, actions: readonly Action[], nowMs
     else if (action.do === 'remove-entry')
       entries.add(`${action.entry.bridge} ${action.entry.vid} ${action.entry.mac}`);
   }
-  const goes = ({ bridge, vid, mac, port }: FdbEntry) =>
+  const goes = ({ bridge, vid, mac, port }: FdbEntryView) =>
     bridges.has(bridge) ||
     vlans.has(`${bridge} ${vid}`) ||
     (port !== null && (ports.has(port) || (vid !== null && hasVid(members.get(port) ?? NONE, vid)))) ||

@@ -7,10 +7,10 @@ import { z } from 'zod';
 import { IPVLAN_FLAGS, IPVLAN_MODES } from '../config/schema/ipvlan.ts';
 import { MACVLAN_MODES } from '../config/schema/macvlan.ts';
 import type { IpvlanConfig, MacvlanConfig } from '../config/types/groups.ts';
+import type { FdbEntryView } from '../control/fdb-control.ts';
 import type { Action } from '../control/plan/action.ts';
 import type { LedgerRow } from '../dataplane/counters.ts';
 import { FDB_KIND_NAMES } from '../tables/fdb/fdb.ts';
-import type { FdbEntry } from './fdb-view.ts';
 import type { MirrorView } from './mirror-view.ts';
 import type { PlanView } from './plan-view.ts';
 import type { InterfaceView, NeighborView, RouteView, VrfView } from './router-views.ts';
@@ -145,7 +145,7 @@ const dropView: z.ZodType<DropView> = z.object({
   sentence: z.string(),
 });
 
-const fdbEntryView: z.ZodType<FdbEntry> = z.object({
+const fdbEntryView: z.ZodType<FdbEntryView> = z.object({
   bridge: z.string(),
   vid,
   mac: z.string(),

@@ -1,7 +1,7 @@
 /** What answers about VXLAN hold, for the OpenAPI document. */
 
 import { z } from 'zod';
-import type { PeerView, VniView, VtepView, VxlanFdbView } from '../control/vxlan/views.ts';
+import type { PeerView, VniView, VtepView, VxlanEntryView } from '../control/vxlan/views.ts';
 import { FDB_KIND_NAMES } from '../tables/fdb/fdb.ts';
 
 const count = z.number();
@@ -51,7 +51,7 @@ const peerView: z.ZodType<PeerView> = z.object({
   unsent: count,
 });
 
-const entryView: z.ZodType<VxlanFdbView> = z.object({
+const entryView: z.ZodType<VxlanEntryView> = z.object({
   port: z.string(),
   vtep: z.string(),
   vni: z.number(),

@@ -9,7 +9,6 @@ import {
   addVxlanEntry,
   deleteVxlanEntry,
   flushVxlan,
-  type VxlanEntryView,
   type VxlanEventView,
   type VxlanFlushScope,
   vxlanEntries,
@@ -18,7 +17,14 @@ import {
 import { segmentOf, tunnelNamed } from '../control/vxlan/names.ts';
 import { type TunnelNeighborView, tellNeighbor, tunnelNeighbors, untellNeighbor } from '../control/vxlan/neighbors.ts';
 import { addFlood, removeFlood } from '../control/vxlan/tunnel-control.ts';
-import { type PeerView, peerViews, type VtepView, vtepViews, vxlanNames } from '../control/vxlan/views.ts';
+import {
+  type PeerView,
+  peerViews,
+  type VtepView,
+  type VxlanEntryView,
+  vtepViews,
+  vxlanNames,
+} from '../control/vxlan/views.ts';
 import { allowPeer, denyPeer, setPathMtu } from '../control/vxlan/vtep-control.ts';
 
 export interface VxlanEntryInput {

@@ -3,8 +3,9 @@
  * which takes them in slices so that frames go on.
  */
 
-import { type FdbEntry, fdbEntries } from '../api/fdb-view.ts';
+import { fdbEntries } from '../api/fdb-view.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
+import type { FdbEntryView } from '../control/fdb-control.ts';
 import { relearn } from '../tables/fdb/learn.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import type { SwitchCore } from './core.ts';
@@ -15,7 +16,7 @@ const SLICE = 2048;
 /** Ages are 32 bits of milliseconds, and the longest ageing time is below this. */
 const MAX_AGE_MS = 2 ** 30;
 
-export type Known = Pick<FdbEntry, 'bridge' | 'vid' | 'mac' | 'port' | 'ageSeconds'>;
+export type Known = Pick<FdbEntryView, 'bridge' | 'vid' | 'mac' | 'port' | 'ageSeconds'>;
 
 /** What is learned now. */
 export function* learnedBy({ readable, nowMs }: { readable: ReadableSwitch; nowMs(): number }): Generator<Known> {

@@ -9,16 +9,10 @@
 import type { TunnelConfig, VtepConfig } from '../config/types/vxlan.ts';
 import type { Control } from '../control/control.ts';
 import { ControlError } from '../control/model.ts';
-import {
-  addVxlanEntry,
-  appendVxlanEntry,
-  deleteVxlanEntry,
-  isFloodMac,
-  type VxlanEntryView,
-  vxlanEntries,
-} from '../control/vxlan/fdb.ts';
+import { addVxlanEntry, appendVxlanEntry, deleteVxlanEntry, isFloodMac, vxlanEntries } from '../control/vxlan/fdb.ts';
 import { segmentOf, tunnelNamed } from '../control/vxlan/names.ts';
 import { addFlood, floodTargets, removeFlood, removeTunnel, setTunnel } from '../control/vxlan/tunnel-control.ts';
+import type { VxlanEntryView } from '../control/vxlan/views.ts';
 import { addVtep, setVtep } from '../control/vxlan/vtep-control.ts';
 import type { UnderlaySpec, VxlanSpec } from './format.ts';
 

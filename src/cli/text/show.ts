@@ -10,7 +10,7 @@ import type { Topic } from '../../api/topics.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../../api/views.ts';
 import type { WorkerView } from '../../api/worker-view.ts';
 import type { IpvlanConfig, MacvlanConfig } from '../../config/types/groups.ts';
-import type { PeerView, VtepView, VxlanFdbView } from '../../control/vxlan/views.ts';
+import type { PeerView, VtepView, VxlanEntryView } from '../../control/vxlan/views.ts';
 import type { LedgerRow } from '../../dataplane/counters.ts';
 import type { LatencyView } from '../../dataplane/latency.ts';
 import { vidList } from '../vid-list.ts';
@@ -49,7 +49,7 @@ export function topicText(topic: Exclude<Topic, 'config'>, body: unknown): strin
     case 'peers':
       return peersText((body as { peers: PeerView[] }).peers);
     case 'vxlan-fdb':
-      return vxlanFdbText((body as { entries: VxlanFdbView[] }).entries);
+      return vxlanFdbText((body as { entries: VxlanEntryView[] }).entries);
     case 'drops':
       return dropsText(body as Drops);
     case 'samples':

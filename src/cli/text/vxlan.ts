@@ -1,6 +1,6 @@
 /** VTEPs, peers and the VXLAN FDB as tables. */
 
-import type { PeerView, VtepView, VxlanFdbView } from '../../control/vxlan/views.ts';
+import type { PeerView, VtepView, VxlanEntryView } from '../../control/vxlan/views.ts';
 import { table } from './table.ts';
 
 export function vtepsText(vteps: readonly VtepView[]): string {
@@ -76,7 +76,7 @@ export function peersText(peers: readonly PeerView[]): string {
   );
 }
 
-export function vxlanFdbText(entries: readonly VxlanFdbView[]): string {
+export function vxlanFdbText(entries: readonly VxlanEntryView[]): string {
   return table(
     ['MAC', 'VNI', 'PORT', 'REMOTE', 'KIND', 'AGE'],
     entries.map((e) => [

@@ -19,20 +19,10 @@ import type { Remote, RemoteList, Segment, Tunnel } from './model.ts';
 import { segmentOf, tunnelNamed, vtepNamed } from './names.ts';
 import { addToList, bytesOf, makeList, releaseNamed, takeFromList, takeRemote, useRemote } from './remotes.ts';
 import { addFlood, removeFlood } from './tunnel-control.ts';
+import type { VxlanEntryView } from './views.ts';
 
 const KINDS = { static: KIND_STATIC, external: KIND_EXTERNAL, blackhole: KIND_BLACKHOLE } as const;
 const ZERO_MAC = '00:00:00:00:00:00';
-
-export interface VxlanEntryView {
-  port: string;
-  vtep: string;
-  vni: number;
-  mac: string;
-  /** None for a blackhole, several for a group. */
-  remotes: string[];
-  kind: FdbKindName;
-  ageSeconds: number;
-}
 
 export interface VxlanEventView {
   event: Exclude<(typeof EVENT_NAMES)[number], ''>;

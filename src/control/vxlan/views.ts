@@ -106,7 +106,7 @@ export interface PeerView {
   unsent: number;
 }
 
-export interface VxlanFdbView {
+export interface VxlanEntryView {
   port: string;
   vtep: string;
   vni: number;
@@ -210,10 +210,10 @@ export function peerViews({ remotes, fdb }: VxlanTables, names: VxlanNames): Pee
 }
 
 /** Every entry that counts now, by port, VNI and address; flood lists are of `vtepViews`. */
-export function vxlanFdbViews(tables: VxlanTables, names: VxlanNames, nowMs: number): VxlanFdbView[] {
+export function vxlanFdbViews(tables: VxlanTables, names: VxlanNames, nowMs: number): VxlanEntryView[] {
   const nameOf = new Map(names.vteps.map(({ row, config }) => [row, config.name]));
   const owners = new Map(vniRows(tables, names).map((each) => [each.row, each]));
-  const views: VxlanFdbView[] = [];
+  const views: VxlanEntryView[] = [];
   for (const entry of listEntries(tables.fdb, nowMs | 0)) {
     const owner = owners.get(entry.fid);
     const vtep = owner === undefined ? undefined : nameOf.get(owner.vtep);

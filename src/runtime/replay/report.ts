@@ -11,7 +11,7 @@ import {
   type PeerView,
   peerViews,
   type VtepView,
-  type VxlanFdbView,
+  type VxlanEntryView,
   vtepViews,
   vxlanFdbViews,
   vxlanNames,
@@ -81,7 +81,7 @@ export interface ReplayReport {
   fdb: FdbEntryView[];
   fdbStats: Record<string, number>;
   /** Only where there are VTEPs. */
-  vxlan?: { vteps: VtepView[]; peers: PeerView[]; fdb: VxlanFdbView[]; fdbStats: Record<string, number> };
+  vxlan?: { vteps: VtepView[]; peers: PeerView[]; fdb: VxlanEntryView[]; fdbStats: Record<string, number> };
 }
 
 /** What the report is made of: the replay as it stands. */
