@@ -10,7 +10,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { ConfigInput } from '../config/schema/schema.ts';
 import type { Known } from './relearn.ts';
 
@@ -62,7 +63,7 @@ async function writeLines(
   let text = `${JSON.stringify({ etherloom: 'state', version: VERSION, savedAt, basis, document })}\n`;
   const flush = async () => {
     hash.update(text);
-    await handle.write(text);
+    await handle.appendFile(text); // `write` may take a part of it, on a disk that is nearly full
     text = '';
   };
   let n = 0;
@@ -71,7 +72,7 @@ async function writeLines(
     if (++n % LINES_PER_WRITE === 0) await flush();
   }
   await flush();
-  await handle.write(lastLine(n, hash.digest('hex')));
+  await handle.appendFile(lastLine(n, hash.digest('hex')));
 }
 
 function lastLine(addresses: number, sha256: string): string {
@@ -82,12 +83,11 @@ function lastLine(addresses: number, sha256: string): string {
 export async function readState(file: string): Promise<State | null> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    bytes = await readWhole(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-  if (bytes.length > MAX_BYTES) throw new StateError(`it is longer than ${MAX_BYTES} bytes`);
   const end = bytes.lastIndexOf('\n', -2) + 1;
   const body = bytes.subarray(0, end);
   try {
@@ -105,6 +105,18 @@ export async function readState(file: string): Promise<State | null> {
   } catch (error) {
     if (error instanceof StateError) throw error;
     throw new StateError('it is damaged');
+  }
+}
+
+async function readWhole(file: string): Promise<Buffer> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK); // a FIFO without a writer would be waited for
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new StateError('it is no file');
+    if (stat.size > MAX_BYTES) throw new StateError(`it is longer than ${MAX_BYTES} bytes`);
+    return await handle.readFile();
+  } finally {
+    await handle.close();
   }
 }
 

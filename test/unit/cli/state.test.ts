@@ -1,12 +1,23 @@
 /** What was changed while a switch ran is there again after a restart; what is damaged stops nothing. */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { askSwitch } from '../../../src/api/control-client.ts';
 import type { FdbView } from '../../../src/api/fdb-view.ts';
 import { readState, StateError, writeState } from '../../../src/runtime/state-file.ts';
+import { canLimitFiles, withFileLimit } from '../../file-limit.ts';
 import { freePort } from '../../free-port.ts';
 import { endOf } from '../../live/switch-process.ts';
 import { useBench } from '../../live/use.ts';
@@ -62,6 +73,36 @@ describe('the state file', () => {
     expect((await readState(file))!.savedAt).toBe(17);
     mkdirSync(join(dir, 'state.new'));
     await expect(writeState(file, state, [])).rejects.toThrow(/EISDIR/);
+  });
+});
+
+describe('a state file that is none', () => {
+  it.skipIf(!canLimitFiles)('stays the old one when the disk is full within the new one, wherever', async () => {
+    const file = join(dir, 'state');
+    const state = { basis: 'abc', document: null };
+    await writeState(file, { savedAt: 18, ...state }, []);
+    const { size } = statSync(file);
+    await writeState(file, { savedAt: 17, ...state }, []);
+    for (const bytes of [1, size >> 1, size - 100, size - 1]) {
+      await expect(
+        withFileLimit(bytes, () => writeState(file, { savedAt: 18, ...state }, [])),
+        `${bytes} of ${size} bytes`,
+      ).rejects.toThrow(/EFBIG/);
+      expect((await readState(file))!.savedAt).toBe(17);
+    }
+    expect(existsSync(`${file}.new`)).toBe(false);
+  });
+
+  it('is not read when it is a FIFO, a device, a directory or longer than any', async () => {
+    const fifo = join(dir, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    await expect(readState(fifo)).rejects.toThrow('it is no file');
+    await expect(readState('/dev/zero')).rejects.toThrow('it is no file');
+    await expect(readState(dir)).rejects.toThrow('it is no file');
+    const huge = join(dir, 'huge');
+    writeFileSync(huge, '');
+    truncateSync(huge, 300 << 20);
+    await expect(readState(huge)).rejects.toThrow('it is longer than');
   });
 });
 
