@@ -14,6 +14,8 @@ const MAX_BLOCK_BYTES = 1 << 20;
 export class CaptureBlocks {
   frames = 0;
   lost = 0;
+  /** Of whole blocks so far. */
+  bytes = 0;
   /** Bytes up to here were whole blocks. */
   #rest: Buffer = Buffer.alloc(0);
   /** Section and interfaces so far: what frames need around them to be read. */
@@ -41,6 +43,7 @@ export class CaptureBlocks {
       }
       at += length;
     }
+    this.bytes += at;
     this.#rest = Buffer.from(data.subarray(at));
     if (packets.length === 0) return null;
     return new CaptureReader(new MemorySource(Buffer.concat([this.#preamble, ...packets])));

@@ -5,7 +5,7 @@
  * ends by a signal, by --count, when nobody reads any more, or with the switch.
  */
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { AskError, openStream } from '../api/control-client.ts';
 import { CaptureBlocks } from '../capture/blocks.ts';
@@ -32,7 +32,7 @@ export interface CaptureOptions extends SwitchOptions {
 }
 
 /** Where pieces go; false: nobody takes them any more. */
-type Put = (piece: Buffer, frames: CaptureReader | null) => Promise<boolean>;
+type Put = (piece: Buffer, frames: CaptureReader | null, wholeBytes: number) => Promise<boolean>;
 
 const INBOUND = 1;
 const TEXT = new TextDecoder();
@@ -40,15 +40,15 @@ const TEXT = new TextDecoder();
 export async function capture(options: CaptureOptions, io: AskIo = TERMINAL): Promise<number> {
   io.out.on('error', () => {}); // told in the callback of the write
   const say = (line: string) => complain(io.err, line);
-  let file: number | null = null;
+  let file: BlockFile | null = null;
   let stream: IncomingMessage | null = null;
   try {
     const socket = await socketOf(options);
     stream = await openStream(socket, '/v1/capture', queryOf(options));
-    if (options.write !== undefined && options.write !== '-') file = openSync(options.write, 'w');
+    if (options.write !== undefined && options.write !== '-') file = new BlockFile(options.write);
     const put =
       file !== null
-        ? toFile(file)
+        ? file.put
         : options.write === '-'
           ? bytesTo(io.out)
           : textTo(io.out, options.json ? jsonLine : line);
@@ -60,7 +60,7 @@ export async function capture(options: CaptureOptions, io: AskIo = TERMINAL): Pr
     return error instanceof AskError && error.usage ? BAD_USAGE : FAILED;
   } finally {
     stream?.destroy();
-    if (file !== null) closeSync(file);
+    file?.close();
   }
 }
 
@@ -92,7 +92,8 @@ async function pass(
   if (write !== undefined && write !== '-') say(`capturing to ${write}; Ctrl-C ends it`);
   try {
     for await (const piece of stream) {
-      if (await put(piece, blocks.take(piece))) continue;
+      const frames = blocks.take(piece);
+      if (await put(piece, frames, blocks.bytes)) continue;
       stop();
       break;
     }
@@ -109,11 +110,28 @@ async function pass(
   return FAILED;
 }
 
-function toFile(fd: number): Put {
-  return async (piece) => {
-    for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
+/** It ends with a whole block, also when the disk is full or the capture is stopped between two pieces of one. */
+class BlockFile {
+  readonly #fd: number;
+  #wholeBytes = 0;
+
+  constructor(path: string) {
+    this.#fd = openSync(path, 'w');
+  }
+
+  readonly put: Put = async (piece, _frames, wholeBytes) => {
+    for (let at = 0; at < piece.length; ) at += writeSync(this.#fd, piece, at);
+    this.#wholeBytes = wholeBytes;
     return true;
   };
+
+  close(): void {
+    try {
+      if (fstatSync(this.#fd).isFile()) ftruncateSync(this.#fd, this.#wholeBytes);
+    } finally {
+      closeSync(this.#fd);
+    }
+  }
 }
 
 function bytesTo(out: NodeJS.WritableStream): Put {

@@ -14,6 +14,7 @@ import { CaptureBlocks } from '../../../src/capture/blocks.ts';
 import { capture } from '../../../src/cli/capture.ts';
 import { CaptureReader } from '../../../src/pcap/reader.ts';
 import { MemorySource } from '../../../src/pcap/source.ts';
+import { canLimitFiles, withFileLimit } from '../../file-limit.ts';
 import { closeAll, frame, threePorts, until } from './world.ts';
 
 let dir: string;
@@ -172,6 +173,15 @@ describe('etherloom capture', () => {
       seen.add([reader.interfaces[reader.interfaceId]!.name, reader.capLen, reader.origLen].join(' '));
     }
     expect(seen).toEqual(new Set(['p1 20 60', 'p2 20 60']));
+  });
+
+  it.skipIf(!canLimitFiles)('leaves a file that ends with a whole frame when the disk is full', async () => {
+    const file = join(dir, 'out.pcapng');
+    const { status, errors } = await withFileLimit(1000, () => command({ write: file }, hello));
+    expect(status).toBe(1);
+    expect(errors).toMatch(/^etherloom: cannot write .*out\.pcapng: EFBIG/m);
+    const reader = new CaptureReader(new MemorySource(readFileSync(file)));
+    while (reader.next()) expect(reader.capLen).toBe(60);
   });
 
   it('says in one line what is wrong', async () => {
