@@ -9,6 +9,7 @@ import { isIP } from 'node:net';
 import { complain } from './complain.ts';
 import { Doctor, type Report } from './doctor/checks.ts';
 import { openProbePort, type ProbePort } from './doctor/probe-port.ts';
+import { fileReason } from './file-reason.ts';
 import { table } from './text/table.ts';
 
 export interface DoctorOptions {
@@ -56,10 +57,13 @@ export async function doctorVxlan(
   } finally {
     probes.close();
   }
-  const evidence = options.capture ?? null;
+  const evidence = probes.captureFault === null ? (options.capture ?? null) : null;
   if (options.json) io.out.write(`${JSON.stringify({ ...report, capture: evidence })}\n`);
   else io.out.write(text(report, evidence));
-  return report.findings.some(({ verdict }) => verdict === 'fault') ? FAILED : OK;
+  if (probes.captureFault !== null)
+    complain(io.err, `--capture ${options.capture}: ${fileReason(probes.captureFault)}`);
+  const atFault = report.findings.some(({ verdict }) => verdict === 'fault');
+  return atFault || probes.captureFault !== null ? FAILED : OK;
 }
 
 function badAddress(peer: string, { local, target }: DoctorOptions): string | null {

@@ -91,6 +91,16 @@ describe.skipIf(obstacle !== null)('doctor vxlan', () => {
     expect(report.findings.find((f) => f.check === 'path-mtu')?.text).toMatch(/without saying so/);
   });
 
+  it('has its findings also when their evidence cannot be written', async () => {
+    const [a, b] = cable(lab);
+    const { status, stdout, stderr } = a.namespace.try(
+      ...[process.execPath, BIN, 'doctor', 'vxlan', b.address, '--vni', '5', '--wait', '50', '--capture', '/dev/full'],
+    );
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^VTEP 192.0.2.2 port 4789/);
+    expect(stderr).toBe('etherloom: --capture /dev/full: no space left on the device\n');
+  });
+
   it('refuses what is no address', async () => {
     const [a] = cable(lab);
     const { status, stderr } = a.namespace.try(process.execPath, BIN, 'doctor', 'vxlan', 'nowhere', '--vni', '5');

@@ -88,7 +88,9 @@ export class ProbePort {
   readonly #slot: number;
   readonly #heard: { errors: Set<string>; mtu: number };
   readonly #file: FileSink | null;
-  readonly #writer: PcapngWriter | null;
+  #writer: PcapngWriter | null;
+  /** Why the capture could not be written to its end. */
+  captureFault: unknown = null;
 
   constructor(
     adapter: VxlanUdpAdapter,
@@ -169,12 +171,25 @@ export class ProbePort {
   #record(frame: Uint8Array, direction: 'inbound' | 'outbound', comment: string): void {
     const now = Date.now();
     const seconds = Math.floor(now / 1000);
-    this.#writer?.write(0, frame, 0, frame.length, frame.length, seconds, (now % 1000) * 1e6, direction, comment);
+    this.#write((writer) =>
+      writer.write(0, frame, 0, frame.length, frame.length, seconds, (now % 1000) * 1e6, direction, comment),
+    );
+  }
+
+  /** Probes go on without their capture. */
+  #write(what: (writer: PcapngWriter) => void): void {
+    if (this.#writer === null) return;
+    try {
+      what(this.#writer);
+    } catch (error) {
+      this.captureFault = error;
+      this.#writer = null;
+    }
   }
 
   close(): void {
     this.#adapter.close();
-    this.#writer?.flush();
+    this.#write((writer) => writer.flush());
     this.#file?.close();
   }
 }
