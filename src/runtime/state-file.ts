@@ -34,6 +34,8 @@ export class StateError extends Error {
   override readonly name = 'StateError';
 }
 
+const damaged = () => new StateError('it is damaged');
+
 export function basisOf(raw: ConfigInput): string {
   return createHash('sha256').update(JSON.stringify(raw)).digest('hex');
 }
@@ -93,18 +95,14 @@ export async function readState(file: string): Promise<State | null> {
   try {
     const [head, ...lines] = body.toString('utf8').trimEnd().split('\n');
     const whole = lastLine(lines.length, createHash('sha256').update(body).digest('hex'));
-    if (bytes.toString('utf8', end) !== whole) throw new StateError('it is damaged');
+    if (bytes.toString('utf8', end) !== whole) throw damaged();
     const { etherloom, version, savedAt, basis, document } = JSON.parse(head) as Record<string, unknown>;
     if (etherloom !== 'state' || version !== VERSION) throw new StateError('it is of another version');
-    return {
-      savedAt: Number(savedAt),
-      basis: String(basis),
-      document: document as ConfigInput | null,
-      known: lines.map(knownOf),
-    };
+    if (typeof savedAt !== 'number' || Number.isNaN(new Date(savedAt).valueOf()) || typeof basis !== 'string')
+      throw damaged();
+    return { savedAt, basis, document: document as ConfigInput | null, known: lines.map(knownOf) };
   } catch (error) {
-    if (error instanceof StateError) throw error;
-    throw new StateError('it is damaged');
+    throw error instanceof StateError ? error : damaged();
   }
 }
 
@@ -121,6 +119,9 @@ async function readWhole(file: string): Promise<Buffer> {
 }
 
 function knownOf(line: string): Known {
-  const [bridge, vid, mac, port, ageSeconds] = JSON.parse(line) as [string, number | null, string, string, number];
-  return { bridge, vid, mac: String(mac), port, ageSeconds: Number(ageSeconds) };
+  const [bridge, vid, mac, port, ageSeconds] = JSON.parse(line) as unknown[];
+  const isNamed = typeof bridge === 'string' && typeof mac === 'string' && typeof port === 'string';
+  if (!isNamed || (vid !== null && typeof vid !== 'number') || typeof ageSeconds !== 'number' || ageSeconds < 0)
+    throw damaged();
+  return { bridge, vid, mac, port, ageSeconds };
 }
