@@ -8,7 +8,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { AskError, openStream } from '../api/control-client.ts';
-import { CaptureBlocks } from '../capture/blocks.ts';
 import { oneLine } from '../config/error.ts';
 import { OPT_COMMENT, OPT_EPB_FLAGS } from '../pcap/pcapng-format.ts';
 import { OptionWalk } from '../pcap/pcapng-options.ts';
@@ -16,6 +15,7 @@ import type { CaptureReader } from '../pcap/reader.ts';
 import { dissectFrame, type FrameFields } from '../wire/dissect.ts';
 import { frameText } from '../wire/dissect-text.ts';
 import { type AskIo, BAD_USAGE, FAILED, OK, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
+import { type Take, takeCapture, written } from './capture-stream.ts';
 import { complain } from './complain.ts';
 
 export interface CaptureOptions extends SwitchOptions {
@@ -30,9 +30,6 @@ export interface CaptureOptions extends SwitchOptions {
   /** Text as one JSON object a frame. */
   json?: boolean | undefined;
 }
-
-/** Where pieces go; false: nobody takes them any more. */
-type Put = (piece: Buffer, frames: CaptureReader | null, wholeBytes: number) => Promise<boolean>;
 
 const INBOUND = 1;
 const TEXT = new TextDecoder();
@@ -76,36 +73,17 @@ function queryOf({ port, dir, filter, snaplen, count }: CaptureOptions): Record<
 
 /** Passes the stream on to its end; resolves with the exit status. */
 async function pass(
-  stream: AsyncIterable<Buffer> & { destroy(): void },
-  put: Put,
+  stream: IncomingMessage,
+  put: Take,
   { write, count }: CaptureOptions,
   say: (line: string) => void,
 ): Promise<number> {
-  const blocks = new CaptureBlocks();
-  let stopped = false;
-  const stop = () => {
-    stopped = true;
-    stream.destroy();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  const taken = takeCapture(stream, put);
   if (write !== undefined && write !== '-') say(`capturing to ${write}; Ctrl-C ends it`);
-  try {
-    for await (const piece of stream) {
-      const frames = blocks.take(piece);
-      if (await put(piece, frames, blocks.bytes)) continue;
-      stop();
-      break;
-    }
-  } catch (error) {
-    if (!stopped && (error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
-  } finally {
-    process.removeListener('SIGINT', stop);
-    process.removeListener('SIGTERM', stop);
-  }
-  const lost = blocks.lost === 0 ? '' : `, ${blocks.lost} lost because they came faster than they were taken`;
-  say(`${blocks.frames} frame${blocks.frames === 1 ? '' : 's'} captured${lost}`);
-  if (stopped || (count !== undefined && blocks.frames >= count)) return OK;
+  const { stopped, frames, lost } = await taken;
+  const missing = lost === 0 ? '' : `, ${lost} lost because they came faster than they were taken`;
+  say(`${frames} frame${frames === 1 ? '' : 's'} captured${missing}`);
+  if (stopped || (count !== undefined && frames >= count)) return OK;
   say('the switch ended the capture');
   return FAILED;
 }
@@ -119,7 +97,7 @@ class BlockFile {
     this.#fd = openSync(path, 'w');
   }
 
-  readonly put: Put = async (piece, _frames, wholeBytes) => {
+  readonly put: Take = async (piece, _frames, wholeBytes) => {
     for (let at = 0; at < piece.length; ) at += writeSync(this.#fd, piece, at);
     this.#wholeBytes = wholeBytes;
     return true;
@@ -134,20 +112,16 @@ class BlockFile {
   }
 }
 
-function bytesTo(out: NodeJS.WritableStream): Put {
+function bytesTo(out: NodeJS.WritableStream): Take {
   return (piece) => written(out, piece);
 }
 
-function textTo(out: NodeJS.WritableStream, lineOf: (frame: Shown) => string): Put {
+function textTo(out: NodeJS.WritableStream, lineOf: (frame: Shown) => string): Take {
   return async (_piece, frames) => {
     let text = '';
     while (frames?.next() === true) text += `${lineOf(shown(frames))}\n`;
     return text === '' || written(out, text);
   };
-}
-
-function written(out: NodeJS.WritableStream, data: Buffer | string): Promise<boolean> {
-  return new Promise((resolve) => out.write(data, (error?: Error | null) => resolve(!error)));
 }
 
 export interface Shown {

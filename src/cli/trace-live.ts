@@ -7,12 +7,12 @@
  */
 
 import { AskError, askSwitch, openStream } from '../api/control-client.ts';
-import { CaptureBlocks } from '../capture/blocks.ts';
 import { TraceError } from '../trace/error.ts';
 import { queryOf } from '../trace/question.ts';
 import type { Trace } from '../trace/types.ts';
 import { type AskIo, BAD_USAGE, FAILED, OK, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
 import { line, type Shown, shown } from './capture.ts';
+import { takeCapture, written } from './capture-stream.ts';
 import { complain } from './complain.ts';
 import { wayText } from './text/trace.ts';
 
@@ -38,34 +38,18 @@ export async function traceLive(options: LiveOptions, io: AskIo = TERMINAL): Pro
     const query = { dir: 'in', snaplen: String(MAX_FRAME_BYTES), count: String(count) };
     const filter = { ...(live === '' ? {} : { filter: live }), ...(port === undefined ? {} : { port }) };
     const stream = await openStream(socket, '/v1/capture', { ...query, ...filter });
-    let stopped = false;
-    const stop = () => {
-      stopped = true;
-      stream.destroy();
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-    const blocks = new CaptureBlocks();
     let traced = 0;
-    try {
-      for await (const piece of stream) {
-        const frames = blocks.take(piece as Buffer);
-        while (frames?.next() === true) {
-          const frame = shown(frames);
-          const found = await traceOf(socket, frame, frames.buffer.slice(frames.offset, frames.offset + frames.capLen));
-          const text = json ? `${JSON.stringify({ comment: frame.comment, ...found })}\n` : textOf(frame, found);
-          if (!(await new Promise<boolean>((done) => io.out.write(text, (error) => done(!error))))) stop();
-          traced++;
-        }
+    const { stopped, lost } = await takeCapture(stream, async (_piece, frames) => {
+      while (frames?.next() === true) {
+        const frame = shown(frames);
+        const found = await traceOf(socket, frame, frames.buffer.slice(frames.offset, frames.offset + frames.capLen));
+        const text = json ? `${JSON.stringify({ comment: frame.comment, ...found })}\n` : textOf(frame, found);
+        if (!(await written(io.out, text))) return false;
+        traced++;
       }
-    } catch (error) {
-      if (!stopped && (error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
-    } finally {
-      process.removeListener('SIGINT', stop);
-      process.removeListener('SIGTERM', stop);
-      stream.destroy();
-    }
-    if (blocks.lost > 0) say(`${blocks.lost} frames came faster than they could be traced and are lost`);
+      return true;
+    });
+    if (lost > 0) say(`${lost} frames came faster than they could be traced and are lost`);
     if (stopped || traced >= count) return OK;
     say('the switch ended the capture');
     return FAILED;
