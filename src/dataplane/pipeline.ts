@@ -13,7 +13,8 @@
  *
  * A frame for control (punt.ts) ends the call: what control does about it happens before the next frame is looked at.
  *
- * Later rooms have their place: guard before learn, encap behind egress.
+ * What comes out of tunnels has come before (vxlan/decap.ts); what goes into them is done behind (vxlan/tunnels.ts), when the
+ * lists of other ports are sent. Who calls these in turn is runtime/forwarding.ts.
  */
 
 import { META_USED } from '../tables/fdb/fdb.ts';
