@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { nativeAvailable } from '../../src/adapters/native.ts';
+import { undoneAtEnd } from './at-end.ts';
 
 export interface Result {
   status: number;
@@ -176,19 +177,19 @@ export function createLab(): Lab {
   const namespaces: string[] = [];
   const devices: string[] = [];
   const children = new Set<ChildProcess>();
+  let close = () => {};
 
   /** Of the names; with the first of them there is something to clean up. */
   const mark = () => {
     if (random === null) {
       sweep();
       random = Math.floor(Math.random() * 36 ** 3).toString(36);
-      process.on('exit', close);
+      close = undoneAtEnd(clear);
     }
     return random;
   };
-  const close = () => {
+  const clear = () => {
     random = null;
-    process.removeListener('exit', close);
     for (const child of children) child.kill('SIGKILL');
     for (const name of namespaces.splice(0)) ip('netns', 'del', name);
     // Most went with the namespace that they were in, or with their switch.
@@ -267,7 +268,7 @@ export function createLab(): Lab {
     removeNamespace({ name }) {
       must(ip('netns', 'del', name), `deleting ${name}`);
     },
-    close,
+    close: () => close(),
   };
 }
 

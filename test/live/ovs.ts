@@ -10,6 +10,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { undoneAtEnd } from './at-end.ts';
 import { installed, until } from './netns.ts';
 import { endOf } from './switch-process.ts';
 import type { UnderlayHost } from './vxlan-lab.ts';
@@ -39,7 +40,7 @@ export async function startOvs(host: UnderlayHost, sender: UnderlayHost): Promis
     for (const child of children) child.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true });
   };
-  process.on('exit', kill);
+  const killed = undoneAtEnd(kill);
   const database = join(dir, 'db.sock');
   const vsctl = (...args: string[]): string => {
     // Its socket is there a moment before it listens.
@@ -54,10 +55,9 @@ export async function startOvs(host: UnderlayHost, sender: UnderlayHost): Promis
     return child;
   };
   const close = async () => {
-    process.removeListener('exit', kill);
     // The switch first: it takes its devices down.
     for (const child of children.reverse()) await endOf(child, 'SIGTERM');
-    kill();
+    killed();
   };
   try {
     const made = spawnSync('ovsdb-tool', ['create', join(dir, 'conf.db'), SCHEMA], { encoding: 'utf8' });

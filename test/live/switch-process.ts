@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { ask } from '../../src/api/control-client.ts';
 import type { FdbView } from '../../src/api/fdb-view.ts';
 import type { Drops, LedgerView, PortView, VlanView } from '../../src/api/views.ts';
+import { undoneAtEnd } from './at-end.ts';
 import { type Namespace, type Result, until } from './netns.ts';
 
 export const BIN = fileURLToPath(new URL('../../bin/etherloom', import.meta.url));
@@ -61,6 +62,7 @@ export function createBench(): Bench {
   /** All that were started; those that are told of have a socket. */
   const started: { child: ChildProcess; log(): string; socket?: string }[] = [];
   let files = 0;
+  let killed = () => {};
   const kill = () => {
     for (const child of children) child.kill('SIGKILL');
     if (folder !== null) rmSync(folder, { recursive: true, force: true });
@@ -69,7 +71,7 @@ export function createBench(): Bench {
   const dir = () => {
     if (folder === null) {
       folder = mkdtempSync(join(tmpdir(), 'etherloom-live-'));
-      process.on('exit', kill);
+      killed = undoneAtEnd(kill);
     }
     return folder;
   };
@@ -159,10 +161,9 @@ export function createBench(): Bench {
         .join('\n');
     },
     async close() {
-      process.removeListener('exit', kill);
       await Promise.all([...children].map((child) => endOf(child, 'SIGTERM')));
       started.splice(0);
-      kill();
+      killed();
     },
   };
 }
