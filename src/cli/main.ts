@@ -17,6 +17,7 @@ import { addTraceCommands } from './commands/trace.ts';
 import { addWatchCommands } from './commands/watch.ts';
 import { complain } from './complain.ts';
 import { keepHeapSmall } from './small-heap.ts';
+import { usageText } from './usage-text.ts';
 import { version } from './version.ts';
 
 /**
@@ -52,18 +53,13 @@ export async function main(args: string[]): Promise<number> {
   return 1;
 }
 
-/** An unknown command that is near no other: where they all are. */
-function withHint(text: string): string {
-  return text.replace(/(unknown command '.*')\n$/, '$1; `etherloom --help` lists them\n');
-}
-
 /** `finish` is given the exit status of a command that could be called. */
 export function createProgram(finish: Finish): Command {
   const program = new Command('etherloom')
     .description('A VLAN-aware software switch: on TAP devices, on captures, as a library')
     .version(version)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(withHint(text.replace(/^error: /, 'etherloom: '))) })
+    .configureOutput({ outputError: (text, write) => write(usageText(text)) })
     .showSuggestionAfterError()
     .addHelpText(
       'after',

@@ -134,8 +134,9 @@ function readQuestion({ port, frame, pcap, eth, learned, to }: ExplainOptions): 
   const given = Object.entries({ frame, pcap, eth }).filter(([, value]) => value !== undefined);
   if (port === undefined) throw new TraceError('--port is needed: where does the frame arrive?');
   if (given.length !== 1) {
-    const names = given.map(([name]) => `--${name}`).join(' and ') || 'none';
-    throw new TraceError(`${names} given; valid is one of --frame HEX, --pcap FILE#N, --eth FIELDS`);
+    const names = given.map(([name]) => `--${name}`).join(' and ');
+    const problem = names === '' ? 'no frame is given' : `${names} do not go together`;
+    throw new TraceError(`${problem}; valid is one of --frame HEX, --pcap FILE#N, --eth FIELDS, --drop ID`);
   }
   const rest = { port, to, learned: readPreload(learned) };
   if (pcap !== undefined) return { ...rest, ...readRecord(pcap) };

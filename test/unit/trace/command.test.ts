@@ -170,8 +170,8 @@ describe('etherloom trace', () => {
   });
 
   it.each([
-    [{}, /none given; valid is one of/],
-    [{ frame: '00', eth: 'len=60' }, /--frame and --eth given/],
+    [{}, /no frame is given; valid is one of/],
+    [{ frame: '00', eth: 'len=60' }, /--frame and --eth do not go together/],
     [{ frame: 'zz' }, /--frame: .*hex/],
     [{ eth: 'x' }, /--eth: "x" is no field/],
     [{ eth: 'len=60', learned: ['x'] }, /--learned: "x" is not MAC@PORT/],
