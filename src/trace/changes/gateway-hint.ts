@@ -39,7 +39,7 @@ export function gatewayHint(config: SwitchConfig, found: Trace, to: string | nul
   if (asked === null) {
     if (!isApart && (to !== null || !isElsewhere(config, here, bytes))) return null;
     if (target === undefined) return packetText(config, place, here, bytes);
-    return isIp(bytes) ? packetText(config, place, here, bytes) : ipOnly(vid, target);
+    return isIp(bytes) ? packetText(config, place, here, bytes) : ipOnly(vid, here, target);
   }
   const there = ofSubnet(config, asked.target);
   if (here.some(({ addresses }) => addresses.some((each) => each.split('/')[0] === addressText(asked.target))))
@@ -103,8 +103,9 @@ function wayText(
   return `${need}, an interface of VLAN ${place.vid} in the subnet of ${sender} such as ${found.address}${found.guess}, if nobody has it. On the host: \`ip route add default via ${gateway}\``;
 }
 
-function ipOnly(vid: number, target: PortConfig): string {
-  return `between VLANs go IP packets alone, through interfaces of the router: to ask for one from VLAN ${vid} to ${target.name}, say ip=FROM-TO and the MAC of the gateway as dst=`;
+function ipOnly(vid: number, [by]: readonly InterfaceConfig[], target: PortConfig): string {
+  const gateway = by === undefined ? '' : ` and dst=${by.mac}, the MAC of interface ${by.name}`;
+  return `only IP packets go from one VLAN to another, through the router: to ask for one from VLAN ${vid} to ${target.name}, say ip=FROM-TO${gateway}`;
 }
 
 function sees(config: SwitchConfig, port: PortConfig, bridge: string, vid: number): boolean {

@@ -138,9 +138,8 @@ ports:
     expect(hint('arp=10.0.20.5-10.0.20.6', 'p2', v20)).toBe(
       `${stays} 10.0.20.5 takes 10.0.20.6 for a neighbor, both are in 10.0.20.1/24; nobody known has 10.0.20.6, and the gateway here is 10.0.20.1, interface v20. A host in another VLAN needs another subnet`,
     );
-    expect(hint('type=0x88b5', 'p2', v20)).toMatch(
-      /^between VLANs go IP packets alone, .* from VLAN 20 to p2, say ip=/,
-    );
+    expect(hint('type=0x88b5', 'p2')).toMatch(/^only IP packets .* from VLAN 20 to p2, say ip=FROM-TO$/);
+    expect(hint('type=0x88b5', 'p2', v20)).toMatch(/say ip=FROM-TO and dst=[\da-f:]{17}, the MAC of interface v20$/);
     // It goes to all of its VLAN, of which the host is not.
     const open = v20.replace('interfaces:', '  q: { adapter: memory, vlan: 20 }\ninterfaces:');
     expect(hint('arp=10.0.20.5-10.0.10.5', null, open)).toBe(gateway);
