@@ -43,7 +43,7 @@ export function removePort(raw: ConfigInput, name: string): ConfigInput {
   return {
     ...raw,
     ports: withoutKey(raw.ports, name),
-    fdb: (raw.fdb ?? []).filter((entry) => entry.port !== name),
+    ...(raw.fdb === undefined ? {} : { fdb: raw.fdb.filter((entry) => entry.port !== name) }),
     ...(raw.vxlanFdb === undefined ? {} : { vxlanFdb: raw.vxlanFdb.filter((entry) => entry.port !== name) }),
   };
 }
@@ -54,15 +54,15 @@ function portOf(raw: ConfigInput, name: string): PortInput {
   return port;
 }
 
-/** Lists the VLAN in its bridge (null: the default one), or gives it another name and limit. Its secondaries stay. */
+/** Lists the VLAN in its bridge (null: the default one), or gives it another name and limit. What is not said of it stays. */
 export function putVlan(raw: ConfigInput, bridge: string | null, vid: number, settings: VlanSettings): ConfigInput {
-  const before = vlansOf(raw, bridge);
-  const { isolated, communities } = before[vid] ?? {};
-  const kept = {
-    ...(isolated === undefined ? {} : { isolated }),
-    ...(communities === undefined ? {} : { communities }),
-  };
-  return withVlans(raw, bridge, withKey(withoutVid(before, vid), String(vid), { ...kept, ...settings }));
+  const all = vlansOf(raw, bridge);
+  const key = Object.keys(all).find((each) => {
+    const vids = expandVlans(each);
+    return Array.isArray(vids) && vids.includes(vid);
+  });
+  const before = key === undefined ? {} : all[key];
+  return withVlans(raw, bridge, withKey(withoutVid(all, vid), String(vid), { ...before, ...settings }));
 }
 
 /**
@@ -79,8 +79,9 @@ export function removeVlan(raw: ConfigInput, bridge: string | null, vid: number)
   }
   const entryBridge = (entry: FdbEntryInput) =>
     entry.bridge ?? (entry.port === undefined ? undefined : raw.ports?.[entry.port]?.bridge);
-  const fdb = (raw.fdb ?? []).filter((entry) => entry.vlan !== vid || !isHere(entryBridge(entry)));
-  return withVlans({ ...raw, ports, fdb }, bridge, withoutSecondary(withoutVid(vlansOf(raw, bridge), vid), vid));
+  const fdb = raw.fdb?.filter((entry) => entry.vlan !== vid || !isHere(entryBridge(entry)));
+  const rest = { ...raw, ports, ...(fdb === undefined ? {} : { fdb }) };
+  return withVlans(rest, bridge, withoutSecondary(withoutVid(vlansOf(raw, bridge), vid), vid));
 }
 
 const DEFAULT_NAME = 'loom0';

@@ -19,7 +19,7 @@ export function vlanRoutes(sw: ApiSwitch): Route[] {
     route({
       method: 'PUT',
       path: '/v1/vlans/:vid',
-      summary: 'Lists a VLAN in its bridge, or gives it another name and limit',
+      summary: 'Lists a VLAN in its bridge, or gives it another name and limit; what is not said of it stays',
       params,
       query,
       body: vlanSettings,

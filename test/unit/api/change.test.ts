@@ -324,9 +324,13 @@ describe('parts', () => {
       fdb,
     });
     expect((await ask('PUT', '/v1/vlans/22', { name: 'green' })).body.actions).toEqual([
-      'set-vlan sw 22 (name vlan22 -> green, fdbMaxEntries 5 -> 0)',
+      'set-vlan sw 22 (name vlan22 -> green)',
     ]);
-    expect(served.document.raw.vlans).toEqual({ '20-21,23-29': { fdbMaxEntries: 5 }, '22': { name: 'green' } });
+    expect((await ask('PUT', '/v1/vlans/22', {})).body.actions).toEqual([]);
+    expect(served.document.raw.vlans).toEqual({
+      '20-21,23-29': { fdbMaxEntries: 5 },
+      '22': { fdbMaxEntries: 5, name: 'green' },
+    });
     expect((await ask('DELETE', '/v1/vlans/25')).status).toBe(200);
     const { config, raw } = served.document;
     expect(config.bridges[0]!.vlans.some(({ vid }) => vid === 25)).toBe(false);
