@@ -29,20 +29,21 @@ export class AdapterReader {
     this.#source = source;
   }
 
+  /** Of this port alone. */
   read(name: string, port: RawPort): AdapterConfig {
     const path: Path = ['ports', name];
     this.#refuseForeignKeys(path, port);
     switch (port.adapter) {
       case 'tap':
-        return this.#tap(name, path, port);
+        return this.#tap(path, port);
       case 'af-packet':
-        return this.#packet(name, path, port);
+        return this.#packet(path, port);
       case 'af-xdp':
-        return this.#xdp(name, path, port);
+        return this.#xdp(path, port);
       case 'cap':
-        return { kind: 'cap', options: { device: this.#device(name, path, port, 'eth0'), ...gro(port) } };
+        return { kind: 'cap', options: { device: this.#device(path, port, 'eth0'), ...gro(port) } };
       case 'udp':
-        return this.#udp(name, path, port);
+        return this.#udp(path, port);
       case 'pcap':
         return this.#pcap(path, port);
       case 'memory':
@@ -65,14 +66,14 @@ export class AdapterReader {
     }
   }
 
-  #tap(name: string, path: Path, port: RawPort): AdapterConfig {
-    const device = this.#device(name, path, port, 'tap1');
+  #tap(path: Path, port: RawPort): AdapterConfig {
+    const device = this.#device(path, port, 'tap1');
     const { queues = 1, persistent = false, offloads = 'auto' } = port;
     return { kind: 'tap', options: { device, queues, persistent, offloads, ...gro(port) } };
   }
 
-  #packet(name: string, path: Path, port: RawPort): AdapterConfig {
-    const device = this.#device(name, path, port, 'eth0');
+  #packet(path: Path, port: RawPort): AdapterConfig {
+    const device = this.#device(path, port, 'eth0');
     const { fanout, offloads = 'auto' } = port;
     if (offloads === 'on') {
       const why = 'the sender decides what it leaves undone';
@@ -84,23 +85,22 @@ export class AdapterReader {
     };
   }
 
-  #xdp(name: string, path: Path, port: RawPort): AdapterConfig {
-    const device = this.#device(name, path, port, 'eth0');
+  #xdp(path: Path, port: RawPort): AdapterConfig {
+    const device = this.#device(path, port, 'eth0');
     const { queue = 0, queues = port.queue === undefined ? undefined : 1 } = port;
     return { kind: 'af-xdp', options: { device, queue, ...(queues === undefined ? {} : { queues }), ...gro(port) } };
   }
 
-  /** The interface of a port, which no other port may have. */
-  #device(name: string, path: Path, { device }: RawPort, example: string): string {
+  /** The interface of a port. */
+  #device(path: Path, { device }: RawPort, example: string): string {
     if (device === undefined) throw this.#error([...path, 'device'], `is missing; valid is a name such as ${example}`);
     if (!/^[!-~]{1,15}$/.test(device) || /[/:%]/.test(device) || device === '.' || device === '..') {
       throw this.#error([...path, 'device'], `${show(device)} is not a device name; ${VALID_DEVICE}`);
     }
-    this.#take(`device ${device}`, name, [...path, 'device']);
     return device;
   }
 
-  #udp(name: string, path: Path, port: RawPort): AdapterConfig {
+  #udp(path: Path, port: RawPort): AdapterConfig {
     const { local, remote } = port;
     for (const [key, value] of Object.entries({ local, remote })) {
       if (value === undefined) throw this.#error([...path, key], `is missing; ${VALID_ENDPOINT}`);
@@ -109,7 +109,6 @@ export class AdapterReader {
     if (local!.startsWith('[') !== remote!.startsWith('[') && isLiteral(local!) && isLiteral(remote!)) {
       throw this.#error([...path, 'remote'], 'local and remote mix IPv4 and IPv6; valid are two of one kind');
     }
-    this.#take(`local ${local!.toLowerCase()}`, name, [...path, 'local']);
     return { kind: 'udp', options: { local: local!, remote: remote!, ...gro(port) } };
   }
 
@@ -122,12 +121,16 @@ export class AdapterReader {
     return { kind: 'pcap', options: { file } };
   }
 
-  #take(what: string, name: string, path: Path): void {
+  /** Complains when another port has the device or address already. */
+  take(name: string, { options }: AdapterConfig): void {
+    const key = options.device === undefined ? 'local' : 'device';
+    const value = options[key];
+    if (typeof value !== 'string') return;
+    const what = `${key} ${key === 'local' ? value.toLowerCase() : value}`;
     const owner = this.#taken.get(what);
-    if (owner !== undefined) {
-      throw this.#error(path, `${show(what.slice(what.indexOf(' ') + 1))} is used by port ${owner} already`);
-    }
-    this.#taken.set(what, name);
+    if (owner === undefined) this.#taken.set(what, name);
+    else
+      throw this.#error(['ports', name, key], `${show(what.slice(key.length + 1))} is used by port ${owner} already`);
   }
 
   #error(path: Path, problem: string): ConfigError {

@@ -5,6 +5,7 @@
 import { addressBytes, addressText, masked } from '../wire/address.ts';
 import type { Bridge } from './bridges.ts';
 import { ConfigError, type Path, type Source, show } from './error.ts';
+import { Remembered } from './remembered.ts';
 import type { RawConfig } from './schema/schema.ts';
 import type { ClassificationConfig } from './types.ts';
 
@@ -25,6 +26,8 @@ const PROTOCOLS: Record<string, number> = {
 
 export const NO_CLASSIFICATION: ClassificationConfig = { order: [], macs: [], subnets: [], protocols: [] };
 
+const remembered = new Remembered<{ classification: ClassificationConfig; vids: readonly number[] }>();
+
 /** `asking` are the bridges of ports with `classify: true`. */
 export function readClassification(
   raw: RawConfig['classify'],
@@ -32,6 +35,19 @@ export function readClassification(
   source: Source,
 ): ClassificationConfig {
   if (raw === undefined) return NO_CLASSIFICATION;
+  const { classification, vids } = remembered.of(raw, [], () => {
+    const read = readRules(raw, source);
+    return { classification: read, vids: vidsOf(read) };
+  });
+  for (const bridge of asking) for (const vid of vids) bridge.ensure(vid);
+  return classification;
+}
+
+function vidsOf({ macs, subnets, protocols }: ClassificationConfig): number[] {
+  return [...new Set([...macs, ...subnets, ...protocols].map(({ vid }) => vid))];
+}
+
+function readRules(raw: NonNullable<RawConfig['classify']>, source: Source): ClassificationConfig {
   const error = (path: Path, problem: string) => new ConfigError(source.place(['classify', ...path]), problem);
   const { order } = raw;
   if (new Set(order).size < order.length) throw error(['order'], 'names one of them twice');
@@ -81,6 +97,5 @@ export function readClassification(
     once(`protocol 0x${type.toString(16)}`, ['protocols', text]);
     return { type, vid };
   });
-  for (const { vid } of [...macs, ...subnets, ...protocols]) for (const bridge of asking) bridge.ensure(vid);
   return { order, macs, subnets, protocols };
 }

@@ -1,26 +1,27 @@
 /**
  * The document after an edit (edit.ts).
  *
- * An edit leaves the very objects alone that it does not change, so that what is new can be found by looking for them. Where that is a few
- * FDB entries or VXLAN entries, as a control plane adds and moves them, they alone are read: their time does not depend on how many ports and VLANs there are.
- * Every other edit is read as a whole, and so is one with something wrong: then errors are the same.
+ * An edit leaves the very objects alone that it does not change, and what they mean is remembered (remembered.ts): the others are read. Where that is a few
+ * FDB entries or VXLAN entries, as a control plane adds and moves them, nothing else is looked at: their time does not depend on how many ports and VLANs there are.
+ * With something wrong the whole is read: then errors are the same.
  */
 import { changedPart } from './changed-part.ts';
 import { ConfigError, type Path, type Source, show } from './error.ts';
-import { type EntryBridge, type EntryBridges, readFdbEntries } from './fdb-entries.ts';
+import { type EntryBridge, type EntryBridges, readSomeFdbEntries } from './fdb-entries.ts';
 import { type ConfigDocument, documentOf } from './load.ts';
+import { normaliseValid } from './normalise.ts';
 import { plainCopy, valueSource } from './plain.ts';
 import {
   type ConfigInput,
   type FdbEntryInput,
   MAX_FDB_CONFIGURED,
   validateFdbEntry,
-  validatePort,
+  validateParts,
   validateVxlanEntry,
 } from './schema/schema.ts';
 import { MAX_VXLAN_CONFIGURED, type VxlanFdbInput } from './schema/vxlan.ts';
 import type { BridgeConfig, SecondaryVlan, SwitchConfig } from './types.ts';
-import { readVxlanEntries } from './vxlan-entries.ts';
+import { readSomeVxlanEntries } from './vxlan-entries.ts';
 
 /** With more of them the whole is read: the others are searched for each. */
 const FEW = 32;
@@ -29,10 +30,10 @@ const FEW = 32;
 export function editedDocument(before: ConfigDocument, raw: ConfigInput, file: string): ConfigDocument {
   try {
     const source = valueSource(file);
-    const differ = differing(before.raw, raw);
-    const isPort = differ.length === 1 && differ[0] === 'ports';
-    const edited = isPort ? withPort(before, raw, source) : withEntries(before, raw, differ, source);
-    if (edited !== null) return edited;
+    const entries = withEntries(before, raw, source);
+    if (entries !== null) return entries;
+    const copy = plainCopy(raw, source, [], before.raw) as ConfigInput;
+    return { raw: copy, config: normaliseValid(validateParts(copy, source), source, before.config), source };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
   }
@@ -45,54 +46,9 @@ function differing(before: ConfigInput, raw: ConfigInput): (keyof ConfigInput)[]
   return [...keys].filter((key) => raw[key] !== before[key]);
 }
 
-/** Keys of a port that nothing else in a configuration depends on. */
-const FLAGS = [
-  'enabled',
-  'state',
-  'learning',
-  'unknownUnicastFlood',
-  'multicastFlood',
-  'broadcastFlood',
-  'isolated',
-  'splitHorizonGroup',
-  'hairpin',
-  'fdbMaxEntries',
-] as const;
-
-/** Of two documents that differ in their ports; null where that is more than flags of one port of a bridge. */
-function withPort(before: ConfigDocument, raw: ConfigInput, source: Source): ConfigDocument | null {
-  const was = before.raw.ports ?? {};
-  const is = raw.ports ?? {};
-  const names = Object.keys(is);
-  const changed = names.filter((name) => is[name] !== was[name]);
-  const [name] = changed;
-  if (name === undefined || changed.length !== 1 || !Object.hasOwn(was, name)) return null;
-  if (names.length !== Object.keys(was).length) return null;
-  const fresh = plainCopy(is[name], source, ['ports', name]) as Record<string, unknown>;
-  const old = was[name] as Record<string, unknown>;
-  const keys = new Set([...Object.keys(old), ...Object.keys(fresh)]);
-  for (const key of keys) if (old[key] !== fresh[key] && !(FLAGS as readonly string[]).includes(key)) return null;
-  const { config } = before;
-  const at = config.ports.findIndex((port) => port.name === name);
-  const port = config.ports[at];
-  if (port === undefined || port.bridge === null || port.tunnel !== null) return null;
-  const read = validatePort(fresh, source, name);
-  const flags = Object.fromEntries(FLAGS.map((key) => [key, read[key]]));
-  const ports = Object.assign(Object.create(null), is, { [name]: fresh }) as NonNullable<ConfigInput['ports']>;
-  return {
-    raw: withKey(raw, 'ports', ports),
-    config: { ...config, ports: config.ports.with(at, { ...port, ...flags }) },
-    source,
-  };
-}
-
 /** Null where more than a few entries differ, or anything else. */
-function withEntries(
-  before: ConfigDocument,
-  raw: ConfigInput,
-  differ: readonly (keyof ConfigInput)[],
-  source: Source,
-): ConfigDocument | null {
+function withEntries(before: ConfigDocument, raw: ConfigInput, source: Source): ConfigDocument | null {
+  const differ = differing(before.raw, raw);
   if (differ.some((key) => key !== 'fdb' && key !== 'vxlanFdb')) return null;
   let edited: ConfigDocument | null = { ...before, raw, source };
   if (differ.includes('fdb')) edited = withFdb(edited, before.raw.fdb ?? []);
@@ -104,7 +60,7 @@ function withFdb({ raw, config, source }: ConfigDocument, was: readonly FdbEntry
   const part = freshPart('fdb', was, raw.fdb ?? [], MAX_FDB_CONFIGURED, source);
   if (part === null) return null;
   const { fresh, from } = part;
-  const read = readFdbEntries(
+  const read = readSomeFdbEntries(
     fresh.map((entry, i) => validateFdbEntry(entry, source, from + i)),
     new StandingBridges(config, source),
     config.ports,
@@ -127,7 +83,7 @@ function withVxlanFdb({ raw, config, source }: ConfigDocument, was: readonly Vxl
   const part = freshPart('vxlanFdb', was, raw.vxlanFdb ?? [], MAX_VXLAN_CONFIGURED, source);
   if (part === null) return null;
   const { fresh, from } = part;
-  const read = readVxlanEntries(
+  const read = readSomeVxlanEntries(
     fresh.map((entry, i) => validateVxlanEntry(entry, source, from + i)),
     config.ports,
     config.vteps,

@@ -9,6 +9,7 @@ import type { MirrorConfig, PortConfig } from './types.ts';
 import { expandVlans } from './vlan-range.ts';
 
 export function readMirrors(raw: RawMirror[], bridges: Bridges, ports: PortConfig[], source: Source): MirrorConfig[] {
+  if (raw.length === 0) return [];
   const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
   const known = new Set(ports.map((port) => port.name));
   const firstOf = new Map<string, number>();

@@ -5,7 +5,7 @@
  * Ports keep the order of the file, except that JavaScript lists names made of digits first, in their order.
  */
 import { AdapterReader, isEndpoint } from './adapters.ts';
-import { Bridges } from './bridges.ts';
+import { type Bridge, Bridges, type VidBits } from './bridges.ts';
 import { readClassification } from './classify.ts';
 import { ConfigError, type Path, type Source, show } from './error.ts';
 import { readFdbEntries } from './fdb-entries.ts';
@@ -16,20 +16,27 @@ import { readMirrors } from './mirrors.ts';
 import { readPoll } from './poll.ts';
 import { mappedMembers, NO_VLANS, readMappedTunnel, readPortVlans, readUnawarePort, readUplink } from './port-modes.ts';
 import { readPriority } from './priority.ts';
-import { readInterfaces, readRoutes } from './routing.ts';
+import { keeping, Remembered } from './remembered.ts';
+import { joinPorts, readInterfaces, readRoutes, type WasPort } from './routing.ts';
 import { MAX_SOCKET_PATH, VALID_SOCKET } from './schema/bridge.ts';
 import { NAME_PATTERN, VALID_NAME } from './schema/leaf.ts';
+import type { RawPort } from './schema/port.ts';
 import { type RawConfig, validate } from './schema/schema.ts';
 import { readTranslation } from './translate.ts';
 import type { VtepConfig } from './types/vxlan.ts';
 import type { PortConfig, SwitchConfig } from './types.ts';
-import { readVrfs, refuseTooManyRoutes, writtenRoutes } from './vrfs.ts';
+import { readVrfs } from './vrfs.ts';
 import { Vxlan } from './vxlan.ts';
+import { readVxlanEntries } from './vxlan-entries.ts';
 
 export const MAX_PORTS = 1024;
 
 export function normalise(raw: unknown, source: Source): SwitchConfig {
-  const config = validate(raw, source);
+  return normaliseValid(validate(raw, source), source);
+}
+
+/** The same of what is validated. What has been read already is not read again (remembered.ts); ports are made of what is equal in `before`. */
+export function normaliseValid(config: RawConfig, source: Source, before: SwitchConfig | null = null): SwitchConfig {
   refuseBadNames(config, source);
   refuseBadSocket(config.switch.controlSocket, source);
   refuseBadService(config, source);
@@ -38,17 +45,19 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   const groupPorts = new GroupPorts(config, vxlan, source);
   const macvlan = readMacvlan(config, groupPorts);
   const ipvlan = readIpvlan(config, groupPorts);
-  const ports = [...readPorts(config, bridges, vxlan, groupPorts, source), ...socketPorts(vxlan.vteps)];
-  const mirrors = readMirrors(config.mirrors, bridges, ports, source);
+  const was: WasPort = (name) => before?.ports.find((port) => port.name === name);
+  const own = readPorts(config, bridges, vxlan, groupPorts, was, source);
+  const apart = [...own, ...socketPorts(vxlan.vteps, was)];
+  const mirrors = readMirrors(config.mirrors, bridges, apart, source);
   groupPorts.refuseMirrors(mirrors);
   const asking = new Set(
-    ports.filter((port) => port.classify).map((port) => bridges.find(port.bridge ?? undefined, [])),
+    apart.filter((port) => port.classify).map((port) => bridges.find(port.bridge ?? undefined, [])),
   );
   const classification = readClassification(config.classify, asking, source);
-  const interfaces = readInterfaces(config, bridges, ports, source);
+  const { interfaces, joins } = readInterfaces(config, bridges, apart, source);
+  const ports = joinPorts(apart, joins, was);
   const vrfs = readVrfs(config, interfaces, source);
-  const routes = readRoutes(writtenRoutes(config), interfaces, vrfs, source);
-  refuseTooManyRoutes(vrfs, routes, source);
+  const routes = readRoutes(config, interfaces, vrfs, source);
   const fdbEntries = readFdbEntries(config.fdb, bridges, ports, interfaces, source);
   return {
     name: config.switch.name,
@@ -56,7 +65,7 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
     ports,
     fdbEntries,
     vteps: vxlan.vteps,
-    vxlanEntries: vxlan.entries(config, ports),
+    vxlanEntries: readVxlanEntries(config.vxlanFdb, ports, vxlan.vteps, source),
     mirrors,
     classification,
     macvlan,
@@ -111,87 +120,127 @@ function refuseBadService({ api, state }: RawConfig, source: Source): void {
   if (state !== undefined && !isPath(state.file)) throw error(['state', 'file'], 'is not a path of a file');
 }
 
+/** `vids`: the VLANs that it brings. */
+const remembered = new Remembered<{ read: PortConfig; vids: VidBits }>();
+
 function readPorts(
   config: RawConfig,
   bridges: Bridges,
   vxlan: Vxlan,
   groups: GroupPorts,
+  was: WasPort,
   source: Source,
 ): PortConfig[] {
-  const raw = Object.entries(config.ports);
-  if (raw.length > MAX_PORTS) {
-    throw new ConfigError(source.place(['ports']), `there are ${raw.length} ports; valid are at most ${MAX_PORTS}`);
+  const names = Object.keys(config.ports);
+  if (names.length > MAX_PORTS) {
+    throw new ConfigError(source.place(['ports']), `there are ${names.length} ports; valid are at most ${MAX_PORTS}`);
   }
   const adapters = new AdapterReader(source);
-  return raw.map(([name, port]) => {
+  return names.map((name) => {
+    const port = config.ports[name]!;
     const vtep = vxlan.ownerOf(name);
     const owner = vtep === undefined ? groups.ownerOf(name) : `the uplink of VTEP ${vtep}`;
     const bridge = owner === undefined ? bridges.find(port.bridge, ['ports', name, 'bridge']) : null;
-    const adapter = adapters.read(name, port);
-    const unaware = bridge?.type === 'unaware';
-    const isMapped = port.vxlan?.vnis !== undefined && port.vxlan.vni === undefined;
-    const vlans =
-      owner !== undefined
-        ? readUplink(name, port, owner, source)
-        : isMapped && !unaware
-          ? readMappedTunnel(name, port, source)
-          : unaware
-            ? readUnawarePort(name, port, source)
-            : readPortVlans(name, port, bridge!, source);
-    const tagged = vlans.members.some(({ untagged }) => !untagged);
-    const tunnel = vxlan.tunnel(name, port, unaware, tagged);
-    if (isMapped) vlans.members = mappedMembers(tunnel!);
-    for (const { vid } of vlans.members) bridge?.ensure(vid);
-    if (vlans.pvid !== null) bridge?.ensure(vlans.pvid);
-    if (port.classify && (bridge === null || unaware)) {
-      const why = owner === undefined ? 'the bridge of this port is unaware: it has no VLANs' : `the port is ${owner}`;
-      throw new ConfigError(source.place(['ports', name, 'classify']), `${why}; remove "classify"`);
-    }
-    const priority = readPriority(name, port, bridge?.type ?? 'unaware', source);
-    const translate = readTranslation(name, port, bridge?.type ?? 'unaware', vlans.members, source);
-    const { mtu, enabled, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
-    const { classify, isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
-    return {
-      name,
-      bridge: bridge?.name ?? null,
-      adapter,
-      ...vlans,
-      translate,
-      priority,
-      classify,
-      mtu,
-      enabled,
-      state,
-      // What a control plane tells is not to be overwritten by what a tunnel shows.
-      learning: learning && tunnel?.learning !== 'control-plane',
-      unknownUnicastFlood,
-      multicastFlood,
-      broadcastFlood,
-      isolated,
-      splitHorizonGroup,
-      hairpin,
-      fdbMaxEntries,
-      tunnel,
-    };
+    const local = port.vxlan === undefined ? undefined : vxlan.localOf(port.vxlan.vtep);
+    const { read, vids } = remembered.of(port, [name, owner, bridge?.nature, local], () => {
+      const alone = keeping(was(name), readPort(name, port, owner, bridge, vxlan, adapters, source));
+      return { read: alone, vids: bitsOf(alone) };
+    });
+    adapters.take(name, read.adapter);
+    if (read.tunnel !== null) vxlan.take(name, read.tunnel);
+    bridge?.ensureAll(vids);
+    return read;
   });
 }
 
+function bitsOf({ members, pvid }: PortConfig): VidBits {
+  const bits: number[] = [];
+  const add = (vid: number) => {
+    bits[vid >> 5] = (bits[vid >> 5] ?? 0) | (1 << (vid & 31));
+  };
+  for (const { vid } of members) add(vid);
+  if (pvid !== null) add(pvid);
+  return bits;
+}
+
+/** One port by itself; `owner`: what has it in the place of a bridge. */
+function readPort(
+  name: string,
+  port: RawPort,
+  owner: string | undefined,
+  bridge: Bridge | null,
+  vxlan: Vxlan,
+  adapters: AdapterReader,
+  source: Source,
+): PortConfig {
+  const adapter = adapters.read(name, port);
+  const unaware = bridge?.type === 'unaware';
+  const isMapped = port.vxlan?.vnis !== undefined && port.vxlan.vni === undefined;
+  const vlans =
+    owner !== undefined
+      ? readUplink(name, port, owner, source)
+      : isMapped && !unaware
+        ? readMappedTunnel(name, port, source)
+        : unaware
+          ? readUnawarePort(name, port, source)
+          : readPortVlans(name, port, bridge!, source);
+  const tagged = vlans.members.some(({ untagged }) => !untagged);
+  const tunnel = vxlan.tunnel(name, port, unaware, tagged);
+  if (isMapped) vlans.members = mappedMembers(tunnel!);
+  if (port.classify && (bridge === null || unaware)) {
+    const why = owner === undefined ? 'the bridge of this port is unaware: it has no VLANs' : `the port is ${owner}`;
+    throw new ConfigError(source.place(['ports', name, 'classify']), `${why}; remove "classify"`);
+  }
+  const priority = readPriority(name, port, bridge?.type ?? 'unaware', source);
+  const translate = readTranslation(name, port, bridge?.type ?? 'unaware', vlans.members, source);
+  const { mtu, enabled, state, learning, unknownUnicastFlood, multicastFlood, broadcastFlood } = port;
+  const { classify, isolated, splitHorizonGroup, hairpin, fdbMaxEntries } = port;
+  return {
+    name,
+    bridge: bridge?.name ?? null,
+    adapter,
+    ...vlans,
+    translate,
+    priority,
+    classify,
+    mtu,
+    enabled,
+    state,
+    // What a control plane tells is not to be overwritten by what a tunnel shows.
+    learning: learning && tunnel?.learning !== 'control-plane',
+    unknownUnicastFlood,
+    multicastFlood,
+    broadcastFlood,
+    isolated,
+    splitHorizonGroup,
+    hairpin,
+    fdbMaxEntries,
+    tunnel,
+  };
+}
+
 /** The sockets of VTEPs: each is a port with outer frames, of the VTEP's own name. */
-function socketPorts(vteps: readonly VtepConfig[]): PortConfig[] {
-  return vteps.flatMap(({ name, underlay, local, udpPort, mtu, sourcePorts, udp6ZeroChecksum, groupInterface }) => {
-    if (underlay === 'port') return [];
-    const { first, last } = sourcePorts;
-    const where = groupInterface === null ? {} : { interface: groupInterface };
-    const options = {
-      local,
-      port: udpPort,
-      sourcePorts: `${first}-${last}`,
-      zeroChecksum6: udp6ZeroChecksum,
-      ...where,
-    };
-    const kind = underlay === 'udp' ? 'vxlan-udp' : 'vxlan-raw-socket';
-    return [{ ...SOCKET_PORT, name, adapter: { kind, options }, mtu }];
-  });
+function socketPorts(vteps: readonly VtepConfig[], was: WasPort): PortConfig[] {
+  return vteps.flatMap((vtep) =>
+    vtep.underlay === 'port' ? [] : [sockets.of(vtep, [], () => keeping(was(vtep.name), socketPort(vtep)))],
+  );
+}
+
+const sockets = new Remembered<PortConfig>();
+
+function socketPort(vtep: VtepConfig): PortConfig {
+  const { name, underlay, local, udpPort, mtu, sourcePorts, udp6ZeroChecksum, groupInterface } = vtep;
+  const { first, last } = sourcePorts;
+  const where = groupInterface === null ? {} : { interface: groupInterface };
+  const options = {
+    local,
+    port: udpPort,
+    sourcePorts: `${first}-${last}`,
+    zeroChecksum6: udp6ZeroChecksum,
+    ...where,
+  };
+  const kind = underlay === 'udp' ? 'vxlan-udp' : 'vxlan-raw-socket';
+  return { ...SOCKET_PORT, name, adapter: { kind, options }, mtu };
 }
 
 const SOCKET_PORT: Omit<PortConfig, 'name' | 'adapter' | 'mtu'> = {

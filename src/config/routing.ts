@@ -7,6 +7,7 @@ import { addressBytes, addressText, hostMask, masked, maskedOnes, sharePrefix } 
 import type { Bridge, Bridges } from './bridges.ts';
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import { membership } from './port-modes.ts';
+import { keeping, Remembered } from './remembered.ts';
 import { MAX_NEIGHBORS, type RawInterface, type RawRoute } from './schema/routing.ts';
 import type { RawConfig } from './schema/schema.ts';
 import type {
@@ -18,7 +19,7 @@ import type {
   VrfConfig,
 } from './types/routing.ts';
 import type { PortConfig } from './types.ts';
-import type { WrittenRoute } from './vrfs.ts';
+import { refuseTooManyRoutes, type WrittenRoute, writtenRoutes } from './vrfs.ts';
 
 /** Rows of the router table. */
 export const MAX_INTERFACES = 4095;
@@ -30,12 +31,33 @@ interface Subnet {
   readonly owner: string;
 }
 
+export interface Interfaces {
+  interfaces: InterfaceConfig[];
+  /** VLANs of ports that are there for a sub-interface. */
+  joins: readonly { port: string; vid: number }[];
+}
+
+const NO_INTERFACES: Interfaces = { interfaces: [], joins: [] };
+const remembered = new Remembered<Interfaces>();
+
+/** Interfaces; the VLANs that they are in exist. */
 export function readInterfaces(
   config: RawConfig,
   bridges: Bridges,
-  ports: PortConfig[],
+  ports: readonly PortConfig[],
   source: Source,
-): InterfaceConfig[] {
+): Interfaces {
+  const all = Object.values(config.interfaces);
+  if (all.length === 0) return NO_INTERFACES;
+  const under = new Set(all.flatMap(({ port }) => port ?? []));
+  const names = ports.map(({ name }) => name).join('\n');
+  const on = [config.switch.name, names, ...bridges.natures, ...ports.filter(({ name }) => under.has(name))];
+  const read = remembered.of(config.interfaces, on, () => readAll(config, bridges, ports, source));
+  for (const { bridge, vid } of read.interfaces) if (vid !== null) bridges.find(bridge, []).ensure(vid);
+  return read;
+}
+
+function readAll(config: RawConfig, bridges: Bridges, ports: readonly PortConfig[], source: Source): Interfaces {
   const raw = Object.entries(config.interfaces);
   const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
   if (raw.length > MAX_INTERFACES) {
@@ -44,7 +66,8 @@ export function readInterfaces(
   const byName = new Map(ports.map((port) => [port.name, port]));
   const vlans = new Map<string, string>();
   const subnets: Subnet[] = [];
-  return raw.map(([name, settings]) => {
+  const joins: { port: string; vid: number }[] = [];
+  const interfaces = raw.map(([name, settings]): InterfaceConfig => {
     const path: Path = ['interfaces', name];
     if (byName.has(name)) throw error(path, `${show(name)} is the name of a port`);
     const port = settings.port === undefined ? null : byName.get(settings.port);
@@ -57,7 +80,8 @@ export function readInterfaces(
       throw error([...path, 'bridge'], `port ${port.name} belongs to bridge ${port.bridge}, not to ${bridge.name}`);
     }
     if (bridge.isHub) throw error(path, `bridge ${bridge.name} is a hub, which has no address of its own`);
-    const vid = vidOf(settings, bridge, port, path, error);
+    const vid = vidOf(settings, bridge, path, error);
+    if (port !== null && vid !== null && mustJoin(port, vid, path, error)) joins.push({ port: port.name, vid });
     const taken = vlans.get(`${bridge.name} ${vid}`);
     if (taken !== undefined) throw error([...path, 'vlan'], `VLAN ${vid} has the interface ${taken} already`);
     vlans.set(`${bridge.name} ${vid}`, name);
@@ -96,18 +120,12 @@ export function readInterfaces(
       neighbors,
     };
   });
+  return { interfaces, joins };
 }
 
 type MakeError = (path: Path, problem: string) => ConfigError;
 
-function vidOf(
-  settings: RawInterface,
-  bridge: Bridge,
-  port: PortConfig | null,
-  path: Path,
-  error: MakeError,
-): number | null {
-  const { vlan } = settings;
+function vidOf({ vlan }: RawInterface, bridge: Bridge, path: Path, error: MakeError): number | null {
   if (bridge.type === 'unaware') {
     if (vlan === undefined) return null;
     throw error([...path, 'vlan'], `bridge ${bridge.name} is unaware: it has no VLANs; remove "vlan"`);
@@ -118,16 +136,39 @@ function vidOf(
     const problem = `VLAN ${vlan} is private: the interface of its primary is its own as well; write ${secondary.primary}`;
     throw error([...path, 'vlan'], problem);
   }
-  bridge.ensure(vlan);
-  if (port === null || port.members.some(({ vid }) => vid === vlan)) return vlan;
+  return vlan;
+}
+
+/** Whether the port of a sub-interface is not a member of its VLAN yet. */
+function mustJoin(port: PortConfig, vlan: number, path: Path, error: MakeError): boolean {
+  if (port.members.some(({ vid }) => vid === vlan)) return false;
   if (port.mode !== 'trunk' && port.mode !== 'hybrid') {
     throw error(
       [...path, 'port'],
       `port ${port.name} is in mode ${port.mode}; a sub-interface needs a trunk or hybrid port`,
     );
   }
-  port.members = [...port.members, membership(vlan, false)].sort((a, b) => a.vid - b.vid);
-  return vlan;
+  return true;
+}
+
+/** The port of this name in the configuration before. */
+export type WasPort = (name: string) => PortConfig | undefined;
+
+const joined = new Remembered<PortConfig>();
+
+/** The ports, in the VLANs of their sub-interfaces. */
+export function joinPorts(ports: readonly PortConfig[], joins: Interfaces['joins'], was: WasPort): PortConfig[] {
+  if (joins.length === 0) return [...ports];
+  const vids = new Map<string, number[]>();
+  for (const { port, vid } of joins) vids.set(port, [...(vids.get(port) ?? []), vid]);
+  return ports.map((port) => {
+    const more = vids.get(port.name);
+    if (more === undefined) return port;
+    return joined.of(port, more, () => {
+      const members = [...port.members, ...more.map((vid) => membership(vid, false))].sort((a, b) => a.vid - b.vid);
+      return keeping(was(port.name), { ...port, members });
+    });
+  });
 }
 
 /** An address that one host of its subnet may have. */
@@ -188,7 +229,22 @@ function readNeighbors(settings: RawInterface, path: Path, error: MakeError): Ne
   });
 }
 
+const rememberedRoutes = new Remembered<RouteConfig[]>();
+
 export function readRoutes(
+  config: RawConfig,
+  interfaces: InterfaceConfig[],
+  declared: readonly VrfConfig[],
+  source: Source,
+): RouteConfig[] {
+  return rememberedRoutes.of(config.routes, [config.vrfs, interfaces], () => {
+    const routes = readWritten(writtenRoutes(config), interfaces, declared, source);
+    refuseTooManyRoutes(declared, routes, source);
+    return routes;
+  });
+}
+
+function readWritten(
   written: readonly WrittenRoute[],
   interfaces: InterfaceConfig[],
   declared: readonly VrfConfig[],

@@ -24,6 +24,8 @@ export interface VlanSetProblem {
 
 /** The sorted VIDs of a set, or the first thing that is wrong with it. */
 export function expandVlans(spec: VlanSpec): number[] | VlanSetProblem {
+  // As most keys of VLANs are.
+  if (typeof spec === 'string' && /^[1-9]\d{0,3}$/.test(spec) && isVid(Number(spec))) return [Number(spec)];
   const seen = new Uint8Array(MAX_VID + 1);
   const items = Array.isArray(spec) ? spec : [spec];
   for (let i = 0; i < items.length; i++) {

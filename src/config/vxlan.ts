@@ -4,18 +4,20 @@
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
 import { canonicalIp, isGroup, isHost, isIpv6, readPrefix } from './ip.ts';
+import { Remembered } from './remembered.ts';
 import type { RawPort } from './schema/port.ts';
 import type { RawConfig } from './schema/schema.ts';
 import { MAX_VNI, type RawTunnel, type RawVtep } from './schema/vxlan.ts';
-import type { TunnelConfig, VniConfig, VtepConfig, VxlanEntryConfig } from './types/vxlan.ts';
-import type { PortConfig } from './types.ts';
+import type { TunnelConfig, VniConfig, VtepConfig } from './types/vxlan.ts';
 import { expandVlans } from './vlan-range.ts';
-import { readRemote, readVxlanEntries } from './vxlan-entries.ts';
+import { readRemote } from './vxlan-entries.ts';
 
 const MAX_VTEPS = 64;
 /** Of all tunnels: what the tables can number, with room to grow. */
 const MAX_VNIS = 60_000;
 const PORT_KEYS = ['uplink', 'mac', 'vlan'] as const;
+
+const remembered = new Remembered<VtepConfig>();
 
 export class Vxlan {
   readonly vteps: VtepConfig[];
@@ -23,7 +25,8 @@ export class Vxlan {
   readonly #uplinks = new Map<string, string>();
   readonly #byName = new Map<string, VtepConfig>();
   /** Port by VTEP and VNI. */
-  readonly #taken = new Map<string, string>();
+  readonly #taken = new Map<string, Map<number, string>>();
+  #count = 0;
   readonly #source: Source;
 
   constructor(config: RawConfig, source: Source) {
@@ -32,13 +35,26 @@ export class Vxlan {
     if (names.length > MAX_VTEPS) {
       throw this.#error(['vteps'], `there are ${names.length} VTEPs; valid are at most ${MAX_VTEPS}`);
     }
-    this.vteps = names.map((name) => this.#vtep(name, config.vteps[name]!, config));
-    for (const vtep of this.vteps) this.#byName.set(vtep.name, vtep);
+    this.vteps = names.map((name) => {
+      const raw = config.vteps[name]!;
+      const uplink = config.ports[raw.uplink ?? '']?.adapter;
+      const on = [name, uplink, Object.hasOwn(config.ports, name)];
+      const vtep = remembered.of(raw, on, () => this.#vtep(name, raw, config));
+      this.#refuseTwin(['vteps', name], vtep);
+      this.#uplinks.set(vtep.uplink, name);
+      this.#byName.set(name, vtep);
+      return vtep;
+    });
   }
 
   /** The VTEP that sits on this port, or undefined. */
   ownerOf(port: string): string | undefined {
     return this.#uplinks.get(port);
+  }
+
+  /** The address that the VTEP has, or undefined. */
+  localOf(vtep: string): string | undefined {
+    return this.#byName.get(vtep)?.local;
   }
 
   #vtep(name: string, raw: RawVtep, config: RawConfig): VtepConfig {
@@ -55,7 +71,7 @@ export class Vxlan {
     if (onPort && raw.interface !== undefined) {
       throw this.#error([...path, 'interface'], '"interface" belongs to the underlays udp and raw-socket; remove it');
     }
-    const vtep: VtepConfig = {
+    return {
       name,
       underlay: raw.underlay,
       uplink,
@@ -78,10 +94,6 @@ export class Vxlan {
       groupInterface: raw.interface ?? null,
       fdb: { maxEntries: raw.maxEntries, peerMaxEntries: raw.peerMaxEntries, overflow: raw.overflow },
     };
-    this.#refuseTwin(path, vtep);
-    this.#uplinks.set(uplink, name);
-    this.#byName.set(name, vtep);
-    return vtep;
   }
 
   #uplink(name: string, raw: RawVtep, config: RawConfig): string {
@@ -123,7 +135,7 @@ export class Vxlan {
     }
   }
 
-  /** The tunnel of a port with the adapter vxlan; `tagged`: its own mode lets frames leave with tags. */
+  /** The tunnel of a port with the adapter vxlan, by itself; `tagged`: its own mode lets frames leave with tags. */
   tunnel(name: string, port: RawPort, unaware: boolean, tagged: boolean): TunnelConfig | null {
     const path: Path = ['ports', name, 'vxlan'];
     const raw = port.vxlan;
@@ -138,18 +150,6 @@ export class Vxlan {
       throw this.#error([...path, 'vtep'], `there is no VTEP ${show(raw.vtep)}${hint}; valid is a name under "vteps"`);
     }
     const vnis = this.#vnis(path, raw, unaware);
-    for (const { vni } of vnis) {
-      const key = `${vtep.name} ${vni}`;
-      const owner = this.#taken.get(key);
-      if (owner !== undefined) {
-        const where = raw.vni === undefined ? 'vnis' : 'vni';
-        throw this.#error([...path, where], `VNI ${vni} of VTEP ${vtep.name} belongs to port ${owner} already`);
-      }
-      this.#taken.set(key, name);
-    }
-    if (this.#taken.size > MAX_VNIS) {
-      throw this.#error(path, `there are more than ${MAX_VNIS} VNIs in all`);
-    }
     if (tagged && raw.vni !== undefined && raw.innerTag === 'strip') {
       const problem = `frames leave this port with VLAN tags, which "strip" does not let into the tunnel; set "innerTag: keep", let them leave untagged, or use "vnis"`;
       throw this.#error([...path, 'innerTag'], problem);
@@ -175,6 +175,23 @@ export class Vxlan {
       vlanMaxNeighbors: raw.vlanMaxNeighbors,
       neighborAgeSeconds: raw.neighborAgeSeconds,
     };
+  }
+
+  /** Complains when another tunnel of the VTEP has one of the VNIs already. */
+  take(name: string, { vtep, vnis }: TunnelConfig): void {
+    const path: Path = ['ports', name, 'vxlan'];
+    const taken = this.#taken.get(vtep) ?? new Map<number, string>();
+    this.#taken.set(vtep, taken);
+    for (const { vid, vni } of vnis) {
+      const owner = taken.get(vni);
+      if (owner !== undefined) {
+        const where = vid === null ? 'vni' : 'vnis';
+        throw this.#error([...path, where], `VNI ${vni} of VTEP ${vtep} belongs to port ${owner} already`);
+      }
+      taken.set(vni, name);
+    }
+    this.#count += vnis.length;
+    if (this.#count > MAX_VNIS) throw this.#error(path, `there are more than ${MAX_VNIS} VNIs in all`);
   }
 
   #neighbor(path: Path, { ip, mac, vlan }: RawTunnel['neighbors'][number], unaware: boolean) {
@@ -222,10 +239,6 @@ export class Vxlan {
     if (remotes.length !== 0)
       throw this.#error([...path, 'remotes'], 'floods go to the group; use "peers" of the VTEP');
     return address;
-  }
-
-  entries(config: RawConfig, ports: readonly PortConfig[]): VxlanEntryConfig[] {
-    return readVxlanEntries(config.vxlanFdb, ports, this.vteps, this.#source);
   }
 
   #remote(path: Path, text: string, local: string): string {

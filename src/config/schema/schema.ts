@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { ConfigError, type Path, type Place, type Source } from '../error.ts';
+import { Remembered } from '../remembered.ts';
 import { bridgeSection, switchSection, vlans } from './bridge.ts';
 import { ipvlanSection } from './ipvlan.ts';
 import { choice, integer, list, map, NAME_PATTERN, name, named, text, unknownKey, vid } from './leaf.ts';
@@ -91,9 +92,41 @@ export function validateFdbEntry(raw: unknown, source: Source, index: number): R
   return validated(fdbEntry, raw, source, ['fdb', index]);
 }
 
-/** The same for one port. */
-export function validatePort(raw: unknown, source: Source, name: string): RawConfig['ports'][string] {
-  return validated(portSection, raw, source, ['ports', name]);
+/** The same, where sections and their items that have been validated are not validated again. What is wrong may be another of several mistakes. */
+export function validateParts(raw: ConfigInput, source: Source): RawConfig {
+  const parts: Record<string, unknown> = {};
+  for (const key of Object.keys(raw)) {
+    if (!Object.hasOwn(configSchema.shape, key)) return validate(raw, source);
+  }
+  for (const [key, schema] of Object.entries(configSchema.shape)) {
+    parts[key] = validatedPart(schema, raw[key as keyof ConfigInput], source, key);
+  }
+  return parts as RawConfig;
+}
+
+const known = new Remembered<unknown>();
+
+/** A section, or the item `name` of one. */
+function validatedPart(schema: z.ZodType, raw: unknown, source: Source, section: string, name?: string): unknown {
+  // A section that is not there is what its schema makes of that, always the same.
+  const of = raw === undefined ? schema : raw;
+  const whole = () => validated(schema, raw, source, name === undefined ? [section] : [section, name]);
+  if (typeof of !== 'object' || of === null) return whole();
+  const item = name === undefined ? itemOf(schema) : null;
+  if (item === null || of === schema || Array.isArray(of)) return known.of(of, [schema], whole);
+  return known.of(of, [schema], () => {
+    const items: Record<string, unknown> = Object.create(null);
+    for (const key of Object.keys(of)) {
+      items[key] = validatedPart(item, (of as Record<string, unknown>)[key], source, section, key);
+    }
+    return items;
+  });
+}
+
+/** Of a section of named items. */
+function itemOf(schema: z.ZodType): z.ZodType | null {
+  const section = schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+  return section instanceof z.ZodRecord ? (section.valueType as z.ZodType) : null;
 }
 
 /** The same for one entry of the VXLAN FDB. */

@@ -18,7 +18,8 @@ function isPlain(value: unknown): boolean {
 
 /** Plain data, whatever the order of its keys: one side may be a file's, the other read back from the model. */
 export function same(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;
   return keys.every(

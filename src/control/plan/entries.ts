@@ -28,16 +28,27 @@ export function onlyEntriesDiffer(from: SwitchConfig, to: SwitchConfig): boolean
   return (Object.keys(to) as (keyof SwitchConfig)[]).every((key) => isEntries(key) || from[key] === to[key]);
 }
 
-/** The actions that turn the one's lists into the other's while ports, bridges and VTEPs stay. */
-export function planEntries(from: Entries, to: Entries): EntryAction[] {
-  const fdb = changed(from.fdbEntries, to.fdbEntries, entryKey, isSame);
-  const vxlan = changed(from.vxlanEntries, to.vxlanEntries, vxlanEntryKey, isSameBehind);
-  return [
-    ...fdb.go.map((entry): EntryAction => ({ do: 'remove-entry', entry })),
-    ...vxlan.go.map((entry): EntryAction => ({ do: 'remove-vxlan-entry', entry })),
-    ...fdb.come.map((entry): EntryAction => ({ do: 'add-entry', entry })),
-    ...vxlan.come.map((entry): EntryAction => ({ do: 'add-vxlan-entry', entry })),
-  ];
+/** What entries hang on, ports, bridges and VNIs: whether `all` of it stays, and whether that of one entry does. */
+interface Holds {
+  all: boolean;
+  fdb(entry: FdbEntryConfig): boolean;
+  vxlan(entry: VxlanEntryConfig): boolean;
+}
+
+/** The actions that turn the one's lists into the other's: those that come first, and those that come last. */
+export function changedEntries(from: Entries, to: Entries, holds: Holds): { go: EntryAction[]; come: EntryAction[] } {
+  const fdb = changed(from.fdbEntries, to.fdbEntries, entryKey, isSame, holds.all || holds.fdb);
+  const vxlan = changed(from.vxlanEntries, to.vxlanEntries, vxlanEntryKey, isSameBehind, holds.all || holds.vxlan);
+  return {
+    go: [
+      ...fdb.go.map((entry): EntryAction => ({ do: 'remove-entry', entry })),
+      ...vxlan.go.map((entry): EntryAction => ({ do: 'remove-vxlan-entry', entry })),
+    ],
+    come: [
+      ...fdb.come.map((entry): EntryAction => ({ do: 'add-entry', entry })),
+      ...vxlan.come.map((entry): EntryAction => ({ do: 'add-vxlan-entry', entry })),
+    ],
+  };
 }
 
 function changed<E>(
@@ -45,14 +56,16 @@ function changed<E>(
   is: readonly E[],
   keyOf: (entry: E) => string,
   same: (a: E, b: E) => boolean,
+  holds: true | ((entry: E) => boolean),
 ): { go: E[]; come: E[] } {
-  const { from, wasEnd, isEnd } = changedPart(was, is);
+  const { from, wasEnd, isEnd } =
+    holds === true ? changedPart(was, is) : { from: 0, wasEnd: was.length, isEnd: is.length };
   const old = byKey(was.slice(from, wasEnd), keyOf);
   const now = byKey(is.slice(from, isEnd), keyOf);
   const without = (entries: Map<string, E>, others: Map<string, E>) =>
     [...entries].flatMap(([key, entry]) => {
       const other = others.get(key);
-      return other !== undefined && same(entry, other) ? [] : [entry];
+      return other !== undefined && same(entry, other) && (holds === true || holds(entry)) ? [] : [entry];
     });
   return { go: without(old, now), come: without(now, old) };
 }

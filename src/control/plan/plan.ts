@@ -6,9 +6,9 @@
  * place in the tables.
  */
 
+import { changedPart } from '../../config/changed-part.ts';
 import { NO_CLASSIFICATION } from '../../config/classify.ts';
 import { POLL_PRESETS } from '../../config/poll.ts';
-import type { FdbEntryConfig } from '../../config/types/fdb.ts';
 import type { InterfaceConfig, RouteConfig } from '../../config/types/routing.ts';
 import type { VxlanEntryConfig } from '../../config/types/vxlan.ts';
 import type { BridgeConfig, MirrorConfig, PortConfig, SwitchConfig } from '../../config/types.ts';
@@ -17,140 +17,106 @@ import { bridgeSettings, portSettings } from '../model.ts';
 import { routeKey } from '../router/prefixes.ts';
 import type { Action } from './action.ts';
 import { changesText, same } from './differences.ts';
-import { entryKey, onlyEntriesDiffer, planEntries, vxlanEntryKey } from './entries.ts';
+import { changedEntries } from './entries.ts';
 
-/** The actions that turn `from` (null: nothing) into `to`. */
+/** The actions that turn `from` (null: nothing) into `to`. What is the very object on both sides, as config/edited.ts leaves it, is not compared. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
-  if (from !== null && onlyEntriesDiffer(from, to)) return planEntries(from, to);
-  const few = from === null ? null : planSettings(from, to);
-  if (few !== null) return few;
+  const actions: Action[] = [];
   const old = {
     bridges: byName(from?.bridges ?? []),
-    ports: byName(from?.ports ?? []),
-    mirrors: byName(from?.mirrors ?? []),
     vteps: byName(from?.vteps ?? []),
-    vxlanEntries: new Map((from?.vxlanEntries ?? []).map((e) => [vxlanEntryKey(e), e])),
-    entries: new Map((from?.fdbEntries ?? []).map((e) => [entryKey(e), e])),
+    mirrors: byName(from?.mirrors ?? []),
   };
-  const bridges = byName(to.bridges);
-  const entries = new Map(to.fdbEntries.map((e) => [entryKey(e), e]));
-  const ports = byName(to.ports);
   const mirrors = byName(to.mirrors);
-  const vteps = byName(to.vteps);
-  const vxlanEntries = new Map(to.vxlanEntries.map((e) => [vxlanEntryKey(e), e]));
-  const actions: Action[] = [];
   // A bridge of another type is another bridge, a port with another adapter or bridge another port.
-  const keepsBridge = (b: BridgeConfig) => old.bridges.get(b.name)?.type === bridges.get(b.name)?.type;
+  const bridges = new Map(to.bridges.filter((b) => old.bridges.get(b.name)?.type === b.type).map((b) => [b.name, b]));
   // A VTEP elsewhere, or on another port, is another VTEP; so are its tunnels.
-  const keepsVtep = (name: string): boolean => {
-    const before = old.vteps.get(name);
-    const after = vteps.get(name);
-    if (before === undefined || after === undefined) return false;
-    const uplink = ports.get(after.uplink);
+  const adapterOf = (config: SwitchConfig, name: string) => config.ports.find((port) => port.name === name)?.adapter;
+  const vteps = new Map(
+    to.vteps
+      .filter((after) => {
+        const before = old.vteps.get(after.name);
+        if (before === undefined || VTEP_IDENTITY.some((key) => before[key] !== after[key])) return false;
+        return same(adapterOf(from!, before.uplink), adapterOf(to, after.uplink));
+      })
+      .map((vtep) => [vtep.name, vtep]),
+  );
+  const stays =
+    isAll(bridges, old.bridges, to.bridges.length) && isAll(vteps, old.vteps, to.vteps.length) && from !== null;
+  // Other ports are the very objects, and so is what they hang on.
+  const moved = stays ? changedPart(from.ports, to.ports) : { from: 0, wasEnd: undefined, isEnd: undefined };
+  const portsBefore = byName(from?.ports.slice(moved.from, moved.wasEnd) ?? []);
+  const portsAfter = byName(to.ports.slice(moved.from, moved.isEnd));
+  const keepsPort = (name: string) => {
+    const before = portsBefore.get(name);
+    const after = portsAfter.get(name);
+    if (before === undefined || after === undefined || before.bridge !== after.bridge) return false;
+    if (before.tunnel?.vtep !== after.tunnel?.vtep || !same(before.adapter, after.adapter)) return false;
     return (
-      VTEP_IDENTITY.every((key) => before[key] === after[key]) &&
-      uplink !== undefined &&
-      same(old.ports.get(before.uplink)?.adapter, uplink.adapter)
+      (after.tunnel === null || vteps.has(after.tunnel.vtep)) && (after.bridge === null || bridges.has(after.bridge))
     );
   };
-  const keepsPort = (p: PortConfig) => {
-    const before = old.ports.get(p.name);
-    const after = ports.get(p.name);
-    if (before === undefined || after === undefined) return false;
-    if (before.tunnel?.vtep !== after.tunnel?.vtep) return false;
-    if (after.tunnel !== null && !keepsVtep(after.tunnel.vtep)) return false;
-    const bridge = after.bridge === null ? undefined : bridges.get(after.bridge);
-    return (
-      before.bridge === after.bridge &&
-      same(before.adapter, after.adapter) &&
-      (after.bridge === null || (bridge !== undefined && keepsBridge(bridge)))
-    );
+  const keptPorts = new Map([...portsAfter].filter(([name]) => keepsPort(name)));
+  const goesOrComes = (name: string) => (portsBefore.has(name) || portsAfter.has(name)) && !keptPorts.has(name);
+  const keepsVni = ({ port, vni }: VxlanEntryConfig) => {
+    const after = keptPorts.get(port);
+    return after === undefined || same(vniOf(portsBefore.get(port), vni), vniOf(after, vni));
   };
-  const keepsVxlanEntry = (e: VxlanEntryConfig) => {
-    const port = ports.get(e.port);
-    return (
-      same(old.vxlanEntries.get(vxlanEntryKey(e)), vxlanEntries.get(vxlanEntryKey(e))) &&
-      port !== undefined &&
-      keepsPort(port) &&
-      // With a VNI that goes, its entries go.
-      same(vniOf(old.ports.get(e.port), e.vni), vniOf(port, e.vni))
-    );
-  };
-  const keepsEntry = (e: FdbEntryConfig) => {
-    const bridge = bridges.get(e.bridge);
-    const port = e.port === null ? null : ports.get(e.port);
-    return (
-      same(old.entries.get(entryKey(e)), entries.get(entryKey(e))) &&
-      bridge !== undefined &&
-      keepsBridge(bridge) &&
-      (port === null || (port !== undefined && keepsPort(port)))
-    );
-  };
-
+  const entries = changedEntries(from ?? NO_ENTRIES, to, {
+    all:
+      stays &&
+      isAll(keptPorts, portsBefore, portsAfter.size) &&
+      [...keptPorts].every(([name, { tunnel }]) => same(portsBefore.get(name)!.tunnel?.vnis, tunnel?.vnis)),
+    fdb: ({ bridge, port }) => bridges.has(bridge) && (port === null || !goesOrComes(port)),
+    vxlan: (entry) => !goesOrComes(entry.port) && keepsVni(entry),
+  });
   const keepsMirror = (m: MirrorConfig) => same(old.mirrors.get(m.name), mirrors.get(m.name));
 
   for (const mirror of old.mirrors.values()) {
     if (!keepsMirror(mirror)) actions.push({ do: 'remove-mirror', mirror: mirror.name });
   }
-  const routing = planRouting(from, to, (name) => {
-    const bridge = bridges.get(name);
-    return bridge !== undefined && keepsBridge(bridge);
-  });
+  const routing =
+    stays && from.interfaces === to.interfaces && from.routes === to.routes
+      ? { first: [], last: [] }
+      : planRouting(from, to, bridges);
 
   if (!same(from?.poll ?? POLL_PRESETS.throughput, to.poll)) actions.push({ do: 'set-poll', poll: to.poll });
   actions.push(...routing.first);
   if (!same(from?.classification ?? NO_CLASSIFICATION, to.classification)) {
     actions.push({ do: 'set-classification', classification: to.classification });
   }
-  for (const entry of old.entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'remove-entry', entry });
-  for (const entry of old.vxlanEntries.values()) {
-    if (!keepsVxlanEntry(entry)) actions.push({ do: 'remove-vxlan-entry', entry });
-  }
-  const leaving = [...old.ports.values()].filter((port) => !keepsPort(port));
+  actions.push(...entries.go);
+  const leaving = [...portsBefore.values()].filter(({ name }) => !keptPorts.has(name));
   for (const { name, bridge } of leaving) if (bridge !== null) actions.push({ do: 'remove-port', port: name });
-  for (const { name } of old.vteps.values()) if (!keepsVtep(name)) actions.push({ do: 'remove-vtep', vtep: name });
+  for (const name of old.vteps.keys()) if (!vteps.has(name)) actions.push({ do: 'remove-vtep', vtep: name });
   for (const { name, bridge } of leaving) if (bridge === null) actions.push({ do: 'remove-port', port: name });
-  for (const bridge of old.bridges.values()) {
-    if (!keepsBridge(bridge)) {
-      actions.push({ do: 'remove-bridge', bridge: bridge.name });
-      continue;
-    }
-    const vids = new Set(bridges.get(bridge.name)?.vlans.map((v) => v.vid));
-    for (const { vid } of bridge.vlans) {
-      if (!vids.has(vid)) actions.push({ do: 'remove-vlan', bridge: bridge.name, vid });
+  for (const before of old.bridges.values()) {
+    const after = bridges.get(before.name);
+    if (after === undefined) actions.push({ do: 'remove-bridge', bridge: before.name });
+    if (after === undefined || after === before) continue;
+    const vids = vidsOf(after);
+    for (const { vid } of before.vlans) {
+      if (!vids.has(vid)) actions.push({ do: 'remove-vlan', bridge: before.name, vid });
     }
   }
   for (const bridge of to.bridges) {
-    const before = keepsBridge(bridge) ? old.bridges.get(bridge.name) : undefined;
-    const settings = bridgeSettings(bridge);
-    if (before === undefined) actions.push({ do: 'add-bridge', bridge: bridge.name, settings });
-    else if (!same(bridgeSettings(before), settings)) actions.push({ do: 'set-bridge', bridge: bridge.name, settings });
-    const vlans = new Map(before?.vlans.map((v) => [v.vid, v]));
-    for (const vlan of bridge.vlans) {
-      const was = vlans.get(vlan.vid);
-      if (was === undefined) actions.push({ do: 'add-vlan', bridge: bridge.name, vlan });
-      else if (!same(was, vlan)) {
-        actions.push({ do: 'add-vlan', bridge: bridge.name, vlan, changes: changesText(was, vlan) });
-      }
-    }
+    const before = bridges.has(bridge.name) ? old.bridges.get(bridge.name) : undefined;
+    if (before !== bridge) changeBridge(actions, before, bridge);
   }
-  const vidsOf = new Map(to.bridges.map((b) => [b.name, new Set(b.vlans.map((v) => v.vid))]));
   const place = (port: PortConfig) => {
-    const vids = port.bridge === null ? NO_VIDS : vidsOf.get(port.bridge)!;
-    if (keepsPort(port)) changePort(actions, old.ports.get(port.name)!, port, vids);
-    else actions.push(addPort(port));
+    const before = keptPorts.has(port.name) ? portsBefore.get(port.name)! : undefined;
+    if (before === undefined) actions.push(addPort(port));
+    else if (before !== port)
+      changePort(actions, before, port, port.bridge === null ? undefined : bridges.get(port.bridge));
   };
   // Uplinks, what sits on them, and then the tunnels among the others.
-  for (const port of to.ports) if (port.bridge === null) place(port);
+  for (const port of portsAfter.values()) if (port.bridge === null) place(port);
   for (const vtep of to.vteps) {
-    if (!keepsVtep(vtep.name)) actions.push({ do: 'add-vtep', vtep });
+    if (!vteps.has(vtep.name)) actions.push({ do: 'add-vtep', vtep });
     else if (!same(old.vteps.get(vtep.name), vtep)) actions.push({ do: 'set-vtep', vtep });
   }
-  for (const port of to.ports) if (port.bridge !== null) place(port);
-  for (const entry of entries.values()) if (!keepsEntry(entry)) actions.push({ do: 'add-entry', entry });
-  for (const entry of vxlanEntries.values()) {
-    if (!keepsVxlanEntry(entry)) actions.push({ do: 'add-vxlan-entry', entry });
-  }
+  for (const port of portsAfter.values()) if (port.bridge !== null) place(port);
+  actions.push(...entries.come);
   for (const mirror of mirrors.values()) if (!keepsMirror(mirror)) actions.push({ do: 'add-mirror', mirror });
   if (!same(from?.macvlan ?? [], to.macvlan)) actions.push({ do: 'set-macvlan', groups: to.macvlan });
   if (!same(from?.vrfs ?? [], to.vrfs)) actions.push({ do: 'set-vrfs', vrfs: to.vrfs });
@@ -160,24 +126,34 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   return actions;
 }
 
-/** Where only settings of ports differ, and all else is the very objects, as config/edited.ts leaves them; else null. */
-function planSettings(from: SwitchConfig, to: SwitchConfig): Action[] | null {
-  const others = (Object.keys(to) as (keyof SwitchConfig)[]).filter((key) => key !== 'ports');
-  if (from.ports.length !== to.ports.length || others.some((key) => from[key] !== to[key])) return null;
-  const actions: Action[] = [];
-  for (const [n, after] of to.ports.entries()) {
-    const before = from.ports[n]!;
-    if (PORT_PLACE.some((key) => before[key] !== after[key])) return null;
-    changePort(actions, before, after, NO_VIDS);
-  }
-  return actions;
+/** What is kept is all that there was, and all that there is. */
+function isAll(kept: ReadonlyMap<string, unknown>, before: ReadonlyMap<string, unknown>, after: number): boolean {
+  return kept.size === before.size && kept.size === after;
 }
 
-/** Interfaces and routes: what goes before everything else, and what comes after it. A change is both. */
+function vidsOf({ vlans }: BridgeConfig): Set<number> {
+  return new Set(vlans.map(({ vid }) => vid));
+}
+
+/** `before` is undefined where there is none of its type. */
+function changeBridge(actions: Action[], before: BridgeConfig | undefined, after: BridgeConfig): void {
+  const bridge = after.name;
+  const settings = bridgeSettings(after);
+  if (before === undefined) actions.push({ do: 'add-bridge', bridge, settings });
+  else if (!same(bridgeSettings(before), settings)) actions.push({ do: 'set-bridge', bridge, settings });
+  const vlans = new Map(before?.vlans.map((v) => [v.vid, v]));
+  for (const vlan of after.vlans) {
+    const was = vlans.get(vlan.vid);
+    if (was === undefined) actions.push({ do: 'add-vlan', bridge, vlan });
+    else if (!same(was, vlan)) actions.push({ do: 'add-vlan', bridge, vlan, changes: changesText(was, vlan) });
+  }
+}
+
+/** Interfaces and routes: what goes before everything else, and what comes after it. A change is both. `bridges` are those that stay. */
 function planRouting(
   from: SwitchConfig | null,
   to: SwitchConfig,
-  keepsBridge: (name: string) => boolean,
+  bridges: ReadonlyMap<string, unknown>,
 ): { first: Action[]; last: Action[] } {
   const old = {
     interfaces: byName(from?.interfaces ?? []),
@@ -188,7 +164,7 @@ function planRouting(
   const keepsInterface = (name: string) => {
     const before = old.interfaces.get(name);
     const after = interfaces.get(name);
-    if (before === undefined || after === undefined || !keepsBridge(after.bridge)) return false;
+    if (before === undefined || after === undefined || !bridges.has(after.bridge)) return false;
     return same(interfaceIdentity(before), interfaceIdentity(after));
   };
   // What leads by way of an interface goes with it.
@@ -219,10 +195,9 @@ function interfaceIdentity({ mtu, proxyArp, redirects, ...identity }: InterfaceC
   return identity;
 }
 
+const NO_ENTRIES = { fdbEntries: [], vxlanEntries: [] };
 /** With another of these it is another VTEP. */
 const VTEP_IDENTITY = ['underlay', 'uplink', 'local', 'vlan', 'udpPort'] as const;
-const PORT_PLACE = ['name', 'bridge', 'adapter', 'members', 'pvid', 'tunnel'] as const;
-const NO_VIDS: ReadonlySet<number> = new Set();
 
 function vniOf(port: PortConfig | undefined, vni: number) {
   return port?.tunnel?.vnis.find((each) => each.vni === vni);
@@ -237,21 +212,10 @@ function setText(vids: number[]): string {
   return compressVlans(vids.sort((a, b) => a - b));
 }
 
-/** `vids` are the VLANs that the port's bridge will have. */
-function changePort(actions: Action[], before: PortConfig, after: PortConfig, vids: ReadonlySet<number>): void {
-  // As config/edited.ts leaves it.
-  if (before === after) return;
+/** `bridge` is the port's, as it will be. */
+function changePort(actions: Action[], before: PortConfig, after: PortConfig, bridge: BridgeConfig | undefined): void {
   const port = after.name;
-  const had = new Map(before.members.map((m) => [m.vid, m.untagged]));
-  const has = new Map(after.members.map((m) => [m.vid, m.untagged]));
-  const goes = [...had.keys()].filter((vid) => !has.has(vid));
-  // A VLAN that goes takes its memberships along.
-  const left = goes.filter((vid) => vids.has(vid));
-  if (left.length > 0) actions.push({ do: 'remove-member', port, vids: setText(left) });
-  for (const untagged of [false, true]) {
-    const comes = [...has].filter(([vid, shape]) => shape === untagged && had.get(vid) !== untagged);
-    if (comes.length > 0) actions.push({ do: 'set-member', port, vids: setText(comes.map(([vid]) => vid)), untagged });
-  }
+  const goes = before.members === after.members ? [] : changeMembers(actions, before, after, bridge);
   // With a membership goes the PVID, which the port may have without one: it is set again below.
   const loses = after.pvid !== null && goes.includes(after.pvid);
   const settings = portSettings(after);
@@ -261,6 +225,28 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, vi
   if (after.tunnel !== null && !same(before.tunnel, after.tunnel)) {
     actions.push({ do: 'set-tunnel', port, tunnel: after.tunnel });
   }
+}
+
+/** Returns the VLANs that the port is no member of any more. */
+function changeMembers(
+  actions: Action[],
+  before: PortConfig,
+  after: PortConfig,
+  bridge: BridgeConfig | undefined,
+): number[] {
+  const port = after.name;
+  const had = new Map(before.members.map((m) => [m.vid, m.untagged]));
+  const has = new Map(after.members.map((m) => [m.vid, m.untagged]));
+  const goes = [...had.keys()].filter((vid) => !has.has(vid));
+  // A VLAN that goes takes its memberships along.
+  const vids = goes.length === 0 || bridge === undefined ? undefined : vidsOf(bridge);
+  const left = goes.filter((vid) => vids?.has(vid));
+  if (left.length > 0) actions.push({ do: 'remove-member', port, vids: setText(left) });
+  for (const untagged of [false, true]) {
+    const comes = [...has].filter(([vid, shape]) => shape === untagged && had.get(vid) !== untagged);
+    if (comes.length > 0) actions.push({ do: 'set-member', port, vids: setText(comes.map(([vid]) => vid)), untagged });
+  }
+  return goes;
 }
 
 function byName<T extends { name: string }>(items: readonly T[]): Map<string, T> {

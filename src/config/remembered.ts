@@ -1,0 +1,50 @@
+/**
+ * Reading again what has been read already. Parts of a document never change once they are there, and an edit leaves the very objects alone
+ * that it does not change. So what was made of an object still holds while all else that it was made from is the same.
+ */
+
+interface Made<T> {
+  on: readonly unknown[];
+  result: T;
+}
+
+export class Remembered<T> {
+  readonly #made = new WeakMap<object, Made<T>>();
+
+  /**
+   * What `make` gives, or throws: it reads `of` and what stands in `on`, the very values, and nothing else that may differ. Made anew, it is still
+   * the very object where it is equal, for who depends on it.
+   */
+  of(of: object, on: readonly unknown[], make: () => T): T {
+    const made = this.#made.get(of);
+    if (made !== undefined && isSameList(made.on, on)) return made.result;
+    const result = keeping(made?.result, make());
+    this.#made.set(of, { on, result });
+    return result;
+  }
+}
+
+function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let n = 0; n < a.length; n++) if (a[n] !== b[n]) return false;
+  return true;
+}
+
+/** `is`, made of the very objects of `was` where the two are equal. It is nobody's yet, and is written to. */
+export function keeping<T>(was: unknown, is: T): T {
+  if (was === is || !isPlain(was) || !isPlain(is) || Array.isArray(was) !== Array.isArray(is)) return is;
+  const keys = Object.keys(is);
+  let isSame = keys.length === Object.keys(was).length;
+  for (const key of keys) {
+    const kept = keeping(was[key], is[key]);
+    if (kept !== is[key]) (is as Record<string, unknown>)[key] = kept;
+    if (kept !== was[key] || !Object.hasOwn(was, key)) isSame = false;
+  }
+  return isSame ? (was as T) : is;
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || prototype === Array.prototype;
+}
