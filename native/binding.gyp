@@ -8,10 +8,10 @@
         ['OS=="linux"', {
           'sources': [
             'src/addon.c',
+            'src/apart.c',
             'src/args.c',
             'src/burst.c',
             'src/clock.c',
-            'src/closing.c',
             'src/frames.c',
             'src/interface.c',
             'src/owned.c',

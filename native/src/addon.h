@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature changes, so that JavaScript can refuse an addon of another version. */
-#define ADDON_API 15
+#define ADDON_API 16
 
 /* Most arguments that any function takes. */
 #define MAX_ARGS 16
@@ -62,8 +62,11 @@ napi_value make_bool(napi_env env, bool value);
 #define OWNED_UDP 4
 #define OWNED_UDP_PLAIN 5
 bool owned_init(napi_env env);
-/* `destroy(state)` runs before the descriptor is closed. False when there is no memory; then nothing is owned. */
-bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state));
+/*
+ * `destroy(state)` runs before the descriptor is closed, in whatever thread; what `keeps` refers to lives until it is. False
+ * when there is no memory; then nothing is owned.
+ */
+bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state), napi_ref keeps);
 /* Reads a descriptor argument and makes sure that this addon opened it as `kind` and nobody closed it. */
 bool arg_owned(napi_env env, napi_value value, int kind, int *fd);
 /* The same for what has state; NULL with an exception unless this very thread opened it. */
@@ -73,17 +76,29 @@ typedef struct {
   int fd;
   void *state;
   void (*destroy)(void *state);
+  napi_ref keeps;
 } Taken;
 /* Reads a descriptor argument and takes what it names out; `fd` is -1 where nothing is open. False with an exception. */
 bool owned_take(napi_env env, napi_value value, int kind, Taken *taken);
+/* In any thread; then the other, in the thread that took it. */
 void taken_close(Taken *taken);
+void taken_forget(napi_env env, Taken *taken);
 /* Reads a descriptor argument and closes it; the answer is whether it was open. */
 napi_value owned_close(napi_env env, napi_value value, int kind);
 
-/* -- closing.c */
-/* Has `execute` done by a thread of libuv's pool, and `complete` by this one; false, and neither is called, where it cannot. */
-bool work_begin(napi_env env, const char *what, napi_async_execute_callback execute,
-                napi_async_complete_callback complete, void *data, napi_async_work *work);
+/* -- apart.c */
+/* The first member of what a call is about. */
+typedef struct Apart Apart;
+struct Apart {
+  /* By a thread of libuv's pool: no N-API. */
+  void (*work)(Apart *apart);
+  /* By the thread that called: the answer, or NULL with an exception. Frees it. Not `done`: it was not begun. */
+  napi_value (*settle)(napi_env env, Apart *apart, bool done);
+  napi_async_work handle;
+  napi_deferred deferred;
+};
+/* A promise of what `settle` answers; NULL with an exception, and it is settled, where it cannot begin. */
+napi_value apart_begin(napi_env env, const char *what, Apart *apart);
 napi_value close_apart(napi_env env, napi_callback_info info);
 
 /* -- tap.c */
@@ -96,7 +111,6 @@ napi_value tap_states(napi_env env, napi_callback_info info);
 
 /* -- packet.c */
 napi_value packet_open(napi_env env, napi_callback_info info);
-napi_value packet_open_apart(napi_env env, napi_callback_info info);
 napi_value packet_close(napi_env env, napi_callback_info info);
 napi_value packet_group(napi_env env, napi_callback_info info);
 napi_value packet_state(napi_env env, napi_callback_info info);
@@ -128,7 +142,7 @@ bool interface_has_driver(const char name[16], const char *driver);
 #define STATE_NO_CARRIER 3
 napi_value if_info(napi_env env, napi_callback_info info);
 napi_value if_set_mtu(napi_env env, napi_callback_info info);
-napi_value if_set_up(napi_env env, napi_callback_info info);
+napi_value if_configure(napi_env env, napi_callback_info info);
 
 /* -- clock.c */
 napi_value clock_read(napi_env env, napi_callback_info info);

@@ -6,6 +6,7 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/sockios.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -113,21 +114,50 @@ napi_value if_set_mtu(napi_env env, napi_callback_info info) {
   return error ? throw_errno(env, error, "ioctl(SIOCSIFMTU)", name, hint_of(error)) : NULL;
 }
 
-/* ifSetUp(name, up) */
-napi_value if_set_up(napi_env env, napi_callback_info info) {
+typedef struct {
+  Apart apart;
+  char name[IFNAMSIZ];
+  int mtu;
+  int error;
+  const char *step;
+} Configuring;
+
+static void configure(Apart *apart) {
+  Configuring *it = (Configuring *)apart;
+  struct ifreq request = {0};
+  it->step = "ioctl(SIOCGIFMTU)";
+  if ((it->error = ask(it->name, SIOCGIFMTU, &request))) return;
+  if (request.ifr_mtu != it->mtu) {
+    request.ifr_mtu = it->mtu;
+    it->step = "ioctl(SIOCSIFMTU)";
+    if ((it->error = ask(it->name, SIOCSIFMTU, &request))) return;
+  }
+  it->step = "ioctl(SIOCGIFFLAGS)";
+  if ((it->error = ask(it->name, SIOCGIFFLAGS, &request)) || (request.ifr_flags & IFF_UP)) return;
+  request.ifr_flags |= IFF_UP;
+  it->step = "ioctl(SIOCSIFFLAGS)";
+  it->error = ask(it->name, SIOCSIFFLAGS, &request);
+}
+
+static napi_value tell_configured(napi_env env, Apart *apart, bool done) {
+  Configuring *it = (Configuring *)apart;
+  int error = done ? it->error : ECANCELED;
+  napi_value result = error ? throw_errno(env, error, it->step, it->name, hint_of(error)) : make_bool(env, true);
+  free(it);
+  return result;
+}
+
+/* ifConfigure(name, mtu) -> a promise: it has this MTU, and is up */
+napi_value if_configure(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   char name[IFNAMSIZ] = "";
-  bool up;
+  int64_t mtu;
   if (!args_read(env, info, 2, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
-      !arg_bool(env, argv[1], "up", &up))
+      !arg_int(env, argv[1], "mtu", 68, 65535, &mtu))
     return NULL;
-  struct ifreq request = {0};
-  int error = ask(name, SIOCGIFFLAGS, &request);
-  if (error) return throw_errno(env, error, "ioctl(SIOCGIFFLAGS)", name, hint_of(error));
-  int flags = request.ifr_flags;
-  int wanted = up ? flags | IFF_UP : flags & ~IFF_UP;
-  if (wanted == flags) return NULL;
-  request.ifr_flags = (short)wanted;
-  error = ask(name, SIOCSIFFLAGS, &request);
-  return error ? throw_errno(env, error, "ioctl(SIOCSIFFLAGS)", name, hint_of(error)) : NULL;
+  Configuring *it = calloc(1, sizeof *it);
+  if (it == NULL) return throw_errno(env, ENOMEM, "ifConfigure", name, NULL);
+  *it = (Configuring){.apart = {.work = configure, .settle = tell_configured}, .mtu = (int)mtu, .step = "ifConfigure"};
+  memcpy(it->name, name, sizeof name);
+  return apart_begin(env, "etherloom: configure", &it->apart);
 }

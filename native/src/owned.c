@@ -28,6 +28,7 @@ typedef struct {
   uint32_t opening;
   void *state;
   void (*destroy)(void *state);
+  napi_ref keeps;
 } Owned;
 
 /* What this environment opened, by descriptor: its instance data. */
@@ -36,22 +37,22 @@ typedef struct {
   size_t size;
 } Environment;
 
-static void give_up(Environment *environment, int fd) {
+static void give_up(napi_env env, Environment *environment, int fd) {
   Owned *owned = environment->at[fd];
   environment->at[fd] = NULL;
   if (owned->destroy) owned->destroy(owned->state);
+  if (owned->keeps) napi_delete_reference(env, owned->keeps);
   free(owned);
 }
 
 static void close_left_open(napi_env env, void *data, void *hint) {
-  (void)env;
   (void)hint;
   Environment *environment = data;
   for (size_t fd = 0; fd < environment->size; fd++) {
     if (environment->at[fd] == NULL) continue;
     uint32_t expected = environment->at[fd]->opening;
     bool ours = atomic_compare_exchange_strong(&opening_of[fd], &expected, 0);
-    give_up(environment, (int)fd);
+    give_up(env, environment, (int)fd);
     if (ours) close((int)fd);
   }
   free(environment->at);
@@ -83,7 +84,7 @@ static bool make_room(Environment *environment, int fd) {
   return true;
 }
 
-bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state)) {
+bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void *state), napi_ref keeps) {
   Environment *environment = environment_of(env);
   Owned *owned = malloc(sizeof *owned);
   if (owned == NULL || environment == NULL || fd < 0 || fd >= MAX_FD || !make_room(environment, fd)) {
@@ -91,11 +92,12 @@ bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void
     return false;
   }
   /* The record of a descriptor that another thread closed stayed until now: harmless, it has no state. */
-  if (environment->at[fd]) give_up(environment, fd);
+  if (environment->at[fd]) give_up(env, environment, fd);
   do owned->opening = (atomic_fetch_add(&last_opening, 1) + 1) << KIND_BITS | (uint32_t)kind;
   while (owned->opening >> KIND_BITS == 0);
   owned->state = state;
   owned->destroy = destroy;
+  owned->keeps = keeps;
   environment->at[fd] = owned;
   atomic_store(&opening_of[fd], owned->opening);
   return true;
@@ -136,6 +138,7 @@ bool owned_take(napi_env env, napi_value value, int kind, Taken *taken) {
   if (!ours) return true;
   taken->state = owned->state;
   taken->destroy = owned->destroy;
+  taken->keeps = owned->keeps;
   environment->at[fd] = NULL;
   free(owned);
   return true;
@@ -144,7 +147,12 @@ bool owned_take(napi_env env, napi_value value, int kind, Taken *taken) {
 void taken_close(Taken *taken) {
   if (taken->destroy) taken->destroy(taken->state);
   if (taken->fd >= 0) close(taken->fd);
-  *taken = (Taken){.fd = -1};
+  *taken = (Taken){.fd = -1, .keeps = taken->keeps};
+}
+
+void taken_forget(napi_env env, Taken *taken) {
+  if (taken->keeps) napi_delete_reference(env, taken->keeps);
+  taken->keeps = NULL;
 }
 
 napi_value owned_close(napi_env env, napi_value value, int kind) {
@@ -152,5 +160,6 @@ napi_value owned_close(napi_env env, napi_value value, int kind) {
   if (!owned_take(env, value, kind, &taken)) return NULL;
   bool open = taken.fd >= 0;
   taken_close(&taken);
+  taken_forget(env, &taken);
   return make_bool(env, open);
 }

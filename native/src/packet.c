@@ -179,6 +179,7 @@ static int set_up(int fd, const char name[IFNAMSIZ], Packet *packet, uint32_t fr
 }
 
 typedef struct {
+  Apart apart;
   char name[IFNAMSIZ];
   uint32_t frame_bytes, slots;
   int group;
@@ -187,23 +188,7 @@ typedef struct {
   const char *step;
   int fd;
   Packet *packet;
-  napi_async_work work;
-  napi_deferred deferred;
 } Opening;
-
-static bool read_opening(napi_env env, napi_callback_info info, Opening *opening) {
-  napi_value argv[4];
-  int64_t frame_bytes, slots, group;
-  *opening = (Opening){.fd = -1};
-  if (!args_read(env, info, 4, argv) || !arg_name(env, argv[0], "name", opening->name, sizeof opening->name) ||
-      !arg_int(env, argv[1], "frameBytes", 64, BLOCK_BYTES / 2, &frame_bytes) ||
-      !arg_int(env, argv[2], "slots", 2, MAX_SLOTS, &slots) || !arg_int(env, argv[3], "group", NEW_GROUP, 65535, &group))
-    return false;
-  opening->frame_bytes = (uint32_t)frame_bytes;
-  opening->slots = (uint32_t)slots;
-  opening->group = (int)group;
-  return true;
-}
 
 static void discard(Opening *opening) {
   if (opening->packet) unmap(opening->packet);
@@ -212,7 +197,8 @@ static void discard(Opening *opening) {
   opening->fd = -1;
 }
 
-static void open_socket(Opening *opening) {
+static void open_socket(Apart *apart) {
+  Opening *opening = (Opening *)apart;
   opening->step = "socket(AF_PACKET)";
   /* Protocol 0: nothing is received before the socket is bound to its interface. */
   opening->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -228,55 +214,43 @@ static void open_socket(Opening *opening) {
 }
 
 /* The descriptor, owned; NULL with an exception. */
-static napi_value take_over(napi_env env, Opening *opening) {
-  if (!opening->error && !owned_add(env, opening->fd, OWNED_PACKET, opening->packet, unmap)) {
+static napi_value take_over(napi_env env, Apart *apart, bool done) {
+  Opening *opening = (Opening *)apart;
+  int error = done ? opening->error : ECANCELED;
+  if (!error && !owned_add(env, opening->fd, OWNED_PACKET, opening->packet, unmap, NULL)) {
     discard(opening);
-    opening->error = ENOMEM;
+    error = ENOMEM;
   }
-  if (!opening->error) return make_int(env, opening->fd);
-  return throw_errno(env, opening->error, opening->step, opening->name,
-                     opening->error == EMEDIUMTYPE ? "this interface does not carry Ethernet frames"
-                                                   : hint_of(opening->error));
+  napi_value result =
+      error ? throw_errno(env, error, opening->step, opening->name,
+                          error == EMEDIUMTYPE ? "this interface does not carry Ethernet frames" : hint_of(error))
+            : make_int(env, opening->fd);
+  free(opening);
+  return result;
 }
 
 /*
- * packetOpen(name, frameBytes, slots, group) -> fd. Frames of up to frameBytes go through the ring; `group` is that of
- * the sockets that share the frames of an interface by flow; -1: none, -2: one that nobody has yet.
+ * packetOpen(name, frameBytes, slots, group) -> a promise of a descriptor. Frames of up to frameBytes go through the ring;
+ * `group` is that of the sockets that share the frames of an interface by flow; -1: none, -2: one that nobody has yet.
  */
 napi_value packet_open(napi_env env, napi_callback_info info) {
-  Opening opening;
-  if (!read_opening(env, info, &opening)) return NULL;
-  open_socket(&opening);
-  return take_over(env, &opening);
-}
-
-static void execute(napi_env env, void *data) {
-  (void)env;
-  open_socket(data);
-}
-
-static void complete(napi_env env, napi_status status, void *data) {
-  Opening *opening = data;
-  if (status == napi_cancelled) opening->error = ECANCELED;
-  napi_value result = take_over(env, opening);
-  if (result == NULL && napi_get_and_clear_last_exception(env, &result) == napi_ok)
-    napi_reject_deferred(env, opening->deferred, result);
-  else
-    napi_resolve_deferred(env, opening->deferred, result);
-  napi_delete_async_work(env, opening->work);
-  free(opening);
-}
-
-/* packetOpenApart(name, frameBytes, slots, group) -> a promise of what packetOpen gives: the kernel waits at a bind (closing.c). */
-napi_value packet_open_apart(napi_env env, napi_callback_info info) {
-  napi_value promise;
-  Opening *opening = malloc(sizeof *opening);
-  if (opening == NULL) return throw_errno(env, ENOMEM, "open", "", NULL);
-  if (read_opening(env, info, opening) && napi_create_promise(env, &opening->deferred, &promise) == napi_ok &&
-      work_begin(env, "etherloom: open", execute, complete, opening, &opening->work))
-    return promise;
-  free(opening);
-  return NULL;
+  napi_value argv[4];
+  char name[IFNAMSIZ] = "";
+  int64_t frame_bytes, slots, group;
+  if (!args_read(env, info, 4, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
+      !arg_int(env, argv[1], "frameBytes", 64, BLOCK_BYTES / 2, &frame_bytes) ||
+      !arg_int(env, argv[2], "slots", 2, MAX_SLOTS, &slots) || !arg_int(env, argv[3], "group", NEW_GROUP, 65535, &group))
+    return NULL;
+  Opening *opening = calloc(1, sizeof *opening);
+  if (opening == NULL) return throw_errno(env, ENOMEM, "open", name, NULL);
+  *opening = (Opening){.apart = {.work = open_socket, .settle = take_over},
+                       .frame_bytes = (uint32_t)frame_bytes,
+                       .slots = (uint32_t)slots,
+                       .group = (int)group,
+                       .step = "open",
+                       .fd = -1};
+  memcpy(opening->name, name, sizeof name);
+  return apart_begin(env, "etherloom: open", &opening->apart);
 }
 
 /* packetClose(fd) -> whether it was open */

@@ -6,6 +6,7 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -54,7 +55,72 @@ static int attach(int fd, const char name[IFNAMSIZ], int flags, char *actual, bo
   return 0;
 }
 
-/* tapOpen(name, flags) -> { fd, name, multiQueue, created } */
+typedef struct {
+  Apart apart;
+  char name[IFNAMSIZ];
+  int flags;
+  /* The answer: an errno, and what was being done; or 0 and the others. */
+  int error;
+  const char *step;
+  int fd;
+  char actual[IFNAMSIZ];
+  bool existed, multi_queue;
+} Opening;
+
+static void open_tap(Apart *apart) {
+  Opening *opening = (Opening *)apart;
+  opening->existed = interface_exists(opening->name);
+  opening->step = "ioctl(TUNSETIFF)";
+  if ((opening->flags & OPEN_MUST_EXIST) && !opening->existed) {
+    opening->error = ENODEV;
+    return;
+  }
+  opening->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  opening->step = opening->fd < 0 ? "open" : "ioctl(TUNSETIFF)";
+  opening->error = opening->fd < 0 ? errno : attach(opening->fd, opening->name, opening->flags, opening->actual, &opening->multi_queue);
+  if (!opening->error && (opening->flags & OPEN_VNET_HDR)) {
+    int size = VNET_HDR_BYTES;
+    int little = 1;
+    opening->step = "ioctl(TUNSETVNETHDRSZ)";
+    if (ioctl(opening->fd, TUNSETVNETHDRSZ, &size) < 0 || ioctl(opening->fd, TUNSETVNETLE, &little) < 0)
+      opening->error = errno;
+  }
+  if (opening->error && opening->fd >= 0) close(opening->fd);
+}
+
+/* What tapOpen answers, with the descriptor owned; NULL where there is no memory for it. */
+static napi_value describe(napi_env env, const Opening *opening) {
+  napi_value result, text;
+  if (napi_create_object(env, &result) != napi_ok ||
+      napi_create_string_utf8(env, opening->actual, NAPI_AUTO_LENGTH, &text) != napi_ok ||
+      napi_set_named_property(env, result, "fd", make_int(env, opening->fd)) != napi_ok ||
+      napi_set_named_property(env, result, "name", text) != napi_ok ||
+      napi_set_named_property(env, result, "multiQueue", make_bool(env, opening->multi_queue)) != napi_ok ||
+      napi_set_named_property(env, result, "created", make_bool(env, !opening->existed)) != napi_ok ||
+      !owned_add(env, opening->fd, OWNED_TAP, NULL, NULL, NULL))
+    return NULL;
+  return result;
+}
+
+static napi_value failure(napi_env env, const Opening *opening, int error) {
+  bool is_node = strcmp(opening->step, "open") == 0;
+  const char *hint = error == ENODEV && !is_node ? "there is no such interface" : hint_of(error);
+  return throw_errno(env, error, opening->step, is_node ? "/dev/net/tun" : opening->name, hint);
+}
+
+static napi_value take_over(napi_env env, Apart *apart, bool done) {
+  Opening *opening = (Opening *)apart;
+  int error = done ? opening->error : ECANCELED;
+  napi_value result = error ? NULL : describe(env, opening);
+  if (result == NULL) {
+    if (!error) close(opening->fd);
+    failure(env, opening, error ? error : ENOMEM);
+  }
+  free(opening);
+  return result;
+}
+
+/* tapOpen(name, flags) -> a promise of { fd, name, multiQueue, created } */
 napi_value tap_open(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   char name[IFNAMSIZ] = "";
@@ -62,37 +128,11 @@ napi_value tap_open(napi_env env, napi_callback_info info) {
   if (!args_read(env, info, 2, argv) || !arg_name(env, argv[0], "name", name, sizeof name) ||
       !arg_int(env, argv[1], "flags", 0, OPEN_ALL, &flags))
     return NULL;
-  bool existed = interface_exists(name);
-  if ((flags & OPEN_MUST_EXIST) && !existed)
-    return throw_errno(env, ENODEV, "ioctl(TUNSETIFF)", name, "there is no such interface");
-
-  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return throw_errno(env, errno, "open", "/dev/net/tun", hint_of(errno));
-  char actual[IFNAMSIZ] = "";
-  bool multi_queue = false;
-  const char *step = "ioctl(TUNSETIFF)";
-  int error = attach(fd, name, (int)flags, actual, &multi_queue);
-  if (!error && (flags & OPEN_VNET_HDR)) {
-    int size = VNET_HDR_BYTES;
-    int little = 1;
-    step = "ioctl(TUNSETVNETHDRSZ)";
-    if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0 || ioctl(fd, TUNSETVNETLE, &little) < 0) error = errno;
-  }
-  if (!error) {
-    napi_value result, text;
-    step = "open";
-    if (napi_create_object(env, &result) == napi_ok &&
-        napi_create_string_utf8(env, actual, NAPI_AUTO_LENGTH, &text) == napi_ok &&
-        napi_set_named_property(env, result, "fd", make_int(env, fd)) == napi_ok &&
-        napi_set_named_property(env, result, "name", text) == napi_ok &&
-        napi_set_named_property(env, result, "multiQueue", make_bool(env, multi_queue)) == napi_ok &&
-        napi_set_named_property(env, result, "created", make_bool(env, !existed)) == napi_ok &&
-        owned_add(env, fd, OWNED_TAP, NULL, NULL))
-      return result;
-    error = ENOMEM;
-  }
-  close(fd);
-  return throw_errno(env, error, step, name, hint_of(error));
+  Opening *opening = calloc(1, sizeof *opening);
+  if (opening == NULL) return throw_errno(env, ENOMEM, "open", name, NULL);
+  *opening = (Opening){.apart = {.work = open_tap, .settle = take_over}, .flags = (int)flags, .step = "open", .fd = -1};
+  memcpy(opening->name, name, sizeof name);
+  return apart_begin(env, "etherloom: open", &opening->apart);
 }
 
 /* tapClose(fd) -> whether it was open */

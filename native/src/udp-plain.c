@@ -119,7 +119,7 @@ napi_value udp_plain_open(napi_env env, napi_callback_info info) {
   Plain *plain = calloc(1, sizeof *plain);
   if (plain) error = set_up(fd, &local, &remote, plain, &step);
   if (!error) {
-    if (owned_add(env, fd, OWNED_UDP_PLAIN, plain, destroy)) return make_int(env, fd);
+    if (owned_add(env, fd, OWNED_UDP_PLAIN, plain, destroy, NULL)) return make_int(env, fd);
     error = ENOMEM;
   }
   if (plain) destroy(plain);

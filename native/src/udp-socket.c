@@ -155,7 +155,7 @@ napi_value udp_open(napi_env env, napi_callback_info info) {
   }
   udp->port = ntohs(udp->family == AF_INET ? udp->local.v4.sin_port : udp->local.v6.sin6_port);
   if (!error && !(udp_inbox_make(udp) && udp_outbox_make(udp))) error = ENOMEM;
-  if (!error && owned_add(env, udp->epoll_fd, OWNED_UDP, udp, destroy)) return make_int(env, udp->epoll_fd);
+  if (!error && owned_add(env, udp->epoll_fd, OWNED_UDP, udp, destroy, NULL)) return make_int(env, udp->epoll_fd);
   if (!error) error = ENOMEM;
   if (udp->epoll_fd >= 0) close(udp->epoll_fd);
   destroy(udp);

@@ -29,7 +29,7 @@ static void close_if(int *fd) {
   *fd = -1;
 }
 
-/* All but the socket itself. */
+/* All but the socket itself, and the arena, which lives as long as the kernel may write to it. */
 static void destroy(void *state) {
   Xdp *xdp = state;
   close_if(&xdp->link_fd);
@@ -40,7 +40,6 @@ static void destroy(void *state) {
   unmap_ring(&xdp->completion);
   unmap_ring(&xdp->rx);
   unmap_ring(&xdp->tx);
-  if (xdp->arena_ref) napi_delete_reference(xdp->env, xdp->arena_ref);
   free(xdp->spare);
   free(xdp->is_spare);
   free(xdp->sending);
@@ -225,9 +224,53 @@ static bool arg_shared(napi_env env, napi_value value, Bytes *out) {
   return true;
 }
 
+typedef struct {
+  Apart apart;
+  char name[IFNAMSIZ];
+  bool needs_frags;
+  int64_t map;
+  napi_ref arena;
+  /* The answer: an errno, and what was being done; or 0 and the socket. */
+  int error;
+  const char *step;
+  Xdp *xdp;
+} Opening;
+
+static void discard(Opening *opening) {
+  int fd = opening->xdp->fd;
+  destroy(opening->xdp);
+  if (fd >= 0) close(fd);
+  opening->xdp = NULL;
+}
+
+static void open_apart(Apart *apart) {
+  Opening *opening = (Opening *)apart;
+  opening->step = "malloc";
+  opening->error = allocate(opening->xdp);
+  if (!opening->error)
+    opening->error = set_up(opening->xdp, opening->name, opening->needs_frags, opening->map, &opening->step);
+  if (opening->error) discard(opening);
+}
+
+static napi_value take_over(napi_env env, Apart *apart, bool done) {
+  Opening *opening = (Opening *)apart;
+  int error = done ? opening->error : ECANCELED;
+  napi_value result = error ? NULL : describe(env, opening->xdp);
+  if (!error && (result == NULL ||
+                 !owned_add(env, opening->xdp->fd, OWNED_XDP, opening->xdp, destroy, opening->arena)))
+    error = ENOMEM;
+  if (error) {
+    if (opening->xdp) discard(opening);
+    if (opening->arena) napi_delete_reference(env, opening->arena);
+    result = throw_errno(env, error, opening->step, opening->name, hint_of(error));
+  }
+  free(opening);
+  return result;
+}
+
 /*
- * xdpOpen(name, queue, arena, slotBytes, slots, entries, needsFrags, lastQueue, map, driver) -> { fd, zeroCopy, driver,
- * frags, delta, map }. The first `slots` slots of the arena are the socket's memory; rings have a power of two of entries;
+ * xdpOpen(name, queue, arena, slotBytes, slots, entries, needsFrags, lastQueue, map, driver) -> a promise of { fd, zeroCopy,
+ * driver, frags, delta, map }. The first `slots` slots of the arena are the socket's memory; rings have a power of two of entries;
  * needsFrags: frames are longer than a slot. `delta`: bytes from the beginning of a page to the arena. Nothing arrives
  * before xdpStart.
  *
@@ -256,10 +299,14 @@ napi_value xdp_open(napi_env env, napi_callback_info info) {
     throw_range(env, "the arena has no %lld slots", (long long)slots);
     return NULL;
   }
+  Opening *opening = calloc(1, sizeof *opening);
   Xdp *xdp = calloc(1, sizeof *xdp);
-  if (xdp == NULL) return throw_errno(env, ENOMEM, "xdpOpen", name, NULL);
+  if (opening == NULL || xdp == NULL) {
+    free(opening);
+    free(xdp);
+    return throw_errno(env, ENOMEM, "xdpOpen", name, NULL);
+  }
   xdp->fd = xdp->map_fd = xdp->program_fd = xdp->link_fd = xdp->promiscuous_fd = -1;
-  xdp->env = env;
   xdp->queue = (uint32_t)queue;
   xdp->last_queue = (uint32_t)last_queue;
   xdp->driver = driver;
@@ -267,17 +314,16 @@ napi_value xdp_open(napi_env env, napi_callback_info info) {
   xdp->slot_bytes = (uint32_t)slot_bytes;
   xdp->slots = (uint32_t)slots;
   xdp->ring_entries = (uint32_t)entries;
-  const char *step = "malloc";
-  int error = allocate(xdp);
-  if (!error && napi_create_reference(env, argv[2], 1, &xdp->arena_ref) != napi_ok) error = ENOMEM;
-  if (!error) error = set_up(xdp, name, needs_frags, map, &step);
-  napi_value result = error ? NULL : describe(env, xdp);
-  if (!error && (result == NULL || !owned_add(env, xdp->fd, OWNED_XDP, xdp, destroy))) error = ENOMEM;
-  if (!error) return result;
-  int fd = xdp->fd;
-  destroy(xdp);
-  if (fd >= 0) close(fd);
-  return throw_errno(env, error, step, name, hint_of(error));
+  *opening = (Opening){.apart = {.work = open_apart, .settle = take_over},
+                       .needs_frags = needs_frags,
+                       .map = map,
+                       .step = "xdpOpen",
+                       .xdp = xdp};
+  memcpy(opening->name, name, sizeof name);
+  if (napi_create_reference(env, argv[2], 1, &opening->arena) == napi_ok)
+    return apart_begin(env, "etherloom: open", &opening->apart);
+  take_over(env, &opening->apart, false);
+  return NULL;
 }
 
 /*

@@ -48,9 +48,6 @@ typedef struct {
   uint32_t queue;
   /* The first one of an interface makes map and program and is their owner; others share its map. */
   uint32_t last_queue;
-  napi_env env;
-  /* The arena lives as long as the kernel may write to it. */
-  napi_ref arena_ref;
   Bytes arena;
   /* Bytes from the page that the UMEM begins with to the arena. */
   uint32_t delta;

@@ -36,16 +36,10 @@ const [MIN_SLOTS, MAX_SLOTS] = [256, 2048];
 const QUIET_BURST = 8;
 const BURST_BYTES = 512 * 1024;
 
-/** Throws errors with `code`, `errno`, `syscall`; ENODEV when there is no such interface. */
-export function openPacket(options: PacketOptions, context: AdapterContext): InterfacePort {
+/** Rejects with errors that have `code`, `errno`, `syscall`; ENODEV when there is no such interface. */
+export async function openPacket(options: PacketOptions, context: AdapterContext): Promise<InterfacePort> {
   const addon = native();
-  return portOn(addon.packetOpen(...ringOf(addon, options)), options, context);
-}
-
-/** The same without stopping this thread. */
-export async function openPacketApart(options: PacketOptions, context: AdapterContext): Promise<InterfacePort> {
-  const addon = native();
-  return portOn(await addon.packetOpenApart(...ringOf(addon, options)), options, context);
+  return portOn(await addon.packetOpen(...ringOf(addon, options)), options, context);
 }
 
 function ringOf(addon: NativeAddon, { device, mtu, fanout }: PacketOptions): Parameters<NativeAddon['packetOpen']> {

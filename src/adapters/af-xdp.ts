@@ -81,7 +81,7 @@ export async function openXdp(options: XdpOptions, context: AdapterContext): Pro
       );
     }
   } catch (error) {
-    for (const socket of sockets) socket.close();
+    await Promise.all(sockets.map((socket) => socket.closeApart()));
     throw error;
   }
   const { zeroCopy, driver, map } = sockets[0]!.opened;
@@ -127,6 +127,7 @@ class XdpPort extends InterfacePort {
     const [fd, ...more] = fds as [number, ...number[]];
     const calls = {
       close: () => sockets.map((socket) => socket.close())[0]!,
+      closeApart: async () => (await Promise.all(sockets.map((socket) => socket.closeApart())))[0]!,
       state: () => fds.map((each) => addon.xdpState(each))[0]!,
       missed: () => fds.reduce((sum, each) => sum + addon.xdpMissed(each), 0),
     };

@@ -24,7 +24,7 @@ import {
 /** What the addon does with a descriptor of this kind. */
 export interface InterfaceCalls {
   close(fd: number): boolean;
-  closeApart?(fd: number): Promise<boolean>;
+  closeApart(fd: number): Promise<boolean>;
   state(fd: number): number;
   missed(fd: number): number;
 }
@@ -81,6 +81,7 @@ export abstract class InterfacePort implements LinkedAdapter {
   #fd: number;
   #state = -1;
   #closed = false;
+  #closing: Promise<unknown> | null = null;
   #lastError = 0;
 
   constructor(
@@ -160,7 +161,7 @@ export abstract class InterfacePort implements LinkedAdapter {
     const state = this.#calls.state(this.#fd);
     if (state === this.#state) return;
     this.#state = state;
-    if (state === LINK_DELETED) this.#detach();
+    if (state === LINK_DELETED) this.#closing = this.#calls.closeApart(this.#giveUp());
     const reason = state === LINK_DELETED ? 'interface deleted' : (LINK_REASONS[state] ?? 'interface down');
     queueMicrotask(() => {
       if (!this.#closed) this.#events.link(state === LINK_UP, reason);
@@ -169,16 +170,13 @@ export abstract class InterfacePort implements LinkedAdapter {
 
   close(): void {
     this.#closed = true;
-    this.#detach();
+    if (this.#fd >= 0) this.#calls.close(this.#giveUp());
   }
 
   async closeApart(): Promise<void> {
     this.#closed = true;
-    if (this.#fd >= 0) await (this.#calls.closeApart ?? this.#calls.close)(this.#giveUp());
-  }
-
-  #detach(): void {
-    if (this.#fd >= 0) this.#calls.close(this.#giveUp());
+    if (this.#fd >= 0) this.#closing = this.#calls.closeApart(this.#giveUp());
+    await this.#closing;
   }
 
   #giveUp(): number {

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Must be ADDON_API of native/src/addon.h. */
-const API = 15;
+const API = 16;
 
 export const TAP_VNET_HDR = 1 << 0;
 export const TAP_MULTI_QUEUE = 1 << 1;
@@ -88,13 +88,16 @@ export interface InterfaceInfo {
   queues: number;
 }
 
-/** Control calls throw errors with `code`, `errno` and `syscall`; burst calls report. */
+/**
+ * Control calls throw errors with `code`, `errno` and `syscall`; burst calls report. What answers by a promise is done on another
+ * thread: the kernel takes 8 to 45 ms for some devices.
+ */
 export interface NativeAddon {
   readonly api: number;
-  tapOpen(name: string, flags: number): OpenedTap;
+  tapOpen(name: string, flags: number): Promise<OpenedTap>;
   /** Whether it was open. */
   tapClose(fd: number): boolean;
-  /** Closes a TAP or packet socket on another thread; whether it was open. The kernel takes 8 to 20 ms for each. */
+  /** Closes a TAP, packet socket or XDP socket; whether it was open. */
   closeApart(fd: number): Promise<boolean>;
   /** Takes TUN_F_ bits; false when this kernel does not know one of them, then nothing changed. */
   tapSetOffload(fd: number, bits: number): boolean;
@@ -142,9 +145,7 @@ export interface NativeAddon {
     report: Int32Array,
   ): number;
   /** A packet socket on an interface: frames of up to `frameBytes` come through a ring of `slots`; group: FANOUT_*. */
-  packetOpen(name: string, frameBytes: number, slots: number, group: number): number;
-  /** The same on another thread: the kernel takes 6 to 40 ms. */
-  packetOpenApart(name: string, frameBytes: number, slots: number, group: number): Promise<number>;
+  packetOpen(name: string, frameBytes: number, slots: number, group: number): Promise<number>;
   /** Whether it was open. */
   packetClose(fd: number): boolean;
   /** The number of its fanout group, -1 without one. */
@@ -198,7 +199,7 @@ export interface NativeAddon {
     lastQueue: number,
     map: number,
     driver: boolean,
-  ): OpenedXdp;
+  ): Promise<OpenedXdp>;
   /** Slots of its own: the first `receiving` to receive into, the others for what is copied to be sent. */
   xdpStart(fd: number, slots: Int32Array, receiving: number): void;
   /** Fills `out` with slots of others that are being sent from, each as often as it is held; says how many. */
@@ -249,7 +250,8 @@ export interface NativeAddon {
   ): number;
   ifInfo(name: string): InterfaceInfo | null;
   ifSetMtu(name: string, mtu: number): void;
-  ifSetUp(name: string, up: boolean): void;
+  /** It has this MTU and is up. */
+  ifConfigure(name: string, mtu: number): Promise<boolean>;
   clockRead(time: Int32Array): void;
   privilegesDrop(): void;
   residentRelease(): number;

@@ -77,8 +77,8 @@ export interface TapAdapter extends LinkedAdapter {
   readonly created: boolean;
   /** Frames that were longer than a slot and thrown away on receipt. */
   readonly framesTooLong: number;
-  /** Closes; a device that this adapter made goes with it, persistent or not. */
-  discard(): void;
+  /** As `closeApart`; a device that this adapter made goes with it, persistent or not. */
+  discard(): Promise<unknown>;
 }
 
 const { EIO } = constants.errno;
@@ -102,8 +102,8 @@ const TOGETHER_FRAMES = 4;
  */
 const BURST_BYTES = 1024 * 1024;
 
-/** Opens (or makes) the device, sets MTU, offloads and link up. Throws errors with `code`, `errno`, `syscall`. */
-export function openTap(options: TapOptions, context: AdapterContext): TapAdapter {
+/** Opens (or makes) the device, sets MTU, offloads and link up. Rejects with errors that have `code`, `errno`, `syscall`. */
+export async function openTap(options: TapOptions, context: AdapterContext): Promise<TapAdapter> {
   const addon = native();
   if (options.queueFd !== undefined && options.queueFd !== null) {
     const offloads = options.offloads === 'off' ? 0 : bestOffloads(addon, options.queueFd);
@@ -114,12 +114,11 @@ export function openTap(options: TapOptions, context: AdapterContext): TapAdapte
     (options.offloads === 'off' ? 0 : TAP_VNET_HDR) |
     (options.queues > 1 ? TAP_MULTI_QUEUE : 0) |
     (options.mustExist ? TAP_MUST_EXIST : 0);
-  const { fd, name, created, multiQueue } = attach(addon, options, flags);
+  const { fd, name, created, multiQueue } = await attach(addon, options, flags);
   const more: number[] = [];
   try {
     const wanted = multiQueue ? (options.moreQueues ?? 0) : 0;
-    while (more.length < wanted) more.push(addon.tapOpen(name, flags | TAP_MULTI_QUEUE | TAP_MUST_EXIST).fd);
-    if (options.persistent) addon.tapSetPersist(fd, true);
+    while (more.length < wanted) more.push((await addon.tapOpen(name, flags | TAP_MULTI_QUEUE | TAP_MUST_EXIST)).fd);
     const available = options.offloads === 'off' ? 0 : bestOffloads(addon, fd);
     if (available === 0) addon.tapSetOffload(fd, 0);
     if (options.offloads === 'on' && (available & REQUIRED_BY_ON) !== REQUIRED_BY_ON) {
@@ -127,17 +126,18 @@ export function openTap(options: TapOptions, context: AdapterContext): TapAdapte
         code: 'ENOTSUP',
       });
     }
-    configureInterface(addon, name, options.mtu, created);
+    await configureInterface(addon, name, options.mtu, created);
+    if (options.persistent) addon.tapSetPersist(fd, true);
     return new Tap(addon, fd, name, { created, more, options, offloads: available }, context);
   } catch (error) {
-    for (const each of [fd, ...more]) addon.tapClose(each);
+    await Promise.all([fd, ...more].map((each) => addon.closeApart(each)));
     throw error;
   }
 }
 
-function attach(addon: NativeAddon, { device, orOneQueue }: TapOptions, flags: number): OpenedTap {
+async function attach(addon: NativeAddon, { device, orOneQueue }: TapOptions, flags: number): Promise<OpenedTap> {
   try {
-    return addon.tapOpen(device, flags);
+    return await addon.tapOpen(device, flags);
   } catch (error) {
     if (orOneQueue !== true || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
     return addon.tapOpen(device, flags & ~TAP_MULTI_QUEUE);
@@ -151,14 +151,12 @@ function bestOffloads(addon: NativeAddon, fd: number): number {
 }
 
 /** Who may attach to a TAP may not always configure it: on a device made by someone else EPERM is an answer. */
-function configureInterface(addon: NativeAddon, name: string, mtu: number, created: boolean): void {
-  const info = addon.ifInfo(name);
-  if (info === null) return; // moved to another namespace meanwhile
+async function configureInterface(addon: NativeAddon, name: string, mtu: number, created: boolean): Promise<void> {
   try {
-    if (info.mtu !== mtu) addon.ifSetMtu(name, mtu);
-    addon.ifSetUp(name, true);
+    await addon.ifConfigure(name, mtu);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENODEV') return; // moved to another namespace meanwhile
     if (created || (code !== 'EPERM' && code !== 'EACCES')) throw error;
   }
 }
@@ -190,6 +188,7 @@ class Tap implements TapAdapter {
   #full = false;
   #up: boolean | undefined;
   #closed = false;
+  #closing: Promise<unknown> | null = null;
   #lastError = 0;
   #framesTooLong = 0;
 
@@ -200,7 +199,7 @@ class Tap implements TapAdapter {
     this.device = device;
     this.mtu = options.mtu;
     this.created = created;
-    const closeMore = (worker: number) => void addon.tapClose(more[worker - 1]);
+    const closeMore = (worker: number) => void addon.closeApart(more[worker - 1]);
     this.moreQueues =
       more.length === 0 ? null : { optionsOf: (worker) => ({ queueFd: more[worker - 1] }), close: closeMore };
     this.offloads = offloads;
@@ -350,7 +349,7 @@ class Tap implements TapAdapter {
     if (this.#fd < 0) return;
     const state = this.#addon.tapState(this.#fd);
     if (state === LINK_DELETED) {
-      this.#detach();
+      this.#closing = this.#addon.closeApart(this.#giveUp());
       this.#tell(false, 'interface deleted');
     } else if ((state === LINK_UP) !== this.#up) {
       this.#up = state === LINK_UP;
@@ -366,21 +365,18 @@ class Tap implements TapAdapter {
 
   close(): void {
     this.#closed = true;
-    this.#detach();
+    if (this.#fd >= 0) this.#addon.tapClose(this.#giveUp());
   }
 
-  discard(): void {
+  discard(): Promise<unknown> {
     if (this.created && this.#fd >= 0) this.#addon.tapSetPersist(this.#fd, false);
-    this.close();
+    return this.closeApart();
   }
 
   async closeApart(): Promise<void> {
     this.#closed = true;
-    if (this.#fd >= 0) await this.#addon.closeApart(this.#giveUp());
-  }
-
-  #detach(): void {
-    if (this.#fd >= 0) this.#addon.tapClose(this.#giveUp());
+    if (this.#fd >= 0) this.#closing = this.#addon.closeApart(this.#giveUp());
+    await this.#closing;
   }
 
   #giveUp(): number {

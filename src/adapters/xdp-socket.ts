@@ -69,7 +69,7 @@ export async function openSocket(addon: NativeAddon, arena: Arena, options: Sock
     }
     addon.xdpStart(opened.fd, own, own.length - Math.min(spare, Math.floor(own.length / 4)));
   } catch (error) {
-    addon.xdpClose(opened.fd);
+    await addon.closeApart(opened.fd);
     for (const slot of own) release(arena, slot);
     throw error;
   }
@@ -90,11 +90,11 @@ function takeOwn(arena: Arena, { zeroCopy, delta }: OpenedXdp, wanted: number): 
   return Int32Array.from(own);
 }
 
-async function whenFree<T>(open: () => T): Promise<T> {
+async function whenFree<T>(open: () => Promise<T>): Promise<T> {
   const begin = performance.now();
   for (;;) {
     try {
-      return open();
+      return await open();
     } catch (error) {
       const { code, syscall } = error as NodeJS.ErrnoException;
       const patience = syscall === 'bind(AF_XDP)' ? BUSY_QUEUE_MS : BUSY_MS;
@@ -198,11 +198,27 @@ export class XdpSocket {
 
   /** Gives the slots back with the descriptor: its own, and those of others that are on their way. */
   close(): boolean {
-    const held = new Int32Array(RING_ENTRIES);
-    const count = this.#addon.xdpHeld(this.opened.fd, held);
+    const held = this.#held();
     const wasOpen = this.#addon.xdpClose(this.opened.fd);
-    for (let n = 0; n < count; n++) release(this.#arena, held[n]);
-    for (let n = this.#own.length - 1; n >= 0; n--) release(this.#arena, this.#own[n]);
+    this.#giveBack(held);
     return wasOpen;
+  }
+
+  /** The same; until it is done the kernel may write to slots of its own, and read those of others. */
+  async closeApart(): Promise<boolean> {
+    const held = this.#held();
+    const wasOpen = await this.#addon.closeApart(this.opened.fd);
+    this.#giveBack(held);
+    return wasOpen;
+  }
+
+  #held(): Int32Array {
+    const held = new Int32Array(RING_ENTRIES);
+    return held.subarray(0, this.#addon.xdpHeld(this.opened.fd, held));
+  }
+
+  #giveBack(held: Int32Array): void {
+    for (const slot of held) release(this.#arena, slot);
+    for (let n = this.#own.length - 1; n >= 0; n--) release(this.#arena, this.#own[n]);
   }
 }

@@ -150,7 +150,7 @@ function tap(lab: Lab): Kind {
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
       const device = lab.device(label);
-      const adapter = openTap({ ...options, device, mtu }, context);
+      const adapter = await openTap({ ...options, device, mtu }, context);
       const host = lab.namespace(label);
       host.adopt(device, { mtu });
       const far = await host.frameSocket(device);
@@ -177,7 +177,7 @@ function packet(lab: Lab): Kind {
     async open(arena, label, mtu) {
       const { context, links } = listen(arena);
       const { device, far, cable } = await veth(lab, label, mtu);
-      return { adapter: openPacket({ ...options, device, mtu }, context), links, far, cable };
+      return { adapter: await openPacket({ ...options, device, mtu }, context), links, far, cable };
     },
     prepare(arena, label) {
       const device = lab.device(label);

@@ -53,8 +53,11 @@ describe.skipIf(obstacle !== null).each(Object.entries(KINDS))('adapter %s', (na
   beforeAll(() => {
     kind = makeKind(lab);
   });
-  afterEach(() => {
-    for (const adapter of opened.splice(0)) adapter.close();
+  afterEach(async () => {
+    for (const adapter of opened.splice(0)) {
+      adapter.close();
+      await adapter.closeApart?.(); // one whose device was lost is being closed already
+    }
     expect(slotsInUse(arena)).toBe(kept());
   });
   afterAll(() => {

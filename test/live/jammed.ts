@@ -46,7 +46,7 @@ async function slowCable(lab: Lab, label: string, near: string[] = []) {
 
 export const jamPacket: Jam = async (lab, arena, label) => {
   const { device, far, go } = await slowCable(lab, label);
-  return { adapter: openPacket({ device, mtu: MTU, offloads: 'auto', fanout: null }, quiet(arena)), far, go };
+  return { adapter: await openPacket({ device, mtu: MTU, offloads: 'auto', fanout: null }, quiet(arena)), far, go };
 };
 
 export const jamUdp: Jam = async (lab, arena, label) => {
@@ -74,7 +74,7 @@ const SET_SNDBUF = 'import fcntl,struct; fcntl.ioctl(3, 0x400454d4, struct.pack(
 export const jamTap: Jam = async (lab, arena, label) => {
   const device = lab.device(label);
   const options = { device, mtu: MTU, offloads: 'off', queues: 1, persistent: false } as const;
-  const adapter = openTap(options, quiet(arena));
+  const adapter = await openTap(options, quiet(arena));
   const [interpreter, ...flags] = python();
   const { status, stderr } = spawnSync(interpreter, [...flags, '-c', SET_SNDBUF], {
     stdio: ['ignore', 'ignore', 'pipe', adapter.fd],
@@ -94,7 +94,7 @@ export const jamTap: Jam = async (lab, arena, label) => {
 /** On a TAP with room for 20 frames that nobody reads. */
 export const jamXdp: Jam = async (lab, arena, label) => {
   const device = lab.device(label);
-  const reader = openTap({ device, mtu: MTU, offloads: 'off', queues: 1, persistent: false }, quiet(arena));
+  const reader = await openTap({ device, mtu: MTU, offloads: 'off', queues: 1, persistent: false }, quiet(arena));
   lab.run('sysctl', '-qw', `net.ipv6.conf.${device}.disable_ipv6=1`);
   lab.run('ip', 'link', 'set', device, 'txqueuelen', '20');
   const port = await openXdp({ device, mtu: MTU, queue: 0 }, quiet(arena));

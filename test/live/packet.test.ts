@@ -182,9 +182,8 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     const { hosts, devices, fars } = cabled(lab, 'f', 1, '27', { ipv6: false });
     const arena = createArena({ smallSlots: 1024, largeSlots: 0 });
     const events = { link: () => {}, readable: () => {} };
-    const ports = [0, 1].map(() =>
-      openPacket({ device: devices[0]!, mtu: 1500, offloads: 'auto', fanout: process.pid & 0xffff }, { arena, events }),
-    );
+    const options = { device: devices[0]!, mtu: 1500, offloads: 'auto', fanout: process.pid & 0xffff } as const;
+    const ports = await Promise.all([0, 1].map(() => openPacket(options, { arena, events })));
     const socket = await hosts[0]!.frameSocket(fars[0]!);
     const flows = 64;
     for (let n = 0; n < 3 * flows; n++) socket.send(udpOfFlow(n % flows));
@@ -212,7 +211,7 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
   it.each([
     ['the socket', '100mb'],
     ['the queue of the interface', '50kb'],
-  ])('are full when %s is, and say so without an error', (_, limit) => {
+  ])('are full when %s is, and say so without an error', async (_, limit) => {
     const [device, far] = [lab.device(`q${limit[0]}`), lab.device(`r${limit[0]}`)];
     lab.makeVeth(device, far);
     lab.run('ip', 'link', 'set', far, 'up');
@@ -221,7 +220,7 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     lab.run('tc', 'qdisc', 'add', 'dev', device, 'root', 'tbf', 'rate', '8kbit', 'burst', '10kb', 'limit', limit);
     const arena = createArena({ smallSlots: 512, largeSlots: 64 });
     const events = { link: () => {}, readable: () => {} };
-    const port = openPacket({ device, mtu: 9000, offloads: 'auto', fanout: null }, { arena, events });
+    const port = await openPacket({ device, mtu: 9000, offloads: 'auto', fanout: null }, { arena, events });
     const batch = createBatch();
     for (let i = 0; i < 64; i++) {
       batch.slot[i] = takeFor(arena, 9000);

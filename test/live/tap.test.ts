@@ -25,14 +25,14 @@ interface Opened {
   links: LinkEvent[];
 }
 
-function open(arena: Arena, device: string, options: Partial<TapOptions> = {}): Opened {
+async function open(arena: Arena, device: string, options: Partial<TapOptions> = {}): Promise<Opened> {
   const links: LinkEvent[] = [];
   const context: AdapterContext = {
     arena,
     events: { link: (up, reason) => void links.push({ up, reason }), readable: () => {} },
   };
   const defaults: TapOptions = { device, mtu: 1500, offloads: 'off', queues: 1, persistent: false };
-  return { tap: openTap({ ...defaults, ...options }, context), links };
+  return { tap: await openTap({ ...defaults, ...options }, context), links };
 }
 
 /** The least of switches: what comes in at one adapter leaves at the other. */
@@ -128,15 +128,15 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
   };
 
   /** Two namespaces with a TAP each and addresses 10.9.0.1 and .2; the adapters are joined by a wire. */
-  function pair(
+  async function pair(
     label: string,
     options: Partial<TapOptions> = {},
-  ): { hosts: Namespace[]; taps: TapAdapter[]; wire: Wire } {
+  ): Promise<{ hosts: Namespace[]; taps: TapAdapter[]; wire: Wire }> {
     const hosts: Namespace[] = [];
     const taps: TapAdapter[] = [];
     for (const n of [1, 2]) {
       const device = lab.device(`${label}${n}`);
-      taps.push(track(open(arena, device, options)).tap);
+      taps.push(track(await open(arena, device, options)).tap);
       const host = lab.namespace(`${label}${n}`);
       host.adopt(device, { address: `10.9.0.${n}/24`, mtu: options.mtu ?? 1500 });
       hosts.push(host);
@@ -152,20 +152,20 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
   });
 
   it.each(['off', 'auto'] as const)('passes a ping between two namespaces, offloads %s', async (offloads) => {
-    const { hosts, wire } = pair(`p${offloads[0]}`, { offloads });
+    const { hosts, wire } = await pair(`p${offloads[0]}`, { offloads });
     expect(await hosts[0].ping('10.9.0.2', { count: 5 })).toBe(5);
     expect(await hosts[1].ping('10.9.0.1', { size: 1472, dontFragment: true })).toBe(3);
     expect(wire.lost).toBe(0);
   });
 
   it('passes 9,000-byte packets without fragments at MTU 9000', async () => {
-    const { hosts, wire } = pair('j', { mtu: 9000 });
+    const { hosts, wire } = await pair('j', { mtu: 9000 });
     expect(await hosts[0].ping('10.9.0.2', { size: 8972, dontFragment: true })).toBe(3);
     expect(wire.longest).toBe(9014);
   });
 
   it.skipIf(!installed('iperf3'))('passes TCP super-frames whole with offloads', async () => {
-    const { hosts, taps, wire } = pair('g', { offloads: 'on' });
+    const { hosts, taps, wire } = await pair('g', { offloads: 'on' });
     expect(taps[0].offloads & OFFLOAD_TSO4).toBe(OFFLOAD_TSO4);
     hosts[1].start('iperf3', '-s', '-1');
     await until(() => hosts[1].run('ss', '-Hltn').includes(':5201'), 'the server listens');
@@ -178,7 +178,7 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
 
   it('hands over every byte of frames from 14 bytes to a full MTU, tags included', async () => {
     const device = lab.device('by');
-    const { tap } = track(open(arena, device));
+    const { tap } = track(await open(arena, device));
     const host = lab.namespace('by');
     host.adopt(device);
     const socket = await host.frameSocket(device);
@@ -220,8 +220,8 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
   ])('has the kernel finish the checksum where it belongs: shape %s', async (_, mainTag, alt) => {
     // Sent with an unfinished checksum into a bridge, and read behind it by an adapter that wants it finished.
     const [from, to] = [lab.device(`f${mainTag}${alt ? 1 : 0}`), lab.device(`t${mainTag}${alt ? 1 : 0}`)];
-    const sender = track(open(arena, from, { offloads: 'auto' })).tap;
-    const receiver = track(open(arena, to)).tap;
+    const sender = track(await open(arena, from, { offloads: 'auto' })).tap;
+    const receiver = track(await open(arena, to)).tap;
     const host = lab.namespace(`c${mainTag}${alt}`);
     for (const device of [from, to]) host.adopt(device);
     host.run('ip', 'link', 'add', 'bridge0', 'type', 'bridge');
@@ -255,7 +255,7 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
 
   it('reads a frame of the whole burst size, one less and one more', async () => {
     const device = lab.device('n');
-    const { tap } = track(open(arena, device));
+    const { tap } = track(await open(arena, device));
     const host = lab.namespace('n');
     host.adopt(device);
     const socket = await host.frameSocket(device);
@@ -280,7 +280,7 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
 
   it('drops and counts a frame that is longer than its slot, and delivers those around it', async () => {
     const device = lab.device('cut');
-    const { tap } = track(open(arena, device));
+    const { tap } = track(await open(arena, device));
     const host = lab.namespace('cut');
     host.adopt(device, { mtu: 9000 }); // behind the adapter's back
     const socket = await host.frameSocket(device);
@@ -295,7 +295,7 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
   it('leaves frames in the kernel while the arena has no slot', async () => {
     const tiny = createArena({ smallSlots: 1, largeSlots: 0 });
     const device = lab.device('ar');
-    const { tap } = track(open(tiny, device));
+    const { tap } = track(await open(tiny, device));
     const host = lab.namespace('ar');
     host.adopt(device);
     const socket = await host.frameSocket(device);
@@ -311,7 +311,7 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
 
   it('tells link down and up, in another namespace too', async () => {
     const device = lab.device('lk');
-    const { tap, links } = track(open(arena, device));
+    const { tap, links } = track(await open(arena, device));
     const host = lab.namespace('lk');
     await until(() => links.length === 1, 'the first state is told');
     expect(links[0]).toEqual({ up: true, reason: 'interface up' });
@@ -331,7 +331,8 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
 
   it('tells the links of many devices, and of those that go meanwhile', async () => {
     const devices = ['a', 'b', 'c', 'd', 'e'].map((name) => lab.device(`m${name}`));
-    const opened = devices.map((device) => track(open(arena, device)));
+    const opened: Opened[] = [];
+    for (const device of devices) opened.push(track(await open(arena, device)));
     const host = lab.namespace('mn');
     await until(() => opened.every(({ links }) => links.length === 1), 'first states are told');
     host.adopt(devices[1]!);
@@ -351,7 +352,7 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
 
   it('survives the deletion of its interface, and opens again', async () => {
     const device = lab.device('rm');
-    const { tap, links } = track(open(arena, device));
+    const { tap, links } = track(await open(arena, device));
     const host = lab.namespace('rm');
     host.adopt(device);
     host.run('ip', 'link', 'del', device);
@@ -363,58 +364,60 @@ describe.skipIf(obstacle !== null)('TAP adapter', () => {
     expect(tap.send(batch, ONE, 0, 1)).toBe(0);
     expect(tap.lastError).not.toBe(0);
     tap.close();
-    const again = track(open(arena, device));
+    const again = track(await open(arena, device));
     expect(again.tap.created).toBe(true);
   });
 
   it('ends the wait of a poller when an interface is deleted while it waits', async () => {
-    const { hosts, taps, wire } = pair('w');
+    const { hosts, taps, wire } = await pair('w');
     hosts[0].run('ip', 'link', 'del', taps[0].device);
     await until(() => taps[0].fd === -1, 'the adapter notices');
     expect(taps[1].fd).toBeGreaterThan(0);
     wire.stop();
   });
 
-  it('keeps a persistent device, and removes one that is not', () => {
+  it('keeps a persistent device, and removes one that is not', async () => {
     const device = lab.device('ps');
-    open(arena, device, { persistent: true }).tap.close();
+    (await open(arena, device, { persistent: true })).tap.close();
     expect(native().ifInfo(device)).not.toBeNull();
-    const second = open(arena, device, { mustExist: true });
+    const second = await open(arena, device, { mustExist: true });
     expect(second.tap.created).toBe(false);
     native().tapSetPersist(second.tap.fd, false);
     second.tap.close();
     expect(native().ifInfo(device)).toBeNull();
-    expect(() => open(arena, device, { mustExist: true })).toThrow(/ENODEV/);
+    await expect(open(arena, device, { mustExist: true })).rejects.toThrow(/ENODEV/);
   });
 
-  it('gives each queue of a multi-queue device to one adapter', () => {
+  it('gives each queue of a multi-queue device to one adapter', async () => {
     const device = lab.device('mq');
-    const first = track(open(arena, device, { queues: 2 }));
-    const second = track(open(arena, device, { queues: 2 }));
+    const first = track(await open(arena, device, { queues: 2 }));
+    const second = track(await open(arena, device, { queues: 2 }));
     expect(second.tap.fd).not.toBe(first.tap.fd);
     expect(second.tap.created).toBe(false);
   });
 
-  it('says who holds a device that is taken, and that eth-like names are no TAPs', () => {
+  it('says who holds a device that is taken, and that eth-like names are no TAPs', async () => {
     const device = lab.device('bz');
-    track(open(arena, device));
-    expect(() => open(arena, device)).toThrow(expect.objectContaining({ code: 'EBUSY', syscall: 'ioctl(TUNSETIFF)' }));
-    expect(() => open(arena, 'lo')).toThrow(expect.objectContaining({ code: 'EINVAL' }));
-    expect(() => open(arena, lab.device('mt'), { mtu: 65_530 })).toThrow(/ioctl\(SIOCSIFMTU\)/);
+    track(await open(arena, device));
+    await expect(open(arena, device)).rejects.toThrow(
+      expect.objectContaining({ code: 'EBUSY', syscall: 'ioctl(TUNSETIFF)' }),
+    );
+    await expect(open(arena, 'lo')).rejects.toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    await expect(open(arena, lab.device('mt'), { mtu: 65_530 })).rejects.toThrow(/ioctl\(SIOCSIFMTU\)/);
   });
 
-  it('leaks no descriptor in 1,000 openings', () => {
+  it('leaks no descriptor in 1,000 openings', async () => {
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const device = lab.device('fd');
-    open(arena, device, { persistent: true }).tap.close();
+    (await open(arena, device, { persistent: true })).tap.close();
     const before = descriptors();
-    for (let i = 0; i < 1000; i++) open(arena, device).tap.close();
-    const last = open(arena, device).tap;
+    for (let i = 0; i < 1000; i++) (await open(arena, device)).tap.close();
+    const last = (await open(arena, device)).tap;
     native().tapSetPersist(last.fd, false);
     last.close();
     // Made and removed each time: the kernel takes 20 ms for a removal.
-    for (let i = 0; i < 25; i++) open(arena, device).tap.close();
-    expect(() => open(arena, 'lo')).toThrow();
+    for (let i = 0; i < 25; i++) (await open(arena, device)).tap.close();
+    await expect(open(arena, 'lo')).rejects.toThrow();
     expect(descriptors()).toBe(before);
   });
 

@@ -32,7 +32,7 @@ describe.skipIf(obstacle !== null)('UDP link between two TAPs', () => {
         const arena = createArena({ smallSlots: 512, largeSlots: 64 });
         arenas.push(arena);
         const device = lab.device(`${label}${n}`);
-        const tap = openTap(
+        const tap = await openTap(
           { device, mtu: 9000, offloads: 'off', queues: 1, persistent: false },
           { arena, events: { link: () => {}, readable: () => {} } },
         );

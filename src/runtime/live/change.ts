@@ -78,8 +78,8 @@ class PortChange {
     }
     for (const [holder, port] of this.#exchanges) {
       holder.busy = true;
-      this.#ports.release(holder);
       this.#released.push(holder);
+      await this.#ports.release(holder);
       await this.#openOne(port);
     }
   }
@@ -111,7 +111,7 @@ class PortChange {
 
   /** Nothing has changed, or `applySteps` has turned it back. */
   async takeBack(): Promise<void> {
-    for (const port of this.#coming.values()) if (!this.#heirs.has(port)) this.#ports.discard(port);
+    for (const port of this.#coming.values()) if (!this.#heirs.has(port)) await this.#ports.discard(port);
     if (this.#ports.closed) return;
     for (const port of this.#released) await this.#ports.open(port, false).catch(() => {}); // a TAP is tried again
     this.#ports.begin([...this.#left, ...this.#released]);
@@ -130,7 +130,7 @@ class PortChange {
     this.#ports.begin(this.#coming.values());
     for (const port of this.#left) {
       if (heldOn.has(port)) continue;
-      await this.#ports.shutApart(port);
+      await this.#ports.shut(port);
       await turn();
     }
     // A device that was let go is gone everywhere.

@@ -102,11 +102,11 @@ export class LiveSwitch {
       try {
         await this.#ports.open(port, false);
       } catch (error) {
-        this.#ports.discardAll();
+        await this.#ports.discardAll();
         throw new OpenError(openFailure(port.config, error));
       }
       if (this.#ports.closed) {
-        this.#ports.discardAll();
+        await this.#ports.discardAll();
         throw new OpenError('stopped while ports were being opened');
       }
     }

@@ -4,7 +4,7 @@
 
 import { constants } from 'node:os';
 import type { Adapter, AdapterContext } from '../../adapters/adapter.ts';
-import { openPacketApart } from '../../adapters/af-packet.ts';
+import { openPacket } from '../../adapters/af-packet.ts';
 import { openXdp, type XdpOptions, type XdpShare } from '../../adapters/af-xdp.ts';
 import { openCap } from '../../adapters/cap.ts';
 import { openVxlanRaw } from '../../adapters/raw-socket.ts';
@@ -50,7 +50,7 @@ export async function openPort(port: PlacedPort, context: AdapterContext, manner
     );
   }
   if (kind === 'af-packet') {
-    return openPacketApart(
+    return openPacket(
       {
         device: String(options.device),
         mtu,

@@ -114,7 +114,7 @@ export class LivePorts {
     } finally {
       port.busy = false;
     }
-    if (this.closed) this.discard(port);
+    if (this.closed) await this.discard(port);
     else if (port.index >= 0) this.#attach(port);
   }
 
@@ -128,7 +128,7 @@ export class LivePorts {
     try {
       await sides.open(port);
     } catch (error) {
-      this.discard(port);
+      await this.discard(port);
       throw error;
     }
   }
@@ -145,16 +145,12 @@ export class LivePorts {
     this.sides?.detach(port.index);
   }
 
-  /** Closes the device, everywhere. */
-  shut(port: LivePort): void {
+  /** Closes the device, everywhere: the kernel takes its time, in which this thread forwards. */
+  async shut(port: LivePort): Promise<void> {
+    const { adapter } = port;
     this.sides?.close(port);
-    port.adapter?.close();
-  }
-
-  /** The same for a device that goes alone: the kernel takes its time, in which this thread forwards. */
-  async shutApart(port: LivePort): Promise<void> {
-    this.sides?.close(port);
-    if (port.adapter !== null) await closeApart(port.adapter);
+    port.adapter = null;
+    if (adapter !== null) await closeApart(adapter);
   }
 
   /** Frames and events of these ports count from now on. */
@@ -167,23 +163,24 @@ export class LivePorts {
     }
   }
 
-  /** Closes the port's device while the port keeps its place. */
-  release(port: LivePort): void {
+  /** Closes the port's device, everywhere by the end, while the port keeps its place. */
+  async release(port: LivePort): Promise<void> {
     this.loop.remove(port.index, false);
     this.#detach(port);
     this.#setLink(port, false);
-    this.shut(port);
-    port.adapter = null;
     port.offloading = null;
     port.up = false;
+    await this.shut(port);
+    await this.sides?.settled();
   }
 
   /** Closes a device that was opened in vain: one that was made for it vanishes. */
-  discard(port: LivePort): void {
+  async discard(port: LivePort): Promise<void> {
+    const { tap } = port;
+    if (tap === null) return this.shut(port);
     this.sides?.close(port);
-    if (port.tap !== null) port.tap.discard();
-    else port.adapter?.close();
     port.adapter = null;
+    await tap.discard();
   }
 
   close(): void {
@@ -192,9 +189,9 @@ export class LivePorts {
   }
 
   /** Closes what a start that failed has opened. */
-  discardAll(): void {
+  async discardAll(): Promise<void> {
     this.#stop();
-    for (const port of this) this.discard(port);
+    await Promise.all([...this].map((port) => this.discard(port)));
   }
 
   #stop(): void {
@@ -326,8 +323,7 @@ export class LivePorts {
   #lose(port: LivePort): void {
     this.loop.remove(port.index, true);
     this.#detach(port);
-    this.shut(port);
-    port.adapter = null;
+    void this.shut(port);
     port.offloadsWhy = null;
     port.offloading = null;
     this.#settleOffloads();
@@ -352,7 +348,7 @@ export class LivePorts {
   async #reattach(port: LivePort): Promise<void> {
     try {
       await this.open(port, true);
-      if (port.index < 0) this.discard(port);
+      if (port.index < 0) await this.discard(port);
       if (port.adapter === null) return;
       this.begin([port]);
       this.#faults.delete(port);

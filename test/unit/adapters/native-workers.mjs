@@ -23,7 +23,7 @@ if (!isMainThread) {
     ...columns(),
   );
   try {
-    const { fd } = addon.tapOpen(`elw${process.pid.toString(36)}${workerData.number}`, 0);
+    const { fd } = await addon.tapOpen(`elw${process.pid.toString(36)}${workerData.number}`, 0);
     // With a ring of the thread's own, where the kernel offers one.
     const column = () => new Int32Array(8);
     const rows = [column(), column(), column(), column()];
