@@ -109,7 +109,7 @@ napi_value tap_set_persist(napi_env env, napi_callback_info info);
 napi_value tap_state(napi_env env, napi_callback_info info);
 napi_value tap_states(napi_env env, napi_callback_info info);
 
-/* -- packet.c */
+/* -- packet-open.c, packet-burst.c */
 napi_value packet_open(napi_env env, napi_callback_info info);
 napi_value packet_close(napi_env env, napi_callback_info info);
 napi_value packet_group(napi_env env, napi_callback_info info);
@@ -157,7 +157,7 @@ napi_value resident_release(napi_env env, napi_callback_info info);
 napi_value tap_read_burst(napi_env env, napi_callback_info info);
 napi_value tap_write_burst(napi_env env, napi_callback_info info);
 
-/* -- udp-socket.c, udp-receive.c, udp-send.c; the two others of udp-outbox.h are theirs */
+/* -- udp-open.c, udp-groups.c, udp-pool.c, udp-receive.c, udp-send.c: udp.h */
 napi_value udp_open(napi_env env, napi_callback_info info);
 napi_value udp_close(napi_env env, napi_callback_info info);
 napi_value udp_port(napi_env env, napi_callback_info info);

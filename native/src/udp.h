@@ -1,5 +1,6 @@
 /*
- * A UDP underlay: the sockets of one tunnel endpoint, as its three files share them.
+ * A UDP underlay: the sockets of one tunnel endpoint, as its files share them: udp-open.c
+ * stands on udp-receive.c and udp-send.c, these on udp-message.c, udp-groups.c and udp-pool.c, and all on udp-socket.c.
  *
  * One socket receives on local:port, one more per multicast group; an epoll descriptor stands for all of them and is
  * what JavaScript holds and polls. Sending goes through a pool of sockets, each bound to a source port of its own,
@@ -87,14 +88,28 @@ typedef struct {
 } Udp;
 
 /* -- udp-socket.c */
+bool udp_set(int fd, int level, int option, int value);
+/* More than the system's limit where that is permitted, else as much as is. */
+void udp_set_buffer(int fd, int forced, int option, int bytes);
+/* `address` has as many bytes as the family wants. */
+Address udp_address(const Udp *udp, const uint8_t *address, uint16_t port);
+/* A socket of the underlay's family; -1 with errno. */
+int udp_make_socket(const Udp *udp);
+/* A socket that receives datagrams for `address`; -1 with errno. */
+int udp_make_receiver(const Udp *udp, const Address *address, bool shared);
+uint32_t udp_drops_of(int fd);
+/* Bytes of an address of the underlay's family, or of either where it is NULL; false with an exception. */
+bool arg_udp_address(napi_env env, napi_value value, const Udp *udp, Bytes *out);
+
+/* -- udp-groups.c */
+/* The interface that what is sent to a group leaves by; 0 for an address that is none, or where the kernel chooses. */
+uint32_t udp_group_interface(const Udp *udp, const uint8_t *address);
+
+/* -- udp-pool.c */
 /* The pool's socket for a source port of a header, opened at its first use; NULL with errno when there is none. */
 SendSocket *udp_pool_socket(Udp *udp, uint16_t source_port);
 /* Takes what waits in the socket's error queue; -> how many errors that were. */
 int udp_drain_errors(Udp *udp, int fd);
-/* More than the system's limit where that is permitted, else as much as is. */
-void udp_set_buffer(int fd, int forced, int option, int bytes);
-uint32_t udp_drops_of(int fd);
-uint32_t udp_group_interface(const Udp *udp, const uint8_t *address);
 
 /* -- udp-receive.c, udp-send.c: made at the first use, given up with the underlay */
 bool udp_inbox_make(Udp *udp);
@@ -102,6 +117,9 @@ void udp_inbox_free(Udp *udp);
 bool udp_outbox_make(Udp *udp);
 void udp_outbox_free(Udp *udp);
 
+static inline const uint8_t *address_of(const Udp *udp, const Address *address) {
+  return udp->family == AF_INET ? (const uint8_t *)&address->v4.sin_addr : (const uint8_t *)&address->v6.sin6_addr;
+}
 static inline size_t address_bytes(const Udp *udp) { return udp->family == AF_INET ? 4 : 16; }
 static inline socklen_t sockaddr_bytes(const Udp *udp) {
   return udp->family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);

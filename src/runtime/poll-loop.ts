@@ -64,7 +64,7 @@ export class PollLoop {
 
   /**
    * Returns the poller by which other threads wake this one. `serve` works off some of what they have left for it, and says
-   * whether there may be more. By a second poller the thread would never sleep (native/src/poller.c).
+   * whether there may be more. By a second poller the thread would never sleep (native/src/poller.h).
    */
   wakeable(serve: () => boolean): number {
     this.#serveOthers = serve;
