@@ -22,6 +22,7 @@
 import { frameStart, release, SMALL_SLOT_BYTES, takeLarge } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import type { AdapterContext, MoreQueues } from './adapter.ts';
+import { enterRows } from './bursts.ts';
 import { checkInterface, InterfacePort } from './interface-port.ts';
 import { type NativeAddon, native, nativeAvailable, REPORT_LONG } from './native.ts';
 import { openSocket, XDP_REPORT_WORDS, type XdpSocket } from './xdp-socket.ts';
@@ -154,7 +155,8 @@ class XdpPort extends InterfacePort {
     while (batch.count < end && bytes < BURST_BYTES && this.fd >= 0) {
       const row = batch.count;
       const got = socket.readInPlace(batch, row, end - row, this.report);
-      this.received(batch, port, row, row + got);
+      enterRows(batch, port, row, row + got, 0);
+      this.burstEnded();
       if (this.report[REPORT_LONG] === 0) break;
       if (batch.count === end || !this.#readLong(socket, batch, port)) break;
       bytes += batch.len[batch.count - 1];
@@ -169,7 +171,8 @@ class XdpPort extends InterfacePort {
     const got = socket.readLong(batch, row, frameStart(this.arena, slot), this.report);
     if (got === 0) release(this.arena, slot);
     else batch.slot[row] = slot;
-    this.received(batch, port, row, row + got);
+    enterRows(batch, port, row, row + got, 0);
+    this.burstEnded();
     return got > 0;
   }
 

@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { type Arena, frameStart, takeFor } from '../dataplane/arena.ts';
 import { type Batch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
 import type { AdapterContext, AdapterEvents, LinkedAdapter } from './adapter.ts';
+import { lengthOf } from './frame-copy.ts';
 import { type InterfaceLink, interfaceMtu, linkOf } from './interface-files.ts';
 import { unwatchLink, watchLink } from './link-watch.ts';
 import { findUnfinished } from './unfinished.ts';
@@ -296,9 +297,4 @@ class Cap implements LinkedAdapter {
     this.#child.kill('SIGKILL');
     if (this.#child.connected) this.#child.disconnect();
   }
-}
-
-function lengthOf(batch: Batch, word: number): number {
-  const i = word & INDEX_MASK;
-  return (word & SHAPE_ALT) === 0 ? batch.len[i] : batch.altHeadLen[i] + batch.altLen[i];
 }

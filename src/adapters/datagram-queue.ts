@@ -4,18 +4,19 @@
  */
 
 import type { AdapterEvents } from './adapter.ts';
+import { readableSoon } from './bursts.ts';
 
 export class DatagramQueue<T> {
   /** `#waiting` datagrams from `#head` on. */
   readonly #ring: (T | undefined)[];
-  readonly #events: AdapterEvents;
+  /** Says so again in the next turn; of what is empty by then nothing is said. */
+  readonly tell: () => void;
   #head = 0;
   #waiting = 0;
-  #told = false;
 
   constructor(capacity: number, events: AdapterEvents) {
     this.#ring = new Array(capacity).fill(undefined);
-    this.#events = events;
+    this.tell = readableSoon(events, () => this.#waiting > 0);
   }
 
   get length(): number {
@@ -39,16 +40,6 @@ export class DatagramQueue<T> {
     this.#ring[this.#head] = undefined;
     this.#head = (this.#head + 1) % this.#ring.length;
     this.#waiting--;
-  }
-
-  /** Says so again in the next turn; of what is empty by then nothing is said. */
-  tell(): void {
-    if (this.#told) return;
-    this.#told = true;
-    setImmediate(() => {
-      this.#told = false;
-      if (this.#waiting > 0) this.#events.readable();
-    });
   }
 
   clear(): void {

@@ -15,3 +15,29 @@ export function frameCopy({ bytes }: Arena, batch: Batch, word: number): Buffer 
   frame.set(bytes.subarray(body, body + batch.altLen[i]), headLen);
   return frame;
 }
+
+/** Bytes of the frame of a word of an egress list. */
+export function lengthOf(batch: Batch, word: number): number {
+  const i = word & INDEX_MASK;
+  return (word & SHAPE_ALT) === 0 ? batch.len[i] : batch.altHeadLen[i] + batch.altLen[i];
+}
+
+/** Row i is a frame that needs nothing, in a slot that it was copied to. */
+export function enterCopy(
+  b: Batch,
+  i: number,
+  slot: number,
+  off: number,
+  len: number,
+  port: number,
+  rxFlags: number,
+): void {
+  b.slot[i] = slot;
+  b.off[i] = off;
+  b.len[i] = len;
+  b.port[i] = port;
+  b.rxFlags[i] = rxFlags;
+  b.gso[i] = 0;
+  b.csum[i] = 0;
+  b.count = i + 1;
+}

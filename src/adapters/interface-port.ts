@@ -145,13 +145,8 @@ export abstract class InterfacePort implements LinkedAdapter {
     return sent;
   }
 
-  /** Rows [first, end) have come in a burst: what is the same in all of them, and what the report says. */
-  protected received(batch: Batch, port: number, first: number, end: number): void {
-    for (let i = first; i < end; i++) {
-      batch.port[i] = port;
-      batch.rxFlags[i] = 0;
-    }
-    batch.count = end;
+  /** What the report of a burst that was received says. */
+  protected burstEnded(): void {
     this.#counters.framesTooLong += this.report[REPORT_FRAMES];
     if (this.report[REPORT_ERRNO] !== 0) this.checkLink();
   }

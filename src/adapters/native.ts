@@ -78,6 +78,34 @@ export interface OpenedXdp {
   map: number;
 }
 
+/** Rows [first, first + max) with slots of `capacity` bytes at off[row], of which all but off are filled. */
+type Incoming = [
+  arena: Uint8Array,
+  off: Int32Array,
+  len: Int32Array,
+  gso: Int32Array,
+  csum: Int32Array,
+  first: number,
+  max: number,
+  capacity: number,
+  maxBytes: number,
+];
+/** The frames of list[start .. start + count), words as in `Egress`. */
+type Outgoing = [
+  arena: Uint8Array,
+  list: Int32Array,
+  start: number,
+  count: number,
+  off: Int32Array,
+  len: Int32Array,
+  altHeadOff: Int32Array,
+  altHeadLen: Int32Array,
+  altOff: Int32Array,
+  altLen: Int32Array,
+  gso: Int32Array,
+  csum: Int32Array,
+];
+
 export interface InterfaceInfo {
   index: number;
   mtu: number;
@@ -110,40 +138,9 @@ export interface NativeAddon {
    * Reads to off[row] and fills len, gso, csum of rows [first, first + result). `together`: frames share a system call
    * where the kernel has io_uring for us; the answers are the same.
    */
-  tapReadBurst(
-    fd: number,
-    arena: Uint8Array,
-    off: Int32Array,
-    len: Int32Array,
-    gso: Int32Array,
-    csum: Int32Array,
-    first: number,
-    max: number,
-    capacity: number,
-    maxBytes: number,
-    vnetHdr: boolean,
-    together: boolean,
-    report: Int32Array,
-  ): number;
+  tapReadBurst(fd: number, ...args: [...Incoming, vnetHdr: boolean, together: boolean, report: Int32Array]): number;
   /** Writes the frames of list[start .. start + count), skips those that the kernel refuses. Returns how many left. */
-  tapWriteBurst(
-    fd: number,
-    arena: Uint8Array,
-    list: Int32Array,
-    start: number,
-    count: number,
-    off: Int32Array,
-    len: Int32Array,
-    altHeadOff: Int32Array,
-    altHeadLen: Int32Array,
-    altOff: Int32Array,
-    altLen: Int32Array,
-    gso: Int32Array,
-    csum: Int32Array,
-    vnetHdr: boolean,
-    together: boolean,
-    report: Int32Array,
-  ): number;
+  tapWriteBurst(fd: number, ...args: [...Outgoing, vnetHdr: boolean, together: boolean, report: Int32Array]): number;
   /** A packet socket on an interface: frames of up to `frameBytes` come through a ring of `slots`; group: FANOUT_*. */
   packetOpen(name: string, frameBytes: number, slots: number, group: number): Promise<number>;
   /** Whether it was open. */
@@ -154,35 +151,8 @@ export interface NativeAddon {
   packetState(fd: number): number;
   /** Frames that found the ring full since it was last asked. */
   packetMissed(fd: number): number;
-  packetReadBurst(
-    fd: number,
-    arena: Uint8Array,
-    off: Int32Array,
-    len: Int32Array,
-    gso: Int32Array,
-    csum: Int32Array,
-    first: number,
-    max: number,
-    capacity: number,
-    maxBytes: number,
-    report: Int32Array,
-  ): number;
-  packetWriteBurst(
-    fd: number,
-    arena: Uint8Array,
-    list: Int32Array,
-    start: number,
-    count: number,
-    off: Int32Array,
-    len: Int32Array,
-    altHeadOff: Int32Array,
-    altHeadLen: Int32Array,
-    altOff: Int32Array,
-    altLen: Int32Array,
-    gso: Int32Array,
-    csum: Int32Array,
-    report: Int32Array,
-  ): number;
+  packetReadBurst(fd: number, ...args: [...Incoming, report: Int32Array]): number;
+  packetWriteBurst(fd: number, ...args: [...Outgoing, report: Int32Array]): number;
   /**
    * An XDP socket whose memory is the first `slots` slots of the arena, which lies in a SharedArrayBuffer; `entries` is a
    * power of two. With `map` -1 it brings the program, for queues up to `lastQueue`, which goes when it is closed; others are
@@ -230,24 +200,7 @@ export interface NativeAddon {
     report: Int32Array,
   ): number;
   /** As packetWriteBurst. Behind the report's words: REPORT_FREED slots that are to be released, each once. */
-  xdpWriteBurst(
-    fd: number,
-    arena: Uint8Array,
-    list: Int32Array,
-    start: number,
-    count: number,
-    off: Int32Array,
-    len: Int32Array,
-    altHeadOff: Int32Array,
-    altHeadLen: Int32Array,
-    altOff: Int32Array,
-    altLen: Int32Array,
-    gso: Int32Array,
-    csum: Int32Array,
-    slot: Int32Array,
-    holders: Int32Array,
-    report: Int32Array,
-  ): number;
+  xdpWriteBurst(fd: number, ...args: [...Outgoing, slot: Int32Array, holders: Int32Array, report: Int32Array]): number;
   ifInfo(name: string): InterfaceInfo | null;
   ifSetMtu(name: string, mtu: number): void;
   /** It has this MTU and is up. */
@@ -291,22 +244,7 @@ export interface NativeAddon {
     coalesce: number,
   ): number;
   /** Sends the frames of list[start .. start + count), skips those that the kernel refuses. Returns how many left. */
-  udpSendBurst(
-    fd: number,
-    arena: Uint8Array,
-    list: Int32Array,
-    start: number,
-    count: number,
-    off: Int32Array,
-    len: Int32Array,
-    altHeadOff: Int32Array,
-    altHeadLen: Int32Array,
-    altOff: Int32Array,
-    altLen: Int32Array,
-    gso: Int32Array,
-    csum: Int32Array,
-    report: Int32Array,
-  ): number;
+  udpSendBurst(fd: number, ...args: [...Outgoing, report: Int32Array]): number;
   udpNotices(fd: number, out: Int32Array): number;
   udpPathMtu(fd: number, address: Uint8Array): number;
   udpDrops(fd: number): number;

@@ -16,6 +16,7 @@ import { type Batch, INDEX_MASK, SHAPE_ALT } from '../dataplane/batch.ts';
 import { addressBytes } from '../wire/address.ts';
 import { ETHERNET_BYTES } from '../wire/ethernet.ts';
 import type { AdapterContext, AdapterEvents } from './adapter.ts';
+import { lengthOf } from './frame-copy.ts';
 import { OUTER_IPV4_BYTES, OUTER_IPV6_BYTES } from './outer-headers.ts';
 import { packetDestination } from './raw-ip.ts';
 import { openVxlanUdp } from './vxlan-udp.ts';
@@ -243,9 +244,4 @@ class VxlanRaw implements VxlanUdpAdapter {
     this.#child?.kill();
     this.#udp.close();
   }
-}
-
-function lengthOf(batch: Batch, word: number): number {
-  const i = word & INDEX_MASK;
-  return (word & SHAPE_ALT) === 0 ? batch.len[i] : batch.altHeadLen[i] + batch.altLen[i];
 }

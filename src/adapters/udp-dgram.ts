@@ -12,7 +12,7 @@ import { type Arena, frameStart, takeFor } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import type { AdapterContext } from './adapter.ts';
 import { DatagramQueue } from './datagram-queue.ts';
-import { frameCopy } from './frame-copy.ts';
+import { enterCopy, frameCopy } from './frame-copy.ts';
 import { type Endpoint, endpointText, type UdpAdapter, type UdpCounters, type UdpOptions } from './udp-contract.ts';
 
 const QUEUE_FRAMES = 1024;
@@ -124,14 +124,7 @@ class Udp implements UdpAdapter {
       this.#queue.shift();
       const off = frameStart(this.#arena, slot);
       this.#arena.bytes.set(frame, off);
-      batch.slot[i] = slot;
-      batch.off[i] = off;
-      batch.len[i] = frame.length;
-      batch.port[i] = port;
-      batch.rxFlags[i] = 0;
-      batch.gso[i] = 0;
-      batch.csum[i] = 0;
-      batch.count = i + 1;
+      enterCopy(batch, i, slot, off, frame.length, port, 0);
     }
     if (this.#queue.length > 0) this.#queue.tell();
     return batch.count - begin;

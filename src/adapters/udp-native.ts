@@ -6,32 +6,15 @@
  */
 
 import { constants } from 'node:os';
-import {
-  type Arena,
-  frameStart,
-  LARGE_FRAME_BYTES,
-  release,
-  SMALL_FRAME_BYTES,
-  takeLarge,
-  takeSmall,
-} from '../dataplane/arena.ts';
+import type { Arena } from '../dataplane/arena.ts';
 import type { Batch } from '../dataplane/batch.ts';
 import { addressBytes } from '../wire/address.ts';
-import type { AdapterContext, AdapterEvents } from './adapter.ts';
-import {
-  type NativeAddon,
-  native,
-  REPORT_ERRNO,
-  REPORT_FRAMES,
-  REPORT_LONG,
-  UDP_PLAIN_WAITING,
-  UDP_PLAIN_WORDS,
-} from './native.ts';
+import type { AdapterContext } from './adapter.ts';
+import { BurstReader, readableSoon, writeBurst } from './bursts.ts';
+import { type NativeAddon, native, REPORT_ERRNO, REPORT_FRAMES, UDP_PLAIN_WAITING, UDP_PLAIN_WORDS } from './native.ts';
 import { type Endpoint, endpointText, type UdpAdapter, type UdpCounters, type UdpOptions } from './udp-contract.ts';
 
 const { EMSGSIZE, ENODEV } = constants.errno;
-/** Slots offered to a quiet socket, as in tap.ts. */
-const QUIET_BURST = 8;
 const BURST_BYTES = 512 * 1024;
 
 export async function openNative(
@@ -76,19 +59,25 @@ class NativeUdp implements UdpAdapter {
   readonly local: Endpoint;
   readonly #addon: NativeAddon;
   readonly #arena: Arena;
-  readonly #events: AdapterEvents;
   readonly #counters: UdpCounters = { queueFull: 0, foreign: 0, tooLong: 0, errors: 0 };
   readonly #report = new Int32Array(UDP_PLAIN_WORDS);
+  readonly #reader: BurstReader;
+  readonly #after: () => boolean;
+  /** Frames wait in the addon. */
+  readonly #tell: () => void;
   #fd: number;
-  #burst = QUIET_BURST;
   #lastError = 0;
-  #told = false;
 
   constructor(addon: NativeAddon, fd: number, local: Endpoint, options: UdpOptions, context: AdapterContext) {
     this.#addon = addon;
     this.#fd = fd;
     this.#arena = context.arena;
-    this.#events = context.events;
+    this.#reader = new BurstReader(addon.udpPlainReadBurst, context.arena, this.#report, BURST_BYTES);
+    this.#after = () => {
+      if (this.#report[REPORT_ERRNO] !== 0) this.#counters.errors++;
+      return true;
+    };
+    this.#tell = readableSoon(context.events, () => this.#fd >= 0);
     this.local = { host: local.host, port: addon.udpPlainPort(fd) };
     this.device = endpointText(this.local);
     this.mtu = options.mtu;
@@ -113,92 +102,16 @@ class NativeUdp implements UdpAdapter {
 
   receive(batch: Batch, port: number, max: number): number {
     if (this.#fd < 0) return 0;
-    const begin = batch.count;
-    let room = Math.min(max, batch.capacity - begin);
-    let large = false;
-    while (room > 0) {
-      const offered = this.#takeSlots(batch, large ? 1 : Math.min(room, this.#burst), large);
-      if (offered === 0) break; // the frames wait
-      const got = this.#readBurst(batch, port, offered, large ? LARGE_FRAME_BYTES : SMALL_FRAME_BYTES);
-      room -= got;
-      large = this.#report[REPORT_LONG] !== 0;
-      if (got === offered) {
-        this.#burst = Math.min(this.#burst * 2, batch.capacity);
-      } else if (!large) {
-        this.#burst = Math.max(QUIET_BURST, got * 2);
-        break;
-      }
-    }
+    const received = this.#reader.receive(this.#fd, batch, port, max, this.#after);
     if (this.#report[UDP_PLAIN_WAITING] !== 0) this.#tell();
-    return batch.count - begin;
-  }
-
-  /** Puts up to `wanted` free slots behind the batch's last frame. */
-  #takeSlots(batch: Batch, wanted: number, large: boolean): number {
-    for (let n = 0; n < wanted; n++) {
-      const slot = large ? takeLarge(this.#arena) : takeSmall(this.#arena);
-      if (slot < 0) return n;
-      batch.slot[batch.count + n] = slot;
-      batch.off[batch.count + n] = frameStart(this.#arena, slot);
-    }
-    return wanted;
-  }
-
-  #readBurst(batch: Batch, port: number, offered: number, capacity: number): number {
-    const first = batch.count;
-    const got = this.#addon.udpPlainReadBurst(
-      this.#fd,
-      this.#arena.bytes,
-      batch.off,
-      batch.len,
-      batch.gso,
-      batch.csum,
-      first,
-      offered,
-      capacity,
-      BURST_BYTES,
-      this.#report,
-    );
-    const end = first + got;
-    // Last taken, first given back: the free stack is as it was.
-    for (let i = first + offered - 1; i >= end; i--) release(this.#arena, batch.slot[i]);
-    for (let i = first; i < end; i++) {
-      batch.port[i] = port;
-      batch.rxFlags[i] = 0;
-    }
-    batch.count = end;
-    if (this.#report[REPORT_ERRNO] !== 0) this.#counters.errors++;
-    return got;
-  }
-
-  #tell(): void {
-    if (this.#told) return;
-    this.#told = true;
-    setImmediate(() => {
-      this.#told = false;
-      if (this.#fd >= 0) this.#events.readable();
-    });
+    return received;
   }
 
   send(batch: Batch, list: Int32Array, start: number, count: number): number {
     if (this.#fd < 0) return 0;
     const report = this.#report;
-    const sent = this.#addon.udpPlainWriteBurst(
-      this.#fd,
-      this.#arena.bytes,
-      list,
-      start,
-      count,
-      batch.off,
-      batch.len,
-      batch.altHeadOff,
-      batch.altHeadLen,
-      batch.altOff,
-      batch.altLen,
-      batch.gso,
-      batch.csum,
-      report,
-    );
+    const write = this.#addon.udpPlainWriteBurst;
+    const sent = writeBurst(write, this.#fd, this.#arena, batch, list, start, count, report);
     this.#lastError = report[REPORT_ERRNO];
     if (this.#lastError === EMSGSIZE) this.#counters.tooLong += report[REPORT_FRAMES];
     else this.#counters.errors += report[REPORT_FRAMES];

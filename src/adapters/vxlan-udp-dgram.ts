@@ -17,7 +17,7 @@ import { addressBytes } from '../wire/address.ts';
 import { ETHERNET_BYTES } from '../wire/ethernet.ts';
 import type { AdapterContext } from './adapter.ts';
 import { DatagramQueue } from './datagram-queue.ts';
-import { frameCopy } from './frame-copy.ts';
+import { enterCopy, frameCopy } from './frame-copy.ts';
 import { interfaceIndexOf, interfaceWith } from './interface-files.ts';
 import { OUTER_IPV4_BYTES, OUTER_IPV6_BYTES, type OuterEnds, readOuter, writeOuter } from './outer-headers.ts';
 import { endpointText } from './udp-contract.ts';
@@ -212,14 +212,7 @@ class DgramVxlanUdp implements VxlanUdpAdapter {
       const off = frameStart(this.#arena, slot);
       writeOuter(this.#arena.view, off, ends, datagram.length);
       this.#arena.bytes.set(datagram, off + headers);
-      batch.slot[i] = slot;
-      batch.off[i] = off;
-      batch.len[i] = headers + datagram.length;
-      batch.port[i] = port;
-      batch.rxFlags[i] = RX_CSUM_VERIFIED;
-      batch.gso[i] = 0;
-      batch.csum[i] = 0;
-      batch.count = i + 1;
+      enterCopy(batch, i, slot, off, headers + datagram.length, port, RX_CSUM_VERIFIED);
     }
     if (this.#queue.length > 0) this.#queue.tell();
     return batch.count - begin;

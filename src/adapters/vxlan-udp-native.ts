@@ -20,6 +20,7 @@ import { type Batch, RX_CSUM_VERIFIED } from '../dataplane/batch.ts';
 import { ALL_OFFLOADS, OFFLOAD_TUNNEL } from '../dataplane/offload/needs.ts';
 import { addressBytes, addressText } from '../wire/address.ts';
 import type { AdapterContext, AdapterEvents, MoreQueues } from './adapter.ts';
+import { enterRows, readableSoon, writeBurst } from './bursts.ts';
 import { interfaceWith } from './interface-files.ts';
 import {
   type NativeAddon,
@@ -130,17 +131,19 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
   /** Slot and offset of every slot offered: small ones first, then large ones. */
   readonly #offer: Int32Array;
   readonly #coalesce: number;
+  /** Datagrams that the kernel has handed over already show in no poll. */
+  readonly #tell: () => void;
   #fd: number;
   #smallBurst = QUIET_SMALL;
   #largeBurst = QUIET_LARGE;
   #lastError = 0;
-  #told = false;
 
   constructor(addon: NativeAddon, fd: number, options: VxlanUdpOptions, context: AdapterContext) {
     this.#addon = addon;
     this.#fd = fd;
     this.#arena = context.arena;
     this.#events = context.events;
+    this.#tell = readableSoon(context.events, () => this.#fd >= 0);
     this.#interface = options.interface;
     this.#local = options.local;
     const slots = context.arena.smallSlots + context.arena.largeSlots;
@@ -259,44 +262,15 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     for (let n = small - 1; n >= smallUsed; n--) release(this.#arena, this.#offer[n * OFFER_WORDS]);
     this.#smallBurst = nextBurst(this.#smallBurst, smallUsed, small, QUIET_SMALL, batch.capacity);
     this.#largeBurst = nextBurst(this.#largeBurst, largeUsed, large, QUIET_LARGE, batch.capacity);
-    for (let i = first; i < first + got; i++) {
-      batch.port[i] = port;
-      batch.rxFlags[i] = RX_CSUM_VERIFIED;
-    }
-    batch.count = first + got;
+    enterRows(batch, port, first, first + got, RX_CSUM_VERIFIED);
     this.#counters.framesTooLong += report[REPORT_FRAMES];
     return got;
-  }
-
-  /** Datagrams that the kernel has handed over already show in no poll. */
-  #tell(): void {
-    if (this.#told) return;
-    this.#told = true;
-    setImmediate(() => {
-      this.#told = false;
-      if (this.#fd >= 0) this.#events.readable();
-    });
   }
 
   send(batch: Batch, list: Int32Array, start: number, count: number): number {
     if (this.#fd < 0) return 0;
     const report = this.#report;
-    const sent = this.#addon.udpSendBurst(
-      this.#fd,
-      this.#arena.bytes,
-      list,
-      start,
-      count,
-      batch.off,
-      batch.len,
-      batch.altHeadOff,
-      batch.altHeadLen,
-      batch.altOff,
-      batch.altLen,
-      batch.gso,
-      batch.csum,
-      report,
-    );
+    const sent = writeBurst(this.#addon.udpSendBurst, this.#fd, this.#arena, batch, list, start, count, report);
     this.#lastError = report[REPORT_ERRNO];
     if (this.#lastError === EMSGSIZE) this.#counters.tooLong += report[REPORT_FRAMES];
     else this.#counters.refused += report[REPORT_FRAMES];
