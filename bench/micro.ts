@@ -88,10 +88,8 @@ function fdbCases(): Case[] {
     return fdb;
   };
   const high = keyHigh(0x0200, 1);
-  const learn = (fdb: ReturnType<typeof make>, low: number) => {
-    const start = startSlot(fdb, low, high);
-    return learnSource(fdb, probe(fdb, low, high, start), low, high, start, low & 3, 0);
-  };
+  const learn = (fdb: ReturnType<typeof make>, low: number) =>
+    learnSource(fdb, probe(fdb, low, high, startSlot(fdb, low, high)), low, high, low & 3, 0);
   const known = make(TABLE);
   for (let m = 0; m < ADDRESSES; m++) learn(known, m);
   const full = make(ADDRESSES);

@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fdbJson } from '../src/api/fdb-json.ts';
 import { createDataplane, type Dataplane } from '../src/dataplane/dataplane.ts';
-import { startSlot } from '../src/tables/fdb/fdb.ts';
+import { probe, startSlot } from '../src/tables/fdb/fdb.ts';
 import { flushAll } from '../src/tables/fdb/flush.ts';
 import { learnSource } from '../src/tables/fdb/learn.ts';
 import { needsSweep, sweepSlice } from '../src/tables/fdb/sweep.ts';
@@ -36,7 +36,7 @@ function filled(entries: number): Dataplane {
   dp.fdb.fidAgeMs[1] = AGE_MS;
   for (let m = 0; m < entries; m++) {
     const high = (0x0200 << 16) | 1;
-    learnSource(dp.fdb, -1, m, high, startSlot(dp.fdb, m, high), m % PORTS, 0);
+    learnSource(dp.fdb, probe(dp.fdb, m, high, startSlot(dp.fdb, m, high)), m, high, m % PORTS, 0);
   }
   if (dp.fdb.bridgeCount[0] !== entries) throw new Error('bench: S11: the table did not take all entries');
   return dp;

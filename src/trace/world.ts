@@ -165,6 +165,5 @@ export function learnBefore(world: World, { mac, port: name, vid }: Learned): vo
   if (vlan === undefined) throw new TraceError(`port ${name} has no ${wanted === null ? 'PVID' : `VLAN ${wanted}`}`);
   const low = address.low | 0;
   const high = keyHigh(address.high, world.dp.vlans.fdbFid[vlan.fid]);
-  const start = startSlot(fdb, low, high);
-  learnSource(fdb, probe(fdb, low, high, start), low, high, start, port.index, world.nowMs);
+  learnSource(fdb, probe(fdb, low, high, startSlot(fdb, low, high)), low, high, port.index, world.nowMs);
 }

@@ -26,7 +26,6 @@ import {
   KIND_SHIFT,
   NO_PORT,
   PORT_MASK,
-  startSlot,
 } from '../../tables/fdb/fdb.ts';
 import { BLOCK_BITS } from '../../tables/fdb/hash.ts';
 import { learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb/learn.ts';
@@ -286,8 +285,7 @@ export function createFastLane(dp: Dataplane, b: Batch): FastLane {
             } else if ((srcLow | (srcHigh >>> 16)) === 0) {
               break;
             } else if (b.learned !== i) {
-              const start = startSlot(fdb, srcLow, srcHigh);
-              learnSource(fdb, srcKey === 0 ? -1 : srcSlot, srcLow, srcHigh, start, from, now);
+              learnSource(fdb, srcKey === 0 ? ~srcSlot : srcSlot, srcLow, srcHigh, from, now);
               b.learned = i;
               // The table has changed under this frame's destination and the frame ahead.
               dstKey = rec[(dstSlot << 2) + 1];

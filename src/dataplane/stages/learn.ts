@@ -34,8 +34,7 @@ export function learn(dp: Dataplane, b: Batch, i: number): number {
   const low = b.srcLow[i];
   const key = vlans.fdbFid[fid];
   const high = keyHigh(b.srcHigh[i], key);
-  const start = startSlot(fdb, low, high);
-  const slot = probe(fdb, low, high, start);
+  const slot = probe(fdb, low, high, startSlot(fdb, low, high));
   if (slot >= 0) {
     const word3 = fdb.rec[(slot << 2) + 3];
     if (word3 === ((generationOf(fdb, port, key) << GENERATION_SHIFT) | port)) {
@@ -47,7 +46,7 @@ export function learn(dp: Dataplane, b: Batch, i: number): number {
   }
   if (!learns || (low === 0 && high >>> 16 === 0)) return DROP_NONE;
   if (slot < 0 && rowIsEmpty(vlans.member, vlans.width, fid)) return DROP_NONE;
-  const found = learnSource(fdb, slot, low, high, start, port, now);
+  const found = learnSource(fdb, slot, low, high, port, now);
   return found === LEARN_STATIC_VIOLATION && (flags & PORT_STATIC_VIOLATION_DROPS) !== 0
     ? GUARD_STATIC_VIOLATION
     : DROP_NONE;

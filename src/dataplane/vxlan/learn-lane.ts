@@ -59,11 +59,10 @@ export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
       if ((macHigh | low) === 0) continue;
       const high = (macHigh << 16) | vni;
       const h = hashes[i];
-      const start =
+      let slot =
         h === 0
           ? startSlot(fdb, low, high)
           : ((Math.imul(h >>> 12, blocks) >>> 20) << shift) | ((h & 0xfff) >>> (BLOCK - shift));
-      let slot = start;
       let at = slot << 2;
       let key = rec[(at + 1) | 0];
       while (key !== high || rec[at] !== low) {
@@ -78,7 +77,7 @@ export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
       if (key !== 0 && rec[(at + 3) | 0] === here) {
         if ((now - rec[(at + 2) | 0]) >>> 0 >= FRESH_MS) refreshSource(fdb, slot, remote, now);
       } else {
-        learnSource(fdb, key === 0 ? -1 : slot, low, high, start, remote, now);
+        learnSource(fdb, key === 0 ? ~slot : slot, low, high, remote, now);
       }
     }
   };

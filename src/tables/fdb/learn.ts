@@ -97,36 +97,20 @@ function isAhead(stampMs: number, nowMs: number): boolean {
   return ms >= 0 && ms < REFRESH_MS;
 }
 
-/** Learns (fid, MAC) -> port, whatever `slot` (from `probe`, or -1) says of it. */
-export function learnSource(
-  fdb: Fdb,
-  slot: number,
-  low: number,
-  high: number,
-  start: number,
-  port: number,
-  nowMs: number,
-): number {
+/** Learns (fid, MAC) -> port, whatever `slot` (from `probe`) says of it. */
+export function learnSource(fdb: Fdb, slot: number, low: number, high: number, port: number, nowMs: number): number {
   const { gate } = fdb;
-  if (gate === null) return learnFound(fdb, slot, low, high, start, port, nowMs);
+  if (gate === null) return learnFound(fdb, slot, low, high, port, nowMs);
   lock(gate);
-  const found = learnFound(fdb, probe(fdb, low, high, start), low, high, start, port, nowMs);
+  const found = learnFound(fdb, probe(fdb, low, high, startSlot(fdb, low, high)), low, high, port, nowMs);
   unlock(gate);
   return found;
 }
 
-function learnFound(
-  fdb: Fdb,
-  slot: number,
-  low: number,
-  high: number,
-  start: number,
-  port: number,
-  nowMs: number,
-): number {
+function learnFound(fdb: Fdb, slot: number, low: number, high: number, port: number, nowMs: number): number {
   const fid = high & 0xffff;
   if (slot < 0) {
-    learnNew(fdb, low, high, start, port, fid, nowMs);
+    learnNew(fdb, ~slot, low, high, port, fid, nowMs);
     return LEARN_OK;
   }
   const at = slot << 2;
@@ -137,7 +121,7 @@ function learnFound(
     if (oldPort === port) return LEARN_OK;
     if (kind >> KIND_SHIFT === KIND_EXTERNAL) {
       // Told from outside, not pinned: traffic knows better where the host is now.
-      if (learnInstead(fdb, slot, low, high, start, port, fid, nowMs)) {
+      if (learnInstead(fdb, slot, low, high, port, fid, nowMs)) {
         fdb.stats[STAT_MOVED]++;
         writeEvent(fdb.events, EVENT_MOVED, high, low, port, oldPort, nowMs);
       }
@@ -149,7 +133,7 @@ function learnFound(
   }
   if (!isLive(fdb, slot, nowMs)) {
     // Flushed or expired, not yet swept: as if it were not there.
-    learnInstead(fdb, slot, low, high, start, port, fid, nowMs);
+    learnInstead(fdb, slot, low, high, port, fid, nowMs);
     return LEARN_OK;
   }
   if (oldPort === port) {
@@ -162,7 +146,7 @@ function learnFound(
   const limit = fdb.portLimit[port];
   if (limit !== 0 && fdb.portCount[port] >= limit) {
     // The new port is full: the move needs room there like any new address.
-    if (!learnInstead(fdb, slot, low, high, start, port, fid, nowMs)) return LEARN_OK;
+    if (!learnInstead(fdb, slot, low, high, port, fid, nowMs)) return LEARN_OK;
   } else {
     uncount(fdb, slot, oldPort, fid);
     fdb.rec[at + 2] = nowMs;
@@ -180,14 +164,13 @@ function learnInstead(
   slot: number,
   low: number,
   high: number,
-  start: number,
   port: number,
   fid: number,
   nowMs: number,
 ): boolean {
   if (!isWatched(fdb)) {
     erase(fdb, slot);
-    return learnNew(fdb, low, high, start, port, fid, nowMs);
+    return learnNew(fdb, startSlot(fdb, low, high), low, high, port, fid, nowMs);
   }
   // Whoever looks finds the old port or the new one, and in between not nothing: the record stays where it is.
   const { rec, meta } = fdb;
@@ -207,21 +190,24 @@ function learnInstead(
   return false;
 }
 
-/** Returns whether it was learned. */
+/** Places a new address from slot `from` on; returns whether it was learned. */
 function learnNew(
   fdb: Fdb,
+  from: number,
   low: number,
   high: number,
-  start: number,
   port: number,
   fid: number,
   nowMs: number,
 ): boolean {
   const word3 = wordOf(fdb, port, fid);
-  let slot = makeRoom(fdb, port, fid, nowMs) ? place(fdb, low, high, start, nowMs, word3) : -1;
+  let slot = -1;
+  if (hasRoom(fdb, port, fid)) slot = place(fdb, low, high, from, nowMs, word3);
+  // What goes may leave a gap nearer to where the probe begins.
+  else if (makeRoom(fdb, port, fid, nowMs)) slot = place(fdb, low, high, startSlot(fdb, low, high), nowMs, word3);
   if (slot < 0 && fdb.meta[META_STALE] !== 0) {
     if (dropFlushed(fdb, ANY_BRIDGE) === 0) sweepAll(fdb, nowMs);
-    slot = makeRoom(fdb, port, fid, nowMs) ? place(fdb, low, high, start, nowMs, word3) : -1;
+    if (makeRoom(fdb, port, fid, nowMs)) slot = place(fdb, low, high, startSlot(fdb, low, high), nowMs, word3);
   }
   if (slot < 0) {
     noteRefused(fdb, high, low, port, nowMs);
@@ -253,6 +239,19 @@ function noteLearned(
 function noteRefused(fdb: Fdb, high: number, low: number, port: number, nowMs: number): void {
   fdb.stats[STAT_REFUSED]++;
   writeEvent(fdb.events, EVENT_REFUSED, high, low, port, -1, nowMs);
+}
+
+/** Whether one more entry keeps within the limits of port, VLAN and bridge, by counts that may be too high. */
+function hasRoom(fdb: Fdb, port: number, fid: number): boolean {
+  const bridge = fdb.portBridge[port];
+  const portLimit = fdb.portLimit[port];
+  const fidLimit = fdb.fidLimit[fid];
+  return (
+    bridge >= 0 &&
+    (portLimit === 0 || fdb.portCount[port] < portLimit) &&
+    (fidLimit === 0 || fdb.fidCount[fid] < fidLimit) &&
+    fdb.bridgeCount[bridge] < fdb.bridgeLimit[bridge]
+  );
 }
 
 /** Sees to it that one more entry keeps within the limits of port, VLAN and bridge; false = it cannot. */
@@ -367,6 +366,6 @@ function oldestOfFid(fdb: Fdb, bridge: number, fid: number, port: number): numbe
 export function relearn(fdb: Fdb, fid: number, macHigh: number, macLow: number, port: number, stampMs: number): void {
   const low = macLow | 0;
   const high = keyHigh(macHigh, fid);
-  const start = startSlot(fdb, low, high);
-  if (probe(fdb, low, high, start) < 0) learnSource(fdb, -1, low, high, start, port, stampMs);
+  const slot = probe(fdb, low, high, startSlot(fdb, low, high));
+  if (slot < 0) learnSource(fdb, slot, low, high, port, stampMs);
 }
