@@ -123,8 +123,8 @@ export async function s11(context: Context): Promise<Report> {
   let bytes = 0;
   for (let r = 0; r < context.rounds; r++) {
     const dp = filled(MANY);
-    const { rec, prev, next } = dp.fdb;
-    bytes = (rec.byteLength + prev.byteLength + next.byteLength) / MANY;
+    const { rec, links } = dp.fdb;
+    bytes = (rec.byteLength + links.byteLength) / MANY;
     dumps.push(dump(dp));
     const { longest, sum } = age(dp);
     slices.push(longest);

@@ -10,6 +10,7 @@
 
 import { removeWhere } from '../tables/fdb/entries.ts';
 import { erase, type Fdb, KIND_MASK, PORT_MASK, probe, startSlot } from '../tables/fdb/fdb.ts';
+import { newerOf, olderOf } from '../tables/fdb/links.ts';
 import type { VlanTable } from '../tables/vlan-table.ts';
 import { addAll, hasVid, haveCommon, type VidSet } from './vid-set.ts';
 
@@ -112,15 +113,15 @@ export class Forgetting {
     let restarts = 0;
     for (let slot = fdb.head[port]; slot >= 0; ) {
       if (++this.#looks % LOOKS_PER_SLICE === 0 && restarts < MOST_RESTARTS) {
-        const [low, high, before] = [fdb.rec[slot << 2], fdb.rec[(slot << 2) + 1], fdb.prev[slot]];
+        const [low, high, before] = [fdb.rec[slot << 2], fdb.rec[(slot << 2) + 1], olderOf(fdb, slot)];
         yield;
-        if (!isAt(fdb, slot, low, high) || !isLearnedOn(fdb, slot, port) || fdb.prev[slot] !== before) {
+        if (!isAt(fdb, slot, low, high) || !isLearnedOn(fdb, slot, port) || olderOf(fdb, slot) !== before) {
           restarts++;
           slot = fdb.head[port];
           continue;
         }
       }
-      const after = fdb.next[slot];
+      const after = newerOf(fdb, slot);
       if (hasVid(vids, this.#vlans.vid[fdb.rec[(slot << 2) + 1] & 0xffff])) slot = eraseBefore(fdb, slot, after);
       else slot = after;
     }

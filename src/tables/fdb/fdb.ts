@@ -2,7 +2,7 @@
  * The forwarding database: (FID, MAC) -> port, learned from source addresses or configured.
  *
  * One idea: open addressing with linear probing over 16-byte records in one Int32Array, so that a lookup is
- * usually one cache line, plus two link columns that string the learned entries of each port into a list, least
+ * usually one cache line, plus two links a slot that string the learned entries of each port into a list, least
  * recently used first, so that eviction is O(1) and fair. Deleting shifts the cluster back, so there are no
  * tombstones and a storm of random addresses does not slow later lookups.
  *
@@ -32,7 +32,7 @@ import type { Gate } from '../gate.ts';
 import { sharedFloat64, sharedInt32 } from '../shared.ts';
 import { createFdbEvents, type FdbEvents } from './events.ts';
 import { blockShift, MAX_SLOTS, makeSeed, slotOf, wholeBlocks } from './hash.ts';
-import { clearRecordLinks, linkTail, unlink } from './links.ts';
+import { linkTail, moveLinks, newerOf, unlink } from './links.ts';
 import { createStrips, touchStrip } from './strips.ts';
 
 // Kinds, in word 3. Only dynamic entries age, move, are counted against limits and are flushed.
@@ -79,9 +79,8 @@ export interface Fdb {
   rec: Int32Array;
   /** fdb/strips.ts */
   strips: Uint8Array;
-  /** Towards the older and the newer entry of the same port's list; -1 ends it. Learned entries only. */
-  prev: Int32Array;
-  next: Int32Array;
+  /** fdb/links.ts: of learned entries only. */
+  links: Int32Array;
   readonly seed: Int32Array;
   /** Ends of the lists per port: head is the least recently used. */
   readonly head: Int32Array;
@@ -186,8 +185,7 @@ export function createFdb(size: FdbSize): Fdb {
     shift: blockShift(slots),
     rec: sharedInt32(slots * 4),
     strips: createStrips(slots),
-    prev: sharedInt32(slots),
-    next: sharedInt32(slots),
+    links: sharedInt32(slots * 2),
     seed: makeSeed(size.seed),
     head: sharedInt32(size.ports).fill(-1),
     tail: sharedInt32(size.ports).fill(-1),
@@ -350,15 +348,7 @@ function moveRecord(fdb: Fdb, from: number, to: number): void {
   rec[t + 3] = rec[f + 3];
   rec[t + 1] = rec[f + 1];
   if ((rec[f + 3] & KIND_MASK) !== 0) return;
-  const before = fdb.prev[from];
-  const after = fdb.next[from];
-  const port = rec[f + 3] & PORT_MASK;
-  fdb.prev[to] = before;
-  fdb.next[to] = after;
-  if (before < 0) fdb.head[port] = to;
-  else fdb.next[before] = to;
-  if (after < 0) fdb.tail[port] = to;
-  else fdb.prev[after] = to;
+  moveLinks(fdb, from, to, rec[f + 3] & PORT_MASK);
 }
 
 /** Adds a learned entry to its port's list and the counts. */
@@ -396,7 +386,7 @@ export function resizeFdb(fdb: Fdb, entries: number): void {
   const order: number[] = [];
   // Lists are rebuilt in their own order, configured entries have none.
   for (let port = 0; port < fdb.head.length; port++) {
-    for (let s = fdb.head[port]; s >= 0; s = fdb.next[s]) order.push(s);
+    for (let s = fdb.head[port]; s >= 0; s = newerOf(fdb, s)) order.push(s);
   }
   for (let s = 0; s < oldSlots; s++) {
     if (isRecord(old[(s << 2) + 1]) && (old[(s << 2) + 3] & KIND_MASK) !== 0) order.push(s);
@@ -407,8 +397,7 @@ export function resizeFdb(fdb: Fdb, entries: number): void {
   fdb.shift = blockShift(slots);
   fdb.rec = sharedInt32(slots * 4);
   fdb.strips = createStrips(slots);
-  fdb.prev = sharedInt32(slots);
-  fdb.next = sharedInt32(slots);
+  fdb.links = sharedInt32(slots * 2);
   fdb.head.fill(-1);
   fdb.tail.fill(-1);
   fdb.meta[META_USED] = 0;
@@ -420,6 +409,5 @@ export function resizeFdb(fdb: Fdb, entries: number): void {
     const start = startSlot(fdb, old[at], old[at + 1]);
     const slot = place(fdb, old[at], old[at + 1], start, old[at + 2], old[at + 3]);
     if ((old[at + 3] & KIND_MASK) === 0) linkTail(fdb, slot, old[at + 3] & PORT_MASK);
-    else clearRecordLinks(fdb, slot);
   }
 }

@@ -51,7 +51,7 @@ import {
   startSlot,
   uncount,
 } from './fdb.ts';
-import { moveToTail } from './links.ts';
+import { moveToTail, newerOf } from './links.ts';
 import { sweepAll } from './sweep.ts';
 
 /** What `learnSource` found. */
@@ -345,14 +345,14 @@ function portWithOldest(fdb: Fdb, bridge: number, nowMs: number): number {
 /** An old entry of the VLAN: of the claiming port first, then of the others; -1 when none is near. */
 function oldestOfFid(fdb: Fdb, bridge: number, fid: number, port: number): number {
   let budget = FID_SEARCH;
-  for (let s = fdb.head[port]; s >= 0 && budget > 0; s = fdb.next[s], budget--) {
+  for (let s = fdb.head[port]; s >= 0 && budget > 0; s = newerOf(fdb, s), budget--) {
     if ((fdb.rec[(s << 2) + 1] & 0xffff) === fid) return s;
   }
   budget = FID_SEARCH;
   const end = fdb.meta[META_PORTS_END];
   for (let p = 0; p < end && budget > 0; p++) {
     if (fdb.portBridge[p] !== bridge) continue;
-    for (let s = fdb.head[p]; s >= 0 && budget > 0; s = fdb.next[s], budget--) {
+    for (let s = fdb.head[p]; s >= 0 && budget > 0; s = newerOf(fdb, s), budget--) {
       if ((fdb.rec[(s << 2) + 1] & 0xffff) === fid) return s;
     }
   }

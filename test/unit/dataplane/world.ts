@@ -21,6 +21,7 @@ import {
   setFidAge,
 } from '../../../src/tables/fdb/fdb.ts';
 import { flushAll, flushFid, flushPort } from '../../../src/tables/fdb/flush.ts';
+import { newerOf } from '../../../src/tables/fdb/links.ts';
 import { sweepSlice } from '../../../src/tables/fdb/sweep.ts';
 import * as P from '../../../src/tables/port-table.ts';
 
@@ -307,7 +308,7 @@ export function tell(story: Story, forward: Forward, size: number, poison: numbe
   const before = [...listEntries(fdb, nowMs)].map((row) => JSON.stringify(row));
   const lists = [...fdb.head].map((head) => {
     const order: number[] = [];
-    for (let s = head; s >= 0; s = fdb.next[s]) order.push(fdb.rec[s << 2]);
+    for (let s = head; s >= 0; s = newerOf(fdb, s)) order.push(fdb.rec[s << 2]);
     return order;
   });
   settle(fdb, nowMs);

@@ -13,6 +13,7 @@ import {
   probe,
   startSlot,
 } from '../../../src/tables/fdb/fdb.ts';
+import { newerOf, olderOf } from '../../../src/tables/fdb/links.ts';
 
 /** What is wrong with it, a line each. */
 export function auditFdb(fdb: Fdb): string[] {
@@ -69,13 +70,14 @@ function lists(fdb: Fdb, learned: Map<number, number>, wrong: string[]): void {
   for (let port = 0; port < fdb.head.length; port++) {
     let before = -1;
     let count = 0;
-    for (let slot = fdb.head[port]!; slot >= 0; slot = fdb.next[slot]!) {
+    for (let slot = fdb.head[port]!; slot >= 0; slot = newerOf(fdb, slot)) {
       if (learned.get(slot) !== port) {
         wrong.push(`slot ${slot} is on the list of port ${port} and ${learned.has(slot) ? 'of another' : 'not to be'}`);
         break;
       }
       learned.delete(slot);
-      if (fdb.prev[slot] !== before) wrong.push(`slot ${slot}: before it comes ${before}, not ${fdb.prev[slot]}`);
+      if (olderOf(fdb, slot) !== before)
+        wrong.push(`slot ${slot}: before it comes ${before}, not ${olderOf(fdb, slot)}`);
       before = slot;
       count++;
     }
