@@ -85,6 +85,8 @@ function rollIpvlan(random: Prng, config: Raw, ports: Record<string, Raw>): void
   const children: Record<string, Raw> = {};
   for (let n = 1; n < 4; n++) {
     children[`i${n}`] = { addresses: [`10.0.0.${8 * n}`, `10.0.0.${8 * n + 1}`, `2001:db8::${(8 * n).toString(16)}`] };
+    if (chance(random, 40))
+      children[`i${n}`].multicast = pick(random, [[], ['224.0.0.1'], ['ff02::1:2', '224.0.0.251']]);
   }
   const flag = pick(random, ['bridge', 'private', 'vepa']);
   const group: Raw = { parent: 'i0', mac: macText(0), flag, children };

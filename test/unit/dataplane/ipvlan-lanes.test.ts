@@ -39,8 +39,18 @@ const ADDRESSES: Record<string, string[]> = {
 };
 const STRANGERS = ['192.0.2.99', '203.0.113.5', '203.0.113.6', '10.0.0.1', '2001:db8::99', '2001:db8:9::1', 'fe80::1'];
 
+/** Group addresses, and the MACs that their frames go to. */
+const GROUPS = { '224.0.0.1': '01:00:5e:00:00:01', '224.0.0.251': '01:00:5e:00:00:fb', 'ff02::1': '33:33:00:00:00:01' };
+
 const children = (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, { addresses: ADDRESSES[name] }]));
+
+/** Some of them say what they listen to. */
+const choosing = (r: Random, names: readonly string[]) => {
+  const groups = [...Object.keys(GROUPS), '01:80:c2:00:00:0e', 'ff02::fb'];
+  const multicast = () => (r.chance(50) ? { multicast: groups.filter(() => r.chance(30)) } : {});
+  return Object.fromEntries(Object.entries(children(names)).map(([name, of]) => [name, { ...of, ...multicast() }]));
+};
 
 function randomWorld(r: Random, odd: number): object {
   const flag = () => (r.chance(odd) ? r.pick(['private', 'vepa']) : 'bridge');
@@ -82,8 +92,8 @@ function randomWorld(r: Random, odd: number): object {
       { to: '::/0', via: '2001:db8:b::1' },
     ],
     ipvlan: {
-      one: { parent: 'up', mac: SHARED, flag: flag(), children: children(['a', 'b', 'c']), ...vlan, ...host },
-      two: { parent: r.pick(PARENTS), mac: SHARED, vlan: 20, flag: flag(), children: children(['d', 'e']) },
+      one: { parent: 'up', mac: SHARED, flag: flag(), children: choosing(r, ['a', 'b', 'c']), ...vlan, ...host },
+      two: { parent: r.pick(PARENTS), mac: SHARED, vlan: 20, flag: flag(), children: choosing(r, ['d', 'e']) },
       apps: { mode: r.pick(['l3', 'l3s']), parent: 'gate', flag: flag(), children: children(ROUTED) },
     },
   };
@@ -91,7 +101,9 @@ function randomWorld(r: Random, odd: number): object {
 
 function randomFrame(r: Random, port: string, odd: number): Buffer {
   const isOdd = () => r.chance(odd);
-  const group = isOdd() ? r.pick(['ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:01', '33:33:00:00:00:01']) : null;
+  const group = isOdd()
+    ? r.pick(['ff:ff:ff:ff:ff:ff', '33:33:ff:00:00:12', '01:80:c2:00:00:0e', ...Object.values(GROUPS)])
+    : null;
   const macs = [SHARED, SHARED, SHARED, ...GATES, ...NEIGHBORS];
   const isBridged = BRIDGED.includes(port);
   const dst = group ?? (isBridged && !isOdd() ? r.pick(GATES) : r.pick(macs));

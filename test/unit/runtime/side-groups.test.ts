@@ -43,7 +43,7 @@ ipvlan:
     parent: up
     mac: '02:00:00:00:00:0d'
     flag: ${flag}
-    children: { a: { addresses: [10.0.0.${address}] }, b: { addresses: [10.0.0.12] } }
+    children: { a: { addresses: [10.0.0.${address}] }, b: { addresses: [10.0.0.12], multicast: [224.0.0.${address}] } }
     host: { port: h }
   far: { mode: l3, parent: v5, children: { c: { addresses: [10.1.0.${address}] } } }
 `;
@@ -115,7 +115,7 @@ it('macvlan groups are the same for both workers, before and after a change', ()
 });
 
 it('ipvlan groups as well, also where the router is their parent', () => {
-  const macs = ['02000000000d', '02000000000e', 'ffffffffffff'];
+  const macs = ['02000000000d', '02000000000e', 'ffffffffffff', '01005e00000b', '01005e00000d'];
   const places = ['10.0.0.11', '10.0.0.12', '10.0.0.13', '10.1.0.11', '10.1.0.13', '10.0.5.2'];
   const frames = macs.flatMap((dst) =>
     places.map((place) => {
