@@ -2,6 +2,7 @@
  * The configuration that `run` is given: a file, or `--port` lines.
  */
 
+import { statSync } from 'node:fs';
 import { type ConfigDocument, ConfigError, loadDocument } from '../config/load.ts';
 import { portSpecsDocument } from '../config/port-spec.ts';
 import { NAME_PATTERN, VALID_NAME } from '../config/schema/leaf.ts';
@@ -39,6 +40,22 @@ export function readRunConfig({ config: file, ports, name, poll }: ConfigOptions
   const problem = unsuited(document.config.ports);
   if (problem !== null) throw new UsageError(`${file ?? '--port'}: ${problem}`);
   return document;
+}
+
+/** The same once more. What gives its text only once, a pipe or stdin, is not waited for: nothing else would be heard meanwhile. */
+export function rereadRunConfig(options: ConfigOptions): ConfigDocument {
+  if (isReadOnce(options.config)) throw new UsageError(`${options.config} is no file that could be read again`);
+  return readRunConfig(options);
+}
+
+function isReadOnce(file = '-'): boolean {
+  if (file === '-') return true;
+  try {
+    const stat = statSync(file);
+    return !stat.isFile() && !stat.isDirectory();
+  } catch {
+    return false; // reading it will say why
+  }
 }
 
 export function readConfigFile(file: string): ConfigDocument {

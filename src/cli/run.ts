@@ -259,8 +259,8 @@ class Run {
     if (this.#options.config === undefined) return this.#log.error('SIGHUP: there is no file to read again');
     try {
       // Errors of what may not change while the switch runs have their line.
-      const { readRunConfig } = await import('./run-config.ts');
-      const file = readRunConfig(this.#options);
+      const { rereadRunConfig } = await import('./run-config.ts');
+      const file = rereadRunConfig(this.#options);
       await this.#served.apply(file);
       this.#keeper?.rebase(file);
     } catch (error) {

@@ -1,13 +1,14 @@
 /** The configuration of `run` comes out of the process that reads it as if it had been read here. */
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { askSwitch } from '../../../src/api/control-client.ts';
 import { ReaderLost, readConfigApart } from '../../../src/cli/read-config-apart.ts';
 import { run } from '../../../src/cli/run.ts';
 import { readRunConfig } from '../../../src/cli/run-config.ts';
@@ -67,22 +68,42 @@ it('ends with one line when the process that reads is lost', async () => {
   expect(said).toBe('etherloom: what reads the configuration ended with SIGKILL\n');
 });
 
-it.skipIf(!built)('is read again at the end of the start when SIGHUP came before', async () => {
+const configText = (socket: string, vlans: object) =>
+  JSON.stringify({
+    switch: { name: `apart${process.pid}`, controlSocket: socket },
+    ...{ vlans, ports: { m: { adapter: 'memory' } } },
+  });
+
+/** Starts a switch that reads its file from a pipe; `before` is called while it waits for what is in there. */
+async function startFromPipe(before: (pipe: string, child: ChildProcess, socket: string) => void) {
   const socket = join(bench.dir, 'sw.sock');
   const pipe = join(bench.dir, 'pipe');
   expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
   const { child, log } = bench.spawn('run', '-c', pipe);
-  const give = async (vlans: object, before: () => void = () => {}) => {
-    const file = await open(pipe, 'w'); // waits until somebody reads
-    before();
-    const name = `apart${process.pid}`;
-    const ports = { m: { adapter: 'memory' } };
-    await file.writeFile(JSON.stringify({ switch: { name, controlSocket: socket }, vlans, ports }));
-    await file.close();
-  };
-  await give({}, () => child.kill('SIGHUP'));
+  const file = await open(pipe, 'w'); // waits until somebody reads
+  before(pipe, child, socket);
+  await file.writeFile(configText(socket, {}));
+  await file.close();
   await until(() => existsSync(socket) || child.exitCode !== null || child.signalCode !== null, 'the switch is up');
   expect([child.exitCode, child.signalCode], log()).toEqual([null, null]);
-  await give({ 30: {} });
+  return { child, log, socket };
+}
+
+it.skipIf(!built)('is read again at the end of the start when SIGHUP came before', async () => {
+  const { log } = await startFromPipe((pipe, child, socket) => {
+    child.kill('SIGHUP');
+    writeFileSync(`${pipe}.new`, configText(socket, { 30: {} }));
+    renameSync(`${pipe}.new`, pipe);
+  });
   await until(() => /applied: .*30/.test(log()), 'applied');
 });
+
+it.skipIf(!built)(
+  'is not read again where it was a pipe: nobody would be heard until somebody writes there',
+  async () => {
+    const { child, log, socket } = await startFromPipe(() => {});
+    child.kill('SIGHUP');
+    await until(() => /SIGHUP: nothing has changed: .*pipe is no file that could be read again/.test(log()), 'refused');
+    expect(await askSwitch(socket, { path: '/v1/config' })).toBeDefined();
+  },
+);
