@@ -1,13 +1,16 @@
 /** A replay's report for people: who received and sent what, why frames were dropped, where the hosts are. */
 
+import { DROP_REASONS } from '../../dataplane/reasons.ts';
 import type { ReplayReport } from '../../runtime/replay/report.ts';
+import { dropTable, fdbText, ledgerText } from './show.ts';
+import { table } from './table.ts';
+import { peersText, vtepsText, vxlanFdbText } from './vxlan.ts';
 
 /** FDB entries that are shown; all of them are in the JSON. */
 const MAX_FDB_LINES = 40;
 
 export function reportText(report: ReplayReport): string {
   const lines: string[] = [];
-  const { total, vlans, noVlan, balanced } = report.ledger;
   const span = `${formatNumber(report.durationSeconds)} s of ${report.clock === 'none' ? 'capture' : 'packet'} time`;
   lines.push(
     `${report.switch}: ${count(report.frames, 'frame')} from ${count(report.inputs.length, 'input')}, ${span}`,
@@ -24,62 +27,46 @@ export function reportText(report: ReplayReport): string {
     if (input.damaged !== null) notes.push('damaged');
     lines.push(`  ${input.port} <- ${input.capture}: ${notes.join(', ')}`);
   }
-  const ports = Object.entries(report.ports);
-  lines.push('', 'PORT');
-  lines.push(
-    ...table(
-      ['port', 'rx frames', 'rx bytes', 'tx frames', 'tx bytes', 'dropped', 'flooded', 'copies', 'written'],
-      ports.map(([name, p]) => [
-        name,
-        ...[p.rxFrames, p.rxBytes, p.txFrames, p.txBytes, p.dropped, p.flooded, p.floodCopies].map(formatNumber),
-        p.output ?? '-',
-      ]),
-    ),
+  const parts = [portsText(report), ...dropsText(report), ledger(report), fdb(report), ...tunnelsText(report)];
+  return [`${lines.join('\n')}\n`, ...parts].join('\n');
+}
+
+function portsText({ ports }: ReplayReport): string {
+  return table(
+    ['PORT', 'RX-FRAMES', 'RX-BYTES', 'RX-DROPPED', 'TX-FRAMES', 'TX-BYTES', 'FLOODED', 'WRITTEN'],
+    Object.entries(ports).map(([name, p]) => [
+      name,
+      ...[p.rxFrames, p.rxBytes, p.dropped, p.txFrames, p.txBytes, p.flooded],
+      p.output,
+    ]),
   );
-  const drops = ports.flatMap(([name, p]) => Object.entries(p.drops).map(([reason, n]) => [name, reason, n] as const));
-  if (drops.length > 0) {
-    lines.push('', 'DROPS');
-    lines.push(
-      ...table(
-        ['port', 'frames', 'reason'],
-        drops.map(([name, reason, n]) => [name, formatNumber(n), reason]),
-        2,
-      ),
-    );
-  }
-  lines.push('', 'LEDGER');
-  const several = new Set(vlans.map((v) => v.bridge)).size > 1;
-  const seen = vlans.filter((v) => v.received > 0).map((v) => [vlanName(v, several), v] as const);
-  const rows = [...seen, ['no VLAN', noVlan] as const, ['total', total] as const];
-  lines.push(
-    ...table(
-      ['vlan', 'received', 'delivered', 'consumed', 'dropped', 'flood copies', ''],
-      rows.map(([name, r]) => [
-        name,
-        ...[r.received, r.delivered, r.consumed, r.dropped, r.floodCopies].map(formatNumber),
-        r.balanced ? 'balanced' : 'NOT BALANCED',
-      ]),
-    ),
+}
+
+/** Nothing where no frame was dropped. */
+function dropsText({ ports }: ReplayReport): string[] {
+  const drops = Object.entries(ports).flatMap(([port, p]) =>
+    Object.entries(p.drops).map(([reason, frames]) => ({ port, reason, frames, sentence: sentenceOf(reason) })),
   );
-  if (!balanced) lines.push('  the ledger does not balance: this is a defect, please report it');
-  lines.push('', `FDB (${count(report.fdb.length, 'entry', 'entries')})`);
-  lines.push(
-    ...table(
-      ['mac', 'vlan', 'port', 'kind', 'age s'],
-      report.fdb
-        .slice(0, MAX_FDB_LINES)
-        .map((e) => [
-          e.mac,
-          several ? `${e.bridge}/${e.vid ?? '-'}` : String(e.vid ?? '-'),
-          e.port ?? '-',
-          e.kind,
-          formatNumber(e.ageSeconds),
-        ]),
-      0,
-    ),
-  );
-  if (report.fdb.length > MAX_FDB_LINES) lines.push(`  and ${formatNumber(report.fdb.length - MAX_FDB_LINES)} more`);
-  return `${lines.join('\n')}\n`;
+  return drops.length === 0 ? [] : [dropTable(drops)];
+}
+
+function sentenceOf(reason: string): string {
+  return DROP_REASONS.find(({ name }) => name === reason)?.sentence ?? '';
+}
+
+/** VLANs that had a frame. */
+function ledger({ ledger }: ReplayReport): string {
+  const text = ledgerText({ ...ledger, vlans: ledger.vlans.filter(({ received }) => received > 0) });
+  return ledger.balanced ? text : `${text}This is a defect, please report it.\n`;
+}
+
+function fdb({ fdb }: ReplayReport): string {
+  const more = fdb.length - MAX_FDB_LINES;
+  return `${fdbText({ entries: fdb.slice(0, MAX_FDB_LINES) })}${more > 0 ? `and ${formatNumber(more)} more\n` : ''}`;
+}
+
+function tunnelsText({ vxlan }: ReplayReport): string[] {
+  return vxlan === undefined ? [] : [vtepsText(vxlan.vteps), peersText(vxlan.peers), vxlanFdbText(vxlan.fdb)];
 }
 
 /** Fewer frames than this say nothing about speed. */
@@ -93,21 +80,6 @@ export function rateText(frames: number, forwardMs: number, elapsedMs: number): 
     `processing rate without I/O: ${rate(forwardMs)} (${forwardMs.toFixed(1)} ms in the data plane); ` +
     `with reading and writing the captures: ${rate(elapsedMs)} (${elapsedMs.toFixed(0)} ms)\n`
   );
-}
-
-function vlanName(row: { bridge: string; vid: number | null; name: string }, several: boolean): string {
-  const vid = row.vid === null ? '-' : String(row.vid);
-  const named = row.vid !== null && row.name !== `vlan${row.vid}` ? `${vid} (${row.name})` : vid;
-  return several ? `${row.bridge}/${named}` : named;
-}
-
-/** Columns of text; from column `left` on numbers are to the right, 0: none are. */
-function table(head: string[], rows: string[][], numbersUntil = head.length - 1): string[] {
-  const widths = head.map((text, c) => Math.max(text.length, ...rows.map((row) => row[c].length)));
-  return [head, ...rows].map((row) => {
-    const cells = row.map((text, c) => (c > 0 && c < numbersUntil ? text.padStart(widths[c]) : text.padEnd(widths[c])));
-    return `  ${cells.join('  ')}`.trimEnd();
-  });
 }
 
 function count(n: number, one: string, many = `${one}s`): string {

@@ -127,7 +127,7 @@ function isInterface({ adapter }: PortView): boolean {
   return adapter === 'router';
 }
 
-function fdbText({ entries }: FdbView): string {
+export function fdbText({ entries }: Pick<FdbView, 'entries'>): string {
   const bridges = new Set(entries.map((entry) => entry.bridge)).size > 1;
   return table(
     ['MAC', 'VLAN', 'PORT', 'KIND', 'AGE', ...(bridges ? ['BRIDGE'] : [])],
@@ -274,14 +274,18 @@ function dropsText({ drops, unsent = [] }: Drops): string {
       ? ''
       : `Copies that could not leave: ${lost}; the device or its queue was full, or down. A frame of which other copies left is no drop.\n`;
   if (drops.length === 0) return `no frame was dropped\n${unsentText}`;
-  const rows = table(
-    ['PORT', 'FRAMES', 'REASON', 'WHAT IT MEANS'],
-    drops.map((d) => [d.port, d.frames, d.reason, d.sentence]),
-  );
+  const rows = dropTable(drops);
   const lone = drops.some(({ reason }) => reason === 'EGRESS_NO_PORT')
     ? 'EGRESS_NO_PORT of broadcast and multicast is no fault where a host is alone in its VLAN.\n'
     : '';
   return `${rows}\n${lone}${unsentText}The last frames of each: etherloom show samples; what would deliver one: etherloom explain --drop ID.\n`;
+}
+
+export function dropTable(drops: Drops['drops']): string {
+  return table(
+    ['PORT', 'FRAMES', 'REASON', 'WHAT IT MEANS'],
+    drops.map((d) => [d.port, d.frames, d.reason, d.sentence]),
+  );
 }
 
 function samplesText(samples: readonly SampleView[]): string {
@@ -327,7 +331,7 @@ function latencyText(view: LatencyView): string {
   )}`;
 }
 
-function ledgerText({ ports, vlans, noVlan, total, balanced }: LedgerView): string {
+export function ledgerText({ ports, vlans, noVlan, total, balanced }: LedgerView): string {
   const head = ['RECEIVED', 'GENERATED', 'DELIVERED', 'CONSUMED', 'DROPPED', 'FLOOD-COPIES', 'BALANCED'];
   const cells = (row: LedgerRow): Cell[] => [
     row.received,

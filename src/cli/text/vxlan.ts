@@ -18,7 +18,7 @@ export function vtepsText(vteps: readonly VtepView[]): string {
     ]),
   );
   const vnis = table(
-    ['VNI', 'VTEP', 'PORT', 'VLAN', 'LEARNED', 'RX', 'TX', 'RX ERRORS', 'UNSENT', 'FLOOD'],
+    ['VNI', 'VTEP', 'PORT', 'VLAN', 'LEARNED', 'RX-FRAMES', 'TX-FRAMES', 'RX-ERRORS', 'UNSENT', 'FLOOD'],
     vteps.flatMap((v) =>
       v.vnis.map((n) => [
         n.vni,
@@ -50,11 +50,11 @@ export function peersText(peers: readonly PeerView[]): string {
       'VTEP',
       'KIND',
       'STATE',
-      'PATH MTU',
+      'PATH-MTU',
       'LEARNED',
-      'RX',
-      'TX',
-      'UNKNOWN VNI',
+      'RX-FRAMES',
+      'TX-FRAMES',
+      'UNKNOWN-VNI',
       'REFUSED',
       'RESERVED',
       'UNSENT',

@@ -186,8 +186,10 @@ describe('results', () => {
   it('text: every part of the report, and the rate on stderr', async () => {
     const result = await run(['a=good.pcap'], 'r7', { json: false });
     expect(result.stdout).toMatch(/^loom0: 2 frames from 1 input, 0\.0001 s of packet time\n/);
-    for (const part of ['PORT', 'LEDGER', 'FDB (1 entry)']) expect(result.stdout).toContain(`\n${part}\n`);
-    expect(result.stdout).toMatch(/total +2 +2 +0 +0 +2 +balanced/);
+    for (const part of ['PORT  RX-FRAMES ', 'PORT   RECEIVED ', 'VLAN  RECEIVED ', 'balanced: yes\n', 'MAC  ']) {
+      expect(result.stdout).toContain(`\n${part}`);
+    }
+    expect(result.stdout).toMatch(/\ntotal +2 +0 +2 +0 +0 +2 +yes\n/);
     expect(result.stderr).toBe('');
   });
 
