@@ -19,22 +19,23 @@ import { parseMac } from '../wire/ethernet.ts';
 
 const NUMBERS: Record<ClassifyKind, number> = { mac: BY_MAC, subnet: BY_SUBNET, protocol: BY_PROTOCOL };
 
-/** Compiled by who plans, on another thread: ten thousand addresses take longer than frames may wait. */
+/** Compiled, by who plans on another thread where frames are waiting: ten thousand addresses take longer than they may. */
 export interface ReadyClassification {
   table: ClassifyTable;
-  /** What it was compiled from, as JSON. */
-  json: Uint8Array;
+  /** What it was compiled from; of another thread as JSON. */
+  from: ClassificationConfig | Uint8Array;
 }
 
 export function readyClassification(config: ClassificationConfig): ReadyClassification {
   const json = new TextEncoder().encode(JSON.stringify(config));
   const shared = new Uint8Array(new SharedArrayBuffer(json.length));
   shared.set(json);
-  return { table: compileClassification(config), json: shared };
+  return { table: compileClassification(config), from: shared };
 }
 
-export function configOf({ json }: ReadyClassification): ClassificationConfig {
-  return JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.length).toString()) as ClassificationConfig;
+export function configOf({ from }: ReadyClassification): ClassificationConfig {
+  if (!(from instanceof Uint8Array)) return from;
+  return JSON.parse(Buffer.from(from.buffer, from.byteOffset, from.length).toString()) as ClassificationConfig;
 }
 
 /** Readers on other threads must be given the new arrays. */

@@ -112,6 +112,14 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   ports.flags[p] = flags;
 }
 
+/** Writes a port anew that has another PVID and is otherwise as it was. */
+export function compilePvid(dp: DataplaneShared, port: Port): void {
+  const { bridge, settings } = port;
+  if (bridge === null || bridge.settings.type === 'unaware') return;
+  dp.ports.pvid[port.index] = settings.pvid ?? -1;
+  if (asksCustomerVid(settings)) writeCustomerVids(dp.ports.tunnelCvids, port.tunnelRow, settings);
+}
+
 function writeCustomerVids(words: Uint16Array, row: number, settings: PortSettings): void {
   const { pvid, tunnelCvids, serviceVlans, privateTrunk } = settings;
   const at = row * TUNNEL_ROW;

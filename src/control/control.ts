@@ -12,11 +12,12 @@ import type { IpvlanConfig, MacvlanConfig } from '../config/types/groups.ts';
 import type { ClassificationConfig, PollConfig, VlanConfig } from '../config/types.ts';
 import { clearPortCounters } from '../dataplane/counters.ts';
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
+import { createClassifyTable } from '../tables/classify-table.ts';
 import { flushPort } from '../tables/fdb/flush.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { addBridge, removeBridge, setBridge } from './bridge-control.ts';
 import { adoptClassification, compileClassification, configOf, type ReadyClassification } from './classify-control.ts';
-import { clearPort, compilePort, compileReach } from './compile.ts';
+import { clearPort, compilePort, compilePvid, compileReach } from './compile.ts';
 import { compileMirrors } from './compile-mirrors.ts';
 import { CustomerRows } from './customer-rows.ts';
 import { checkVid, Domains, UNAWARE_VID } from './domains.ts';
@@ -69,7 +70,8 @@ export class Control {
   router: RouterControl | null = null;
   macvlan: readonly MacvlanConfig[] = [];
   ipvlan: readonly IpvlanConfig[] = [];
-  private classify = (): ClassificationConfig => NO_CLASSIFICATION;
+  /** What is in force, compiled. */
+  classified: ReadyClassification = { table: createClassifyTable(), from: NO_CLASSIFICATION };
   private readonly customerRows: CustomerRows;
   private readonly domains: Domains;
   private readonly memberSets: MemberSets;
@@ -208,14 +210,13 @@ export class Control {
 
   /** VLANs of untagged frames by what they are, for all ports that ask for it. */
   setClassification(what: ClassificationConfig | ReadyClassification): void {
-    const isReady = 'table' in what;
-    this.classify = () => (isReady ? configOf(what) : what);
-    adoptClassification(this.dp.classify, isReady ? what.table : compileClassification(what));
+    this.classified = 'table' in what ? what : { table: compileClassification(what), from: what };
+    adoptClassification(this.dp.classify, this.classified.table);
     this.tablesMoved();
   }
 
   get classification(): ClassificationConfig {
-    return this.classify();
+    return configOf(this.classified);
   }
 
   /** Ports or interfaces of groups may have come or gone. */
@@ -329,8 +330,8 @@ export class Control {
   }
 
   /** The same of many VLANs: all or none. */
-  setMembers(portName: string, vids: VidSet, untagged: boolean, staged = false): void {
-    this.memberSets.join(this.port(portName), vids, untagged, staged);
+  setMembers(portName: string, vids: VidSet, untagged: boolean): void {
+    this.memberSets.join(this.port(portName), vids, untagged);
   }
 
   /** Ends a membership; entries on the port in that VLAN go, a PVID of that VLAN becomes none. */
@@ -342,18 +343,8 @@ export class Control {
   }
 
   /** The same of many VLANs: all or none. */
-  removeMembers(portName: string, vids: VidSet, staged = false): void {
-    this.memberSets.leave(this.port(portName), vids, staged);
-  }
-
-  /** Writes the rows of VLANs anew. */
-  rewriteMembers(): void {
-    this.memberSets.rewrite(this.bridges.values());
-  }
-
-  /** Ends all memberships of VLANs that are going to be removed, at little cost for each. */
-  emptyVlans(bridgeName: string, vids: VidSet): void {
-    this.memberSets.empty(this.bridge(bridgeName), vids);
+  removeMembers(portName: string, vids: VidSet): void {
+    this.memberSets.leave(this.port(portName), vids);
   }
 
   /** Rows of the VLAN table that are free. */
@@ -372,7 +363,7 @@ export class Control {
     }
     const before = port.settings.pvid === null ? undefined : bridge.vlans.get(port.settings.pvid);
     port.settings = { ...port.settings, pvid };
-    compilePort(this.dp, port);
+    compilePvid(this.dp, port);
     if (before !== undefined) this.memberSets.dropUnused(bridge, before);
   }
 

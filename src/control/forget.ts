@@ -45,18 +45,24 @@ export class Forgetting {
     else removeWhere(this.#fdb, (f, p) => (fid === ANY || f === fid) && (port === ANY || p === port));
   }
 
-  /** Takes out entries, learned and configured, on a port that has left VLANs of its bridge. */
+  /** Takes out entries, learned and configured, on a port that has left VLANs of its bridge. The set is no one else's. */
   forgetMemberships(port: number, vids: VidSet): void {
     const before = this.#left.get(port);
-    if (before === undefined) this.#left.set(port, vids.slice());
+    if (before === undefined) this.#left.set(port, vids);
     else addAll(before, vids);
     if (this.#waiting === null) this.#finish();
   }
 
   /** To be called before a port becomes a member. */
   rejoining(port: number, vids: VidSet): void {
+    if (this.#left.size === 0) return;
     const left = this.#left.get(port);
     if (left !== undefined && haveCommon(left, vids)) this.#finish();
+  }
+
+  /** All memberships of the port that have ended have come back, as if they had not. */
+  keep(port: number): void {
+    this.#left.delete(port);
   }
 
   /** Carries out changes and forgets for all of them at once; memberships `later`, by `slices`. */

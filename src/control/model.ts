@@ -47,7 +47,7 @@ export interface Port {
   bridge: Bridge | null;
   settings: PortSettings;
   /** On an unaware bridge empty. */
-  readonly members: MemberSet;
+  members: MemberSet;
   /** Link is there. */
   up: boolean;
   /** Copies of a mirror leave by it, and nothing else. */
@@ -73,7 +73,7 @@ export type PlacedPort = Omit<PortConfig, 'members'>;
 /** A port's configuration without name, bridge, adapter and member set. */
 export type PortSettings = Omit<PortConfig, 'name' | 'bridge' | 'adapter' | 'members' | 'tunnel'>;
 
-export function portSettings(port: PortConfig | PlacedPort): PortSettings {
+export function portSettings(port: Omit<PlacedPort, 'adapter'>): PortSettings {
   const { name, bridge, adapter, members, tunnel, ...settings } = port as PortConfig;
   return settings;
 }
@@ -119,6 +119,7 @@ export interface RouterControl {
   /** Other settings of one that stays: `mtu`, `proxyArp`, `redirects`. */
   setInterface(config: InterfaceConfig): void;
   removeInterface(name: string): void;
+  interface(name: string): { readonly config: InterfaceConfig };
   /** A link came up: own addresses are to be announced there. */
   linkUp(port: number): void;
   /** The VLAN has become a secondary of another, or is one no more. */

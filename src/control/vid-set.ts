@@ -29,8 +29,7 @@ export class VidSets {
   of(text: string): VidSet {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
-    const vids = text === '' ? [] : expandVlans(text);
-    if (!Array.isArray(vids)) throw new RangeError(vids.problem);
+    const vids = vidsOf(text);
     const set = emptyVids();
     for (const vid of vids) addVid(set, vid);
     this.#known.set(text, set);
@@ -42,6 +41,16 @@ export class VidSets {
     this.of(text);
     return this.#sizes.get(text)!;
   }
+}
+
+function vidsOf(text: string): number[] {
+  if (text === '') return [];
+  // Of access ports.
+  const one = Number(text);
+  if (one >= 1 && one <= 4094) return [one];
+  const vids = expandVlans(text);
+  if (!Array.isArray(vids)) throw new RangeError(vids.problem);
+  return vids;
 }
 
 export function hasVid(set: VidSet, vid: number): boolean {
@@ -97,6 +106,28 @@ export class MemberSet {
   readonly vids = emptyVids();
   /** Those of them where the port sends without a tag. */
   readonly untagged = emptyVids();
+
+  copy(): MemberSet {
+    const copy = new MemberSet();
+    copy.vids.set(this.vids);
+    copy.untagged.set(this.untagged);
+    return copy;
+  }
+
+  /** VLANs that one is in and the other is not, or otherwise. */
+  differing({ vids, untagged }: MemberSet): VidSet {
+    const all = emptyVids();
+    for (let w = 0; w < WORDS; w++) all[w] = (this.vids[w] ^ vids[w]) | (this.untagged[w] ^ untagged[w]);
+    return all;
+  }
+
+  /** In these VLANs it is what `before` is. */
+  putBack(before: MemberSet, where: VidSet): void {
+    for (let w = 0; w < WORDS; w++) {
+      this.vids[w] = (this.vids[w] & ~where[w]) | (before.vids[w] & where[w]);
+      this.untagged[w] = (this.untagged[w] & ~where[w]) | (before.untagged[w] & where[w]);
+    }
+  }
 
   has(vid: number): boolean {
     return hasVid(this.vids, vid);

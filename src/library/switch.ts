@@ -13,10 +13,11 @@ import { EventEmitter } from 'node:events';
 import { MemoryAdapter } from '../adapters/memory.ts';
 import { NAME_PATTERN, VALID_NAME } from '../config/schema/leaf.ts';
 import { addEntry, deleteEntry, type FdbEntryView, fdbEntries, flush } from '../control/fdb-control.ts';
-import { ControlError, isUp, type PlacedPort, portSettings } from '../control/model.ts';
+import { ControlError, isUp, portSettings } from '../control/model.ts';
 import { describe } from '../control/plan/action.ts';
 import { applyWhole } from '../control/plan/change.ts';
 import { currentConfig } from '../control/plan/current.ts';
+import type { PortPlace } from '../control/plan/inverse.ts';
 import { plan } from '../control/plan/plan.ts';
 import { requireNoVtep } from '../control/vxlan/model.ts';
 import { type PortCounters, portCounters } from '../dataplane/counters.ts';
@@ -259,10 +260,8 @@ export class Switch extends EventEmitter<SwitchEvents> {
   apply(config: ConfigInput | string): string[] {
     this.#mayRestructure();
     const { control } = this.#core;
-    const now = () => currentConfig(control, this.name);
-    const before = now();
-    const actions = plan(before, readMemoryConfig(config));
-    applyWhole(control, actions, now, () => before, {
+    const actions = plan(currentConfig(control, this.name), readMemoryConfig(config));
+    applyWhole(control, actions, {
       removing: (port) => this.#remove(this.port(port)),
       added: (port) => this.#open(port),
     });
@@ -352,7 +351,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
     };
   }
 
-  #open(config: PlacedPort): SwitchPort {
+  #open(config: PortPlace): SwitchPort {
     const options = { device: config.name, mtu: config.mtu, queueFrames: this.#queueFrames };
     const adapter = new MemoryAdapter(options, { arena: this.#core.dp.arena, events: NO_EVENTS });
     const port = new SwitchPort(config.name, this.#host, adapter);

@@ -3,7 +3,7 @@
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Step } from '../control/plan/change.ts';
+import type { Step } from '../control/plan/pieces.ts';
 import { monotonicMs } from './clock.ts';
 import type { SwitchCore } from './core.ts';
 

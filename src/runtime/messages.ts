@@ -35,11 +35,8 @@ export interface SharedState {
 
 /** What the forwarding thread does between two batches, whole or not at all. */
 export type Change =
-  /**
-   * `plan`: pieces of actions (plan-pieces.ts). `before`: the configuration that stands, as JSON in shared memory. It is read only
-   * when the plan has to be taken back: to copy a large one with every message would stop forwarding.
-   */
-  | { do: 'apply'; plan: PlanPieces; before: Uint8Array }
+  /** Pieces of actions (plan-pieces.ts). */
+  | { do: 'apply'; plan: PlanPieces }
   /** A plan of a few FDB or VXLAN entries and nothing else: ports and their numbers stay. */
   | { do: 'set-entries'; actions: readonly EntryAction[] }
   | { do: 'flush'; what: FlushScope }

@@ -8,8 +8,8 @@ import { NO_CLASSIFICATION } from '../config/classify.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { type ReadyClassification, readyClassification } from '../control/classify-control.ts';
 import type { Action } from '../control/plan/action.ts';
-import { atOnce, type Step } from '../control/plan/change.ts';
-import { type Piecemeal, piecemealOf, type ReplaceRoute } from '../control/plan/piecemeal.ts';
+import { type Piecemeal, piecemealOf } from '../control/plan/piecemeal.ts';
+import { atOnce, type Pieces, type Replacement, type Step } from '../control/plan/pieces.ts';
 import { configStands } from '../control/plan/stands.ts';
 
 /** Actions of one piece: some tens of microseconds. */
@@ -40,8 +40,7 @@ export function planPieces(stands: SwitchConfig, actions: readonly Action[]): Pl
   const encoder = new TextEncoder();
   const pieces: Uint8Array[] = [];
   let at = 0;
-  const ends = (part: Iterable<Action | ReplaceRoute>) => {
-    const all = [...part];
+  const ends = (all: readonly (Action | Replacement)[]) => {
     const found: number[] = [];
     for (let n = 0; n < all.length; n += PIECE) {
       const piece = encoder.encode(JSON.stringify(all.slice(n, n + PIECE)));
@@ -51,7 +50,7 @@ export function planPieces(stands: SwitchConfig, actions: readonly Action[]): Pl
     }
     return shared32(found);
   };
-  const parts = { early: ends(early), rest: ends(sent), late: ends(late) };
+  const parts = { early: ends(allOf(early)), rest: ends(sent), late: ends(allOf(late)) };
   const bytes = new Uint8Array(new SharedArrayBuffer(at));
   at = 0;
   for (const piece of pieces) {
@@ -73,24 +72,27 @@ export function* planOf({
   const restBegins = early.at(-1) ?? 0;
   const lateBegins = rest.at(-1) ?? restBegins;
   const actions: Action[] = [];
-  for (const piece of piecesOf(bytes, restBegins, rest)) {
-    for (const action of piece as Action[]) {
+  const planned = piecesOf(bytes, restBegins, rest);
+  for (let n = 0; n < planned.count; n++) {
+    for (const action of planned.read(n) as Action[]) {
       if (action.do === 'set-classification' && classification !== null) action.classification = classification;
       actions.push(action);
     }
     yield 'small';
   }
-  const oneByOne = function* (begin: number, ends: Uint32Array) {
-    for (const piece of piecesOf(bytes, begin, ends)) yield* piece;
-  };
-  return { count, rest: actions, early: oneByOne(0, early), late: oneByOne(lateBegins, late) };
+  return { count, rest: actions, early: piecesOf(bytes, 0, early), late: piecesOf(bytes, lateBegins, late) };
 }
 
-function* piecesOf(bytes: Uint8Array, begin: number, ends: Uint32Array): Generator<(Action | ReplaceRoute)[]> {
-  for (const end of ends) {
-    yield JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + begin, end - begin).toString());
-    begin = end;
-  }
+function allOf({ count, read }: Pieces): (Action | Replacement)[] {
+  return Array.from({ length: count }, (_, n) => read(n)).flat();
+}
+
+function piecesOf(bytes: Uint8Array, begin: number, ends: Uint32Array): Pieces {
+  const read = (n: number) => {
+    const from = n === 0 ? begin : ends[n - 1]!;
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + from, ends[n]! - from).toString());
+  };
+  return { count: ends.length, read };
 }
 
 /** Bytes that are not copied when they are posted. */

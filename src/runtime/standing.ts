@@ -23,7 +23,7 @@ import { requireRoom } from '../control/room.ts';
 import { directoryOf } from './directory-of.ts';
 import { unsuited } from './live/adapters.ts';
 import type { CaptureChange, Change, SharedState } from './messages.ts';
-import { planPieces, shared } from './plan-pieces.ts';
+import { planPieces } from './plan-pieces.ts';
 import { requireUnprivileged } from './privileges.ts';
 import { type Known, relearnRowsOf } from './relearn.ts';
 
@@ -47,7 +47,6 @@ const FEW_ENTRIES = 64;
 const ROLLBACK_AGAIN_SECONDS = 10;
 /** What errors of an edit carry in the place of a file's name. */
 const REQUEST = 'request';
-const NOTHING = new Uint8Array(0);
 
 export class Standing {
   readonly #changer: Changer;
@@ -194,8 +193,7 @@ export class Standing {
       return actions;
     }
     if (actions.length > 0) {
-      const before = actions.length > 1 ? sharedJson(this.#document.config) : NOTHING;
-      await this.#changer.change({ do: 'apply', plan: planPieces(this.#document.config, actions), before });
+      await this.#changer.change({ do: 'apply', plan: planPieces(this.#document.config, actions) });
     }
     this.#document = to;
     this.#directory = this.#readDirectory();
@@ -256,8 +254,4 @@ function refuseStartOnly(now: SwitchConfig, { config, source }: ConfigDocument):
 function keysText(section: object): string {
   const keys = Object.entries(section).filter(([, value]) => value !== null);
   return `{ ${keys.map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`).join(', ')} }`;
-}
-
-function sharedJson(value: unknown): Uint8Array {
-  return shared(new TextEncoder().encode(JSON.stringify(value)));
 }

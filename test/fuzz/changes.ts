@@ -10,10 +10,12 @@ import { MemoryAdapter } from '../../src/adapters/memory.ts';
 import { ConfigError, loadConfig } from '../../src/config/load.ts';
 import type { SwitchConfig } from '../../src/config/types.ts';
 import type { Control } from '../../src/control/control.ts';
-import { ControlError, type PlacedPort } from '../../src/control/model.ts';
+import { ControlError } from '../../src/control/model.ts';
 import type { Action } from '../../src/control/plan/action.ts';
-import { applySteps, applyWhole, type PortFollower } from '../../src/control/plan/change.ts';
+import { applySteps, applyWhole } from '../../src/control/plan/change.ts';
 import { currentConfig } from '../../src/control/plan/current.ts';
+import type { PortPlace } from '../../src/control/plan/inverse.ts';
+import type { PortFollower } from '../../src/control/plan/one-go.ts';
 import { plan } from '../../src/control/plan/plan.ts';
 import { requireRoom } from '../../src/control/room.ts';
 import { slotsInUse } from '../../src/dataplane/arena.ts';
@@ -66,7 +68,7 @@ export function fuzzChanges(seed: number, count: number): ChangeCounts {
       sw.check(config);
       counts.failed++;
     }
-    sw.change(config, actions, next);
+    sw.change(actions, next);
     config = next;
     counts.actions += actions.length;
     sw.traffic(random);
@@ -103,19 +105,18 @@ class Changing implements PortFollower {
     this.#adapters.delete(name);
   }
 
-  added({ name, mtu }: PlacedPort): void {
+  added({ name, mtu }: PortPlace): void {
     const adapter = new MemoryAdapter({ mtu, queueFrames: 64 }, { arena: this.#core.dp.arena, events: NO_EVENTS });
     this.#adapters.set(name, adapter);
     this.#core.attach(name, adapter);
   }
 
   /** With frames between its steps. */
-  change(before: SwitchConfig, actions: readonly Action[], to: SwitchConfig): void {
+  change(actions: readonly Action[], to: SwitchConfig): void {
     const { control, dp } = this.#core;
     requireRoom(dp, to);
     let steps = 0;
-    const now = () => currentConfig(control, NAME);
-    for (const step of applySteps(control, actions, now, () => before, this)) {
+    for (const step of applySteps(control, actions, this)) {
       if (step === 'turn' || ++steps % STEPS_BETWEEN === 0) this.#kept();
     }
   }
@@ -132,13 +133,7 @@ class Changing implements PortFollower {
     });
     const { control } = this.#core;
     try {
-      applyWhole(
-        control,
-        broken,
-        () => currentConfig(control, NAME),
-        () => before,
-        this,
-      );
+      applyWhole(control, broken, this);
     } catch (error) {
       if (error instanceof ControlError) return;
       throw error;

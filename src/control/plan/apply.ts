@@ -8,23 +8,15 @@ import type { Control } from '../control.ts';
 import { addEntry, deleteEntry, entryKind } from '../fdb-control.ts';
 import { setIpvlan, setMacvlan } from '../groups/group-control.ts';
 import { addMirror, removeMirror } from '../mirror-control.ts';
-import { ControlError, portSettings, type RouterControl } from '../model.ts';
-import { VidSets } from '../vid-set.ts';
+import { ControlError, type PlacedPort, portSettings, type RouterControl } from '../model.ts';
+import { isEmpty, type VidSet, VidSets } from '../vid-set.ts';
 import { addVxlanEntry, deleteVxlanEntry, vxlanEntryKind } from '../vxlan/fdb.ts';
 import { removeTunnel, setTunnel } from '../vxlan/tunnel-control.ts';
 import { addVtep, removeVtep, setVtep } from '../vxlan/vtep-control.ts';
 import type { Action } from './action.ts';
-import type { StagedMembers } from './staged-members.ts';
 
-/** What has been made ready for the actions of a plan. */
-export interface Prepared {
-  readonly sets: VidSets;
-  /** Rows that are put in place otherwise. */
-  readonly staged?: StagedMembers;
-}
-
-/** Carries out one action. Throws ControlError when the tables have no room for it. `plan` may have sets and rows of it ready. */
-export function apply(control: Control, action: Action, plan: Prepared = { sets: new VidSets() }): void {
+/** Carries out one action. Throws ControlError when the tables have no room for it. `sets` may have been read. */
+export function apply(control: Control, action: Action, sets?: VidSets): void {
   switch (action.do) {
     case 'remove-mirror':
       removeMirror(control, action.mirror);
@@ -72,27 +64,20 @@ export function apply(control: Control, action: Action, plan: Prepared = { sets:
     case 'add-vlan':
       control.addVlan(action.bridge, action.vlan.vid, action.vlan);
       return;
-    case 'add-port': {
-      const { port } = action;
-      control.addPort(port.name, port.bridge, portSettings(port));
-      try {
-        if (action.tagged !== '') control.setMembers(port.name, plan.sets.of(action.tagged), false);
-        if (action.untagged !== '') control.setMembers(port.name, plan.sets.of(action.untagged), true);
-        if (port.tunnel !== null) setTunnel(control, port.name, port.tunnel);
-      } catch (error) {
-        control.removePort(port.name);
-        throw error;
-      }
+    case 'add-port':
+      placePort(control, action.port, setOf(action.tagged, sets), setOf(action.untagged, sets));
+      return;
+    case 'set-port': {
+      // The PVID is an action of its own.
+      const { pvid, ...settings } = action.settings;
+      control.setPort(action.port, settings);
       return;
     }
-    case 'set-port':
-      control.setPort(action.port, action.settings);
-      return;
     case 'remove-member':
-      control.removeMembers(action.port, plan.sets.of(action.vids), plan.staged?.has(action));
+      control.removeMembers(action.port, setOf(action.vids, sets));
       return;
     case 'set-member':
-      control.setMembers(action.port, plan.sets.of(action.vids), action.untagged, plan.staged?.has(action));
+      control.setMembers(action.port, setOf(action.vids, sets), action.untagged);
       return;
     case 'set-pvid':
       control.setPvid(action.port, action.pvid);
@@ -133,6 +118,24 @@ export function apply(control: Control, action: Action, plan: Prepared = { sets:
     case 'add-route':
       routerOf(control).routes.add(action.route);
       return;
+  }
+}
+
+function setOf(text: string, sets = new VidSets()): VidSet {
+  return sets.of(text);
+}
+
+/** Gives a port its place with all that it has there, or leaves nothing of it. */
+export function placePort(control: Control, port: Omit<PlacedPort, 'adapter'>, tagged: VidSet, untagged: VidSet): void {
+  const { name, bridge, tunnel } = port;
+  control.addPort(name, bridge, portSettings(port));
+  try {
+    if (!isEmpty(tagged)) control.setMembers(name, tagged, false);
+    if (!isEmpty(untagged)) control.setMembers(name, untagged, true);
+    if (tunnel !== null) setTunnel(control, name, tunnel);
+  } catch (error) {
+    control.removePort(name);
+    throw error;
   }
 }
 

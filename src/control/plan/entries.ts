@@ -70,19 +70,6 @@ function changed<E>(
   return { go: without(old, now), come: without(now, old) };
 }
 
-/** What the lists were before the actions, however many of them were done. */
-export function entriesBefore(now: Entries, actions: readonly EntryAction[]): Entries {
-  const fdb = byKey(now.fdbEntries, entryKey);
-  const vxlan = byKey(now.vxlanEntries, vxlanEntryKey);
-  for (const action of actions.toReversed()) {
-    if (action.do === 'add-entry') fdb.delete(entryKey(action.entry));
-    else if (action.do === 'remove-entry') fdb.set(entryKey(action.entry), action.entry);
-    else if (action.do === 'add-vxlan-entry') vxlan.delete(vxlanEntryKey(action.entry));
-    else vxlan.set(vxlanEntryKey(action.entry), action.entry);
-  }
-  return { fdbEntries: [...fdb.values()], vxlanEntries: [...vxlan.values()] };
-}
-
 function byKey<E>(entries: readonly E[], keyOf: (entry: E) => string): Map<string, E> {
   return new Map(entries.map((entry) => [keyOf(entry), entry]));
 }

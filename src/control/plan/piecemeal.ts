@@ -10,10 +10,13 @@
  * interfaces are where some come and others go. So is everything of plans that are small.
  */
 
+import type { FdbEntryConfig } from '../../config/types/fdb.ts';
 import type { RouteConfig } from '../../config/types/routing.ts';
+import type { VxlanEntryConfig } from '../../config/types/vxlan.ts';
 import { routeKey } from '../router/prefixes.ts';
 import type { Action } from './action.ts';
 import { entryKey, vxlanEntryKey } from './entries.ts';
+import { inOnePiece, type Pieces, type Replacement } from './pieces.ts';
 import type { Stands } from './stands.ts';
 
 /** Fewer take less than frames may wait. */
@@ -24,16 +27,10 @@ const LENGTHS = 129;
 /** What an interface costs beside a route. */
 const INTERFACE = 20;
 
-/** A route in the place of the one of its prefix. */
-export interface ReplaceRoute {
-  do: 'replace-route';
-  route: RouteConfig;
-}
-
 export interface Piecemeal {
   /** Before what all frames see at once, and after it. */
-  readonly early: Iterable<Action | ReplaceRoute>;
-  readonly late: Iterable<Action | ReplaceRoute>;
+  readonly early: Pieces;
+  readonly late: Pieces;
   /** What of the plan is in neither. */
   readonly rest: readonly Action[];
   /** Actions of the plan. */
@@ -55,8 +52,8 @@ export function* piecemealOf(stands: Stands, actions: readonly Action[]): Genera
     else if (isInterface(action)) many += INTERFACE;
   }
   const count = actions.length;
-  if (many < WORTH_IT) return { early: [], late: [], rest: actions, count };
-  const early: Action[] = [];
+  if (many < WORTH_IT) return { early: inOnePiece([]), late: inOnePiece([]), rest: actions, count };
+  const early: (Action | Replacement)[] = [];
   const late: Action[] = [];
   const rest: Action[] = [];
   const goes: Action[] = [];
@@ -67,7 +64,8 @@ export function* piecemealOf(stands: Stands, actions: readonly Action[]): Genera
     if (isEntry(action) || isVxlanEntry(action)) {
       const place = moving.placeOfEntry(stands, action);
       if (place === 'replaced') continue;
-      (place === 'early' ? early : place === 'late' ? late : rest).push(action);
+      if (place === 'early') early.push(moving.replacing(action));
+      else (place === 'late' ? late : rest).push(action);
     } else if (isRoute(action)) {
       const place = moving.placeOfRoute(stands, action);
       const length = Number(action.route.prefix.split('/')[1]);
@@ -78,14 +76,14 @@ export function* piecemealOf(stands: Stands, actions: readonly Action[]): Genera
     else rest.push(action);
   }
   return {
-    early: [early, ...routes.come.reverse(), ...routes.go, goes].flat(),
-    late: [comes, late, ...routes.follow.reverse(), ...routes.last].flat(),
+    early: inOnePiece([early, ...routes.come.reverse(), ...routes.go, goes].flat()),
+    late: inOnePiece([comes, late, ...routes.follow.reverse(), ...routes.last].flat()),
     rest,
     count,
   };
 }
 
-function byLength(): (Action | ReplaceRoute)[][] {
+function byLength(): (Action | Replacement)[][] {
   return Array.from({ length: LENGTHS }, () => []);
 }
 
@@ -108,7 +106,7 @@ function isInterface(action: Action): boolean {
 /** Where a route has its turn, and as what. */
 interface RoutePlace {
   among: 'come' | 'go' | 'follow' | 'last';
-  action: Action | ReplaceRoute;
+  action: Action | Replacement;
 }
 
 /** What of a plan comes, goes or changes. */
@@ -119,9 +117,12 @@ class Moving {
   readonly #ports = new Set<string>();
   readonly #bridges = new Set<string>();
   readonly #vlans = new Set<string>();
-  readonly #routes = { come: new Set<string>(), go: new Set<string>() };
+  readonly #routes = { come: new Set<string>(), go: new Map<string, RouteConfig>() };
   /** Of both tables: whether it could be put before the plan as well as after it is asked for those that come. */
-  readonly #entries = { come: new Map<string, (Entry | VxlanEntry)['entry']>(), go: new Set<string>() };
+  readonly #entries = {
+    come: new Map<string, (Entry | VxlanEntry)['entry']>(),
+    go: new Map<string, (Entry | VxlanEntry)['entry']>(),
+  };
   readonly #vteps = new Set<string>();
 
   note(action: Action): void {
@@ -160,7 +161,7 @@ class Moving {
         this.#routes.come.add(routeKey(action.route));
         return;
       case 'remove-route':
-        this.#routes.go.add(routeKey(action.route));
+        this.#routes.go.set(routeKey(action.route), action.route);
         return;
       case 'add-vtep':
       case 'set-vtep':
@@ -175,7 +176,7 @@ class Moving {
         return;
       case 'remove-entry':
       case 'remove-vxlan-entry':
-        this.#entries.go.add(keyOf(action.entry));
+        this.#entries.go.set(keyOf(action.entry), action.entry);
     }
   }
 
@@ -188,8 +189,9 @@ class Moving {
       if (this.#routes.come.has(key)) return 'replaced';
       return { among: follows ? 'last' : 'go', action };
     }
-    if (this.#routes.go.has(key)) {
-      return { among: follows ? 'follow' : 'come', action: { do: 'replace-route', route: action.route } };
+    const was = this.#routes.go.get(key);
+    if (was !== undefined) {
+      return { among: follows ? 'follow' : 'come', action: { do: 'replace-route', route: action.route, was } };
     }
     // It may be a prefix of an interface that goes.
     return { among: follows || stands.isConnected(action.route) ? 'follow' : 'come', action };
@@ -201,8 +203,16 @@ class Moving {
     const goes = this.#entries.go.has(key);
     if (after === undefined) return 'early';
     if (!this.#hasPlace(stands, after)) return goes ? 'rest' : 'late';
-    // What is put takes the place of what was there.
     return what === 'remove-entry' || what === 'remove-vxlan-entry' ? 'replaced' : 'early';
+  }
+
+  /** What is put takes the place of what was there. */
+  replacing(action: Entry | VxlanEntry): Action | Replacement {
+    if (action.do === 'remove-entry' || action.do === 'remove-vxlan-entry') return action;
+    const was = this.#entries.go.get(keyOf(action.entry));
+    if (was === undefined) return action;
+    if (action.do === 'add-entry') return { do: 'replace-entry', entry: action.entry, was: was as FdbEntryConfig };
+    return { do: 'replace-vxlan-entry', entry: action.entry, was: was as VxlanEntryConfig };
   }
 
   /** Whether the entry could be put before the plan as well as after it. */

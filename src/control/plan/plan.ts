@@ -219,7 +219,7 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, br
   // With a membership goes the PVID, which the port may have without one: it is set again below.
   const loses = after.pvid !== null && goes.includes(after.pvid);
   const settings = portSettings(after);
-  const changes = changesText(portSettings(before), settings);
+  const changes = changesText({ ...portSettings(before), pvid: after.pvid }, settings);
   if (changes !== '') actions.push({ do: 'set-port', port, settings, changes });
   if (loses || before.pvid !== after.pvid) actions.push({ do: 'set-pvid', port, pvid: after.pvid });
   if (after.tunnel !== null && !same(before.tunnel, after.tunnel)) {

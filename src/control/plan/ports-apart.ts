@@ -12,16 +12,15 @@ import type { Action } from './action.ts';
 /** Fewer take less than frames may wait. */
 const WORTH_IT = 5;
 
-export type PortAction = Extract<Action, { do: 'add-port' | 'remove-port' }>;
+type PortAction = Extract<Action, { do: 'add-port' | 'remove-port' }>;
 
-const INDEPENDENT: ReadonlySet<string> = new Set<Action['do'] | 'empty-vlans'>([
+const INDEPENDENT: ReadonlySet<Action['do']> = new Set<Action['do']>([
   'add-port',
   'remove-port',
   'set-port',
   'set-pvid',
   'set-member',
   'remove-member',
-  'empty-vlans',
   'set-poll',
   'set-classification',
   'set-vrfs',
@@ -34,25 +33,32 @@ const INDEPENDENT: ReadonlySet<string> = new Set<Action['do'] | 'empty-vlans'>([
   'remove-entry',
 ]);
 
-/** `visible` is what frames see at once, VLANs that have no members apart. */
-export function portsApart<T extends { do: string }>(
+/** `visible` is what frames see at once, VLANs that have no members apart. With a port that goes, in one go, go its entries. */
+export function portsApart(
   control: Control,
-  visible: readonly (Action | T)[],
-): { apart: PortAction[]; rest: readonly (Action | T)[] } {
+  visible: readonly Action[],
+): { apart: readonly (readonly Action[])[]; rest: readonly Action[] } {
   const kinds = new Set(visible.map((action) => action.do));
   const none = { apart: [], rest: visible };
   if (kinds.has('add-port') === kinds.has('remove-port')) return none;
   for (const kind of kinds) if (!INDEPENDENT.has(kind)) return none;
-  const apart: PortAction[] = [];
-  const rest: (Action | T)[] = [];
-  for (const action of visible) {
-    if (isPort(action) && isOrdinary(control, action)) apart.push(action);
-    else rest.push(action);
-  }
-  return apart.length < WORTH_IT ? none : { apart, rest };
+  const ports = new Map<string, Action[]>();
+  for (const action of visible) if (isPort(action) && isOrdinary(control, action)) ports.set(nameOf(action), [action]);
+  if (ports.size < WORTH_IT) return none;
+  const rest = visible.filter((action) => {
+    const port = isPort(action) ? nameOf(action) : action.do === 'remove-entry' ? action.entry.port : null;
+    const own = port === null ? undefined : ports.get(port);
+    if (own !== undefined && !isPort(action)) own.unshift(action);
+    return own === undefined;
+  });
+  return { apart: [...ports.values()], rest };
 }
 
-function isPort(action: { do: string }): action is PortAction {
+function nameOf(action: PortAction): string {
+  return action.do === 'add-port' ? action.port.name : action.port;
+}
+
+function isPort(action: Action): action is PortAction {
   return action.do === 'add-port' || action.do === 'remove-port';
 }
 

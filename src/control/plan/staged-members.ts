@@ -1,99 +1,211 @@
 /**
- * Memberships of a plan made ready aside: what will be done to each row of the VLAN table, for all ports together. Putting it in
- * place is a pass over the rows instead of one for each port, while forwarding stands still.
+ * Memberships and PVIDs of a plan made ready aside, for all ports together: what the model will say of each port, and rows of the VLAN table.
+ *
+ * Frames see all of it in one go. Port by port would not do: where two ports change places between two VLANs, the one that is first would be with
+ * the other in a VLAN, which neither the old configuration nor the new one says. So the go is made short: the model's objects are exchanged, PVIDs
+ * written, and rows put in place as a few copies of memory, which take microseconds also when they are made for the first time.
+ *
+ * Left to who carries out actions one by one: ports that go in the same plan, and bridges where a membership is more than bits of the table, as
+ * those of private VLANs, or with VLANs that come and go with their members.
  */
 
 import type { DataplaneShared } from '../../dataplane/dataplane.ts';
-import { VIDS_PER_BRIDGE, type VlanTable } from '../../tables/vlan-table.ts';
-import type { Bridge, Port } from '../model.ts';
-import { addAll, emptyVids, hasVid, type VidSet, type VidSets } from '../vid-set.ts';
+import { compilePvid } from '../compile.ts';
+import type { Forgetting } from '../forget.ts';
+import type { Bridge, Port, PortSettings } from '../model.ts';
+import {
+  hasVid,
+  haveCommon,
+  isEmpty,
+  isWithin,
+  type MemberSet,
+  type VidSet,
+  type VidSets,
+  without,
+} from '../vid-set.ts';
 import type { Action } from './action.ts';
+import { type Column, StagedRows } from './staged-rows.ts';
 
-/** Fewer VLANs of ports are written as they come. */
-const WORTH_IT = 1000;
+/** Actions that are looked at in one step. */
+const LOOKS = 256;
 
-/** Rows of a bridge by VID, as wide as those of the table. */
-interface Rows {
-  readonly vids: VidSet;
-  readonly leave: Int32Array;
-  readonly tagged: Int32Array;
-  readonly untagged: Int32Array;
-}
+export type MemberAction = Extract<Action, { do: 'set-member' | 'remove-member' | 'set-pvid' }>;
 
 /** The part of control that they are of. */
-interface Staging {
+export interface Staging {
   readonly dp: DataplaneShared;
+  readonly forgetting: Forgetting;
+  readonly bridges: ReadonlyMap<string, Bridge>;
   readonly ports: ReadonlyMap<string, Port>;
+  readonly router: { hasInterface(name: string): boolean } | null;
 }
 
-export type MemberAction = Extract<Action, { do: 'set-member' | 'remove-member' }>;
+export interface MemberChanges {
+  readonly actions: readonly MemberAction[];
+  /** VLANs that lose all members before they are removed, by bridge. */
+  readonly emptied: ReadonlyMap<string, VidSet>;
+  /** Ports that go. */
+  readonly leaving: ReadonlySet<string>;
+}
+
+interface StagedPort {
+  readonly port: Port;
+  readonly bridge: Bridge;
+  readonly before: { readonly members: MemberSet; readonly settings: PortSettings };
+  /** What it will have. */
+  readonly members: MemberSet;
+  settings: PortSettings;
+  /** Null: none. */
+  joins: VidSet | null;
+  leaves: VidSet | null;
+  /** In which it is something else than before. */
+  differing: VidSet;
+}
+
+/** Whether memberships of the bridge are nothing but bits of the table. */
+export function isPlain({ settings, secondaries, unlisted }: Bridge): boolean {
+  return settings.type !== 'unaware' && secondaries.size === 0 && unlisted.size === 0;
+}
 
 export class StagedMembers {
-  readonly #bridges = new Map<Bridge, Rows>();
-  readonly #actions = new Set<MemberAction>();
+  readonly #ports = new Map<Port, StagedPort>();
+  readonly #actions = new Set<Action>();
+  #rows: StagedRows | null = null;
 
-  /** Whether its part of the rows is here. */
-  has(action: MemberAction): boolean {
-    return this.#actions.has(action);
-  }
-
-  /** In steps, one for each port; of plans with few memberships nothing. */
-  *stage({ dp, ports }: Staging, actions: readonly MemberAction[], sets: VidSets): Generator<void> {
-    if (actions.reduce((sum, { vids }) => sum + sets.sizeOf(vids), 0) < WORTH_IT) return;
-    const { width } = dp.vlans;
-    for (const action of actions) {
-      const port = ports.get(action.port);
-      if (port === undefined || port.bridge === null) continue;
-      const vids = sets.of(action.vids);
-      const rows = this.#rowsOf(port.bridge, width);
-      addAll(rows.vids, vids);
-      const into = action.do === 'remove-member' ? rows.leave : action.untagged ? rows.untagged : rows.tagged;
-      addColumn(into, width, port.index, vids);
-      this.#actions.add(action);
-      yield;
+  /** Those of the actions that are not done by putting this in place. In steps. */
+  *othersOf(actions: readonly Action[]): Generator<'small', readonly Action[]> {
+    const others: Action[] = [];
+    for (const [n, action] of actions.entries()) {
+      if (n % LOOKS === 0) yield 'small';
+      if (!this.#actions.has(action)) others.push(action);
     }
+    return others;
   }
 
-  #rowsOf(bridge: Bridge, width: number): Rows {
-    let rows = this.#bridges.get(bridge);
-    if (rows === undefined) {
-      const empty = () => new Int32Array(VIDS_PER_BRIDGE * width);
-      rows = { vids: emptyVids(), leave: empty(), tagged: empty(), untagged: empty() };
-      this.#bridges.set(bridge, rows);
+  get isEmpty(): boolean {
+    return this.#ports.size === 0;
+  }
+
+  /** In steps. */
+  *stage(control: Staging, { actions, emptied, leaving }: MemberChanges, sets: VidSets): Generator<'small', void> {
+    const { bridges, ports, router } = control;
+    for (const [name, vids] of emptied) {
+      const bridge = bridges.get(name)!;
+      for (const port of ports.values()) {
+        if (port.bridge !== bridge || leaving.has(port.name)) continue;
+        // Interfaces of these VLANs go, and with them what they have.
+        if (router?.hasInterface(port.name)) continue;
+        if (!haveCommon(port.members.vids, vids) && !hasPvidIn(port.settings, vids)) continue;
+        leave(this.#staged(port, bridge), vids);
+        yield 'small';
+      }
     }
-    return rows;
+    for (const [name, own] of yield* byPort(actions)) {
+      const port = ports.get(name);
+      if (port === undefined || port.bridge === null || leaving.has(name)) continue;
+      if (!isPlain(port.bridge) || !isPossible(port, port.bridge, own, sets)) continue;
+      take(this.#staged(port, port.bridge), own, sets);
+      for (const action of own) this.#actions.add(action);
+      yield 'small';
+    }
+    if (this.isEmpty) return;
+    const columns: Column[] = [];
+    for (const staged of this.#ports.values()) {
+      columns.push(compare(staged));
+      yield 'small';
+    }
+    this.#rows = new StagedRows(control.dp.vlans);
+    yield* this.#rows.stage(columns);
   }
 
-  /** Writes the rows. The VLANs are there. */
-  commit({ dp }: Staging): void {
-    for (const [bridge, rows] of this.#bridges) writeRows(dp.vlans, bridge.index, rows);
+  #staged(port: Port, bridge: Bridge): StagedPort {
+    let staged = this.#ports.get(port);
+    if (staged === undefined) {
+      const { members, settings } = port;
+      staged = {
+        ...{ port, bridge, before: { members, settings }, members: members.copy(), settings },
+        ...{ joins: null, leaves: null, differing: members.vids },
+      };
+      this.#ports.set(port, staged);
+    }
+    return staged;
+  }
+
+  /** Puts all of it in place, where nothing of it has changed since. */
+  commit({ dp, forgetting }: Staging): void {
+    for (const { port, before, members, settings, joins, leaves } of this.#ports.values()) {
+      if (joins !== null) forgetting.rejoining(port.index, joins);
+      if (leaves !== null) forgetting.forgetMemberships(port.index, leaves);
+      port.members = members;
+      if (settings === before.settings) continue;
+      port.settings = settings;
+      compilePvid(dp, port);
+    }
+    this.#rows?.put();
+  }
+
+  /** Memberships as they were before `commit`, whatever else has changed since; nothing is forgotten for them. */
+  takeBackMembers({ forgetting }: Staging): void {
+    for (const { port, before, leaves, differing } of this.#ports.values()) {
+      if (leaves !== null) forgetting.keep(port.index);
+      port.members.putBack(before.members, differing);
+    }
+    this.#rows?.takeBack();
+  }
+
+  /** The same of PVIDs. */
+  takeBackPvids({ dp }: Staging): void {
+    for (const { port, before, settings } of this.#ports.values()) {
+      if (settings === before.settings) continue;
+      port.settings = { ...port.settings, pvid: before.settings.pvid };
+      compilePvid(dp, port);
+    }
   }
 }
 
-function writeRows(vlans: VlanTable, bridge: number, { vids, leave, tagged, untagged }: Rows): void {
-  const { fidOf, secondaryOf, width } = vlans;
-  const base = bridge * VIDS_PER_BRIDGE;
-  for (let vid = 1; vid < VIDS_PER_BRIDGE - 1; vid++) {
-    if (!hasVid(vids, vid)) continue;
-    const fid = fidOf[base + vid] || secondaryOf[base + vid];
-    let at = fid * width;
-    for (let from = vid * width; from < (vid + 1) * width; from++, at++) {
-      const comes = untagged[from] | tagged[from];
-      const goes = leave[from];
-      if ((comes | goes) === 0) continue;
-      vlans.member[at] = (vlans.member[at] & ~goes) | comes;
-      vlans.untagged[at] = (vlans.untagged[at] & ~(goes | tagged[from])) | untagged[from];
-    }
+function* byPort(actions: readonly MemberAction[]): Generator<'small', Map<string, MemberAction[]>> {
+  const all = new Map<string, MemberAction[]>();
+  for (const [n, action] of actions.entries()) {
+    if (n % LOOKS === 0) yield 'small';
+    const known = all.get(action.port);
+    if (known === undefined) all.set(action.port, [action]);
+    else known.push(action);
+  }
+  return all;
+}
+
+/** What is not is for who carries it out to refuse, or to make possible. */
+function isPossible(port: Port, bridge: Bridge, actions: readonly MemberAction[], sets: VidSets): boolean {
+  return actions.every((action) => {
+    if (action.do === 'set-pvid') return action.pvid === null || hasVid(bridge.vids, action.pvid);
+    return isWithin(sets.of(action.vids), action.do === 'set-member' ? bridge.vids : port.members.vids);
+  });
+}
+
+function take(staged: StagedPort, actions: readonly MemberAction[], sets: VidSets): void {
+  for (const action of actions) {
+    if (action.do === 'remove-member') leave(staged, sets.of(action.vids));
+    else if (action.do === 'set-member') staged.members.add(sets.of(action.vids), action.untagged);
+    else staged.settings = { ...staged.settings, pvid: action.pvid };
   }
 }
 
-/** Sets one port's bit in the rows of many VIDs. */
-function addColumn(rows: Int32Array, width: number, port: number, vids: VidSet): void {
-  const word = port >> 5;
-  const bit = 1 << (port & 31);
-  for (let w = 0; w < vids.length; w++) {
-    for (let bits = vids[w]; bits !== 0; bits &= bits - 1) {
-      rows[((w << 5) + 31 - Math.clz32(bits & -bits)) * width + word] |= bit;
-    }
-  }
+/** A PVID among them becomes none. */
+function leave(staged: StagedPort, vids: VidSet): void {
+  staged.members.remove(vids);
+  if (hasPvidIn(staged.settings, vids)) staged.settings = { ...staged.settings, pvid: null };
+}
+
+function hasPvidIn({ pvid }: PortSettings, vids: VidSet): boolean {
+  return pvid !== null && hasVid(vids, pvid);
+}
+
+function compare(staged: StagedPort): Column {
+  const { port, bridge, members } = staged;
+  const joins = without(members.vids, port.members.vids);
+  const leaves = without(port.members.vids, members.vids);
+  staged.joins = isEmpty(joins) ? null : joins;
+  staged.leaves = isEmpty(leaves) ? null : leaves;
+  staged.differing = members.differing(port.members);
+  return { bridge, port: port.index, members, vids: staged.differing };
 }

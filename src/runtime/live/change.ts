@@ -9,11 +9,12 @@
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import type { SwitchConfig } from '../../config/types.ts';
 import { ControlError, type PlacedPort } from '../../control/model.ts';
 import type { Action } from '../../control/plan/action.ts';
 import { applySteps } from '../../control/plan/change.ts';
 import { same } from '../../control/plan/differences.ts';
+import type { PortPlace } from '../../control/plan/inverse.ts';
+import type { PortFollower } from '../../control/plan/one-go.ts';
 import type { Piecemeal } from '../../control/plan/piecemeal.ts';
 import type { SwitchCore } from '../core.ts';
 import { inTurns } from '../in-turns.ts';
@@ -23,18 +24,12 @@ import { LivePort } from './port.ts';
 import type { LivePorts } from './ports.ts';
 
 /** Throws ControlError when the change cannot be made; then everything is as before. */
-export async function changeLive(
-  core: SwitchCore,
-  ports: LivePorts,
-  plan: Piecemeal,
-  now: () => SwitchConfig,
-  before: () => SwitchConfig,
-): Promise<void> {
+export async function changeLive(core: SwitchCore, ports: LivePorts, plan: Piecemeal): Promise<void> {
   // Of what goes one by one nothing is a port.
   const change = new PortChange(ports, plan.rest);
   try {
     await change.open();
-    const steps = applySteps(core.control, plan, now, before, change);
+    const steps = applySteps(core.control, plan, change);
     await inTurns(core, steps, () => ports.requireOpen());
   } catch (error) {
     await change.takeBack();
@@ -43,10 +38,10 @@ export async function changeLive(
   await change.commit(plan.rest);
 }
 
-class PortChange {
+class PortChange implements PortFollower {
   readonly #ports: LivePorts;
   /** By the configuration in the plan: what comes back when a plan is taken back has another. */
-  readonly #coming = new Map<PlacedPort, LivePort>();
+  readonly #coming = new Map<PortPlace, LivePort>();
   readonly #leaving: LivePort[];
   /** Who has the device that a port takes over. */
   readonly #heirs = new Map<LivePort, LivePort>();
@@ -102,7 +97,7 @@ class PortChange {
     this.#left.push(port);
   }
 
-  added(config: PlacedPort): void {
+  added(config: PortPlace): void {
     const port = this.#coming.get(config) ?? this.#left.find(({ name }) => name === config.name)!;
     const holder = this.#heirs.get(port);
     if (holder !== undefined) port.inherit(holder);

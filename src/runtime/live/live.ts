@@ -14,9 +14,9 @@ import { xdpSlots } from '../../adapters/xdp-socket.ts';
 import type { PortStatus } from '../../api/directory.ts';
 import type { SwitchConfig } from '../../config/types.ts';
 import { deleteEntry, flush } from '../../control/fdb-control.ts';
-import { applySteps, type PortFollower } from '../../control/plan/change.ts';
-import { currentConfig } from '../../control/plan/current.ts';
-import { type EntryAction, entriesBefore } from '../../control/plan/entries.ts';
+import { applySteps } from '../../control/plan/change.ts';
+import type { EntryAction } from '../../control/plan/entries.ts';
+import type { PortFollower } from '../../control/plan/one-go.ts';
 import { deleteVxlanEntry, flushVxlan } from '../../control/vxlan/fdb.ts';
 import { resetCounters } from '../../dataplane/counters.ts';
 import { SMALL_SLOTS } from '../../dataplane/dataplane.ts';
@@ -52,7 +52,6 @@ export class OpenError extends Error {
 
 export class LiveSwitch {
   readonly core: SwitchCore;
-  readonly #name: string;
   readonly #hooks: LiveHooks;
   readonly #ports: LivePorts;
   #sides: SideWorkers | null = null;
@@ -63,7 +62,6 @@ export class LiveSwitch {
   /** Makes the tables; throws ControlError when the configuration does not fit. Opens nothing. */
   constructor(config: SwitchConfig, hooks: LiveHooks) {
     if (nativeAvailable().ok) useClock(native().clockRead);
-    this.#name = config.name;
     this.#hooks = hooks;
     // Whoever can guess the hash can fill one bucket: another seed at every start, unless a run is to be repeated.
     const seed = config.hashSeed ?? randomBytes(4).readUInt32LE();
@@ -165,11 +163,8 @@ export class LiveSwitch {
     const { control, dp } = this.core;
     switch (change.do) {
       case 'apply': {
-        const before = () => JSON.parse(Buffer.from(change.before).toString()) as SwitchConfig;
-        const adapterOf = (port: string) => this.#ports.get(port).config.adapter;
-        const now = () => currentConfig(control, this.#name, adapterOf);
         const plan = await inTurns(this.core, planOf(change.plan), () => this.#ports.requireOpen());
-        return changeLive(this.core, this.#ports, plan, now, before);
+        return changeLive(this.core, this.#ports, plan);
       }
       case 'set-entries':
         return this.#setEntries(change.actions);
@@ -202,14 +197,7 @@ export class LiveSwitch {
   }
 
   #setEntries(actions: readonly EntryAction[]): Promise<void> {
-    const now = () => currentConfig(this.core.control, this.#name);
-    const before = () => {
-      const stands = now();
-      return { ...stands, ...entriesBefore(stands, actions) };
-    };
-    return inTurns(this.core, applySteps(this.core.control, actions, now, before, NO_PORTS), () =>
-      this.#ports.requireOpen(),
-    );
+    return inTurns(this.core, applySteps(this.core.control, actions, NO_PORTS), () => this.#ports.requireOpen());
   }
 
   #fail(worker: number): void {

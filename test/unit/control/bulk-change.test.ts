@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { fdbEntries } from '../../../src/control/fdb-control.ts';
 import { ControlError } from '../../../src/control/model.ts';
 import { applySteps } from '../../../src/control/plan/change.ts';
-import { currentConfig } from '../../../src/control/plan/current.ts';
 import { plan } from '../../../src/control/plan/plan.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { hasBit } from '../../../src/tables/bitmap.ts';
@@ -93,13 +92,7 @@ describe.each(CHANGES)('memberships that %s', (_, from, to) => {
     const [before, after] = [seen(core), seen(started(b))];
     let changed = false;
     let steps = 0;
-    for (const step of applySteps(
-      core.control,
-      plan(a, b),
-      () => currentConfig(core.control, 'x'),
-      () => a,
-      FOLLOWER,
-    )) {
+    for (const step of applySteps(core.control, plan(a, b), FOLLOWER)) {
       steps++;
       if (step === 'turn' || steps % 32 === 0) {
         const now = seen(core);
@@ -124,13 +117,7 @@ it('are as they were when a step fails, and rows staged aside are nowhere', () =
     const tables = tablesOf(core.control);
     const broken = actions.toSpliced(at, 0, { do: 'remove-bridge', bridge: 'nowhere' });
     const run = () => {
-      for (const _ of applySteps(
-        core.control,
-        broken,
-        () => currentConfig(core.control, 'x'),
-        () => a,
-        FOLLOWER,
-      ));
+      for (const _ of applySteps(core.control, broken, FOLLOWER));
     };
     expect(run).toThrow(ControlError);
     expect(tablesOf(core.control)).toEqual(tables);
@@ -157,8 +144,6 @@ it('are refused when there is no room for their VLANs, and nothing has changed',
         a,
         trunks(() => '1-60'),
       ),
-      () => currentConfig(core.control, 'x'),
-      () => a,
       FOLLOWER,
     ));
   };
@@ -171,8 +156,6 @@ it('are refused when there is no room for their VLANs, and nothing has changed',
       a,
       trunks(() => '5,60-100'),
     ),
-    () => currentConfig(core.control, 'x'),
-    () => a,
     FOLLOWER,
   ));
   expect(tablesOf(core.control).vlans).toHaveProperty('loom0 100');

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { entryKind } from '../../../src/control/fdb-control.ts';
 import { ControlError } from '../../../src/control/model.ts';
 import { applySteps } from '../../../src/control/plan/change.ts';
-import { currentConfig } from '../../../src/control/plan/current.ts';
 import { plan } from '../../../src/control/plan/plan.ts';
 import { vxlanEntries } from '../../../src/control/vxlan/fdb.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
@@ -202,9 +201,8 @@ const CHANGES: [string, Config, Config][] = [
 ];
 
 function* carriedOut(core: SwitchCore, from: Config, actions: ReturnType<typeof plan>, inPieces = false) {
-  const now = () => currentConfig(core.control, 'x');
   const plan = inPieces ? yield* planOf(planPieces(from, actions)) : actions;
-  yield* applySteps(core.control, plan, now, () => from, FOLLOWER);
+  yield* applySteps(core.control, plan, FOLLOWER);
 }
 
 describe.each(
@@ -272,8 +270,7 @@ it('an entry for the MAC of an interface that goes comes after it, one that had 
     [after, before],
   ] as const) {
     const core = started(from);
-    const now = () => currentConfig(core.control, 'x');
-    for (const _ of applySteps(core.control, plan(from, to), now, () => from, FOLLOWER));
+    for (const _ of applySteps(core.control, plan(from, to), FOLLOWER));
     expect(entryKind(core.control, 'loom0', 1, mac)).toBe(to === before ? 'local' : 'static');
   }
 });
@@ -287,7 +284,6 @@ it('a change of an interface brings its entry back', () => {
   const { mac } = from.interfaces[0]!;
   const { high, low } = parseMac(mac)!;
   removeEntry(core.dp.fdb, core.control.bridge('loom0').vlans.get(1)!.fid, high, low);
-  const now = () => currentConfig(core.control, 'x');
-  for (const _ of applySteps(core.control, plan(from, to), now, () => from, FOLLOWER));
+  for (const _ of applySteps(core.control, plan(from, to), FOLLOWER));
   expect(entryKind(core.control, 'loom0', 1, mac)).toBe('local');
 });

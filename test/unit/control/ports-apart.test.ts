@@ -3,7 +3,6 @@ import { expect, it } from 'vitest';
 import { ControlError } from '../../../src/control/model.ts';
 import type { Action } from '../../../src/control/plan/action.ts';
 import { applySteps } from '../../../src/control/plan/change.ts';
-import { currentConfig } from '../../../src/control/plan/current.ts';
 import { plan } from '../../../src/control/plan/plan.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { auditFdb } from '../tables/audit-fdb.ts';
@@ -25,15 +24,14 @@ function started(config: ReturnType<typeof load>): SwitchCore {
 }
 
 /** How many ports there were after each step. */
-function carryOut(core: SwitchCore, from: ReturnType<typeof load>, actions: readonly Action[]): Set<number> {
+function carryOut(core: SwitchCore, actions: readonly Action[]): Set<number> {
   const there = new Set<number>();
   const told: string[] = [];
   const follower = {
     removing: (name: string) => expect(core.control.ports.has(told[told.push(name) - 1]!)).toBe(true),
     added: ({ name }: { name: string }) => expect(core.control.ports.has(told[told.push(name) - 1]!)).toBe(true),
   };
-  const now = () => currentConfig(core.control, 'x');
-  for (const _ of applySteps(core.control, actions, now, () => from, follower)) there.add(core.control.ports.size);
+  for (const _ of applySteps(core.control, actions, follower)) there.add(core.control.ports.size);
   return there;
 }
 
@@ -42,7 +40,7 @@ it.each([
   ['go', many, few],
 ])('that %s', (_, from, to) => {
   const core = started(from);
-  expect(carryOut(core, from, plan(from, to)).size).toBe(COUNT + 1);
+  expect(carryOut(core, plan(from, to)).size).toBe(COUNT + 1);
   expect(tablesOf(core.control)).toEqual(tablesOf(started(to).control));
   expect(auditFdb(core.dp.fdb)).toEqual([]);
 });
@@ -54,7 +52,7 @@ it.each([
   const core = started(from);
   const before = tablesOf(core.control);
   const failing: Action = { do: 'set-pvid', port: 'nowhere', pvid: 1 };
-  expect(() => carryOut(core, from, [...plan(from, to), failing])).toThrow(ControlError);
+  expect(() => carryOut(core, [...plan(from, to), failing])).toThrow(ControlError);
   expect(tablesOf(core.control)).toEqual(before);
   expect(auditFdb(core.dp.fdb)).toEqual([]);
 });
@@ -65,8 +63,8 @@ it('at once where a bridge, a mirror or others change with them', () => {
     mirrors: [{ name: 'm', selectSrc: ['t'], output: 'x1' }],
   });
   const core = started(few);
-  expect([...carryOut(core, few, plan(few, mirrored))]).toEqual([1, COUNT + 1]);
+  expect([...carryOut(core, plan(few, mirrored))]).toEqual([1, COUNT + 1]);
   const others = load({ ports: { ...TRUNK, ...ports(20, COUNT), y: { adapter: 'memory' } } });
   const second = started(many);
-  expect([...carryOut(second, many, plan(many, others))]).toEqual([COUNT + 1, 22]);
+  expect([...carryOut(second, plan(many, others))]).toEqual([COUNT + 1, 22]);
 });

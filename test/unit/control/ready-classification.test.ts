@@ -2,7 +2,6 @@
 import { expect, it } from 'vitest';
 import { compileClassification } from '../../../src/control/classify-control.ts';
 import { applySteps } from '../../../src/control/plan/change.ts';
-import { currentConfig } from '../../../src/control/plan/current.ts';
 import { plan } from '../../../src/control/plan/plan.ts';
 import { configure, SwitchCore } from '../../../src/runtime/core.ts';
 import { planOf, planPieces } from '../../../src/runtime/plan-pieces.ts';
@@ -36,14 +35,13 @@ it.each([
 ])('%s', (_, before, after) => {
   const [from, to] = [config(before), config(after)];
   const core = started(from);
-  const now = () => currentConfig(core.control, 'x');
   const sent = structuredClone(planPieces(from, plan(from, to)));
   let kept: ReturnType<typeof applySteps> | undefined;
   for (const steps = planOf(sent); kept === undefined; ) {
     const { done, value } = steps.next();
-    if (done) kept = applySteps(core.control, value, now, () => from, FOLLOWER);
+    if (done) kept = applySteps(core.control, value, FOLLOWER);
   }
   for (const _step of kept);
   expect(core.dp.classify).toEqual(compileClassification(to.classification));
-  expect(now().classification).toEqual(to.classification);
+  expect(core.control.classification).toEqual(to.classification);
 });

@@ -42,8 +42,7 @@ it.each<[string, SwitchConfig]>([
     const was = stands(core);
     const broken = actions.toSpliced(at, 0, { do: 'remove-bridge', bridge: 'nowhere' });
     const follower = { removing: () => {}, added: () => {} };
-    const now = () => currentConfig(core.control, 'x');
-    expect(() => applyWhole(core.control, broken, now, () => before, follower)).toThrow('nowhere');
+    expect(() => applyWhole(core.control, broken, follower)).toThrow('nowhere');
     expect(stands(core), `broken at ${at}`).toEqual(was);
   }
 });
