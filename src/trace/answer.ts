@@ -5,8 +5,7 @@
 import type { ReadableSwitch } from '../api/reader.ts';
 import { sampleViews } from '../api/sample-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
-import { formatMac } from '../wire/ethernet.ts';
-import { type Explanation, explain } from './explain.ts';
+import { arrives, arrivesText, type Explanation, explain } from './explain.ts';
 import { type Question, questionOf } from './question.ts';
 import { type Start, situationOf } from './situation.ts';
 import { trace } from './trace.ts';
@@ -33,16 +32,18 @@ export function explainConfig(config: SwitchConfig, question: Question): Explana
 
 export function explainRunning({ readable, config, nowMs }: RunningSwitch, question: Question): Explanation {
   const world = copyWorld(readable, nowMs);
-  const known = situationOf(readable, config, addressesOf(question.bytes), nowMs);
+  const known = situationOf(readable, config, question.bytes, nowMs);
   const asked = withVids(world, question.learned);
   const macs = asked.map((each) => each.mac);
   const learned = [...known.learned.filter((each) => !macs.includes(each.mac)), ...asked];
   const explanation = explainIn({ ...known, learned }, question);
   const real = traceIn(world, question);
   if (sameOutcome(real, explanation.trace)) return explanation;
+  const found = { ...explanation, trace: real, fix: null, alternatives: [] };
+  if (arrives(real, explanation.to)) return { ...found, arrives: true, text: arrivesText(real, explanation.to) };
   const text =
-    'the switch does otherwise than its configuration says: what it has learned of neighbors or remotes decides, or it is changing now';
-  return { ...explanation, trace: real, text, fix: null, alternatives: [] };
+    'the switch does otherwise than its configuration says: what it has learned of remotes decides, or it is changing now';
+  return { ...found, arrives: false, text };
 }
 
 function explainIn(situation: Start, { port, bytes, wireLength, to }: Question): Explanation {
@@ -69,12 +70,6 @@ function withVids(world: World, learned: readonly Learned[]): Learned[] {
     const vid = each.vid ?? portNamed(world, each.port).pvid;
     return { ...each, ...(vid === null ? {} : { vid }) };
   });
-}
-
-function addressesOf(bytes: Uint8Array): string[] {
-  if (bytes.length < 12) return [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return [0, 6].map((at) => formatMac(view.getUint16(at), view.getInt32(at + 2)));
 }
 
 /** Where it goes, not with which bytes: a remote that was learned is not in the configuration. */

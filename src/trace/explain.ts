@@ -83,7 +83,7 @@ export function explain(asked: Start, frame: TraceFrame, to: string | null = nul
   const now = trace(worldUnder(situation), frame);
   const hint = gatewayHint(situation.config, now, to);
   if (arrives(now, to)) {
-    const text = `it arrives: ${arrivalText(now, to)}`;
+    const text = arrivesText(now, to);
     return { explanation: { trace: now, to, arrives: true, text, fix: null, alternatives: [], hint }, fixed: null };
   }
   const waits = now.stages.some((stage) => stage.waits === true);
@@ -101,7 +101,11 @@ export function explain(asked: Start, frame: TraceFrame, to: string | null = nul
   return { explanation, fixed: best?.situation ?? null };
 }
 
-function arrives({ reason, outputs, mirrored, stages }: Trace, to: string | null): boolean {
+export function arrivesText(found: Trace, to: string | null): string {
+  return `it arrives: ${arrivalText(found, to)}`;
+}
+
+export function arrives({ reason, outputs, mirrored, stages }: Trace, to: string | null): boolean {
   if (stages.some(({ waits }) => waits === true)) return false;
   if (to === null) return reason === null;
   return [...outputs, ...mirrored].some((output) => output.port === to || output.tunnel === to);

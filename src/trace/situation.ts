@@ -1,14 +1,19 @@
 /**
  * A situation is all that decides what becomes of a frame: the configuration, which links are up, what is learned
- * about its two addresses. It is plain data that a change turns into another one, and a world is made from it by the
+ * about its two addresses and, where it is routed, about its next hop. It is plain data that a change turns into another one, and a world is made from it by the
  * same plan and apply as everywhere.
  */
 
 import type { ReadableSwitch } from '../api/reader.ts';
+import { neighborViews } from '../api/router-views.ts';
+import type { NeighborConfig } from '../config/types/routing.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { listEntries } from '../tables/fdb/entries.ts';
 import { PORT_UP } from '../tables/port-table.ts';
+import { addressText } from '../wire/address.ts';
 import { formatMac } from '../wire/ethernet.ts';
+import { covers } from './changes/interface.ts';
+import { packetOf } from './frame-fields.ts';
 import type { Learned } from './world.ts';
 import { learnBefore, type World, worldOf } from './world.ts';
 
@@ -47,13 +52,11 @@ function mayKnow({ directory }: World, { port: name, vid }: Learned): boolean {
   return directory.vlans.some((vlan) => vlan.bridge === port.bridge && vlan.vid === wanted);
 }
 
-/** The situation of a running switch, as far as it concerns these addresses. `config` is what it runs. */
-export function situationOf(
-  { tables, directory }: ReadableSwitch,
-  config: SwitchConfig,
-  macs: readonly string[],
-  nowMs: number,
-): Start {
+/** The situation of a running switch, as far as it concerns this frame. `config` is what it runs. */
+export function situationOf(readable: ReadableSwitch, config: SwitchConfig, bytes: Uint8Array, nowMs: number): Start {
+  const { tables, directory } = readable;
+  const hops = hopsKnown(readable, config, bytes);
+  const macs = [...addressesOf(bytes), ...hops.map(({ mac }) => mac)];
   const down = directory.ports.filter((port) => (tables.ports.flags[port.index] & PORT_UP) === 0);
   const names = new Map(directory.ports.map((port) => [port.index, port.name]));
   const vids = new Map(directory.vlans.map((vlan) => [vlan.fid, vlan.vid]));
@@ -65,5 +68,39 @@ export function situationOf(
     if (kind !== 'dynamic' || name === undefined || vid === undefined || !macs.includes(mac)) continue;
     learned.push({ mac, port: name, ...(vid === null ? {} : { vid }) });
   }
-  return { config, down: down.map((port) => port.name), learned };
+  return { config: withNeighbors(config, hops), down: down.map((port) => port.name), learned };
+}
+
+function addressesOf(bytes: Uint8Array): string[] {
+  if (bytes.length < 12) return [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return [0, 6].map((at) => formatMac(view.getUint16(at), view.getInt32(at + 2)));
+}
+
+/** A next hop that has told its MAC. */
+interface Hop extends NeighborConfig {
+  interface: string;
+}
+
+/** Those that a packet for this destination may have, as far as they are known. */
+function hopsKnown(readable: ReadableSwitch, { routes }: SwitchConfig, bytes: Uint8Array): Hop[] {
+  const destination = packetOf(Buffer.from(bytes))?.dst;
+  if (destination === undefined || readable.directory.interfaces.length === 0) return [];
+  const via = routes.filter(({ prefix }) => covers(prefix, destination)).flatMap((route) => route.via);
+  const addresses = new Set([addressText(destination), ...via.map(({ address }) => address)]);
+  return neighborViews(readable).flatMap(({ mac, address, interface: by }) =>
+    mac !== null && addresses.has(address) ? [{ mac, address, interface: by }] : [],
+  );
+}
+
+/** As if they were configured. */
+function withNeighbors(config: SwitchConfig, hops: readonly Hop[]): SwitchConfig {
+  if (hops.length === 0) return config;
+  const interfaces = config.interfaces.map((each) => {
+    const others = hops.filter(
+      (hop) => hop.interface === each.name && each.neighbors.every((own) => own.address !== hop.address),
+    );
+    return { ...each, neighbors: [...each.neighbors, ...others.map(({ address, mac }) => ({ address, mac }))] };
+  });
+  return { ...config, interfaces };
 }
