@@ -170,11 +170,6 @@ export class Bridges {
     throw this.#error(path, `there is no bridge ${show(name)}${didYouMean(name, names)}; valid are ${valid}`);
   }
 
-  /** Whether there is the bridge, and the VLAN in it. */
-  has(name: string | undefined, vid: number): boolean {
-    return (name === undefined ? this.#default : this.#byName.get(name))?.has(vid) === true;
-  }
-
   /** The nature of each. */
   get natures(): string[] {
     return Array.from(this.#byName.values(), ({ nature }) => nature);

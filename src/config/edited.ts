@@ -7,7 +7,7 @@
  */
 import { changedPart } from './changed-part.ts';
 import { ConfigError, type Path, type Source, show } from './error.ts';
-import { type EntryBridge, type EntryBridges, readSomeFdbEntries } from './fdb-entries.ts';
+import { type EntryBridge, type EntryBridges, readFdbEntries } from './fdb-entries.ts';
 import { type ConfigDocument, documentOf } from './load.ts';
 import { normaliseValid } from './normalise.ts';
 import { plainCopy, valueSource } from './plain.ts';
@@ -21,10 +21,13 @@ import {
 } from './schema/schema.ts';
 import { MAX_VXLAN_CONFIGURED, type VxlanFdbInput } from './schema/vxlan.ts';
 import type { BridgeConfig, SecondaryVlan, SwitchConfig } from './types.ts';
-import { readSomeVxlanEntries } from './vxlan-entries.ts';
+import { readVxlanEntries } from './vxlan-entries.ts';
 
 /** With more of them the whole is read: the others are searched for each. */
 const FEW = 32;
+
+type List = 'fdb' | 'vxlanFdb';
+const LISTS: readonly string[] = ['fdb', 'vxlanFdb'] satisfies List[];
 
 /** `file` is the name that errors carry. */
 export function editedDocument(before: ConfigDocument, raw: ConfigInput, file: string): ConfigDocument {
@@ -33,7 +36,9 @@ export function editedDocument(before: ConfigDocument, raw: ConfigInput, file: s
     const entries = withEntries(before, raw, source);
     if (entries !== null) return entries;
     const copy = plainCopy(raw, source, [], before.raw) as ConfigInput;
-    return { raw: copy, config: normaliseValid(validateParts(copy, source), source, before.config), source };
+    const stays = (section: string) => LISTS.includes(section) && copy[section as List] === before.raw[section as List];
+    const config = normaliseValid(validateParts(copy, source, stays), source, { config: before.config, stays });
+    return { raw: copy, config, source };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
   }
@@ -60,7 +65,7 @@ function withFdb({ raw, config, source }: ConfigDocument, was: readonly FdbEntry
   const part = freshPart('fdb', was, raw.fdb ?? [], MAX_FDB_CONFIGURED, source);
   if (part === null) return null;
   const { fresh, from } = part;
-  const read = readSomeFdbEntries(
+  const read = readFdbEntries(
     fresh.map((entry, i) => validateFdbEntry(entry, source, from + i)),
     new StandingBridges(config, source),
     config.ports,
@@ -83,7 +88,7 @@ function withVxlanFdb({ raw, config, source }: ConfigDocument, was: readonly Vxl
   const part = freshPart('vxlanFdb', was, raw.vxlanFdb ?? [], MAX_VXLAN_CONFIGURED, source);
   if (part === null) return null;
   const { fresh, from } = part;
-  const read = readSomeVxlanEntries(
+  const read = readVxlanEntries(
     fresh.map((entry, i) => validateVxlanEntry(entry, source, from + i)),
     config.ports,
     config.vteps,
@@ -106,7 +111,7 @@ function withKey<K extends keyof ConfigInput>(raw: ConfigInput, key: K, value: C
 }
 
 /** What is new in a list, copied; null where that is more than a few, or the list too long. */
-function freshPart<T>(key: 'fdb' | 'vxlanFdb', was: readonly T[], is: readonly T[], most: number, source: Source) {
+function freshPart<T>(key: List, was: readonly T[], is: readonly T[], most: number, source: Source) {
   const { from, wasEnd, isEnd } = changedPart(was, is);
   if (is.length > most || isEnd - from > FEW) return null;
   return {

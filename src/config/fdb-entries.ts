@@ -2,9 +2,7 @@
  * `fdb:` entries against the bridges and ports of the same file: an entry that could never match (an unknown port, a
  * VLAN the port is not in, a group address) is an error, not a silence.
  */
-import type { Bridges } from './bridges.ts';
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
-import { Remembered } from './remembered.ts';
 import type { RawConfig } from './schema/schema.ts';
 import type { FdbEntryConfig } from './types/fdb.ts';
 import type { InterfaceConfig } from './types/routing.ts';
@@ -34,40 +32,16 @@ export interface EntriesPlace {
 }
 
 const WHOLE: EntriesPlace = { first: 0, taken: () => undefined };
-const remembered = new Remembered<FdbEntryConfig[]>();
-/** The ports that are named, and entries of none. */
-const dependencies = new Remembered<{ ports: ReadonlySet<string>; noPort: readonly RawEntry[] }>();
 
-/** All entries. */
 export function readFdbEntries(
-  raw: RawEntry[],
-  bridges: Bridges,
-  ports: readonly PortConfig[],
-  interfaces: readonly InterfaceConfig[],
-  source: Source,
-): FdbEntryConfig[] {
-  if (raw.length === 0) return [];
-  const on = dependencies.of(raw, [], () => ({
-    ports: new Set(raw.flatMap(({ port }) => port ?? [])),
-    noPort: raw.filter(({ port }) => port === undefined),
-  }));
-  const known: unknown[] = [];
-  for (const { name, bridge, members } of ports) if (on.ports.has(name)) known.push(name, bridge, members);
-  const vlans = on.noPort.map(({ bridge, vlan }) => vlan !== undefined && bridges.has(bridge, vlan));
-  return remembered.of(raw, [interfaces, ...bridges.natures, ...known, ...vlans], () =>
-    readSomeFdbEntries(raw, bridges, ports, interfaces, source, WHOLE),
-  );
-}
-
-/** Entries that are a part of a list. */
-export function readSomeFdbEntries(
   raw: RawEntry[],
   bridges: EntryBridges,
   ports: readonly PortConfig[],
   interfaces: readonly InterfaceConfig[],
   source: Source,
-  { first: start, taken }: EntriesPlace,
+  { first: start, taken }: EntriesPlace = WHOLE,
 ): FdbEntryConfig[] {
+  if (raw.length === 0) return [];
   const byName = new Map(ports.map((port) => [port.name, port]));
   const owners = new Map(interfaces.map(({ bridge, vid, mac, name }) => [`${bridge} ${vid} ${mac}`, name]));
   const members = new Map<string, Set<number>>();

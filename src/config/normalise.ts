@@ -7,6 +7,7 @@
 import { AdapterReader, isEndpoint } from './adapters.ts';
 import { type Bridge, Bridges, type VidBits } from './bridges.ts';
 import { readClassification } from './classify.ts';
+import { fdbEntriesHold, vxlanEntriesHold } from './entries-hold.ts';
 import { ConfigError, type Path, type Source, show } from './error.ts';
 import { readFdbEntries } from './fdb-entries.ts';
 import { GroupPorts } from './group-ports.ts';
@@ -35,8 +36,15 @@ export function normalise(raw: unknown, source: Source): SwitchConfig {
   return normaliseValid(validate(raw, source), source);
 }
 
+/** What was read of the document before an edit. */
+interface Before {
+  config: SwitchConfig;
+  /** The section is the very list that it was. */
+  stays(section: string): boolean;
+}
+
 /** The same of what is validated. What has been read already is not read again (remembered.ts); ports are made of what is equal in `before`. */
-export function normaliseValid(config: RawConfig, source: Source, before: SwitchConfig | null = null): SwitchConfig {
+export function normaliseValid(config: RawConfig, source: Source, before: Before | null = null): SwitchConfig {
   refuseBadNames(config, source);
   refuseBadSocket(config.switch.controlSocket, source);
   refuseBadService(config, source);
@@ -45,7 +53,7 @@ export function normaliseValid(config: RawConfig, source: Source, before: Switch
   const groupPorts = new GroupPorts(config, vxlan, source);
   const macvlan = readMacvlan(config, groupPorts);
   const ipvlan = readIpvlan(config, groupPorts);
-  const was: WasPort = (name) => before?.ports.find((port) => port.name === name);
+  const was: WasPort = (name) => before?.config.ports.find((port) => port.name === name);
   const own = readPorts(config, bridges, vxlan, groupPorts, was, source);
   const apart = [...own, ...socketPorts(vxlan.vteps, was)];
   const mirrors = readMirrors(config.mirrors, bridges, apart, source);
@@ -58,14 +66,17 @@ export function normaliseValid(config: RawConfig, source: Source, before: Switch
   const ports = joinPorts(apart, joins, was);
   const vrfs = readVrfs(config, interfaces, source);
   const routes = readRoutes(config, interfaces, vrfs, source);
-  const fdbEntries = readFdbEntries(config.fdb, bridges, ports, interfaces, source);
+  const { vteps } = vxlan;
+  const around = { bridges: bridges.normalised(), ports, interfaces, vteps };
+  const keepsFdb = before?.stays('fdb') && fdbEntriesHold(before.config, around);
+  const keepsVxlanFdb = before?.stays('vxlanFdb') && vxlanEntriesHold(before.config, around);
   return {
     name: config.switch.name,
-    bridges: bridges.normalised(),
+    bridges: around.bridges,
     ports,
-    fdbEntries,
-    vteps: vxlan.vteps,
-    vxlanEntries: readVxlanEntries(config.vxlanFdb, ports, vxlan.vteps, source),
+    fdbEntries: keepsFdb ? before!.config.fdbEntries : readFdbEntries(config.fdb, bridges, ports, interfaces, source),
+    vteps,
+    vxlanEntries: keepsVxlanFdb ? before!.config.vxlanEntries : readVxlanEntries(config.vxlanFdb, ports, vteps, source),
     mirrors,
     classification,
     macvlan,

@@ -3,7 +3,6 @@
  */
 import { ConfigError, type Path, type Source, show } from './error.ts';
 import { canonicalIp, isHost, isIpv6 } from './ip.ts';
-import { Remembered } from './remembered.ts';
 import type { RawConfig } from './schema/schema.ts';
 import type { VtepConfig, VxlanEntryConfig } from './types/vxlan.ts';
 import type { PortConfig } from './types.ts';
@@ -17,32 +16,13 @@ export interface VxlanEntriesPlace {
 }
 
 const WHOLE: VxlanEntriesPlace = { first: 0, taken: () => undefined };
-const remembered = new Remembered<VxlanEntryConfig[]>();
-/** The ports that are named. */
-const named = new Remembered<ReadonlySet<string>>();
 
-/** All entries. */
 export function readVxlanEntries(
   raw: RawConfig['vxlanFdb'],
   ports: readonly PortConfig[],
   vteps: readonly VtepConfig[],
   source: Source,
-): VxlanEntryConfig[] {
-  if (raw.length === 0) return [];
-  const on = named.of(raw, [], () => new Set(raw.map(({ port }) => port)));
-  const known: unknown[] = [];
-  for (const { name, tunnel } of ports) if (on.has(name)) known.push(name, tunnel?.vtep, tunnel?.vnis);
-  const locals = vteps.flatMap(({ name, local }) => [name, local]);
-  return remembered.of(raw, [...locals, ...known], () => readSomeVxlanEntries(raw, ports, vteps, source, WHOLE));
-}
-
-/** Entries that are a part of a list. */
-export function readSomeVxlanEntries(
-  raw: RawConfig['vxlanFdb'],
-  ports: readonly PortConfig[],
-  vteps: readonly VtepConfig[],
-  source: Source,
-  { first: start, taken }: VxlanEntriesPlace,
+  { first: start, taken }: VxlanEntriesPlace = WHOLE,
 ): VxlanEntryConfig[] {
   const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
   const byName = new Map(ports.map((port) => [port.name, port]));

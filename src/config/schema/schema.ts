@@ -92,14 +92,19 @@ export function validateFdbEntry(raw: unknown, source: Source, index: number): R
   return validated(fdbEntry, raw, source, ['fdb', index]);
 }
 
-/** The same, where sections and their items that have been validated are not validated again. What is wrong may be another of several mistakes. */
-export function validateParts(raw: ConfigInput, source: Source): RawConfig {
-  const parts: Record<string, unknown> = {};
+/**
+ * The same, where sections and their items that have been validated are not validated again. What is wrong may be another of several mistakes.
+ * Sections that `stay` are looked at when somebody wants them: long lists of entries are often as they were.
+ */
+export function validateParts(raw: ConfigInput, source: Source, stays: (section: string) => boolean): RawConfig {
   for (const key of Object.keys(raw)) {
     if (!Object.hasOwn(configSchema.shape, key)) return validate(raw, source);
   }
+  const parts: Record<string, unknown> = {};
   for (const [key, schema] of Object.entries(configSchema.shape)) {
-    parts[key] = validatedPart(schema, raw[key as keyof ConfigInput], source, key);
+    const read = () => validatedPart(schema, raw[key as keyof ConfigInput], source, key);
+    if (stays(key)) Object.defineProperty(parts, key, { get: read });
+    else parts[key] = read();
   }
   return parts as RawConfig;
 }

@@ -58,6 +58,10 @@ function changed<E>(
   same: (a: E, b: E) => boolean,
   holds: true | ((entry: E) => boolean),
 ): { go: E[]; come: E[] } {
+  if (was === is) {
+    const moved = holds === true ? [] : is.filter((entry) => !holds(entry));
+    return { go: moved, come: moved };
+  }
   const { from, wasEnd, isEnd } =
     holds === true ? changedPart(was, is) : { from: 0, wasEnd: was.length, isEnd: is.length };
   const old = byKey(was.slice(from, wasEnd), keyOf);
