@@ -3,7 +3,8 @@
  * and not every one of them.
  */
 import { changedPart } from './changed-part.ts';
-import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig } from './types.ts';
+import type { FdbEntryConfig } from './types/fdb.ts';
+import type { BridgeConfig, PortConfig, SwitchConfig } from './types.ts';
 
 type Around = Pick<SwitchConfig, 'bridges' | 'ports' | 'interfaces' | 'vteps'>;
 

@@ -10,8 +10,12 @@ import { VIDS } from '../tables/vni-table.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { asksCustomerVid, ControlError } from './model.ts';
 
-/** Throws ControlError when it does not. */
-export function requireRoom({ ports, vlans, vxlan, router }: DataplaneShared, to: SwitchConfig): void {
+/** Throws ControlError when it does not. Remotes that are the very objects of `from` are not counted: they fit. */
+export function requireRoom(
+  { ports, vlans, vxlan, router }: DataplaneShared,
+  to: SwitchConfig,
+  from: SwitchConfig | null = null,
+): void {
   const domains = to.bridges.reduce((sum, { type, vlans }) => sum + (type === 'unaware' ? 1 : vlans.length), 0);
   const tunnels = to.ports.filter(asksCustomerVid).length;
   // An interface is a port, too.
@@ -22,7 +26,7 @@ export function requireRoom({ ports, vlans, vxlan, router }: DataplaneShared, to
   need('VTEPs', to.vteps.length, vxlan.vteps.capacity);
   need('VNIs', vniCount(to), vxlan.vnis.capacity - 1);
   need('tunnels', tunnelCount(to), vxlan.vnis.rowOf.length / VIDS);
-  need('remote VTEPs', remoteCount(to), vxlan.remotes.capacity);
+  if (from === null || !hasSameRemotes(from, to)) need('remote VTEPs', remoteCount(to), vxlan.remotes.capacity);
   need('dot1q-tunnel ports with a list of customer VLANs', tunnels, ports.tunnelCvids.length / TUNNEL_ROW);
 }
 
@@ -30,6 +34,14 @@ function need(what: string, wanted: number, room: number): void {
   if (wanted <= room) return;
   throw new ControlError(
     `${wanted} ${what} do not fit into the running switch, which has room for ${room}; restart it`,
+  );
+}
+
+function hasSameRemotes(a: SwitchConfig, b: SwitchConfig): boolean {
+  if (a.vxlanEntries !== b.vxlanEntries || a.vteps.length !== b.vteps.length || a.ports.length !== b.ports.length)
+    return false;
+  return (
+    a.vteps.every((vtep, n) => vtep === b.vteps[n]) && a.ports.every((port, n) => port.tunnel === b.ports[n]!.tunnel)
   );
 }
 

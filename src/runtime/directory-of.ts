@@ -71,11 +71,16 @@ export function directoryOf(config: SwitchConfig, numbers: Numbers, vlans: VlanT
     state: 'forwarding',
     ...NO_RULES,
   });
+  let listed: DirectoryVlan[] | undefined;
   return {
     name: config.name,
     bridges: config.bridges.map(({ name, type }) => ({ name, index: numbers.bridges.get(name)!, type })),
     ports: [...config.ports.map(portOf), ...config.interfaces.map(interfacePort)],
-    vlans: config.bridges.flatMap((bridge) => vlansOf(bridge, config, numbers.bridges.get(bridge.name)!, vlans)),
+    // When somebody asks for it: there may be as many as VLANs times ports.
+    get vlans() {
+      listed ??= config.bridges.flatMap((bridge) => vlansOf(bridge, config, numbers.bridges.get(bridge.name)!, vlans));
+      return listed;
+    },
     vrfs: config.vrfs,
     interfaces: config.interfaces.map((each) => ({ port: numbers.ports.get(each.name)!, config: each })),
     routes: config.routes,

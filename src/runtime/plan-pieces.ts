@@ -10,7 +10,7 @@ import { type ReadyClassification, readyClassification } from '../control/classi
 import type { Action } from '../control/plan/action.ts';
 import { type Piecemeal, piecemealOf } from '../control/plan/piecemeal.ts';
 import { atOnce, type Pieces, type Replacement, type Step } from '../control/plan/pieces.ts';
-import { configStands } from '../control/plan/stands.ts';
+import { configStands, type Stands } from '../control/plan/stands.ts';
 
 /** Actions of one piece: some tens of microseconds. */
 const PIECE = 32;
@@ -29,7 +29,12 @@ export interface PlanPieces {
 
 /** `stands` is the configuration before it. */
 export function planPieces(stands: SwitchConfig, actions: readonly Action[]): PlanPieces {
-  const { early, rest, late, count } = atOnce(piecemealOf(configStands(stands), actions));
+  const { early, rest, late, count } = atOnce(
+    piecemealOf(
+      whenAsked(() => configStands(stands)),
+      actions,
+    ),
+  );
   let classification: ReadyClassification | null = null;
   const sent = rest.map((action): Action => {
     if (action.do !== 'set-classification') return action;
@@ -58,6 +63,22 @@ export function planPieces(stands: SwitchConfig, actions: readonly Action[]): Pl
     at += piece.length;
   }
   return { count, bytes, ...parts, classification };
+}
+
+/** For a small plan nobody asks, and for a large configuration it takes long to make. */
+function whenAsked(make: () => Stands): Stands {
+  let made: Stands | undefined;
+  const stands = () => {
+    made ??= make();
+    return made;
+  };
+  return {
+    hasVlan: (bridge, vid) => stands().hasVlan(bridge, vid),
+    hasPort: (bridge, port) => stands().hasPort(bridge, port),
+    isOwnMac: (bridge, vid, mac) => stands().isOwnMac(bridge, vid, mac),
+    vtepOf: (port, vni) => stands().vtepOf(port, vni),
+    isConnected: (route) => stands().isConnected(route),
+  };
 }
 
 /** In steps; what goes one by one is read later. */
@@ -96,7 +117,7 @@ function piecesOf(bytes: Uint8Array, begin: number, ends: Uint32Array): Pieces {
 }
 
 /** Bytes that are not copied when they are posted. */
-export function shared(bytes: Uint8Array): Uint8Array {
+function shared(bytes: Uint8Array): Uint8Array {
   const all = new Uint8Array(new SharedArrayBuffer(bytes.length));
   all.set(bytes);
   return all;

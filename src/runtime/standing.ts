@@ -91,7 +91,7 @@ export class Standing {
       refuseStartOnly(config, to);
       const problem = unsuited(to.config.ports);
       if (problem !== null) throw new ControlError(problem);
-      requireRoom(this.#changer.state.tables, to.config);
+      requireRoom(this.#changer.state.tables, to.config, config);
     }
     const actions = plan(config, to.config);
     requireUnprivileged(config, actions);
