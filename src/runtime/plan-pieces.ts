@@ -116,13 +116,7 @@ function piecesOf(bytes: Uint8Array, begin: number, ends: Uint32Array): Pieces {
   return { count: ends.length, read };
 }
 
-/** Bytes that are not copied when they are posted. */
-function shared(bytes: Uint8Array): Uint8Array {
-  const all = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  all.set(bytes);
-  return all;
-}
-
+/** Words that are not copied when they are posted. */
 function shared32(words: readonly number[]): Uint32Array {
   const all = new Uint32Array(new SharedArrayBuffer(words.length * Uint32Array.BYTES_PER_ELEMENT));
   all.set(words);

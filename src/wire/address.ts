@@ -39,6 +39,13 @@ export function sharePrefix(a: Uint8Array, b: Uint8Array, bits: number): boolean
   return rest === 0 || (a[whole]! ^ b[whole]!) >>> (8 - rest) === 0;
 }
 
+/** `prefix`: an address with a length, of a subnet or of a host in it. */
+export function covers(prefix: string, address: Uint8Array): boolean {
+  const [text, length] = prefix.split('/');
+  const bytes = addressBytes(text!);
+  return bytes !== null && bytes.length === address.length && sharePrefix(bytes, address, Number(length));
+}
+
 /** The bits of byte `i` of an address that lie behind `length`. */
 export function hostMask(length: number, i: number): number {
   return 0xff >>> Math.max(0, Math.min(8, length - i * 8));

@@ -1,11 +1,11 @@
 /** What might be changed of the rules that give untagged frames their VLAN by what they are. */
 
 import type { ClassificationConfig, ClassifyKind, PortConfig } from '../../config/types.ts';
+import { covers } from '../../wire/address.ts';
 import { FIRST_TAG } from '../../wire/vlan.ts';
 import { type Frame, packetOf } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';
 import { type Change, join, setKey } from './change.ts';
-import { covers } from './interface.ts';
 import { FEW } from './port.ts';
 
 /** `wanted`: VLANs that the frame should be in. */

@@ -6,14 +6,13 @@
 import { isLinkLocal } from '../../config/routing.ts';
 import type { InterfaceConfig } from '../../config/types/routing.ts';
 import type { PortConfig, SwitchConfig } from '../../config/types.ts';
-import { addressText, sameBytes } from '../../wire/address.ts';
+import { addressText, covers, sameBytes } from '../../wire/address.ts';
 import { ARP_BYTES, ARP_REQUEST } from '../../wire/arp.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import { IPV6_BYTES, NEXT_ICMPV6 } from '../../wire/ipv6.ts';
 import { FIRST_TAG, TAG_BYTES } from '../../wire/vlan.ts';
 import { packetOf, tagsOf } from '../frame-fields.ts';
 import type { Trace } from '../types.ts';
-import { covers } from './interface.ts';
 import { addressFor, DEFAULT_VRF, isRoutable, type Place } from './missing.ts';
 import { vidsOf } from './port.ts';
 

@@ -1,7 +1,7 @@
 /** What might be changed of the router's interfaces: which VLAN they are in, their MAC, their routing table. */
 
 import type { InterfaceConfig } from '../../config/types/routing.ts';
-import { addressBytes, sharePrefix } from '../../wire/address.ts';
+import { covers } from '../../wire/address.ts';
 import { type Frame, packetOf } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';
 import type { Change } from './change.ts';
@@ -59,11 +59,4 @@ export function tableChanges({ config }: Situation, by: InterfaceConfig, destina
 function intoTable(by: InterfaceConfig, vrf: string): Change {
   const condition = `interface ${by.name} were in VRF ${vrf} instead of ${by.vrf}`;
   return changeInterface(by, { vrf }, { key: 'vrf', value: vrf, condition });
-}
-
-/** `prefix`: an address with a length, of a subnet or of a host in it. */
-export function covers(prefix: string, destination: Uint8Array): boolean {
-  const [text, length] = prefix.split('/');
-  const address = addressBytes(text);
-  return address !== null && address.length === destination.length && sharePrefix(address, destination, Number(length));
 }

@@ -9,12 +9,12 @@
 import { isHost, isLinkLocal, macFrom } from '../../config/routing.ts';
 import type { InterfaceConfig } from '../../config/types/routing.ts';
 import type { PortConfig, SwitchConfig } from '../../config/types.ts';
-import { addressBytes, addressText, masked, sameBytes, sharePrefix } from '../../wire/address.ts';
+import { addressBytes, addressText, covers, masked, sameBytes, sharePrefix } from '../../wire/address.ts';
 import { type Frame, type PacketFields, packetOf } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';
 import type { Trace } from '../types.ts';
 import type { Change } from './change.ts';
-import { changeInterface, covers } from './interface.ts';
+import { changeInterface } from './interface.ts';
 import { FEW, vidsOf } from './port.ts';
 
 /** Usual length of a subnet, and the longest that has room for a host and its gateway. */

@@ -2,12 +2,12 @@
 
 import type { InterfaceConfig, NextHopConfig, RouteConfig, RouteKind } from '../../config/types/routing.ts';
 import type { PortConfig, SwitchConfig } from '../../config/types.ts';
-import { addressBytes, addressText } from '../../wire/address.ts';
+import { addressBytes, addressText, covers } from '../../wire/address.ts';
 import { parseMac } from '../../wire/ethernet.ts';
 import { macAt, packetOf } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';
 import type { Change } from './change.ts';
-import { changeInterface, covers, tableChanges } from './interface.ts';
+import { changeInterface, tableChanges } from './interface.ts';
 import { missingWay } from './missing.ts';
 
 /** Next hops looked at. */
