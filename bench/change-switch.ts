@@ -4,14 +4,17 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import { keepYoungSpaceSmall } from '../src/cli/small-heap.ts';
+import { keepCollectionsShort, keepYoungSpaceSmall } from '../src/cli/small-heap.ts';
 import { documentOf } from '../src/config/load.ts';
+import { ControlError } from '../src/control/model.ts';
+import type { Action } from '../src/control/plan/action.ts';
+import { plan } from '../src/control/plan/plan.ts';
 import { PORT_COUNTERS, RX_FRAMES } from '../src/dataplane/counters.ts';
 import { latencyView, sumLatency } from '../src/dataplane/latency.ts';
 import { FORWARDING_HEAP } from '../src/runtime/forwarding-thread.ts';
 import type { Change, SharedState } from '../src/runtime/messages.ts';
+import { planPieces } from '../src/runtime/plan-pieces.ts';
 import type { Known } from '../src/runtime/relearn.ts';
 import { type Changer, Standing } from '../src/runtime/standing.ts';
 import type { ChangeStart, FromChangeWorker, ToChangeWorker } from './change-worker.ts';
@@ -20,6 +23,8 @@ import type { ChangeStart, FromChangeWorker, ToChangeWorker } from './change-wor
 const UDP_PORT = 21_987;
 
 const FRAME = Buffer.alloc(60, 2);
+/** It is seen in one go, with what comes before it. */
+const IMPOSSIBLE: Action = { do: 'remove-bridge', bridge: 'nowhere' };
 /** For the last frame. */
 const PATIENCE_MS = 1000;
 
@@ -48,7 +53,7 @@ export class Running implements Changer {
   constructor(raw: Raw) {
     const workerData: ChangeStart = { config: documentOf(raw, 'bench').config };
     keepYoungSpaceSmall();
-    setFlagsFromString('--no-memory-reducer');
+    keepCollectionsShort();
     const entry = new URL('./change-worker.js', import.meta.url);
     this.#worker = new Worker(entry, { workerData, resourceLimits: FORWARDING_HEAP });
   }
@@ -61,13 +66,19 @@ export class Running implements Changer {
     return [];
   }
 
-  async change(change: Change): Promise<void> {
-    this.#worker.postMessage({ change } satisfies ToChangeWorker);
+  change(change: Change): Promise<void> {
+    return this.#ask({ change });
+  }
+
+  async #ask(message: ToChangeWorker): Promise<void> {
+    this.#worker.postMessage(message);
     await this.#answer();
   }
 
   async #answer(): Promise<void> {
     [this.#told] = (await once(this.#worker, 'message')) as [FromChangeWorker];
+    const { refused } = this.#told;
+    if (refused !== null) throw new ControlError(refused);
   }
 
   async begin(raw: Raw): Promise<void> {
@@ -81,9 +92,33 @@ export class Running implements Changer {
     await this.#standing!.relearn([...known], 0);
   }
 
-  /** A frame comes every millisecond as far as this thread can, before, during and after the change. */
-  async measure(to: Raw): Promise<Measured> {
+  measure(to: Raw): Promise<Measured> {
     const document = documentOf(to, 'bench');
+    return this.#during(() => this.#standing!.apply(document));
+  }
+
+  /** The same of a change with an action in it that cannot be done, so that all of it is taken back. */
+  measureTakenBack(to: Raw): Promise<Measured> {
+    const { config } = this.#standing!.document;
+    const actions = [...plan(config, documentOf(to, 'bench').config), IMPOSSIBLE];
+    return this.#during(async () => {
+      try {
+        await this.change({ do: 'apply', plan: planPieces(config, actions) });
+      } catch (error) {
+        if (error instanceof ControlError) return;
+        throw error;
+      }
+      throw new Error('what cannot be done was done');
+    });
+  }
+
+  /** The same of no change: the forwarding thread is as busy with nothing. */
+  measureBare(ms: number): Promise<Measured> {
+    return this.#during(() => this.#ask({ bareMs: ms }));
+  }
+
+  /** A frame comes every millisecond as far as this thread can, before, during and after it. */
+  async #during(change: () => Promise<unknown>): Promise<Measured> {
     let sent = 0;
     const send = () => {
       sent++;
@@ -96,7 +131,7 @@ export class Running implements Changer {
     sent = 0;
     const timer = setInterval(send, 1);
     send();
-    await this.#standing!.apply(document);
+    await change();
     const { longestCpuMicroseconds } = this.#told!;
     send();
     clearInterval(timer);

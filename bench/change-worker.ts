@@ -11,11 +11,13 @@ export interface ChangeStart {
   config: SwitchConfig;
 }
 
-export type ToChangeWorker = { change: Change } | 'stop';
+export type ToChangeWorker = { change: Change } | { bareMs: number } | 'stop';
 
 /** Of the change, or of the start. */
 export interface FromChangeWorker {
   state: SharedState;
+  /** Why the change was not made. */
+  refused: string | null;
   longestCpuMicroseconds: number;
 }
 
@@ -23,6 +25,7 @@ export interface FromChangeWorker {
 const program = (module: string) => import(new URL(`../../../dist/${module}`, import.meta.url).href);
 const { LiveSwitch } = (await program('runtime/live/live.js')) as typeof import('../src/runtime/live/live.ts');
 const { numbersOf } = (await program('runtime/directory-of.js')) as typeof import('../src/runtime/directory-of.ts');
+const { inTurns } = (await program('runtime/in-turns.js')) as typeof import('../src/runtime/in-turns.ts');
 const { sharedPart } = (await program('dataplane/dataplane.js')) as typeof import('../src/dataplane/dataplane.ts');
 
 const port = parentPort!;
@@ -61,14 +64,23 @@ function watchTurns(): () => number {
   };
 }
 
-function tell(longestCpuMicroseconds = 0): void {
+function tell(longestCpuMicroseconds = 0, refused: string | null = null): void {
   const state = {
     tables: sharedPart(core.dp),
     numbers: numbersOf(core.control),
     statuses: live.statuses(),
     sleep: live.sleep,
   };
-  port.postMessage({ state, longestCpuMicroseconds } satisfies FromChangeWorker);
+  port.postMessage({ state, refused, longestCpuMicroseconds } satisfies FromChangeWorker);
+}
+
+/** In steps, and as busy as a change. */
+function doNothing(ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  const steps = function* (): Generator<'small', void> {
+    while (performance.now() < end) yield 'small';
+  };
+  return inTurns(core, steps(), () => {});
 }
 
 port.on('message', async (message: ToChangeWorker) => {
@@ -78,8 +90,13 @@ port.on('message', async (message: ToChangeWorker) => {
     return;
   }
   const longest = watchTurns();
-  await live.change(message.change);
-  tell(longest());
+  let refused: string | null = null;
+  try {
+    await ('change' in message ? live.change(message.change) : doNothing(message.bareMs));
+  } catch (error) {
+    refused = (error as Error).message;
+  }
+  tell(longest(), refused);
 });
 await live.open();
 tell();

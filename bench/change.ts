@@ -3,8 +3,11 @@
  * learned addresses, ten thousand routes or entries, hundreds of ports or interfaces. That is the longest time
  * for which the forwarding thread did not look at its ports (`show latency`), from handing it the change until it is made.
  *
+ * Some of the changes are also made with an action among them that cannot be done: then all of it is taken back.
+ *
  * Every trunk has learned addresses in its VLANs, which go with the memberships. Frames flow meanwhile, and are counted. On a machine with other
- * things to do a stop has their time in it; so the most processor time that the thread needed between two looks at its ports stands beside it.
+ * things to do a stop has their time in it; so the most processor time that the thread needed between two looks at its ports stands beside it, and
+ * first of all how long the stops of a thread are that is as busy, turn by turn, with nothing.
  */
 
 import type { Known } from '../src/runtime/relearn.ts';
@@ -18,6 +21,9 @@ const MILLION = 1_000_000;
 const MANY = 10_000;
 const PORTS = 200;
 const INTERFACES = 200;
+const MORE_PORTS = 1000;
+/** About as long as the longest of the changes. */
+const BARE_MS = 100;
 
 /** To and fro between two configurations. */
 export interface Case {
@@ -27,6 +33,7 @@ export interface Case {
   with: Raw;
   /** Learned before it goes. */
   known?: () => Iterable<Known>;
+  takenBack?: boolean;
 }
 
 const base = (more: Raw, ports: Raw = {}, fdb: Raw = {}): Raw => ({
@@ -77,6 +84,7 @@ function membershipCases(memberships: number, vlans: string): Case[] {
     without: trunks(listed, null),
     with: trunks(listed, vlans),
     known: onTrunks,
+    takenBack: memberships > 100_000,
   }));
 }
 
@@ -88,8 +96,9 @@ const memory = { adapter: 'memory', mode: 'access', vlan: 1 };
 const gateway = { interfaces: { gw: { vlan: 1, addresses: ['10.0.0.1/16'] } } };
 const routes = numbered(MANY, (n) => ({ to: `20.${n >> 8}.${n & 0xff}.0/24`, via: `10.0.1.${1 + (n % 100)}` }));
 const entries = numbered(MANY, (n) => ({ mac: `02:01:${bytes(n, 4)}`, vlan: 1, port: 'm' }));
-const manyPorts = Object.fromEntries(numbered(PORTS, (n) => [`x${n}`, memory]));
-const movedPorts = Object.fromEntries(numbered(PORTS, (n) => [`x${n}`, { ...memory, vlan: 2 + n }]));
+const portsOf = (count: number, vlan: (n: number) => number) =>
+  Object.fromEntries(numbered(count, (n) => [`x${n}`, { ...memory, vlan: vlan(n) }]));
+const manyPorts = portsOf(PORTS, () => 1);
 const manyInterfaces = Object.fromEntries(
   numbered(INTERFACES, (n) => [`v${n}`, { vlan: 2 + n, addresses: [`10.1.${n}.1/24`] }]),
 );
@@ -116,11 +125,12 @@ export const CASES: Case[] = [
     with: base({}, { m: memory }, { maxEntries: MILLION + MANY }),
     known: onOnePort,
   },
-  { what: '10,000 routes that %', without: base(gateway), with: base({ ...gateway, routes }) },
+  { what: '10,000 routes that %', without: base(gateway), with: base({ ...gateway, routes }), takenBack: true },
   {
     what: '10,000 static entries that %',
     without: base({}, { m: memory }),
     with: base({ fdb: entries }, { m: memory }),
+    takenBack: true,
   },
   {
     what: '10,000 static entries that % with their port',
@@ -128,7 +138,20 @@ export const CASES: Case[] = [
     with: base({ fdb: entries }, { m: memory }),
   },
   { what: `${PORTS} ports that %`, without: base({}), with: base({}, manyPorts) },
-  { what: `${PORTS} ports that % to another VLAN`, without: base(vlans, manyPorts), with: base(vlans, movedPorts) },
+  ...[PORTS, MORE_PORTS].map((count) => ({
+    what: `${count.toLocaleString('en')} ports that % to another VLAN`,
+    ...{
+      without: base(
+        vlans,
+        portsOf(count, () => 1),
+      ),
+      with: base(
+        vlans,
+        portsOf(count, (n) => 2 + (n % INTERFACES)),
+      ),
+    },
+    takenBack: count === PORTS,
+  })),
   {
     what: `${INTERFACES} interfaces that %`,
     without: base(vlans),
@@ -153,6 +176,7 @@ export async function change(context: Context): Promise<Report> {
     ],
   };
   const frames = { sent: 0, lost: 0 };
+  await measureBare(context, report, frames);
   for (const each of CASES) await measure(each, context, report, frames);
   report.notes!.push(
     `frames that came to a port without a part in it: ${frames.sent.toLocaleString('en')}, lost: ${frames.lost}`,
@@ -160,52 +184,76 @@ export async function change(context: Context): Promise<Report> {
   return report;
 }
 
-async function measure(
-  { what, without, with: to, known }: Case,
-  context: Context,
-  report: Report,
-  frames: { sent: number; lost: number },
-): Promise<void> {
-  const coming: Measured[] = [];
-  const going: Measured[] = [];
-  // With all there is: its tables have the room.
-  const sw = new Running(to);
+interface Frames {
+  sent: number;
+  lost: number;
+}
+
+async function measureBare({ rounds, progress }: Context, report: Report, frames: Frames): Promise<void> {
+  const sw = new Running(base({}));
+  const measured: Measured[] = [];
   try {
-    await sw.begin(to);
+    await sw.begin(base({}));
+    for (let r = 0; r < rounds; r++) measured.push(await sw.measureBare(BARE_MS));
+  } finally {
+    await sw.close();
+  }
+  count(frames, measured);
+  progress(`change: nothing, for ${BARE_MS} ms each: ${measured.map(textOf).join(', ')}`);
+  add(report, 'no change: a thread that is busy with nothing', measured);
+}
+
+/** The longest stops of each way, round by round. */
+type Ways = Record<'came' | 'went' | 'cameBack' | 'wentBack', Measured[]>;
+type Round = Partial<Record<keyof Ways, Measured>>;
+
+async function measure(each: Case, context: Context, report: Report, frames: Frames): Promise<void> {
+  const ways: Ways = { came: [], went: [], cameBack: [], wentBack: [] };
+  // With all there is: its tables have the room.
+  const sw = new Running(each.with);
+  try {
+    await sw.begin(each.with);
     // The first round compiles.
     for (let r = -1; r < context.rounds; r++) {
-      if (known !== undefined) await sw.learn(known());
-      const went = await sw.measure(without);
-      const came = await sw.measure(to);
-      for (const each of [went, came]) {
-        frames.sent += each.frames;
-        frames.lost += each.lost;
-      }
+      const round = await toAndFro(sw, each);
+      count(frames, Object.values(round));
       if (r < 0) continue;
-      coming.push(came);
-      going.push(went);
-      const said = [came, went].map(({ stop, cpu }) => `${stop} µs (CPU ${cpu})`).join(' and ');
-      context.progress(`change ${what.replace('%', 'come and go')}, round ${r + 1}/${context.rounds}: ${said}`);
+      for (const [way, measured] of Object.entries(round)) ways[way as keyof Ways].push(measured);
+      const said = Object.values(round).map(textOf).join(', ');
+      context.progress(`change ${each.what.replace('%', 'come and go')}, round ${r + 1}/${context.rounds}: ${said}`);
     }
   } finally {
     await sw.close();
   }
-  for (const [verb, rounds] of [
-    ['come', coming],
-    ['go', going],
-  ] as const) {
-    const who = what.replace('%s', verb === 'go' ? 'goes' : 'comes').replace('%', verb);
-    report.results.push(
-      result(
-        who,
-        rounds.map(({ stop }) => stop),
-      ),
-    );
-    report.results.push(
-      result(
-        `${who}, CPU`,
-        rounds.map(({ cpu }) => cpu),
-      ),
-    );
+  const who = (verb: string) => each.what.replace('%s', `${verb}${verb === 'go' ? 'es' : 's'}`).replace('%', verb);
+  add(report, who('come'), ways.came);
+  add(report, who('go'), ways.went);
+  if (each.takenBack !== true) return;
+  add(report, `${who('come')}, taken back`, ways.cameBack);
+  add(report, `${who('go')}, taken back`, ways.wentBack);
+}
+
+async function toAndFro(sw: Running, { without, with: to, known, takenBack }: Case): Promise<Round> {
+  if (known !== undefined) await sw.learn(known());
+  const wentBack = takenBack === true ? { wentBack: await sw.measureTakenBack(without) } : {};
+  const went = await sw.measure(without);
+  const cameBack = takenBack === true ? { cameBack: await sw.measureTakenBack(to) } : {};
+  return { went, came: await sw.measure(to), ...wentBack, ...cameBack };
+}
+
+function count(frames: Frames, measured: readonly Measured[]): void {
+  for (const each of measured) {
+    frames.sent += each.frames;
+    frames.lost += each.lost;
   }
+}
+
+function textOf({ stop, cpu }: Measured): string {
+  return `${stop} µs (CPU ${cpu})`;
+}
+
+function add({ results }: Report, who: string, measured: readonly Measured[]): void {
+  const stops = measured.map(({ stop }) => stop);
+  const cpus = measured.map(({ cpu }) => cpu);
+  results.push(result(who, stops), result(`${who}, CPU`, cpus));
 }

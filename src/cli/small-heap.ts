@@ -8,6 +8,9 @@
  * When little is allocated for some seconds, V8 makes three full collections to shrink the heap, the first of 10 to 50 ms, on the thread that
  * forwards; so it does not, and threads collect what their start has left before frames come (runtime/collect.ts).
  *
+ * The young space of a thread is collected by itself alone. Helpers would do a part of what is a third of a millisecond, and the thread wait for them:
+ * where other programs have the processors, for longer than all of it takes.
+ *
  * All are flags of the process that V8 looks at whenever the question comes up, the last of them when a thread begins.
  *
  * And of node's own binary, tens of megabytes, a switch that runs needs a part.
@@ -21,7 +24,13 @@ import { collectGarbage } from '../runtime/collect.ts';
 export function keepHeapSmall(): void {
   keepYoungSpaceSmall();
   setFlagsFromString('--no-opt');
+  keepCollectionsShort();
+}
+
+/** What V8 does by itself while frames wait. */
+export function keepCollectionsShort(): void {
   setFlagsFromString('--no-memory-reducer');
+  setFlagsFromString('--no-parallel-scavenge');
 }
 
 /** Call again when threads have begun: V8 puts this flag back to 2 whenever it makes a heap, for all heaps of the process. */
