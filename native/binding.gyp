@@ -14,6 +14,7 @@
             'src/clock.c',
             'src/frames.c',
             'src/interface.c',
+            'src/kept.c',
             'src/owned.c',
             'src/packet-burst.c',
             'src/packet-open.c',

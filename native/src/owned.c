@@ -2,9 +2,9 @@
  * Which descriptors the addon opened, of which kind, and what belongs to them.
  *
  * Burst calls take no other descriptor, a second close finds nothing to close, and what a thread leaves open is closed
- * when its environment ends, so that a crashed worker leaves no device attached. For all threads there is one word per
- * descriptor: 0, or the number of the opening and its kind; descriptors are reused, openings are not. State in memory
- * (a mapped ring) belongs to the thread that opened it: no other can reach or close it, so that it needs no lock.
+ * when its environment ends, or kept for the thread that follows it (kept.c), so that a crashed worker leaves no device attached. For
+ * all threads there is one word per descriptor: 0, or the number of the opening and its kind; descriptors are reused, openings
+ * are not. State in memory (a mapped ring) belongs to the thread that opened it: no other can reach or close it, so that it needs no lock.
  */
 #include "addon.h"
 
@@ -29,6 +29,8 @@ typedef struct {
   void *state;
   void (*destroy)(void *state);
   napi_ref keeps;
+  void (*inherit)(void *heir, int kind, const Taken *device);
+  void *heir;
 } Owned;
 
 /* What this environment opened, by descriptor: its instance data. */
@@ -37,21 +39,34 @@ typedef struct {
   size_t size;
 } Environment;
 
-static void give_up(napi_env env, Environment *environment, int fd) {
+static void forget(Environment *environment, int fd) {
   Owned *owned = environment->at[fd];
   environment->at[fd] = NULL;
+  if (owned->inherit) owned->inherit(owned->heir, 0, NULL);
+  free(owned);
+}
+
+static void give_up(napi_env env, Environment *environment, int fd) {
+  Owned *owned = environment->at[fd];
   if (owned->destroy) owned->destroy(owned->state);
   if (owned->keeps) napi_delete_reference(env, owned->keeps);
-  free(owned);
+  forget(environment, fd);
 }
 
 static void close_left_open(napi_env env, void *data, void *hint) {
   (void)hint;
   Environment *environment = data;
   for (size_t fd = 0; fd < environment->size; fd++) {
-    if (environment->at[fd] == NULL) continue;
-    uint32_t expected = environment->at[fd]->opening;
+    Owned *owned = environment->at[fd];
+    if (owned == NULL) continue;
+    uint32_t expected = owned->opening;
     bool ours = atomic_compare_exchange_strong(&opening_of[fd], &expected, 0);
+    if (ours && owned->inherit) {
+      Taken taken = {.fd = (int)fd, .state = owned->state, .destroy = owned->destroy};
+      owned->inherit(owned->heir, (int)(owned->opening & KIND_MASK), &taken);
+      free(owned);
+      continue;
+    }
     give_up(env, environment, (int)fd);
     if (ours) close((int)fd);
   }
@@ -98,6 +113,7 @@ bool owned_add(napi_env env, int fd, int kind, void *state, void (*destroy)(void
   owned->state = state;
   owned->destroy = destroy;
   owned->keeps = keeps;
+  owned->inherit = NULL;
   environment->at[fd] = owned;
   atomic_store(&opening_of[fd], owned->opening);
   return true;
@@ -139,8 +155,7 @@ bool owned_take(napi_env env, napi_value value, int kind, Taken *taken) {
   taken->state = owned->state;
   taken->destroy = owned->destroy;
   taken->keeps = owned->keeps;
-  environment->at[fd] = NULL;
-  free(owned);
+  forget(environment, (int)fd);
   return true;
 }
 
@@ -162,4 +177,19 @@ napi_value owned_close(napi_env env, napi_value value, int kind) {
   taken_close(&taken);
   taken_forget(env, &taken);
   return make_bool(env, open);
+}
+
+bool owned_bequeath(napi_env env, napi_value value, void (*inherit)(void *heir, int kind, const Taken *device),
+                    void *heir) {
+  int fd = -1;
+  if (!arg_owned(env, value, OWNED_ANY, &fd)) return false;
+  Environment *environment = environment_of(env);
+  Owned *owned = environment && (size_t)fd < environment->size ? environment->at[fd] : NULL;
+  int kind = owned ? (int)(owned->opening & KIND_MASK) : OWNED_ANY;
+  if (owned == NULL || owned->opening != atomic_load(&opening_of[fd]) || (kind != OWNED_TAP && kind != OWNED_PACKET))
+    return throw_range(env, "fd %d is not a TAP or packet socket of this thread", fd);
+  if (owned->inherit) owned->inherit(owned->heir, 0, NULL);
+  owned->inherit = inherit;
+  owned->heir = heir;
+  return true;
 }

@@ -94,4 +94,6 @@ export function isLinked(adapter: Adapter): adapter is LinkedAdapter {
 export interface AdapterContext {
   readonly arena: Arena;
   readonly events: AdapterEvents;
+  /** The worker of this number goes on with its devices when it is started again (kept.ts); none: they are closed. */
+  readonly worker?: number;
 }

@@ -15,6 +15,7 @@ import type { Batch } from '../dataplane/batch.ts';
 import { type AdapterContext, OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from './adapter.ts';
 import { BurstReader, writeBurst } from './bursts.ts';
 import { checkInterface, InterfacePort, type InterfaceSettings } from './interface-port.ts';
+import { keepDevice, releaseDevices, takeDevice } from './kept.ts';
 import { FANOUT_NEW, FANOUT_NONE, type NativeAddon, native } from './native.ts';
 
 export interface PacketOptions {
@@ -37,7 +38,15 @@ const BURST_BYTES = 512 * 1024;
 /** Rejects with errors that have `code`, `errno`, `syscall`; ENODEV when there is no such interface. */
 export async function openPacket(options: PacketOptions, context: AdapterContext): Promise<InterfacePort> {
   const addon = native();
-  return portOn(await addon.packetOpen(...ringOf(addon, options)), options, context);
+  const what = keptName(options.device, options.fanout);
+  const fd = takeDevice(addon, context, what)?.fd ?? (await addon.packetOpen(...ringOf(addon, options)));
+  keepDevice(addon, context, fd, what);
+  return portOn(fd, options, context);
+}
+
+/** As what the socket waits for another thread. */
+function keptName(device: string, fanout: PacketOptions['fanout']): string {
+  return `af-packet ${JSON.stringify([device, fanout])}`;
 }
 
 function ringOf(addon: NativeAddon, { device, mtu, fanout }: PacketOptions): Parameters<NativeAddon['packetOpen']> {
@@ -52,7 +61,8 @@ function portOn(fd: number, options: PacketOptions, context: AdapterContext): In
   const { device, mtu } = options;
   const fanout = addon.packetGroup(fd);
   const offloads = options.offloads === 'off' ? 0 : offloadsOfKernel();
-  const moreQueues = fanout === FANOUT_NONE ? null : { optionsOf: () => ({ fanout }), close: () => {} };
+  const close = (worker: number) => void releaseDevices(worker, keptName(device, fanout));
+  const moreQueues = fanout === FANOUT_NONE ? null : { optionsOf: () => ({ fanout }), close };
   const settings = { kind: 'af-packet', device, mtu, offloads, detail: null, moreQueues };
   return new PacketPort(addon, fd, settings, context);
 }

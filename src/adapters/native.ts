@@ -127,6 +127,12 @@ export interface NativeAddon {
   tapClose(fd: number): boolean;
   /** Closes a TAP, packet socket or XDP socket; whether it was open. */
   closeApart(fd: number): Promise<boolean>;
+  /** Where this thread ends without having closed it, the TAP or packet socket waits under this name, with a note. */
+  deviceKeep(fd: number, name: string, note: string): void;
+  /** What waits under this name is this thread's from now on; null: nothing does. */
+  deviceTake(name: string): { fd: number; note: string } | null;
+  /** Closes what waits under names that begin so; how many there were. */
+  devicesRelease(prefix: string): Promise<number>;
   /** Takes TUN_F_ bits; false when this kernel does not know one of them, then nothing changed. */
   tapSetOffload(fd: number, bits: number): boolean;
   tapSetPersist(fd: number, persist: boolean): void;

@@ -25,6 +25,7 @@ import {
   OFFLOAD_USO,
 } from './adapter.ts';
 import { keepFrames, QUIET_BURST, takeSlots } from './bursts.ts';
+import { keepDevice, takeDevice } from './kept.ts';
 import { unwatchTap, watchTap } from './link-watch.ts';
 import {
   LINK_DELETED,
@@ -101,6 +102,8 @@ export async function openTap(options: TapOptions, context: AdapterContext): Pro
     const opened = { created: false, more: [], options, offloads };
     return new Tap(addon, options.queueFd, options.device, opened, context);
   }
+  const kept = takeKept(addon, options, context);
+  if (kept !== null) return kept;
   const flags =
     (options.offloads === 'off' ? 0 : TAP_VNET_HDR) |
     (options.queues > 1 ? TAP_MULTI_QUEUE : 0) |
@@ -119,11 +122,52 @@ export async function openTap(options: TapOptions, context: AdapterContext): Pro
     }
     await configureInterface(addon, name, options.mtu, created);
     if (options.persistent) addon.tapSetPersist(fd, true);
+    keepAll(addon, context, [fd, ...more], options, { name, created, more: more.length });
     return new Tap(addon, fd, name, { created, more, options, offloads: available }, context);
   } catch (error) {
     await Promise.all([fd, ...more].map((each) => addon.closeApart(each)));
     throw error;
   }
+}
+
+/** What a later thread has to know of a device. */
+interface Note {
+  name: string;
+  created: boolean;
+  /** Queues beside the first. */
+  more: number;
+}
+
+/** `queue`: 0 is the adapter's own. */
+function keptName({ device, offloads, queues, moreQueues = 0, persistent }: TapOptions, queue: number): string {
+  return `tap ${JSON.stringify([device, offloads, queues, moreQueues, persistent, queue])}`;
+}
+
+function keepAll(addon: NativeAddon, context: AdapterContext, fds: number[], options: TapOptions, note: Note): void {
+  for (const [queue, fd] of fds.entries()) {
+    keepDevice(addon, context, fd, keptName(options, queue), JSON.stringify(note));
+  }
+}
+
+/** The device as the thread before has left it: configured, in whatever network namespace. */
+function takeKept(addon: NativeAddon, options: TapOptions, context: AdapterContext): TapAdapter | null {
+  const first = takeDevice(addon, context, keptName(options, 0));
+  if (first === null) return null;
+  const note = JSON.parse(first.note) as Note;
+  const fds = [first.fd];
+  while (fds.length <= note.more) {
+    const next = takeDevice(addon, context, keptName(options, fds.length));
+    if (next === null) break;
+    fds.push(next.fd);
+  }
+  const [fd, ...more] = fds as [number, ...number[]];
+  if (more.length < note.more) {
+    for (const each of fds) addon.tapClose(each);
+    return null;
+  }
+  const offloads = options.offloads === 'off' ? 0 : bestOffloads(addon, fd);
+  keepAll(addon, context, fds, options, note);
+  return new Tap(addon, fd, note.name, { created: note.created, more, options, offloads }, context);
 }
 
 async function attach(addon: NativeAddon, { device, orOneQueue }: TapOptions, flags: number): Promise<OpenedTap> {

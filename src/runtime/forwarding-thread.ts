@@ -3,6 +3,8 @@
  */
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { releaseDevices } from '../adapters/kept.ts';
+import { nativeAvailable } from '../adapters/native.ts';
 import { waitedNs } from '../adapters/poller.ts';
 import type { PortEvent } from '../api/events.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
@@ -39,6 +41,8 @@ export class StartError extends Error {
 export class ForwardingThread {
   readonly #worker: Worker;
   readonly #hooks: ThreadHooks;
+  /** Devices that are closed can be opened again. */
+  readonly #mayOpen: boolean;
   /** Settles when ports are open and forwarding runs; rejects with StartError. */
   readonly ready: Promise<void>;
   #state: SharedState | undefined;
@@ -53,6 +57,9 @@ export class ForwardingThread {
 
   constructor(config: SwitchConfig, hooks: ThreadHooks, entry = new URL('./worker.js', import.meta.url)) {
     this.#hooks = hooks;
+    this.#mayOpen = config.privileges === 'keep';
+    // Loaded here as well, the addon outlives the thread, and with it devices that wait for the next one.
+    nativeAvailable();
     const workerData: WorkerStart = { stamp: buildStamp, config };
     this.#worker = new Worker(entry, { workerData, resourceLimits: FORWARDING_HEAP, name: 'forwarding' });
     this.ready = new Promise((resolve, reject) => {
@@ -133,6 +140,8 @@ export class ForwardingThread {
     worker.on('exit', () => {
       this.#sides.delete(start.worker);
       if (this.#phase === 'ended') return;
+      // The others have the flows of its packet sockets until it is back, unless it could not open them again.
+      if (this.#mayOpen) void releaseDevices(start.worker);
       // It may have died at any point: in a batch, with the lock, alone. Others wait for it until this is done.
       this.#reclaiming.ended(start.worker, (lost) => {
         const why = lost === 0 ? side.why : `${side.why}; frames that went with it: ${lost}`;
@@ -193,11 +202,11 @@ export class ForwardingThread {
     });
     const done = await Promise.race([Promise.all([exited, ...sides]).then(() => true), tooLong]);
     clearTimeout(timer);
-    if (!done)
-      await Promise.all(
-        [this.#worker, ...[...this.#sides.values()].map(({ worker }) => worker)].map((each) => each.terminate()),
-      );
-    return done;
+    if (done) return true;
+    const threads = [this.#worker, ...[...this.#sides.values()].map(({ worker }) => worker)];
+    await Promise.all(threads.map((each) => each.terminate()));
+    await releaseDevices();
+    return false;
   }
 }
 

@@ -30,6 +30,7 @@ export const ON_REQUEST = 'ended on request';
 const FAIL_MS = 200;
 
 export class SideSwitch extends Forwarding {
+  readonly #worker: number;
   readonly #channel: MessagePort;
   readonly #relay: RelayWriter;
   readonly #tables: AdoptedTables;
@@ -62,6 +63,7 @@ export class SideSwitch extends Forwarding {
     });
     useClock(native().clockRead);
     this.#onStop = onStop;
+    this.#worker = start.worker;
     this.#tables = new AdoptedTables(this.dp, start.posted);
     this.#channel = start.channel;
     this.#relay = new RelayWriter(this.dp, start.relay, () => void wakePoller(start.poller));
@@ -207,7 +209,7 @@ export class SideSwitch extends Forwarding {
       pathMtu: (address: string, mtu: number) => this.#say({ type: 'path-mtu', key, address, mtu }),
     };
     try {
-      const opened = await openPort(queue, { arena: this.dp.arena, events }, { mustExist: true });
+      const opened = await openPort(queue, { arena: this.dp.arena, events, worker: this.#worker }, { mustExist: true });
       if (this.#stopped) return opened.close();
       this.#queues.set(key, opened);
       this.#say({ type: 'opened', key, error: null });

@@ -1,8 +1,10 @@
 /**
  * Forwarding that survives its own defects: when worker 0 ends, all threads that forward are started again, with the
- * configuration that stands then and the addresses that were known. Where that happens too often, it is over.
+ * configuration that stands then and the addresses that were known. TAPs and packet sockets stay open meanwhile, for the threads that
+ * follow (adapters/kept.ts). Where that happens too often, it is over.
  */
 
+import { releaseDevices } from '../adapters/kept.ts';
 import type { PortEvent } from '../api/events.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
@@ -87,7 +89,7 @@ export class Supervisor implements Changer {
     const now = performance.now();
     while (this.#crashes.length > 0 && now - this.#crashes[0] > WITHIN_MS) this.#crashes.shift();
     this.#crashes.push(now);
-    if (stood === null || this.#crashes.length > MOST_RESTARTS) return this.#hooks.crashed(why);
+    if (stood === null || this.#crashes.length > MOST_RESTARTS) return this.#over(why);
     this.#hooks.event({ event: 'worker', worker: 0, up: false, reason: why });
     this.#state = this.state;
     const restarted = stood.restarting();
@@ -97,11 +99,17 @@ export class Supervisor implements Changer {
     } catch (error) {
       const { message } = error as Error;
       // Another try would load the same.
-      return message.includes(REPLACED) ? this.#hooks.crashed(REPLACED) : this.#crashed(message);
+      return message.includes(REPLACED) ? this.#over(REPLACED) : this.#crashed(message);
     }
     this.#restarts++;
     this.#state = null;
+    await releaseDevices(); // of ports that are gone
     await restarted();
     this.#hooks.event({ event: 'worker', worker: 0, up: true, reason: '' });
+  }
+
+  async #over(why: string): Promise<void> {
+    await releaseDevices();
+    this.#hooks.crashed(why);
   }
 }

@@ -72,13 +72,15 @@ describe.skipIf(obstacle !== null)('a switch that drops its privileges', () => {
   );
 
   it('ends when its thread has ended, with a line that names the port that cannot be opened again', async () => {
-    const ports = { p1: { adapter: 'tap', device: lab.device('w0') } };
+    const [device, far] = [lab.device('w0'), lab.device('w1')];
+    lab.makeVeth(device, far);
+    const ports = { p1: { adapter: 'tap', device: lab.device('w2') }, p2: { adapter: 'af-xdp', device } };
     const sw = await bench.start({ switch: { privileges: 'drop' }, ports });
     await until(() => sw.log().includes(sw.socket), 'it has said what it is');
     const exited = new Promise((resolve) => sw.child.once('exit', resolve));
     await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
     expect(await exited).toBe(1);
-    expect(sw.log()).toMatch(/port p1.*(?:permitted|denied)/i);
+    expect(sw.log()).toMatch(/port p2.*(?:permitted|denied)/i);
   });
 
   it('keeps them otherwise', async () => {

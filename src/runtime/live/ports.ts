@@ -101,7 +101,7 @@ export class LivePorts {
   async open(port: LivePort, mustExist: boolean): Promise<void> {
     if (!LIVE_ADAPTERS.includes(port.config.adapter.kind)) return;
     const events = new EarlyEvents(port, this.#listener);
-    const context: AdapterContext = { arena: this.#core.dp.arena, events };
+    const context: AdapterContext = { arena: this.#core.dp.arena, events, worker: 0 };
     port.busy = true;
     try {
       const adapter = await openPort(port.config, context, { mustExist, workers: this.#core.dp.gate.workers });

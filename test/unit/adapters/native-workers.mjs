@@ -23,11 +23,15 @@ if (!isMainThread) {
     ...columns(),
   );
   try {
-    const { fd } = await addon.tapOpen(`elw${process.pid.toString(36)}${workerData.number}`, 0);
+    const { fd, name } = await addon.tapOpen(`elw${process.pid.toString(36)}${workerData.number}`, 0);
     // With a ring of the thread's own, where the kernel offers one.
     const column = () => new Int32Array(8);
     const rows = [column(), column(), column(), column()];
     addon.tapReadBurst(fd, new Uint8Array(4096), ...rows, 0, 8, 4096, 4096, false, true, column());
+    // For whoever comes after this thread: one is taken, the other is not.
+    if (workerData.number === 2) addon.deviceKeep(fd, 'taken', 'first');
+    if (workerData.number === 2) addon.deviceKeep(fd, 'taken', 'second');
+    if (workerData.number === 3) addon.deviceKeep(await addon.packetOpen(name, 1522, 64, -1), 'left', '');
   } catch {
     // not root: the poller alone
   }
@@ -78,6 +82,7 @@ if (!isMainThread) {
 
   const first = await Promise.all([0, 1, 2, 3].map(start)); // one round to fill what node keeps open
   for (const { worker } of first) await worker.terminate();
+  await addon.devicesRelease('');
   const before = descriptors();
 
   const workers = await Promise.all([0, 1, 2, 3].map(start));
@@ -109,5 +114,21 @@ if (!isMainThread) {
 
   for (const each of workers) await each.worker.terminate();
   if (addon.pollerWake(poller)) throw new Error('a poller outlives its thread');
-  console.log(JSON.stringify({ ms: Math.round(ms), message, opened: during - before, left: descriptors() - before }));
+  const kept = addon.deviceTake('taken');
+  const taken = kept === null ? [] : [kept.note, addon.tapState(kept.fd), addon.tapClose(kept.fd)];
+  const released = [
+    await addon.devicesRelease('none'),
+    await addon.devicesRelease('le'),
+    await addon.devicesRelease(''),
+  ];
+  console.log(
+    JSON.stringify({
+      taken,
+      released,
+      ms: Math.round(ms),
+      message,
+      opened: during - before,
+      left: descriptors() - before,
+    }),
+  );
 }

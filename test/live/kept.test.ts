@@ -1,0 +1,141 @@
+/** Devices outlive the thread that ends: nobody's link goes down, what is sent meanwhile arrives, and no privilege is needed. */
+
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { askSwitch } from '../../src/api/control-client.ts';
+import { cabled } from './cabled.ts';
+import { eventually, liveObstacle, until } from './netns.ts';
+import type { SwitchProcess } from './switch-process.ts';
+import { useBench, useLab } from './use.ts';
+
+const obstacle = liveObstacle();
+if (obstacle) console.warn(`skipped: ${obstacle}`);
+
+const descriptors = (sw: SwitchProcess) => readdirSync(`/proc/${sw.child.pid}/fd`).length;
+
+async function restart(sw: SwitchProcess): Promise<void> {
+  const again = () => sw.log().split('worker 0 forwards again').length - 1;
+  const before = again();
+  await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
+  await until(() => again() > before, 'it forwards again');
+}
+
+describe.skipIf(obstacle !== null)('a switch whose worker 0 ends', () => {
+  const lab = useLab();
+  const bench = useBench();
+
+  it.each([1, 2])('goes on with its TAPs and packet sockets, without privileges: %d workers', async (workers) => {
+    const label = `k${workers}`;
+    const { hosts, devices, fars } = cabled(lab, label, 2, `${40 + workers}`, { ipv6: false });
+    const taps = [3, 4].map((n) => lab.device(`${label}${n}`));
+    const access = { mode: 'access', vlan: 10 };
+    const ports = {
+      p1: { adapter: 'af-packet', device: devices[0], ...access },
+      p2: { adapter: 'af-packet', device: devices[1], ...access },
+      p3: { adapter: 'tap', device: taps[0], ...access },
+      p4: { adapter: 'tap', device: taps[1], ...access },
+    };
+    const sw = await bench.start({ switch: { privileges: 'drop' }, ports }, ['--workers', String(workers)]);
+    for (const [i, tap] of taps.entries()) {
+      const host = lab.namespace(`${label}${i + 3}`);
+      host.adopt(tap, { address: `10.${40 + workers}.0.${i + 3}/24` });
+      hosts.push(host);
+    }
+    const all = [...fars, ...taps];
+    const link = (i: number) =>
+      ['ifindex', 'carrier_changes', 'operstate'].map((what) =>
+        hosts[i]!.run('cat', `/sys/class/net/${all[i]}/${what}`),
+      );
+    const talk = async () => {
+      for (const to of [2, 3, 4]) {
+        expect(await hosts[0]!.ping(`10.${40 + workers}.0.${to}`, { count: 2 })).toBe(2);
+      }
+      expect(await hosts[3]!.ping(`10.${40 + workers}.0.3`, { count: 2 })).toBe(2);
+    };
+    await talk();
+    // What a restart opens for the first time stays open.
+    await restart(sw);
+    const before = { links: hosts.map((_, i) => link(i)), descriptors: descriptors(sw) };
+    await restart(sw);
+    await talk();
+    expect({ links: hosts.map((_, i) => link(i)), descriptors: descriptors(sw) }).toEqual(before);
+    await eventually(async () => (await sw.ledger()).balanced, 'the ledger balances');
+    expect((await sw.ports()).get('p3')).toMatchObject({ link: 'up' });
+    expect(await sw.stop()).toBe(0);
+    for (const [i, tap] of taps.entries()) expect(hosts[i + 2]!.try('ip', 'link', 'show', tap).status).not.toBe(0);
+  });
+
+  it('gives a worker that ends alone its packet sockets back where nobody could open them', async () => {
+    const { hosts, devices } = cabled(lab, 'ks', 2, '43', { ipv6: false });
+    const ports = Object.fromEntries(devices.map((device, i) => [`p${i}`, { adapter: 'af-packet', device, vlan: 10 }]));
+    const sw = await bench.start({ switch: { privileges: 'drop' }, ports }, ['--workers', '2']);
+    expect(await hosts[0]!.ping('10.43.0.2', { count: 2 })).toBe(2);
+    const before = descriptors(sw);
+    for (let times = 1; times <= 2; times++) {
+      await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/1/restart' });
+      await until(() => sw.log().split('worker 1 forwards again').length - 1 === times, 'it is back');
+    }
+    expect(sw.log()).not.toMatch(/has no queue/);
+    await eventually(async () => descriptors(sw) === before, 'as many descriptors as before');
+    expect(await hosts[0]!.ping('10.43.0.2', { count: 5 })).toBe(5);
+    // While it is away a port goes, and with it the socket that waits.
+    await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/1/restart' });
+    await until(() => sw.log().split('worker 1 has ended').length - 1 === 3, 'it has ended');
+    await askSwitch(sw.socket, { method: 'DELETE', path: '/v1/ports/p1' });
+    await until(() => sw.log().split('worker 1 forwards again').length - 1 === 3, 'it is back');
+    // A socket for each worker, and one beside it to send by.
+    await eventually(async () => descriptors(sw) === before - 4, 'those of the port are closed');
+    await eventually(async () => (await sw.ledger()).balanced, 'the ledger balances');
+  });
+
+  it('delivers what is sent while nobody forwards', async () => {
+    const devices = [0, 1].map((n) => lab.device(`kq${n}`));
+    const ports = Object.fromEntries(devices.map((device, i) => [`p${i}`, { adapter: 'tap', device, vlan: 10 }]));
+    const sw = await bench.start({ ports });
+    const [near, far] = await Promise.all(
+      devices.map(async (device, i) => {
+        const host = lab.namespace(`kq${i}`);
+        host.adopt(device);
+        return host.frameSocket(device);
+      }),
+    );
+    const numbered = (n: number) => {
+      const frame = Buffer.alloc(60);
+      frame.write('ffffffffffff02000000000188b5', 'hex');
+      frame.writeUInt32BE(n, 14);
+      return frame;
+    };
+    const arrived = new Set<number>();
+    const look = () => {
+      for (const frame of far!.frames.splice(0)) {
+        if (frame.readUInt16BE(12) === 0x88b5) arrived.add(frame.readUInt32BE(14));
+      }
+      return arrived.size;
+    };
+    await until(() => {
+      near!.send(numbered(0));
+      return look() > 0;
+    }, 'frames pass');
+    await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
+    await until(() => sw.log().includes('worker 0 has ended'), 'it has ended');
+    for (let n = 1; n <= 200; n++) near!.send(numbered(n));
+    await until(() => look() === 201, 'all are there');
+  });
+
+  it('closes what configuration does not have any more, and what vanished meanwhile is waited for', async () => {
+    const devices = [0, 1, 2].map((n) => lab.device(`kr${n}`));
+    const tap = (n: number) => ({ adapter: 'tap', device: devices[n], vlan: 10 });
+    const sw = await bench.start({ ports: { p0: tap(0), p1: tap(1), p2: tap(2) } });
+    await askSwitch(sw.socket, { method: 'DELETE', path: '/v1/ports/p2' });
+    expect(readdirSync('/sys/class/net')).not.toContain(devices[2]);
+    await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
+    await until(() => sw.log().includes('worker 0 has ended'), 'it has ended');
+    lab.run('ip', 'link', 'del', devices[1]!);
+    await until(() => sw.log().includes('worker 0 forwards again'), 'it forwards again');
+    await eventually(async () => (await sw.ports()).get('p0')?.link === 'up', 'the one is up');
+    expect(readdirSync('/sys/class/net')).not.toContain(devices[2]);
+    expect((await sw.ledger()).balanced).toBe(true);
+    expect(await sw.stop()).toBe(0);
+    expect(readdirSync('/sys/class/net')).not.toContain(devices[0]);
+  });
+});
