@@ -139,11 +139,15 @@ napi_value xdp_read_burst(napi_env env, napi_callback_info info);
 napi_value xdp_write_burst(napi_env env, napi_callback_info info);
 
 /* -- interface.c */
-bool interface_exists(const char name[16]);
+/* 0 or an errno where nobody can be asked. */
+int interface_exists(const char name[16], bool *exists);
 /* Of an interface that carries Ethernet frames; or a negative errno, EMEDIUMTYPE where it carries others. */
 int ethernet_index(const char name[16]);
-/* By index, since a name may be given to another interface: STATE_DELETED also when it is in another namespace. */
-int interface_state(int index);
+/*
+ * By index, since a name may be given to another interface: STATE_DELETED also when it is in another namespace. Asked by a socket that
+ * is open already, of whatever kind but AF_XDP: an interface is not down because no descriptor is left.
+ */
+int interface_state(int socket, int index);
 /* What it says of itself to ethtool -i. */
 bool interface_has_driver(const char name[16], const char *driver);
 #define STATE_DELETED 0

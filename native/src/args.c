@@ -1,6 +1,7 @@
 /* Reading arguments and throwing errors: the only code that trusts nothing it is given. */
 #include "addon.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@ napi_value throw_errno(napi_env env, int error, const char *syscall, const char 
   char code[32];
   char reason[128];
   char text[512];
+  if (error == EMFILE) hint = "no descriptor is left (ulimit -n, LimitNOFILE)";
+  if (error == ENFILE) hint = "the system has no descriptor left (fs.file-max)";
   uv_err_name_r(-error, code, sizeof code);
   uv_strerror_r(-error, reason, sizeof reason);
   snprintf(text, sizeof text, "%s: %s, %s%s%s%s%s", code, reason, syscall, device ? " " : "", device ? device : "",

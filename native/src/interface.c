@@ -25,9 +25,11 @@ static int ask(const char name[IFNAMSIZ], unsigned long number, struct ifreq *re
   return error;
 }
 
-bool interface_exists(const char name[16]) {
+int interface_exists(const char name[16], bool *exists) {
   struct ifreq request = {0};
-  return ask(name, SIOCGIFINDEX, &request) == 0;
+  int error = ask(name, SIOCGIFINDEX, &request);
+  *exists = error == 0;
+  return error == ENODEV || error == ENXIO ? 0 : error;
 }
 
 int ethernet_index(const char name[16]) {
@@ -38,12 +40,9 @@ int ethernet_index(const char name[16]) {
   return error ? -error : request.ifr_ifindex;
 }
 
-int interface_state(int index) {
+int interface_state(int socket, int index) {
   struct ifreq request = {.ifr_ifindex = index};
-  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return STATE_DOWN;
-  int error = ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0 ? errno : 0;
-  close(fd);
+  int error = ioctl(socket, SIOCGIFNAME, &request) < 0 || ioctl(socket, SIOCGIFFLAGS, &request) < 0 ? errno : 0;
   if (error) return error == ENODEV || error == ENXIO ? STATE_DELETED : STATE_DOWN;
   int flags = request.ifr_flags;
   return !(flags & IFF_UP) ? STATE_DOWN : flags & IFF_RUNNING ? STATE_UP : STATE_NO_CARRIER;

@@ -236,7 +236,7 @@ napi_value packet_state(napi_env env, napi_callback_info info) {
   int fd = -1;
   Packet *packet;
   if (!args_read(env, info, 1, argv) || !(packet = arg_state(env, argv[0], OWNED_PACKET, &fd))) return NULL;
-  return make_int(env, interface_state(packet->index));
+  return make_int(env, interface_state(fd, packet->index));
 }
 
 /* packetMissed(fd) -> frames that found the ring or the queue full since the last question */

@@ -69,7 +69,8 @@ typedef struct {
 
 static void open_tap(Apart *apart) {
   Opening *opening = (Opening *)apart;
-  opening->existed = interface_exists(opening->name);
+  opening->step = "ioctl(SIOCGIFINDEX)";
+  if ((opening->error = interface_exists(opening->name, &opening->existed))) return;
   opening->step = "ioctl(TUNSETIFF)";
   if ((opening->flags & OPEN_MUST_EXIST) && !opening->existed) {
     opening->error = ENODEV;

@@ -35,7 +35,7 @@ static void destroy(void *state) {
   close_if(&xdp->link_fd);
   close_if(&xdp->map_fd);
   close_if(&xdp->program_fd);
-  close_if(&xdp->promiscuous_fd);
+  close_if(&xdp->asking_fd);
   unmap_ring(&xdp->fill);
   unmap_ring(&xdp->completion);
   unmap_ring(&xdp->rx);
@@ -60,6 +60,8 @@ static const char *hint_of(int error) {
       return "this interface does not carry Ethernet frames";
     case ENODEV:
       return "there is no such interface";
+    case ENOBUFS:
+      return "it may not lock the memory of its frames (ulimit -l, LimitMEMLOCK)";
     case EMSGSIZE:
       return "this kernel takes frames of this MTU in one piece only, which does not fit; use af-packet, or a smaller mtu";
     case EINVAL:
@@ -99,7 +101,8 @@ static int map_rings(Xdp *xdp) {
 }
 
 /* A socket that is bound with these flags; each attempt has one of its own. */
-static int open_socket(Xdp *xdp, uint16_t flags) {
+static int open_socket(Xdp *xdp, uint16_t flags, const char **step) {
+  *step = "socket(AF_XDP)";
   xdp->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (xdp->fd < 0) return errno;
   struct xdp_umem_reg memory = {.addr = (uint64_t)(uintptr_t)xdp->arena.at - xdp->delta,
@@ -108,15 +111,19 @@ static int open_socket(Xdp *xdp, uint16_t flags) {
                                 .flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG};
   int entries = (int)xdp->ring_entries, bytes = QUEUE_BYTES;
   setsockopt(xdp->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
-  int error = 0;
-  if (setsockopt(xdp->fd, SOL_XDP, XDP_UMEM_REG, &memory, sizeof memory) < 0 ||
-      setsockopt(xdp->fd, SOL_XDP, XDP_UMEM_FILL_RING, &entries, sizeof entries) < 0 ||
-      setsockopt(xdp->fd, SOL_XDP, XDP_UMEM_COMPLETION_RING, &entries, sizeof entries) < 0 ||
-      setsockopt(xdp->fd, SOL_XDP, XDP_RX_RING, &entries, sizeof entries) < 0 ||
-      setsockopt(xdp->fd, SOL_XDP, XDP_TX_RING, &entries, sizeof entries) < 0)
-    error = errno;
+  *step = "setsockopt(XDP_UMEM_REG)";
+  int error = setsockopt(xdp->fd, SOL_XDP, XDP_UMEM_REG, &memory, sizeof memory) < 0 ? errno : 0;
+  if (!error) {
+    *step = "setsockopt(XDP_RX_RING)";
+    if (setsockopt(xdp->fd, SOL_XDP, XDP_UMEM_FILL_RING, &entries, sizeof entries) < 0 ||
+        setsockopt(xdp->fd, SOL_XDP, XDP_UMEM_COMPLETION_RING, &entries, sizeof entries) < 0 ||
+        setsockopt(xdp->fd, SOL_XDP, XDP_RX_RING, &entries, sizeof entries) < 0 ||
+        setsockopt(xdp->fd, SOL_XDP, XDP_TX_RING, &entries, sizeof entries) < 0)
+      error = errno;
+  }
   if (!error) error = map_rings(xdp);
   if (!error) {
+    *step = "bind(AF_XDP)";
     struct sockaddr_xdp address = {
         .sxdp_family = AF_XDP, .sxdp_flags = flags, .sxdp_ifindex = (uint32_t)xdp->index, .sxdp_queue_id = xdp->queue};
     if (bind(xdp->fd, (struct sockaddr *)&address, sizeof address) < 0) error = errno;
@@ -130,19 +137,19 @@ static int open_socket(Xdp *xdp, uint16_t flags) {
   return error;
 }
 
-static int open_best(Xdp *xdp, bool needs_frags) {
+static int open_best(Xdp *xdp, bool needs_frags, const char **step) {
   const uint16_t attempts[] = {XDP_ZEROCOPY | XDP_USE_SG, XDP_ZEROCOPY, XDP_COPY | XDP_USE_SG, XDP_COPY};
   int error = EMSGSIZE;
   for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
     bool zero_copy = (attempts[i] & XDP_ZEROCOPY) != 0, frags = (attempts[i] & XDP_USE_SG) != 0;
     if ((zero_copy && !xdp->driver) || (needs_frags && !frags)) continue;
-    int answer = open_socket(xdp, attempts[i] | XDP_USE_NEED_WAKEUP);
+    int answer = open_socket(xdp, attempts[i] | XDP_USE_NEED_WAKEUP, step);
     xdp->zero_copy = zero_copy;
     xdp->frags = frags;
     if (!answer) return 0;
     /* What a kernel says to frags that it does not know must not hide that it could take no such frame. */
     error = needs_frags && answer == EINVAL ? EMSGSIZE : answer;
-    if (error == EPERM || error == EBUSY || error == ENOMEM || error == EAFNOSUPPORT) break;
+    if (strcmp(*step, "bind(AF_XDP)") != 0 || error == EPERM || error == EBUSY || error == ENOMEM) break;
   }
   return error;
 }
@@ -161,12 +168,10 @@ static bool reads_later(const Xdp *xdp, const char name[IFNAMSIZ]) {
   return xdp->zero_copy || interface_has_driver(name, "virtio_net");
 }
 
-/* Until its descriptor is closed. */
+/* Until that socket is closed. */
 static int make_promiscuous(Xdp *xdp) {
   struct packet_mreq all = {.mr_ifindex = xdp->index, .mr_type = PACKET_MR_PROMISC};
-  xdp->promiscuous_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-  if (xdp->promiscuous_fd < 0) return errno;
-  return setsockopt(xdp->promiscuous_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0 ? errno : 0;
+  return setsockopt(xdp->asking_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0 ? errno : 0;
 }
 
 static int make_program(Xdp *xdp, const char **step) {
@@ -186,6 +191,9 @@ static int set_up(Xdp *xdp, const char name[IFNAMSIZ], bool needs_frags, int64_t
   *step = "ioctl(SIOCGIFHWADDR)";
   xdp->index = ethernet_index(name);
   if (xdp->index < 0) return -xdp->index;
+  *step = "socket";
+  xdp->asking_fd = map < 0 ? socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0) : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (xdp->asking_fd < 0) return errno;
   if (map < 0) {
     if ((error = make_program(xdp, step))) return error;
   } else {
@@ -194,8 +202,7 @@ static int set_up(Xdp *xdp, const char name[IFNAMSIZ], bool needs_frags, int64_t
     xdp->map_fd = fcntl((int)map, F_DUPFD_CLOEXEC, 0);
     if (xdp->map_fd < 0) return errno;
   }
-  *step = "bind(AF_XDP)";
-  if ((error = open_best(xdp, needs_frags))) return error;
+  if ((error = open_best(xdp, needs_frags, step))) return error;
   xdp->reads_later = reads_later(xdp, name);
   return 0;
 }
@@ -306,7 +313,7 @@ napi_value xdp_open(napi_env env, napi_callback_info info) {
     free(xdp);
     return throw_errno(env, ENOMEM, "xdpOpen", name, NULL);
   }
-  xdp->fd = xdp->map_fd = xdp->program_fd = xdp->link_fd = xdp->promiscuous_fd = -1;
+  xdp->fd = xdp->map_fd = xdp->program_fd = xdp->link_fd = xdp->asking_fd = -1;
   xdp->queue = (uint32_t)queue;
   xdp->last_queue = (uint32_t)last_queue;
   xdp->driver = driver;
@@ -370,7 +377,7 @@ napi_value xdp_state(napi_env env, napi_callback_info info) {
   Xdp *xdp;
   if (!args_read(env, info, 1, argv) || !(xdp = arg_state(env, argv[0], OWNED_XDP, &fd))) return NULL;
   xdp_kick(xdp);
-  return make_int(env, interface_state(xdp->index));
+  return make_int(env, interface_state(xdp->asking_fd, xdp->index));
 }
 
 /* xdpMissed(fd) -> frames that found no chunk, no entry, or one too small, since the last question */

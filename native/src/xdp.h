@@ -44,7 +44,9 @@ typedef struct {
 typedef struct {
   int fd;
   int index;
-  int map_fd, program_fd, link_fd, promiscuous_fd;
+  int map_fd, program_fd, link_fd;
+  /* A socket to ask for the state of the interface by. The first one's is a packet socket, which makes it promiscuous. */
+  int asking_fd;
   uint32_t queue;
   /* The first one of an interface makes map and program and is their owner; others share its map. */
   uint32_t last_queue;

@@ -1,16 +1,21 @@
 /** The addon's edges: arguments that no caller should pass, threads that come and go, an addon that is not there. */
 
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from '../../../src/adapters/adapter.ts';
-import { LINK_DOWN, native, nativeAvailable } from '../../../src/adapters/native.ts';
+import { LINK_DOWN, LINK_UP, native, nativeAvailable } from '../../../src/adapters/native.ts';
 import { offloadNames, tunBits } from '../../../src/adapters/offload-names.ts';
 import { createPoller, createSleep, waitedNs, wakePoller } from '../../../src/adapters/poller.ts';
 
 const available = nativeAvailable();
 if (!available.ok) console.warn(`skipped: the addon: ${available.why}`);
+
+/** As root, with the programs that set limits. */
+const mayLimit =
+  process.getuid?.() === 0 && ['setpriv', 'prlimit'].every((program) => spawnSync(program, ['--version']).status === 0);
+if (!mayLimit) console.warn('skipped: limits need root, setpriv and prlimit (util-linux)');
 
 const ADDON = fileURLToPath(new URL('../../../native/build/Release/etherloom.node', import.meta.url));
 /** What nobody waits for, when it is woken. */
@@ -50,6 +55,26 @@ describe.skipIf(!available.ok)('native addon', () => {
     const isRoot = process.getuid?.() === 0;
     expect(taken).toEqual(isRoot ? ['second', LINK_DOWN, true] : []);
     expect(released).toEqual(isRoot ? [0, 1, 0] : [0, 0, 0]);
+  });
+
+  it.skipIf(!mayLimit)('says which step found no descriptor or memory left, and leaves nothing open', async () => {
+    const without = ['--inh-caps', '-ipc_lock', '--bounding-set', '-ipc_lock', process.execPath];
+    const { stdout } = await run('setpriv', [...without, script('native-limits.mjs'), ADDON]);
+    const { answers, states, umem, ring } = JSON.parse(stdout) as {
+      answers: Record<string, string[]>;
+      states: number[];
+      umem: string;
+      ring: string;
+    };
+    for (const [kind, all] of Object.entries(answers)) {
+      expect([kind, all.at(-1)]).toEqual([kind, 'open']);
+      for (const answer of all.slice(0, -1))
+        expect([kind, answer]).toEqual([kind, expect.stringMatching(/^EMFILE \w/)]);
+    }
+    // Links are what they were while no descriptor was left.
+    expect(states).toEqual([LINK_UP, LINK_UP, LINK_UP]);
+    expect(umem).toBe('ENOBUFS setsockopt(XDP_UMEM_REG)');
+    expect(ring).toBe('ENOMEM setsockopt(PACKET_RX_RING)');
   });
 
   it('loses no wake-up that comes while it takes the one before', async () => {
