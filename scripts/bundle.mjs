@@ -10,6 +10,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, posix, relative, sep } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './setup.mjs';
+import { makeConst } from './top-level-const.mjs';
 
 const source = join(root, 'src');
 const ENTRIES = [
@@ -46,7 +47,7 @@ function stampOfSources() {
 }
 
 rmSync(join(root, 'dist', CHUNKS), { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: ENTRIES.map((entry) => join(source, `${entry}.ts`)),
   outbase: source,
@@ -66,4 +67,6 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
   plugins: [ownPlace],
+  metafile: true,
 });
+for (const file of Object.keys(metafile.outputs)) if (file.endsWith('.js')) await makeConst(join(root, file));
