@@ -110,7 +110,7 @@ export function learnSource(fdb: Fdb, slot: number, low: number, high: number, p
 function learnFound(fdb: Fdb, slot: number, low: number, high: number, port: number, nowMs: number): number {
   const fid = high & 0xffff;
   if (slot < 0) {
-    learnNew(fdb, ~slot, low, high, port, fid, nowMs);
+    learnNew(fdb, ~slot, low, high, port, nowMs);
     return LEARN_OK;
   }
   const at = slot << 2;
@@ -170,7 +170,7 @@ function learnInstead(
 ): boolean {
   if (!isWatched(fdb)) {
     erase(fdb, slot);
-    return learnNew(fdb, startSlot(fdb, low, high), low, high, port, fid, nowMs);
+    return learnNew(fdb, startSlot(fdb, low, high), low, high, port, nowMs);
   }
   // Whoever looks finds the old port or the new one, and in between not nothing: the record stays where it is.
   const { rec, meta } = fdb;
@@ -191,30 +191,29 @@ function learnInstead(
 }
 
 /** Places a new address from slot `from` on; returns whether it was learned. */
-function learnNew(
-  fdb: Fdb,
-  from: number,
-  low: number,
-  high: number,
-  port: number,
-  fid: number,
-  nowMs: number,
-): boolean {
-  const word3 = wordOf(fdb, port, fid);
-  let slot = -1;
-  if (hasRoom(fdb, port, fid)) slot = place(fdb, low, high, from, nowMs, word3);
-  // What goes may leave a gap nearer to where the probe begins.
-  else if (makeRoom(fdb, port, fid, nowMs)) slot = place(fdb, low, high, startSlot(fdb, low, high), nowMs, word3);
-  if (slot < 0 && fdb.meta[META_STALE] !== 0) {
-    if (dropFlushed(fdb, ANY_BRIDGE) === 0) sweepAll(fdb, nowMs);
-    if (makeRoom(fdb, port, fid, nowMs)) slot = place(fdb, low, high, startSlot(fdb, low, high), nowMs, word3);
-  }
-  if (slot < 0) {
-    noteRefused(fdb, high, low, port, nowMs);
-    return false;
-  }
+function learnNew(fdb: Fdb, from: number, low: number, high: number, port: number, nowMs: number): boolean {
+  const fid = high & 0xffff;
+  const slot = hasRoom(fdb, port, fid) ? place(fdb, low, high, from, nowMs, wordOf(fdb, port, fid)) : -1;
+  if (slot < 0) return learnTightly(fdb, low, high, port, fid, nowMs);
   noteLearned(fdb, slot, high, low, port, fid, nowMs);
   return true;
+}
+
+/** Places a new address where others must go for it. They may leave a gap nearer to where its probe begins. */
+function learnTightly(fdb: Fdb, low: number, high: number, port: number, fid: number, nowMs: number): boolean {
+  let slot = placeInRoom(fdb, low, high, port, fid, nowMs);
+  if (slot < 0 && fdb.meta[META_STALE] !== 0) {
+    if (dropFlushed(fdb, ANY_BRIDGE) === 0) sweepAll(fdb, nowMs);
+    slot = placeInRoom(fdb, low, high, port, fid, nowMs);
+  }
+  if (slot < 0) noteRefused(fdb, high, low, port, nowMs);
+  else noteLearned(fdb, slot, high, low, port, fid, nowMs);
+  return slot >= 0;
+}
+
+function placeInRoom(fdb: Fdb, low: number, high: number, port: number, fid: number, nowMs: number): number {
+  if (!makeRoom(fdb, port, fid, nowMs)) return -1;
+  return place(fdb, low, high, startSlot(fdb, low, high), nowMs, wordOf(fdb, port, fid));
 }
 
 /** Word 3 of an entry that is learned now. */
