@@ -23,12 +23,22 @@ export class ReaderLost extends Error {
   override readonly name = 'ReaderLost';
 }
 
+const ENDING = ['SIGINT', 'SIGTERM'] as const;
+
 /** Rejects with ConfigError, UsageError and ReaderLost. Places in what comes out have a path and no line. */
 export async function readConfigApart(
   { config, ports, name, poll }: ConfigOptions,
   entry = new URL('./config-child.js', import.meta.url),
 ): Promise<ConfigDocument> {
   const child = fork(entry, { serialization: 'advanced', stdio: ['inherit', 'ignore', 'inherit', 'ipc'] });
+  // It may wait for what a pipe brings, and hears nothing meanwhile.
+  const end = (signal: NodeJS.Signals) => {
+    child.kill('SIGKILL');
+    unhear();
+    process.kill(process.pid, signal);
+  };
+  const unhear = () => ENDING.forEach((signal) => void process.removeListener(signal, end));
+  for (const signal of ENDING) process.on(signal, end);
   const read = await new Promise<FromConfigChild>((resolve, reject) => {
     child.once('message', (message: FromConfigChild) => resolve(message));
     child.on('error', ({ message }) => reject(new ReaderLost(`what reads the configuration: ${message}`)));
@@ -36,7 +46,7 @@ export async function readConfigApart(
       reject(new ReaderLost(`what reads the configuration ended with ${signal ?? code}`)),
     );
     child.send({ config, ports, name, poll } satisfies ConfigOptions);
-  });
+  }).finally(unhear);
   if ('usage' in read) throw new UsageError(read.usage);
   if ('problem' in read) throw new ConfigError(read.place, read.problem);
   const source = valueSource(config ?? '--port');

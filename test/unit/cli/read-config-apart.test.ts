@@ -107,3 +107,19 @@ it.skipIf(!built)(
     expect(await askSwitch(socket, { path: '/v1/config' })).toBeDefined();
   },
 );
+
+it.skipIf(!built)('ends with the switch that is stopped while it waits for a pipe', async () => {
+  const pipe = join(bench.dir, 'pipe');
+  expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+  const { child } = bench.spawn('run', '-c', pipe);
+  const file = await open(pipe, 'w');
+  child.kill('SIGTERM');
+  await until(() => child.signalCode === 'SIGTERM', 'the switch ends');
+  const isRead = () =>
+    file.write('x').then(
+      () => true,
+      (error: NodeJS.ErrnoException) => error.code !== 'EPIPE',
+    );
+  await until(async () => !(await isRead()), 'nobody reads the pipe any more');
+  await file.close();
+});
