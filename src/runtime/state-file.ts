@@ -11,7 +11,7 @@
 
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import type { ConfigInput } from '../config/schema/schema.ts';
 import type { Known } from './relearn.ts';
 
@@ -40,19 +40,33 @@ export function basisOf(raw: ConfigInput): string {
   return createHash('sha256').update(JSON.stringify(raw)).digest('hex');
 }
 
-/** Rejects with the system's error; then the file is as it was. */
+/** Rejects with StateError or the system's error; then the file is as it was. */
 export async function writeState(file: string, state: Omit<State, 'known'>, known: Iterable<Known>): Promise<void> {
-  const beside = `${file}.new`;
-  const handle = await open(beside, 'w', 0o600);
+  const place = await placeOf(file);
+  const beside = `${place}.new`;
+  await rm(beside, { force: true });
+  const handle = await open(beside, 'wx', 0o600); // not where a link of somebody else's points to
   try {
     await writeLines(handle, state, known);
     await handle.sync();
     await handle.close();
-    await rename(beside, file);
+    await rename(beside, place);
   } catch (error) {
     await handle.close().catch(() => {});
     await rm(beside, { force: true }).catch(() => {});
     throw error;
+  }
+}
+
+/** Where the file is that is replaced: behind links. A device or a FIFO is left alone. */
+async function placeOf(file: string): Promise<string> {
+  try {
+    const place = await realpath(file);
+    if (!(await stat(place)).isFile()) throw new StateError('it is no file');
+    return place;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return file;
   }
 }
 
@@ -109,9 +123,9 @@ export async function readState(file: string): Promise<State | null> {
 async function readWhole(file: string): Promise<Buffer> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK); // a FIFO without a writer would be waited for
   try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) throw new StateError('it is no file');
-    if (stat.size > MAX_BYTES) throw new StateError(`it is longer than ${MAX_BYTES} bytes`);
+    const found = await handle.stat();
+    if (!found.isFile()) throw new StateError('it is no file');
+    if (found.size > MAX_BYTES) throw new StateError(`it is longer than ${MAX_BYTES} bytes`);
     return await handle.readFile();
   } finally {
     await handle.close();

@@ -3,11 +3,13 @@
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -91,6 +93,26 @@ describe('a state file that is none', () => {
       expect((await readState(file))!.savedAt).toBe(17);
     }
     expect(existsSync(`${file}.new`)).toBe(false);
+  });
+
+  it('takes the place of nothing but a file, and goes where a link points to', async () => {
+    const state = { savedAt: 17, basis: 'abc', document: null };
+    const fifo = join(dir, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    await expect(writeState(fifo, state, [])).rejects.toThrow('it is no file');
+    expect(lstatSync(fifo).isFIFO()).toBe(true);
+    const [file, link] = [join(dir, 'state'), join(dir, 'link')];
+    writeFileSync(file, 'other');
+    symlinkSync(file, link);
+    await writeState(link, state, []);
+    expect((await readState(file))!.savedAt).toBe(17);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    // A link in the place of the file that is written first is not followed.
+    writeFileSync(join(dir, 'precious'), 'precious');
+    symlinkSync(join(dir, 'precious'), `${file}.new`);
+    await writeState(file, { ...state, savedAt: 18 }, []);
+    expect((await readState(file))!.savedAt).toBe(18);
+    expect(readFileSync(join(dir, 'precious'), 'utf8')).toBe('precious');
   });
 
   it('is not read when it is a FIFO, a device, a directory or longer than any', async () => {
