@@ -61,7 +61,8 @@ export function readFdbEntries(
   };
 
   const findBridge = (entry: RawEntry, port: PortConfig | null, path: Path): EntryBridge => {
-    const bridge = bridges.find(entry.bridge ?? port?.bridge ?? undefined, [...path, 'bridge']);
+    if (port?.bridge === null) throw error([...path, 'port'], `port ${port.name} is in no bridge`);
+    const bridge = bridges.find(entry.bridge ?? port?.bridge, [...path, 'bridge']);
     if (port !== null && port.bridge !== bridge.name) {
       throw error([...path, 'bridge'], `port ${port.name} belongs to bridge ${port.bridge}, not to ${bridge.name}`);
     }

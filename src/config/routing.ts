@@ -75,7 +75,8 @@ function readAll(config: RawConfig, bridges: Bridges, ports: readonly PortConfig
       const hint = didYouMean(settings.port!, [...byName.keys()].slice(0, 1024));
       throw error([...path, 'port'], `there is no port ${show(settings.port)}${hint}; valid is a name under "ports"`);
     }
-    const bridge = bridges.find(settings.bridge ?? port?.bridge ?? undefined, [...path, 'bridge']);
+    if (port?.bridge === null) throw error([...path, 'port'], `port ${port.name} is in no bridge`);
+    const bridge = bridges.find(settings.bridge ?? port?.bridge, [...path, 'bridge']);
     if (port !== null && port.bridge !== bridge.name) {
       throw error([...path, 'bridge'], `port ${port.name} belongs to bridge ${port.bridge}, not to ${bridge.name}`);
     }

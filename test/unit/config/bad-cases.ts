@@ -355,6 +355,12 @@ export const FDB: BadCase[] = [
     'port p1 belongs to bridge loom0, not to br1',
   ),
   bad(
+    'ports: { a: { adapter: memory } }\nmacvlan: { m: { parent: a, children: {} } }\nfdb: [{ mac: "02:00:00:00:00:01", vlan: 1, port: a }]\n',
+    3,
+    'fdb[0].port',
+    'port a is in no bridge',
+  ),
+  bad(
     `${PORTS}fdb:\n  - { mac: "02:00:00:00:00:0a", vlan: 10, port: p1 }\n  - { mac: "02-00-00-00-00-0A", vlan: 10, kind: blackhole }\n`,
     6,
     'fdb[1].mac',
