@@ -71,7 +71,7 @@ const script = (name) => join(root, 'test', 'unit', 'adapters', name);
 for (const seed of ['11', '12'])
   run(`hostile arguments, seed ${seed}`, [script('native-hostile.mjs'), join(copy, ADDON), seed, CALLS]);
 run('threads', [script('native-workers.mjs'), join(copy, ADDON), '10000']);
-for (const part of ['src', 'test', 'package.json', 'vitest.config.ts']) {
+for (const part of ['src', 'test', 'bench', 'package.json', 'vitest.config.ts']) {
   cpSync(join(root, part), join(copy, part), { recursive: true });
 }
 for (const part of ['node_modules', 'dist']) symlinkSync(join(root, part), join(copy, part));
