@@ -11,6 +11,12 @@ export const buildStamp: string = typeof BUILD_STAMP === 'undefined' ? 'sources'
 /** Why such a thread ends. */
 export const REPLACED = 'the installed package is not the one that the switch was started from';
 
+/** For a part of the program that is loaded when it is needed. Throws. */
+export function tellReplaced(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  throw new Error(`${REPLACED}; restart the switch`);
+}
+
 /** Call with the stamp of who started this thread, before anything else it was given is looked at. Throws. */
 export function requireSameBuild(stamp: unknown): void {
   if (stamp === buildStamp) return;

@@ -20,6 +20,7 @@ import { same } from '../control/plan/differences.ts';
 import { type EntryAction, onlyEntriesDiffer } from '../control/plan/entries.ts';
 import { plan } from '../control/plan/plan.ts';
 import { requireRoom } from '../control/room.ts';
+import { tellReplaced } from './build-stamp.ts';
 import { directoryOf } from './directory-of.ts';
 import { unsuited } from './live/adapters.ts';
 import type { CaptureChange, Change, SharedState } from './messages.ts';
@@ -116,7 +117,7 @@ export class Standing {
     return this.#next(async () => {
       this.#refuseUnconfirmed();
       // Loaded when it is needed, as all that checks configurations: a switch that nobody changes goes without.
-      const { editedDocument } = await import('../config/edited.ts');
+      const { editedDocument } = await import('../config/edited.ts').catch(tellReplaced);
       const actions = await this.#carryOut(editedDocument(this.#document, change(this.#document.raw), REQUEST));
       this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds: null });
       return actions;
