@@ -23,7 +23,7 @@ export type Action =
   | { do: 'remove-vlan'; bridge: string; vid: number }
   | { do: 'remove-bridge'; bridge: string }
   | { do: 'add-bridge'; bridge: string; settings: BridgeSettings }
-  | { do: 'set-bridge'; bridge: string; settings: BridgeSettings }
+  | { do: 'set-bridge'; bridge: string; settings: BridgeSettings; changes: string }
   | { do: 'add-vlan'; bridge: string; vlan: VlanConfig; changes?: string }
   | { do: 'add-port'; port: PlacedPort; tagged: string; untagged: string }
   | { do: 'set-port'; port: string; settings: PortSettings; changes: string }
@@ -31,8 +31,8 @@ export type Action =
   | { do: 'set-member'; port: string; vids: string; untagged: boolean }
   | { do: 'set-pvid'; port: string; pvid: number | null }
   | { do: 'add-vtep'; vtep: VtepConfig }
-  | { do: 'set-vtep'; vtep: VtepConfig }
-  | { do: 'set-tunnel'; port: string; tunnel: TunnelConfig }
+  | { do: 'set-vtep'; vtep: VtepConfig; changes: string }
+  | { do: 'set-tunnel'; port: string; tunnel: TunnelConfig; changes: string }
   | { do: 'add-entry'; entry: FdbEntryConfig }
   | { do: 'add-vxlan-entry'; entry: VxlanEntryConfig }
   | { do: 'add-mirror'; mirror: MirrorConfig }
@@ -54,13 +54,16 @@ export function describe(action: Action): string {
       return action.port.bridge === null
         ? `add-port ${action.port.name} (in no bridge)`
         : `add-port ${action.port.name} (${action.port.mode}, bridge ${action.port.bridge})`;
+    case 'set-bridge':
+      return `set-bridge ${action.bridge} (${action.changes})`;
     case 'add-vtep':
+      return `add-vtep ${action.vtep.name} (${action.vtep.local} on ${action.vtep.uplink})`;
     case 'set-vtep':
-      return `${action.do} ${action.vtep.name} (${action.vtep.local} on ${action.vtep.uplink})`;
+      return `set-vtep ${action.vtep.name} (${action.changes})`;
     case 'remove-vtep':
       return `remove-vtep ${action.vtep}`;
     case 'set-tunnel':
-      return `set-tunnel ${action.port}`;
+      return `set-tunnel ${action.port} (${action.changes})`;
     case 'add-vxlan-entry':
     case 'remove-vxlan-entry':
       return `${action.do} ${action.entry.mac} vni ${action.entry.vni} ${action.entry.kind}`;

@@ -73,7 +73,7 @@ export function inverseOf(control: Control, action: Action): Inverse {
       return [{ do: 'set-pvid', port: action.port, pvid: control.port(action.port).settings.pvid }];
     case 'set-tunnel': {
       const tunnel = control.vxlan.tunnels.get(action.port)?.settings;
-      return tunnel === undefined ? [] : [{ do: 'set-tunnel', port: action.port, tunnel }];
+      return tunnel === undefined ? [] : [{ do: 'set-tunnel', port: action.port, tunnel, changes: '' }];
     }
     case 'add-vlan': {
       const vlan = control.bridge(action.bridge).vlans.get(action.vlan.vid);
@@ -107,7 +107,8 @@ function inverseOfOthers(control: Control, action: Action): Inverse {
     case 'remove-vtep':
     case 'set-vtep': {
       const { name, settings } = vtepNamed(control, action.do === 'set-vtep' ? action.vtep.name : action.vtep);
-      return [{ do: action.do === 'set-vtep' ? 'set-vtep' : 'add-vtep', vtep: { name, ...settings } }];
+      const vtep = { name, ...settings };
+      return [action.do === 'set-vtep' ? { do: 'set-vtep', vtep, changes: '' } : { do: 'add-vtep', vtep }];
     }
     case 'remove-mirror': {
       const mirror = control.mirrors.get(action.mirror)?.config;

@@ -113,7 +113,10 @@ export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
   for (const port of portsAfter.values()) if (port.bridge === null) place(port);
   for (const vtep of to.vteps) {
     if (!vteps.has(vtep.name)) actions.push({ do: 'add-vtep', vtep });
-    else if (!same(old.vteps.get(vtep.name), vtep)) actions.push({ do: 'set-vtep', vtep });
+    else {
+      const changes = changesText(old.vteps.get(vtep.name)!, vtep);
+      if (changes !== '') actions.push({ do: 'set-vtep', vtep, changes });
+    }
   }
   for (const port of portsAfter.values()) if (port.bridge !== null) place(port);
   actions.push(...entries.come);
@@ -140,7 +143,10 @@ function changeBridge(actions: Action[], before: BridgeConfig | undefined, after
   const bridge = after.name;
   const settings = bridgeSettings(after);
   if (before === undefined) actions.push({ do: 'add-bridge', bridge, settings });
-  else if (!same(bridgeSettings(before), settings)) actions.push({ do: 'set-bridge', bridge, settings });
+  else {
+    const changes = changesText(bridgeSettings(before), settings);
+    if (changes !== '') actions.push({ do: 'set-bridge', bridge, settings, changes });
+  }
   const vlans = new Map(before?.vlans.map((v) => [v.vid, v]));
   for (const vlan of after.vlans) {
     const was = vlans.get(vlan.vid);
@@ -222,8 +228,9 @@ function changePort(actions: Action[], before: PortConfig, after: PortConfig, br
   const changes = changesText({ ...portSettings(before), pvid: after.pvid }, settings);
   if (changes !== '') actions.push({ do: 'set-port', port, settings, changes });
   if (loses || before.pvid !== after.pvid) actions.push({ do: 'set-pvid', port, pvid: after.pvid });
-  if (after.tunnel !== null && !same(before.tunnel, after.tunnel)) {
-    actions.push({ do: 'set-tunnel', port, tunnel: after.tunnel });
+  if (after.tunnel !== null && before.tunnel !== null && !same(before.tunnel, after.tunnel)) {
+    const changes = changesText(before.tunnel, after.tunnel);
+    actions.push({ do: 'set-tunnel', port, tunnel: after.tunnel, changes });
   }
 }
 

@@ -164,7 +164,7 @@ describe('peers', () => {
     send('192.0.2.3', 5000, MAC);
     await until(async () => (await dropped()) === 1, 'a stranger is not heard');
     const added = await ask('POST', '/v1/peers', { vtep: 'v0', address: '192.0.2.3' });
-    expect(added.body.actions).toEqual(['set-vtep v0 (192.0.2.1 on u)']);
+    expect(added.body.actions).toEqual(['set-vtep v0 (peers +192.0.2.3)']);
     expect(served.document.raw.vteps!.v0!.peers).toEqual(['192.0.2.3']);
     send('192.0.2.3', 5000, MAC);
     await until(async () => (await entries()).length === 1, 'the peer is heard');
