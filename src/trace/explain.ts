@@ -12,7 +12,7 @@ import { answered } from './answered.ts';
 import { candidates } from './changes/candidates.ts';
 import type { Change } from './changes/change.ts';
 import { gatewayHint } from './changes/gateway-hint.ts';
-import { nextHopOf } from './changes/route.ts';
+import { nextHopOf, routeHint } from './changes/route.ts';
 import { TraceError } from './error.ts';
 import type { Situation, Start } from './situation.ts';
 import { worldUnder } from './situation.ts';
@@ -31,7 +31,7 @@ export interface Explanation {
   fix: Fix | null;
   /** Others that are as small. */
   alternatives: Fix[];
-  /** What would be better than that: a gateway, for what stays in its VLAN by its nature. */
+  /** What would be better than that: a gateway, for what stays in its VLAN by its nature; a route, where none fits. */
   hint: string | null;
 }
 
@@ -96,7 +96,8 @@ export function explain(asked: Start, frame: TraceFrame, to: string | null = nul
     text: waits ? waitingText(situation, now, best?.fix) : (best?.fix.text ?? hopeless(now, complete)),
     fix: best?.fix ?? null,
     alternatives: others.slice(0, MAX_ALTERNATIVES).map((other) => other.fix),
-    hint,
+    // For a port that is named an interface there may be all that lacks.
+    hint: hint ?? (to === null || best === undefined ? routeHint(situation.config, now) : null),
   };
   return { explanation, fixed: best?.situation ?? null };
 }

@@ -149,8 +149,8 @@ function ofReason(
     case 'INGRESS_VLAN':
       return [
         ...ruleChanges(s, port, frame, wantedVids(s, port, target)),
-        ...translateTo(s, port, frame, wantedVids(s, port, target)),
         ...(vid === null ? [] : ingressVlan(s, port, frame, vid, target)),
+        ...translateTo(s, port, frame, wantedVids(s, port, target)),
       ];
     case 'INGRESS_VID_RESERVED':
       return wantedVids(s, port, target).map((each) => becomeTunnel(port, each));

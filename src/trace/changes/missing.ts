@@ -69,9 +69,10 @@ export function missingWay(
   });
 }
 
-/** VLANs of the target; without one, those of the switch that have no interface. */
+/** VLANs of the target; without one, those of the switch that have no interface. What a mirror's output is in does not count. */
 function vlansFor({ config }: Situation, target: PortConfig | undefined): [string, number][] {
-  const ports = target === undefined ? config.ports : [target];
+  const outputs = config.mirrors.map(({ output }) => output);
+  const ports = target === undefined ? config.ports.filter(({ name }) => !outputs.includes(name)) : [target];
   const all = ports.flatMap((port) =>
     port.bridge === null ? [] : vidsOf(port).map((vid) => ofPrimary(port.bridge!, vid)),
   );

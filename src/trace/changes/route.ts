@@ -6,9 +6,10 @@ import { addressBytes, addressText, covers } from '../../wire/address.ts';
 import { parseMac } from '../../wire/ethernet.ts';
 import { macAt, packetOf } from '../frame-fields.ts';
 import type { Situation } from '../situation.ts';
+import type { Trace } from '../types.ts';
 import type { Change } from './change.ts';
 import { changeInterface, tableChanges } from './interface.ts';
-import { missingWay } from './missing.ts';
+import { DEFAULT_VRF, missingWay } from './missing.ts';
 
 /** Next hops looked at. */
 const FEW = 8;
@@ -92,6 +93,19 @@ function routesTo(config: SwitchConfig, { vrf }: InterfaceConfig, destination: U
       make: (s) => ({ ...s, config: { ...s.config, routes: [...s.config.routes, route] } }),
     };
   });
+}
+
+/** A packet that no route fits: what would be one. Null for another frame. */
+export function routeHint({ interfaces }: SwitchConfig, { reason, frame }: Trace): string | null {
+  if (reason?.name !== 'ROUTE_NO_ROUTE') return null;
+  const bytes = Buffer.from(frame.hex, 'hex');
+  const [by, packet] = [interfaceTo(interfaces, bytes), packetOf(bytes)];
+  if (by === undefined || packet === null) return null;
+  const isV4 = packet.dst.length === 4;
+  const near = interfaces.filter(({ vrf }) => vrf === by.vrf).flatMap(({ addresses }) => addresses);
+  const subnets = near.filter((each) => each.includes(':') !== isV4).slice(0, FEW);
+  const vrf = by.vrf === DEFAULT_VRF ? '' : `, vrf: ${by.vrf}`;
+  return `what is not connected needs a route by way of a router that is: routes: [{ to: ${isV4 ? '0.0.0.0/0' : "'::/0'"}, via: ADDRESS${vrf} }], or a longer prefix, with an ADDRESS in the subnet of ${subnets.join(' or ')}`;
 }
 
 /** The next hop of a packet by configuration: the longest prefix of its interface's VRF, connected or routed. */

@@ -117,6 +117,10 @@ ports:
     const known = values("classify: { subnets: { '10.0.10.0/25': 10 } }\n");
     expect(known.text).toContain('VLAN 10 had an interface with the address 10.0.10.1/25, once');
     expect(known.hint).toBeNull();
+    const beyond = readFields('dst=02:00:00:00:20:01,ip=10.0.20.5-172.16.0.1');
+    expect(ask('p1', beyond, null, `${SWITCH}${interfaces}`).hint).toMatch(
+      /needs a route .*routes: \[\{ to: 0\.0\.0\.0\/0, via: ADDRESS \}\], .* in the subnet of 10\.0\.20\.1\/26$/,
+    );
   });
 
   it('names the gateway of who asks by ARP or ND for a host in another VLAN', () => {
