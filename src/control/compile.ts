@@ -85,7 +85,7 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
     const bridgeTpid = b.type === 's-vlan' ? TPID_S : TPID_C;
     ports.tpid[p] = unaware || tunnel ? TPID_NONE : bridgeTpid;
     ports.pushTpid[p] = bridgeTpid;
-    ports.pvid[p] = unaware ? 0 : (s.pvid ?? -1);
+    ports.pvid[p] = unaware ? 0 : pvidWord(s);
     ports.bridge[p] = bridge.index;
     ports.vlanBase[p] = bridge.index * VIDS_PER_BRIDGE;
     ports.reservedMac[p] = RESERVED_MASKS[b.reservedMac];
@@ -112,11 +112,16 @@ export function compilePort(dp: DataplaneShared, port: Port): void {
   ports.flags[p] = flags;
 }
 
+/** On a bridge with VLANs. */
+export function pvidWord({ pvid }: PortSettings): number {
+  return pvid ?? -1;
+}
+
 /** Writes a port anew that has another PVID and is otherwise as it was. */
 export function compilePvid(dp: DataplaneShared, port: Port): void {
   const { bridge, settings } = port;
   if (bridge === null || bridge.settings.type === 'unaware') return;
-  dp.ports.pvid[port.index] = settings.pvid ?? -1;
+  dp.ports.pvid[port.index] = pvidWord(settings);
   if (asksCustomerVid(settings)) writeCustomerVids(dp.ports.tunnelCvids, port.tunnelRow, settings);
 }
 

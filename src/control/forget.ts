@@ -28,7 +28,7 @@ export class Forgetting {
   /** What waits to be taken out; null outside of `together`. */
   #waiting: { fid: number; port: number }[] | null = null;
   /** By port: VLANs that it has left. */
-  readonly #left = new Map<number, VidSet>();
+  #left = new Map<number, VidSet>();
   #looks = 0;
 
   constructor(fdb: Fdb, vlans: VlanTable) {
@@ -51,6 +51,17 @@ export class Forgetting {
     if (before === undefined) this.#left.set(port, vids);
     else addAll(before, vids);
     if (this.#waiting === null) this.#finish();
+  }
+
+  /** The same of many ports, that learned entries are taken out of later; the map is no one else's. */
+  forgetLater(left: Map<number, VidSet>): void {
+    if (this.#left.size === 0) this.#left = left;
+    else for (const [port, vids] of left) this.forgetMemberships(port, vids);
+  }
+
+  /** Whether entries of memberships that have ended are still there. */
+  get isBehind(): boolean {
+    return this.#left.size > 0;
   }
 
   /** To be called before a port becomes a member. */

@@ -12,11 +12,26 @@ import { type Piecemeal, piecemealOf } from '../control/plan/piecemeal.ts';
 import { atOnce, type Pieces, type Replacement, type Step } from '../control/plan/pieces.ts';
 import { configStands, type Stands } from '../control/plan/stands.ts';
 
+/** What gives numbers to names, or changes what a port says of itself: who reads tables on another thread has to be told. */
+const NUMBERING: ReadonlySet<Action['do']> = new Set([
+  ...([
+    'add-port',
+    'remove-port',
+    'set-port',
+    'add-interface',
+    'remove-interface',
+    'add-bridge',
+    'remove-bridge',
+  ] as const),
+  ...(['add-mirror', 'remove-mirror', 'add-vtep', 'remove-vtep'] as const),
+]);
 /** Actions of one piece: some tens of microseconds. */
 const PIECE = 32;
 
 export interface PlanPieces {
   count: number;
+  /** Numbers or what ports say of themselves may be others afterwards. */
+  numbers: boolean;
   /** Lists of actions as JSON, one behind the other. */
   bytes: Uint8Array;
   /** Where each piece ends. */
@@ -62,7 +77,8 @@ export function planPieces(stands: SwitchConfig, actions: readonly Action[]): Pl
     bytes.set(piece, at);
     at += piece.length;
   }
-  return { count, bytes, ...parts, classification };
+  const numbers = actions.some((action) => NUMBERING.has(action.do));
+  return { count, numbers, bytes, ...parts, classification };
 }
 
 /** For a small plan nobody asks, and for a large configuration it takes long to make. */

@@ -34,7 +34,9 @@ async function change(id: number, change: Change): Promise<void> {
     post({ type: 'refused', id, message: error.message });
     return;
   }
-  const stands = change.do === 'apply' ? { numbers: numbersOf(live!.core.control), statuses: live!.statuses() } : null;
+  // A message about a thousand ports takes a millisecond.
+  const isOther = change.do === 'apply' && change.plan.numbers;
+  const stands = isOther ? { numbers: numbersOf(live!.core.control), statuses: live!.statuses() } : null;
   post({ type: 'changed', id, stands });
 }
 

@@ -10,9 +10,9 @@
  */
 
 import type { DataplaneShared } from '../../dataplane/dataplane.ts';
-import { compilePvid } from '../compile.ts';
+import { compilePvid, pvidWord } from '../compile.ts';
 import type { Forgetting } from '../forget.ts';
-import type { Bridge, Port, PortSettings } from '../model.ts';
+import { asksCustomerVid, type Bridge, type Port, type PortSettings } from '../model.ts';
 import {
   hasVid,
   haveCommon,
@@ -57,7 +57,6 @@ interface StagedPort {
   settings: PortSettings;
   /** Null: none. */
   joins: VidSet | null;
-  leaves: VidSet | null;
   /** In which it is something else than before. */
   differing: VidSet;
 }
@@ -69,7 +68,19 @@ export function isPlain({ settings, secondaries, unlisted }: Bridge): boolean {
 
 export class StagedMembers {
   readonly #ports = new Map<Port, StagedPort>();
+  readonly #all: StagedPort[] = [];
+  /** Of all of them; PVIDs behind the numbers of the ports that get another. */
+  readonly #ready = {
+    ports: [] as Port[],
+    members: [] as MemberSet[],
+    settings: [] as PortSettings[],
+    pvids: [] as number[],
+  };
+  /** Those of them where more hangs on the PVID. */
+  readonly #customers: Port[] = [];
   readonly #actions = new Set<Action>();
+  /** By number of the port: VLANs that it leaves. */
+  readonly #left = new Map<number, VidSet>();
   #rows: StagedRows | null = null;
 
   /** Those of the actions that are not done by putting this in place. In steps. */
@@ -83,7 +94,7 @@ export class StagedMembers {
   }
 
   get isEmpty(): boolean {
-    return this.#ports.size === 0;
+    return this.#all.length === 0;
   }
 
   /** In steps. */
@@ -110,8 +121,11 @@ export class StagedMembers {
     }
     if (this.isEmpty) return;
     const columns: Column[] = [];
-    for (const staged of this.#ports.values()) {
+    for (const staged of this.#all) {
       columns.push(compare(staged));
+      const left = without(staged.before.members.vids, staged.members.vids);
+      if (!isEmpty(left)) this.#left.set(staged.port.index, left);
+      this.#makeReady(staged);
       yield 'small';
     }
     this.#rows = new StagedRows(control.dp.vlans);
@@ -124,30 +138,44 @@ export class StagedMembers {
       const { members, settings } = port;
       staged = {
         ...{ port, bridge, before: { members, settings }, members: members.copy(), settings },
-        ...{ joins: null, leaves: null, differing: members.vids },
+        ...{ joins: null, differing: members.vids },
       };
       this.#ports.set(port, staged);
+      this.#all.push(staged);
     }
     return staged;
   }
 
+  #makeReady({ port, before, members, settings }: StagedPort): void {
+    this.#ready.ports.push(port);
+    this.#ready.members.push(members);
+    this.#ready.settings.push(settings);
+    if (settings === before.settings) return;
+    this.#ready.pvids.push(port.index, pvidWord(settings));
+    if (asksCustomerVid(settings)) this.#customers.push(port);
+  }
+
   /** Puts all of it in place, where nothing of it has changed since. */
   commit({ dp, forgetting }: Staging): void {
-    for (const { port, before, members, settings, joins, leaves } of this.#ports.values()) {
-      if (joins !== null) forgetting.rejoining(port.index, joins);
-      if (leaves !== null) forgetting.forgetMemberships(port.index, leaves);
-      port.members = members;
-      if (settings === before.settings) continue;
-      port.settings = settings;
-      compilePvid(dp, port);
+    if (forgetting.isBehind) {
+      for (const { port, joins } of this.#all) if (joins !== null) forgetting.rejoining(port.index, joins);
     }
+    forgetting.forgetLater(this.#left);
+    // Each port is a line of memory that nobody has read for a while: nothing else is touched.
+    const { ports, members, settings, pvids } = this.#ready;
+    for (let n = 0; n < ports.length; n++) {
+      ports[n]!.members = members[n]!;
+      ports[n]!.settings = settings[n]!;
+    }
+    for (let n = 0; n < pvids.length; n += 2) dp.ports.pvid[pvids[n]!] = pvids[n + 1]!;
+    for (const port of this.#customers) compilePvid(dp, port);
     this.#rows?.put();
   }
 
   /** Memberships as they were before `commit`, whatever else has changed since; nothing is forgotten for them. */
   takeBackMembers({ forgetting }: Staging): void {
-    for (const { port, before, leaves, differing } of this.#ports.values()) {
-      if (leaves !== null) forgetting.keep(port.index);
+    for (const { port, before, differing } of this.#all) {
+      forgetting.keep(port.index);
       port.members.putBack(before.members, differing);
     }
     this.#rows?.takeBack();
@@ -155,7 +183,7 @@ export class StagedMembers {
 
   /** The same of PVIDs. */
   takeBackPvids({ dp }: Staging): void {
-    for (const { port, before, settings } of this.#ports.values()) {
+    for (const { port, before, settings } of this.#all) {
       if (settings === before.settings) continue;
       port.settings = { ...port.settings, pvid: before.settings.pvid };
       compilePvid(dp, port);
@@ -203,9 +231,7 @@ function hasPvidIn({ pvid }: PortSettings, vids: VidSet): boolean {
 function compare(staged: StagedPort): Column {
   const { port, bridge, members } = staged;
   const joins = without(members.vids, port.members.vids);
-  const leaves = without(port.members.vids, members.vids);
   staged.joins = isEmpty(joins) ? null : joins;
-  staged.leaves = isEmpty(leaves) ? null : leaves;
   staged.differing = members.differing(port.members);
   return { bridge, port: port.index, members, vids: staged.differing };
 }

@@ -120,8 +120,10 @@ class PortChange implements PortFollower {
       const was = port.config.enabled;
       port.config = { ...port.config, ...action.settings };
       if (was !== port.config.enabled) this.#ports.turned(port);
+      port.adapter?.setMtu?.(port.config.mtu);
     }
-    for (const port of this.#ports) port.adapter?.setMtu?.(port.config.mtu);
+    // One that takes a device over may have another.
+    for (const port of this.#heirs.keys()) port.adapter?.setMtu?.(port.config.mtu);
     this.#ports.begin(this.#coming.values());
     for (const port of this.#left) {
       if (heldOn.has(port)) continue;
