@@ -1,4 +1,4 @@
-/** The answer of a change: what it did. */
+/** The answer of a change: what it did, and what that may bring with it. */
 
 import { type Action, describe } from '../control/plan/action.ts';
 import type { ApiSwitch } from './switch.ts';
@@ -6,7 +6,8 @@ import type { ApiSwitch } from './switch.ts';
 export async function changed(
   sw: ApiSwitch,
   actions: Promise<Action[]>,
-): Promise<{ switch: string; actions: string[] }> {
+  warnings: string[] = [],
+): Promise<{ switch: string; actions: string[]; warnings?: string[] }> {
   const text = (await actions).map(describe);
-  return { switch: sw.readable.directory.name, actions: text };
+  return { switch: sw.readable.directory.name, actions: text, ...(warnings.length === 0 ? {} : { warnings }) };
 }

@@ -20,6 +20,8 @@ export interface PlanView {
   text: string[];
   memberships: MembershipChanges;
   forgotten: { count: number; entries: FdbEntryView[] };
+  /** What it brings with it and may not be meant (cut-off.ts). */
+  warnings?: string[] | undefined;
 }
 
 export function planView(

@@ -286,6 +286,8 @@ export const ledgerAnswer = z.object({
 const action = z.custom<Action>().meta({ type: 'object', description: 'An action by its name in `do`.' });
 const membership = z.object({ port: z.string(), bridge: z.string(), vid: z.number(), tagged: z.boolean() });
 
+const warnings = z.array(z.string()).optional().describe('What it brings with it and may not be meant.');
+
 const planView: z.ZodType<PlanView> = z.object({
   actions: z.array(action).describe('In the order in which they are carried out.'),
   text: z.array(z.string()).describe('The same, a line each.'),
@@ -294,6 +296,7 @@ const planView: z.ZodType<PlanView> = z.object({
     count: count.describe('FDB entries that go.'),
     entries: z.array(fdbEntryView).describe('The first of them.'),
   }),
+  warnings,
 });
 
 export const planAnswer = z.object({ switch: switchName, plan: planView });
@@ -301,7 +304,7 @@ export const planAnswer = z.object({ switch: switchName, plan: planView });
 export const changeAnswer = z.object({
   switch: switchName,
   actions: z.array(z.string()).describe('What was done, a line each; empty when it was so already.'),
-  warnings: z.array(z.string()).optional().describe('What it brings with it and may not be meant.'),
+  warnings,
 });
 export const workersAnswer = z.object({
   switch: switchName,

@@ -6,7 +6,7 @@ import { AskError, askSwitch, notASwitch, type Question } from '../api/control-c
 import type { PlanView } from '../api/plan-view.ts';
 import { type AskIo, answering, pretty, type SwitchOptions, socketOf, TERMINAL } from './asking.ts';
 import { configText } from './run-config.ts';
-import { changeText, planText } from './text/change.ts';
+import { changeText, planText, warningText } from './text/change.ts';
 
 export interface ChangeOptions extends SwitchOptions {
   json: boolean;
@@ -28,8 +28,8 @@ export async function changed(question: Question, options: ChangeOptions, done =
   if (typeof body.switch !== 'string') throw notASwitch(socket);
   if (options.json) return pretty(body);
   if (body.actions === undefined) return `${done}\n`;
-  const warnings = (body.warnings ?? []).map((line) => `warning: ${line}\n`).join('');
-  return `${done === '' ? changeText(body.actions) : `${done}:\n${changeText(body.actions, '  ')}`}${warnings}`;
+  const text = done === '' ? changeText(body.actions) : `${done}:\n${changeText(body.actions, '  ')}`;
+  return text + warningText(body.warnings);
 }
 
 /** What is wrong with a command is not to be told by the place in the request that was made of it. */

@@ -6,6 +6,7 @@ import { integer, map, text } from '../../config/schema/leaf.ts';
 import { configSchema } from '../../config/schema/schema.ts';
 import { MAX_TEXT } from '../../config/yaml-text.ts';
 import { changed } from '../changed.ts';
+import { cutOff } from '../cut-off.ts';
 import { planView } from '../plan-view.ts';
 import { type Route, route } from '../route.ts';
 import { changeAnswer, doneAnswer, planAnswer } from '../schemas.ts';
@@ -61,7 +62,8 @@ export function configRoutes(sw: ApiSwitch): Route[] {
       handle: ({ body }) => {
         const to = read(body);
         const plan = planView(sw.readable, sw.document.config, to.config, sw.plan(to), sw.nowMs());
-        return { switch: name(), plan };
+        const warnings = cutOff(sw, to.config.mirrors);
+        return { switch: name(), plan: warnings.length === 0 ? plan : { ...plan, warnings } };
       },
     }),
     route({
@@ -71,7 +73,11 @@ export function configRoutes(sw: ApiSwitch): Route[] {
       body: applyBody,
       bodyLimit: MAX_CONFIG_BYTES,
       answer: changeAnswer,
-      handle: ({ body }) => changed(sw, sw.apply(read(body), body.confirmSeconds ?? null)),
+      handle: ({ body }) => {
+        const to = read(body);
+        const warnings = cutOff(sw, to.config.mirrors);
+        return changed(sw, sw.apply(to, body.confirmSeconds ?? null), warnings);
+      },
     }),
     {
       method: 'POST',

@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { mirrorIndex, putMirror, removeMirror } from '../../config/edit.ts';
 import { map, name } from '../../config/schema/leaf.ts';
 import { mirrorSettings } from '../../config/schema/mirror.ts';
+import type { ConfigInput } from '../../config/schema/schema.ts';
 import { ControlError } from '../../control/model.ts';
 import { changed } from '../changed.ts';
-import { fdbEntries } from '../fdb-view.ts';
+import { cutOff } from '../cut-off.ts';
 import { type Route, route } from '../route.ts';
 import { changeAnswer } from '../schemas.ts';
 import type { ApiSwitch } from '../switch.ts';
@@ -33,15 +34,15 @@ export function mirrorRoutes(sw: ApiSwitch): Route[] {
       query: putQuery,
       body: mirrorSettings,
       answer: changeAnswer,
-      handle: async ({ params, query, body }) => {
-        const warnings = cutOff(sw, body.output);
-        const answer = await edit((raw) => {
+      handle: ({ params, query, body }) => {
+        const warnings = cutOff(sw, [body]);
+        const change = (raw: ConfigInput) => {
           if (query.replace === 'false' && mirrorIndex(raw, params.mirror) >= 0) {
             throw new ControlError(`there is a mirror ${params.mirror} already; replace it, or delete it first`);
           }
           return putMirror(raw, params.mirror, body);
-        });
-        return warnings.length === 0 ? answer : { ...answer, warnings };
+        };
+        return changed(sw, sw.edit(change), warnings);
       },
     }),
     route({
@@ -53,16 +54,4 @@ export function mirrorRoutes(sw: ApiSwitch): Route[] {
       handle: ({ params }) => edit((raw) => removeMirror(raw, params.mirror)),
     }),
   ];
-}
-
-/** Whom a port that becomes an output leaves without a switch. */
-function cutOff(sw: ApiSwitch, output: string | undefined): string[] {
-  const { ports, mirrors } = sw.document.config;
-  if (output === undefined || mirrors.some((mirror) => mirror.output === output)) return [];
-  if (!ports.some(({ name, bridge }) => name === output && bridge !== null)) return [];
-  let hosts = 0;
-  for (const { kind } of fdbEntries(sw.readable, { port: output }, sw.nowMs())) if (kind === 'dynamic') hosts++;
-  if (hosts === 0) return [];
-  const have = `${hosts} address${hosts === 1 ? ' was' : 'es were'} learned on port ${output}`;
-  return [`${have}: it is the output of a mirror now and takes part in nothing else, so that these hosts are cut off`];
 }

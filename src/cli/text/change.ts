@@ -5,7 +5,7 @@
 import type { PlanView } from '../../api/plan-view.ts';
 import { compressVlans } from '../../config/vlan-range.ts';
 
-export function planText({ text, memberships, forgotten }: PlanView): string {
+export function planText({ text, memberships, forgotten, warnings }: PlanView): string {
   if (text.length === 0) return 'nothing to change\n';
   const lines = text.map((line) => `  ${line}`);
   const out = [`actions: ${text.length}`, ...lines];
@@ -20,7 +20,11 @@ export function planText({ text, memberships, forgotten }: PlanView): string {
       out.push(`    and ${forgotten.count - forgotten.entries.length} more`);
     }
   }
-  return `${out.join('\n')}\n`;
+  return `${out.join('\n')}\n${warningText(warnings)}`;
+}
+
+export function warningText(warnings: readonly string[] = []): string {
+  return warnings.map((line) => `warning: ${line}\n`).join('');
 }
 
 /** A line for each port and shape: `+ p1 vlan 10,20-30 tagged`. */

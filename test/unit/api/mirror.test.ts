@@ -56,6 +56,17 @@ describe('mirrors', () => {
     expect(await put('watch', { output: 'p1', selectDst: ['p2'] })).not.toHaveProperty('warnings');
   });
 
+  it('warn of them also where they come with a whole configuration', async () => {
+    const sw = await threePorts();
+    sw.send(0, frame(2, 1));
+    await until(() => sw.peers[1]!.got.length === 1, 'learned');
+    const config = { ...sw.raw, mirrors: [{ name: 'watch', output: 'p1', selectSrc: ['p2'] }] };
+    const warnings = [expect.stringContaining('these hosts are cut off')];
+    expect((await sw.ask('POST', '/v1/plan', { config })).body.plan).toMatchObject({ warnings });
+    expect((await sw.ask('POST', '/v1/apply', { config })).body).toMatchObject({ warnings });
+    expect((await sw.ask('POST', '/v1/plan', { config })).body.plan).not.toHaveProperty('warnings');
+  });
+
   it('are added, replaced and taken away one by one; what is wrong changes nothing', async () => {
     const sw = await threePorts();
     const put = (name: string, body: object, query = '') => sw.ask('PUT', `/v1/mirrors/${name}${query}`, body);

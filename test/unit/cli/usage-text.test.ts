@@ -1,6 +1,6 @@
 /** What commander refuses is one line in the words of this program. */
 
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../../src/cli/main.ts';
 
 async function refusal(...args: string[]): Promise<{ status: number; said: string }> {
@@ -13,6 +13,11 @@ async function refusal(...args: string[]): Promise<{ status: number; said: strin
   write.mockRestore();
   return { status, said };
 }
+
+/** A process calls `main` once, and leaves its listeners behind. */
+afterEach(() => {
+  for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error');
+});
 
 describe('a call that cannot be', () => {
   it.each([
