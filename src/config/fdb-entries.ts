@@ -3,6 +3,7 @@
  * VLAN the port is not in, a group address) is an error, not a silence.
  */
 import { ConfigError, didYouMean, type Path, type Source, show } from './error.ts';
+import { byName, Remembered } from './remembered.ts';
 import type { RawConfig } from './schema/schema.ts';
 import type { FdbEntryConfig } from './types/fdb.ts';
 import type { InterfaceConfig } from './types/routing.ts';
@@ -33,6 +34,9 @@ export interface EntriesPlace {
 
 const WHOLE: EntriesPlace = { first: 0, taken: () => undefined };
 
+/** Interfaces by bridge, VLAN and MAC. */
+const ownersOfMacs = new Remembered<ReadonlyMap<string, string>>();
+
 export function readFdbEntries(
   raw: RawEntry[],
   bridges: EntryBridges,
@@ -42,8 +46,10 @@ export function readFdbEntries(
   { first: start, taken }: EntriesPlace = WHOLE,
 ): FdbEntryConfig[] {
   if (raw.length === 0) return [];
-  const byName = new Map(ports.map((port) => [port.name, port]));
-  const owners = new Map(interfaces.map(({ bridge, vid, mac, name }) => [`${bridge} ${vid} ${mac}`, name]));
+  const named = byName(ports);
+  const owners = ownersOfMacs.of(interfaces, [], () => {
+    return new Map(interfaces.map(({ bridge, vid, mac, name }) => [`${bridge} ${vid} ${mac}`, name]));
+  });
   const members = new Map<string, Set<number>>();
   const seen = new Map<string, number>();
   const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
@@ -54,9 +60,9 @@ export function readFdbEntries(
       throw error([...path, 'port'], `is missing; an entry of kind ${entry.kind} has a port`);
     }
     if (entry.kind === 'blackhole') throw error([...path, 'port'], 'a blackhole entry has no port; remove "port"');
-    const port = byName.get(entry.port);
+    const port = named.get(entry.port);
     if (port !== undefined) return port;
-    const hint = didYouMean(entry.port, [...byName.keys()].slice(0, 1024));
+    const hint = didYouMean(entry.port, [...named.keys()].slice(0, 1024));
     throw error([...path, 'port'], `there is no port ${show(entry.port)}${hint}; valid is a name under "ports"`);
   };
 

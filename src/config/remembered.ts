@@ -48,3 +48,9 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || prototype === Array.prototype;
 }
+
+const named = new Remembered<ReadonlyMap<string, { name: string }>>();
+
+export function byName<T extends { name: string }>(all: readonly T[]): ReadonlyMap<string, T> {
+  return named.of(all, [], () => new Map(all.map((each) => [each.name, each]))) as ReadonlyMap<string, T>;
+}

@@ -3,6 +3,7 @@
  */
 import { ConfigError, type Path, type Source, show } from './error.ts';
 import { canonicalIp, isHost, isIpv6 } from './ip.ts';
+import { byName } from './remembered.ts';
 import type { RawConfig } from './schema/schema.ts';
 import type { VtepConfig, VxlanEntryConfig } from './types/vxlan.ts';
 import type { PortConfig } from './types.ts';
@@ -25,12 +26,12 @@ export function readVxlanEntries(
   { first: start, taken }: VxlanEntriesPlace = WHOLE,
 ): VxlanEntryConfig[] {
   const error = (path: Path, problem: string) => new ConfigError(source.place(path), problem);
-  const byName = new Map(ports.map((port) => [port.name, port]));
+  const named = byName(ports);
   const seen = new Map<string, number>();
   return raw.map((entry, i) => {
     const index = start + i;
     const path: Path = ['vxlanFdb', index];
-    const port = byName.get(entry.port);
+    const port = named.get(entry.port);
     const tunnel = port?.tunnel ?? null;
     if (tunnel === null) {
       const what = port === undefined ? `there is no port ${show(entry.port)}` : `port ${entry.port} is no tunnel`;

@@ -10,6 +10,7 @@ import type { ConfigEvent } from '../api/events.ts';
 import type { ReadableSwitch } from '../api/reader.ts';
 import type { TableChange } from '../api/switch.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
+import type { editedDocument } from '../config/edited.ts';
 import { ConfigError } from '../config/error.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema/schema.ts';
@@ -56,6 +57,7 @@ export class Standing {
   #directory: ReadableSwitch['directory'];
   #changes: Promise<unknown> = Promise.resolve();
   #unconfirmed: Unconfirmed | null = null;
+  #edited: typeof editedDocument | undefined;
 
   /** The forwarding thread is ready. */
   constructor(changer: Changer, document: ConfigDocument, tell: (event: ConfigEvent) => void) {
@@ -117,8 +119,8 @@ export class Standing {
     return this.#next(async () => {
       this.#refuseUnconfirmed();
       // Loaded when it is needed, as all that checks configurations: a switch that nobody changes goes without.
-      const { editedDocument } = await import('../config/edited.ts').catch(tellReplaced);
-      const actions = await this.#carryOut(editedDocument(this.#document, change(this.#document.raw), REQUEST));
+      this.#edited ??= (await import('../config/edited.ts').catch(tellReplaced)).editedDocument;
+      const actions = await this.#carryOut(this.#edited(this.#document, change(this.#document.raw), REQUEST));
       this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds: null });
       return actions;
     });

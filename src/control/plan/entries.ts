@@ -35,10 +35,20 @@ interface Holds {
   vxlan(entry: VxlanEntryConfig): boolean;
 }
 
-/** The actions that turn the one's lists into the other's: those that come first, and those that come last. */
-export function changedEntries(from: Entries, to: Entries, holds: Holds): { go: EntryAction[]; come: EntryAction[] } {
-  const fdb = changed(from.fdbEntries, to.fdbEntries, entryKey, isSame, holds.all || holds.fdb);
-  const vxlan = changed(from.vxlanEntries, to.vxlanEntries, vxlanEntryKey, isSameBehind, holds.all || holds.vxlan);
+/** The actions that turn the one's lists into the other's, those that come first and those that come last; `holds` is null where all stays. */
+export function changedEntries(
+  from: Entries,
+  to: Entries,
+  holds: Holds | null = null,
+): { go: EntryAction[]; come: EntryAction[] } {
+  const fdb = changed(from.fdbEntries, to.fdbEntries, entryKey, isSame, holds === null || holds.all || holds.fdb);
+  const vxlan = changed(
+    from.vxlanEntries,
+    to.vxlanEntries,
+    vxlanEntryKey,
+    isSameBehind,
+    holds === null || holds.all || holds.vxlan,
+  );
   return {
     go: [
       ...fdb.go.map((entry): EntryAction => ({ do: 'remove-entry', entry })),

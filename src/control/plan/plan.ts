@@ -17,10 +17,14 @@ import { bridgeSettings, portSettings } from '../model.ts';
 import { routeKey } from '../router/prefixes.ts';
 import type { Action } from './action.ts';
 import { changesText, same } from './differences.ts';
-import { changedEntries } from './entries.ts';
+import { changedEntries, onlyEntriesDiffer } from './entries.ts';
 
 /** The actions that turn `from` (null: nothing) into `to`. What is the very object on both sides, as config/edited.ts leaves it, is not compared. */
 export function plan(from: SwitchConfig | null, to: SwitchConfig): Action[] {
+  if (from !== null && onlyEntriesDiffer(from, to)) {
+    const { go, come } = changedEntries(from, to);
+    return [...go, ...come];
+  }
   const actions: Action[] = [];
   const old = {
     bridges: byName(from?.bridges ?? []),
