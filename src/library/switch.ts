@@ -142,8 +142,9 @@ export class Switch extends EventEmitter<SwitchEvents> {
   /** Throws ControlError when there is none of that name. */
   port(name: string): SwitchPort {
     const port = this.#ports.get(name);
-    if (port === undefined) throw new ControlError(`no port ${name}`);
-    return port;
+    if (port !== undefined) return port;
+    const isInterface = this.#core.control.router?.hasInterface(name) === true;
+    throw new ControlError(isInterface ? `${name} is an interface and no port; apply changes it` : `no port ${name}`);
   }
 
   /** Frames that arrive on several ports, forwarded in this order, in batches. */
@@ -201,19 +202,19 @@ export class Switch extends EventEmitter<SwitchEvents> {
   /** Makes the port a member of the VLAN, whose frames leave it with the tag or without. */
   setMember(port: string, vid: number, shape: 'tagged' | 'untagged'): void {
     if (shape !== 'tagged' && shape !== 'untagged') throw new TypeError(`${shape} is neither tagged nor untagged`);
-    this.#core.control.setMember(port, vid, shape === 'untagged');
+    this.#core.control.setMember(this.port(port).name, vid, shape === 'untagged');
   }
 
   removeMember(port: string, vid: number): void {
     this.#mayRestructure();
-    this.#core.control.removeMember(port, vid);
+    this.#core.control.removeMember(this.port(port).name, vid);
   }
 
   /** The VID of the port's untagged and priority-tagged frames; null drops them. */
   setPvid(port: string, pvid: number | null): void {
     // The VLAN it had may go with it.
     this.#mayRestructure();
-    this.#core.control.setPvid(port, pvid);
+    this.#core.control.setPvid(this.port(port).name, pvid);
   }
 
   // ---- the FDB

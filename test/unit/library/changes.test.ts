@@ -139,6 +139,17 @@ describe('the MAC of an interface', () => {
   });
 });
 
+it('an interface is no port: its VLAN is not changed by the calls of ports', () => {
+  const sw = made({ p1: access(10) }, { interfaces: { gw: { vlan: 10, addresses: ['10.0.0.1/24'] } } });
+  const problem = 'gw is an interface and no port; apply changes it';
+  expect(() => sw.setPvid('gw', 20)).toThrow(problem);
+  expect(() => sw.setMember('gw', 20, 'tagged')).toThrow(problem);
+  expect(() => sw.removeMember('gw', 10)).toThrow(problem);
+  expect(() => sw.setPort('gw', { mtu: 1400 })).toThrow(problem);
+  expect(() => sw.removePort('gw')).toThrow(problem);
+  expect(() => sw.setPvid('p9', 20)).toThrow('no port p9');
+});
+
 describe('VLANs', () => {
   it('have names and limits of their own', () => {
     const sw = made({ t1: trunk('all'), t2: trunk('all') });
