@@ -9,6 +9,7 @@ import type { MirrorInput } from './schema/mirror.ts';
 import type { PortInput } from './schema/port.ts';
 import type { ConfigInput, FdbEntryInput } from './schema/schema.ts';
 import type { VxlanFdbInput } from './schema/vxlan.ts';
+import { holderOf } from './vlan-holders.ts';
 import { compressVlans, expandVlans, MAX_VID, type VlanSpec } from './vlan-range.ts';
 
 /** The document has nothing to edit there, or the edit would take away what another part needs. */
@@ -66,17 +67,17 @@ export function putVlan(raw: ConfigInput, bridge: string | null, vid: number, se
 }
 
 /**
- * Takes the VLAN out of its bridge, out of the lists of trunk and hybrid ports, and its FDB entries. Ports that have no
- * other VLAN (access, dot1q-tunnel) are in the way.
+ * Takes the VLAN out of its bridge, out of the lists of trunk and hybrid ports, and its FDB entries. Whoever else needs it is in the way:
+ * interfaces, ports that have no other VLAN, VNIs of it, rules of `classify`.
  */
 export function removeVlan(raw: ConfigInput, bridge: string | null, vid: number): ConfigInput {
   const defaultName = raw.switch?.name ?? DEFAULT_NAME;
   const own = bridge ?? defaultName;
-  const isHere = (name: string | undefined) => (name ?? defaultName) === own;
+  const isHere = (name?: string) => (name ?? defaultName) === own;
+  const holder = holderOf(raw, isHere, vid);
+  if (holder !== null) throw new EditError(holder);
   const texts = new Map<VlanSpec, number[]>();
-  const ports = mapped(raw.ports ?? {}, (port, name) =>
-    isHere(port.bridge) ? portWithout(name, port, vid, texts) : port,
-  );
+  const ports = mapped(raw.ports ?? {}, (port) => (isHere(port.bridge) ? portWithout(port, vid, texts) : port));
   const entryBridge = (entry: FdbEntryInput) =>
     entry.bridge ?? (entry.port === undefined ? undefined : raw.ports?.[entry.port]?.bridge);
   const goes = (entry: FdbEntryInput) => entry.vlan === vid && isHere(entryBridge(entry));
@@ -87,12 +88,9 @@ export function removeVlan(raw: ConfigInput, bridge: string | null, vid: number)
 const DEFAULT_NAME = 'loom0';
 
 /** The very port where it is not in the VLAN. `texts`: lists that have been read, which ports often share. */
-function portWithout(name: string, port: PortInput, vid: number, texts: Map<VlanSpec, number[]>): PortInput {
-  const mode = port.mode ?? 'access';
-  if (mode !== 'trunk' && mode !== 'hybrid') {
-    if ((port.vlan ?? 1) !== vid) return port;
-    throw new EditError(`port ${name} is in VLAN ${vid} and in no other (mode ${mode}); give it another one first`);
-  }
+function portWithout(port: PortInput, vid: number, texts: Map<VlanSpec, number[]>): PortInput {
+  const { mode } = port;
+  if (mode !== 'trunk' && mode !== 'hybrid') return port;
   const without: Partial<PortInput> = {};
   const lists = mode === 'trunk' ? (['vlans'] as const) : (['tagged', 'untagged'] as const);
   for (const list of lists) {
