@@ -20,6 +20,8 @@ const MOMENT_MS = 20;
 const READER_MS = 1000;
 /** Bytes a millisecond: who takes more is not waited for. */
 const SWIFT = 1000;
+/** Clients that may read on for longer than that, while others wait, however swiftly: the other places are for who asks. */
+const MAX_READERS = MAX_CLIENTS / 2;
 const RETRY_SECONDS = 1;
 /** Of one client that have no whole answer yet: one that sends more on end is closed. */
 const MAX_AHEAD = 8;
@@ -137,15 +139,16 @@ class Clients {
     while (over-- > 0 && this.#cutOffReader());
   }
 
-  /** Of the answers that wait for their reader, the one that is taken most slowly. */
+  /** Of the answers that have waited for their reader, the one that is taken most slowly; none that is taken swiftly unless there are many. */
   #cutOffReader(): boolean {
     const now = performance.now();
+    const readers = [...this.#all.values()].filter(
+      (client) => isBusy(client) && client.socket.writableLength > 0 && now - client.since >= READER_MS,
+    );
     let slowest: Client | undefined;
-    let least = SWIFT;
-    for (const client of this.#all.values()) {
-      const time = now - client.since;
-      if (!isBusy(client) || client.socket.writableLength === 0 || time < READER_MS) continue;
-      const speed = (takenBy(client) - client.before) / time;
+    let least = readers.length > MAX_READERS ? Number.POSITIVE_INFINITY : SWIFT;
+    for (const client of readers) {
+      const speed = (takenBy(client) - client.before) / (now - client.since);
       if (speed > least || (slowest !== undefined && speed === least && client.since >= slowest.since)) continue;
       slowest = client;
       least = speed;
