@@ -86,7 +86,7 @@ void taken_forget(napi_env env, Taken *taken);
 /* Reads a descriptor argument and closes it; the answer is whether it was open. */
 napi_value owned_close(napi_env env, napi_value value, int kind);
 /*
- * Reads a descriptor argument, a TAP or packet socket that this very thread opened. Where its environment ends before that is closed,
+ * Reads a descriptor argument, of a device but an XDP socket that this very thread opened. Where its environment ends before that is closed,
  * it is not closed but given to `inherit`, with `heir`; `inherit` is given NULL when it was closed. False with an exception.
  */
 bool owned_bequeath(napi_env env, napi_value value, void (*inherit)(void *heir, int kind, const Taken *device), void *heir);

@@ -48,7 +48,7 @@ static bool arg_text(napi_env env, napi_value value, const char *what, char out[
   return napi_get_value_string_utf8(env, value, out, NAME_BYTES, &length) == napi_ok;
 }
 
-/* deviceKeep(fd, name, note): where this thread ends without having closed it, the TAP or packet socket waits for deviceTake */
+/* deviceKeep(fd, name, note): where this thread ends without having closed it, the device waits for deviceTake */
 napi_value device_keep(napi_env env, napi_callback_info info) {
   napi_value argv[3];
   if (!args_read(env, info, 3, argv)) return NULL;

@@ -186,8 +186,9 @@ bool owned_bequeath(napi_env env, napi_value value, void (*inherit)(void *heir, 
   Environment *environment = environment_of(env);
   Owned *owned = environment && (size_t)fd < environment->size ? environment->at[fd] : NULL;
   int kind = owned ? (int)(owned->opening & KIND_MASK) : OWNED_ANY;
-  if (owned == NULL || owned->opening != atomic_load(&opening_of[fd]) || (kind != OWNED_TAP && kind != OWNED_PACKET))
-    return throw_range(env, "fd %d is not a TAP or packet socket of this thread", fd);
+  /* What an XDP socket works on is memory of the thread. */
+  if (owned == NULL || owned->opening != atomic_load(&opening_of[fd]) || kind == OWNED_XDP)
+    return throw_range(env, "fd %d is no device of this thread that another could go on with", fd);
   if (owned->inherit) owned->inherit(owned->heir, 0, NULL);
   owned->inherit = inherit;
   owned->heir = heir;

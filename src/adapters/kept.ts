@@ -1,7 +1,7 @@
 /**
  * Devices that outlive the thread that opened them (native/src/kept.c): when a worker ends by a defect, the one that follows it goes on
- * with its TAPs and packet sockets. Links stay up, what arrives meanwhile waits where it would have waited for the first one, and no
- * privilege is needed.
+ * with its TAPs, packet sockets and UDP sockets. Links stay up, what arrives meanwhile waits where it would have waited for the first
+ * one, and no privilege is needed.
  */
 
 import type { AdapterContext } from './adapter.ts';

@@ -127,7 +127,7 @@ export interface NativeAddon {
   tapClose(fd: number): boolean;
   /** Closes a TAP, packet socket or XDP socket; whether it was open. */
   closeApart(fd: number): Promise<boolean>;
-  /** Where this thread ends without having closed it, the TAP or packet socket waits under this name, with a note. */
+  /** Where this thread ends without having closed it, the device (no XDP socket) waits under this name, with a note. */
   deviceKeep(fd: number, name: string, note: string): void;
   /** What waits under this name is this thread's from now on; null: nothing does. */
   deviceTake(name: string): { fd: number; note: string } | null;

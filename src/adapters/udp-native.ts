@@ -11,6 +11,7 @@ import type { Batch } from '../dataplane/batch.ts';
 import { addressBytes } from '../wire/address.ts';
 import type { AdapterContext } from './adapter.ts';
 import { BurstReader, readableSoon, writeBurst } from './bursts.ts';
+import { keepDevice, takeDevice } from './kept.ts';
 import { type NativeAddon, native, REPORT_ERRNO, REPORT_FRAMES, UDP_PLAIN_WAITING, UDP_PLAIN_WORDS } from './native.ts';
 import { type Endpoint, endpointText, type UdpAdapter, type UdpCounters, type UdpOptions } from './udp-contract.ts';
 
@@ -24,9 +25,16 @@ export async function openNative(
   context: AdapterContext,
 ): Promise<UdpAdapter> {
   const addon = native();
-  const scope = scopeOf(addon, remote.host) || scopeOf(addon, local.host);
-  const fd = addon.udpPlainOpen(bytesOf(local.host), local.port, bytesOf(remote.host), remote.port, scope);
+  const what = `udp ${JSON.stringify([local, remote])}`;
+  const kept = takeDevice(addon, context, what);
+  const fd = kept?.fd ?? openSocket(addon, local, remote);
+  keepDevice(addon, context, fd, what);
   return new NativeUdp(addon, fd, local, options, context);
+}
+
+function openSocket(addon: NativeAddon, local: Endpoint, remote: Endpoint): number {
+  const scope = scopeOf(addon, remote.host) || scopeOf(addon, local.host);
+  return addon.udpPlainOpen(bytesOf(local.host), local.port, bytesOf(remote.host), remote.port, scope);
 }
 
 /** `fe80::1%eth0` */
@@ -78,6 +86,8 @@ class NativeUdp implements UdpAdapter {
       return true;
     };
     this.#tell = readableSoon(context.events, () => this.#fd >= 0);
+    // Those of a thread before.
+    this.#tell();
     this.local = { host: local.host, port: addon.udpPlainPort(fd) };
     this.device = endpointText(this.local);
     this.mtu = options.mtu;

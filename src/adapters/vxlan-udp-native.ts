@@ -22,6 +22,7 @@ import { addressBytes, addressText } from '../wire/address.ts';
 import type { AdapterContext, AdapterEvents, MoreQueues } from './adapter.ts';
 import { enterRows, readableSoon, writeBurst } from './bursts.ts';
 import { interfaceWith } from './interface-files.ts';
+import { keepDevice, takeDevice } from './kept.ts';
 import {
   type NativeAddon,
   native,
@@ -91,14 +92,18 @@ export function openNative(options: VxlanUdpOptions, context: AdapterContext): V
       options.sockets ?? POOL_SOCKETS,
       options.innerMtu ?? LEAST_MTU,
     );
+  const { local, sockets, innerMtu } = options;
+  const what = `vxlan-udp ${JSON.stringify([local, index, options.port, flags, first, last, sockets, innerMtu])}`;
+  const kept = takeDevice(addon, context, what);
   let { port } = options;
-  if (shares && !joins) {
+  if (kept === null && shares && !joins) {
     // Another program that shares its port would have half of the flows: nobody may be there.
     const alone = open(port, flags & ~UDP_REUSEPORT);
     port = addon.udpPort(alone);
     addon.udpClose(alone);
   }
-  const fd = open(port, flags);
+  const fd = kept?.fd ?? open(port, flags);
+  keepDevice(addon, context, fd, what);
   try {
     const adapter = new NativeVxlanUdp(addon, fd, options, context);
     for (const group of options.groups ?? []) adapter.join(group);
@@ -144,6 +149,8 @@ class NativeVxlanUdp implements VxlanUdpAdapter {
     this.#arena = context.arena;
     this.#events = context.events;
     this.#tell = readableSoon(context.events, () => this.#fd >= 0);
+    // Those of a thread before.
+    this.#tell();
     this.#interface = options.interface;
     this.#local = options.local;
     const slots = context.arena.smallSlots + context.arena.largeSlots;

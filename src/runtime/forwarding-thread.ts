@@ -140,8 +140,8 @@ export class ForwardingThread {
     worker.on('exit', () => {
       this.#sides.delete(start.worker);
       if (this.#phase === 'ended') return;
-      // The others have the flows of its packet sockets until it is back, unless it could not open them again.
-      if (this.#mayOpen) void releaseDevices(start.worker);
+      // The others have the flows of its sockets until it is back, but for those that it could not open again.
+      void releaseDevices(start.worker, this.#mayOpen ? '' : 'vxlan-udp');
       // It may have died at any point: in a batch, with the lock, alone. Others wait for it until this is done.
       this.#reclaiming.ended(start.worker, (lost) => {
         const why = lost === 0 ? side.why : `${side.why}; frames that went with it: ${lost}`;

@@ -1,7 +1,7 @@
 /**
  * Forwarding that survives its own defects: when worker 0 ends, all threads that forward are started again, with the
- * configuration that stands then and the addresses that were known. TAPs and packet sockets stay open meanwhile, for the threads that
- * follow (adapters/kept.ts). Where that happens too often, it is over.
+ * configuration that stands then and the addresses that were known. TAPs, packet sockets and UDP sockets stay open meanwhile,
+ * for the threads that follow (adapters/kept.ts). Where that happens too often, it is over.
  */
 
 import { releaseDevices } from '../adapters/kept.ts';

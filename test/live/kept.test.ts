@@ -1,8 +1,10 @@
 /** Devices outlive the thread that ends: nobody's link goes down, what is sent meanwhile arrives, and no privilege is needed. */
 
+import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { askSwitch } from '../../src/api/control-client.ts';
+import { freePort } from '../free-port.ts';
 import { cabled } from './cabled.ts';
 import { eventually, liveObstacle, until } from './netns.ts';
 import type { SwitchProcess } from './switch-process.ts';
@@ -89,38 +91,69 @@ describe.skipIf(obstacle !== null)('a switch whose worker 0 ends', () => {
     await eventually(async () => (await sw.ledger()).balanced, 'the ledger balances');
   });
 
-  it('delivers what is sent while nobody forwards', async () => {
-    const devices = [0, 1].map((n) => lab.device(`kq${n}`));
-    const ports = Object.fromEntries(devices.map((device, i) => [`p${i}`, { adapter: 'tap', device, vlan: 10 }]));
-    const sw = await bench.start({ ports });
-    const [near, far] = await Promise.all(
-      devices.map(async (device, i) => {
-        const host = lab.namespace(`kq${i}`);
-        host.adopt(device);
-        return host.frameSocket(device);
-      }),
-    );
-    const numbered = (n: number) => {
-      const frame = Buffer.alloc(60);
-      frame.write('ffffffffffff02000000000188b5', 'hex');
-      frame.writeUInt32BE(n, 14);
-      return frame;
+  const MARK = 'ffffffffffff02000000000188b5';
+  const numbered = (n: number) => {
+    const frame = Buffer.alloc(60);
+    frame.write(MARK, 'hex');
+    frame.writeUInt32BE(n, 14);
+    return frame;
+  };
+
+  it.each(['tap', 'udp', 'vxlan'])('delivers what is sent while nobody forwards: %s', async (kind) => {
+    const devices = [0, 1].map((n) => lab.device(`kq${kind[0]}${n}`));
+    const tap = (n: number) => ({ adapter: 'tap', device: devices[n], vlan: 10 });
+    const [ours, theirs] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')];
+    const sender = createSocket('udp4');
+    await new Promise<void>((resolve) => sender.bind(theirs, kind === 'vxlan' ? '127.0.0.2' : '127.0.0.1', resolve));
+    const config = {
+      tap: { ports: { p0: tap(0), p1: tap(1) } },
+      udp: {
+        ports: {
+          p0: { adapter: 'udp', local: `127.0.0.1:${ours}`, remote: `127.0.0.1:${theirs}`, vlan: 10 },
+          p1: tap(1),
+        },
+      },
+      vxlan: {
+        vteps: { v: { local: '127.0.0.1', udpPort: ours } },
+        ports: {
+          p0: { adapter: 'vxlan', vxlan: { vtep: 'v', vnis: { 10: 10 }, remotes: ['127.0.0.2'] } },
+          p1: tap(1),
+        },
+      },
+    }[kind]!;
+    const sw = await bench.start(config);
+    const space = (n: number) => {
+      const host = lab.namespace(`kq${kind[0]}${n}`);
+      host.adopt(devices[n]!);
+      return host.frameSocket(devices[n]!);
+    };
+    const near = kind === 'tap' ? await space(0) : null;
+    const far = await space(1);
+    const header = kind === 'vxlan' ? Buffer.from('0800000000000a00', 'hex') : Buffer.alloc(0);
+    const send = (n: number) => {
+      if (near === null) sender.send(Buffer.concat([header, numbered(n)]), ours, '127.0.0.1');
+      else near.send(numbered(n));
     };
     const arrived = new Set<number>();
     const look = () => {
-      for (const frame of far!.frames.splice(0)) {
-        if (frame.readUInt16BE(12) === 0x88b5) arrived.add(frame.readUInt32BE(14));
+      for (const frame of far.frames.splice(0)) {
+        if (frame.toString('hex', 0, 14) === MARK) arrived.add(frame.readUInt32BE(14));
       }
       return arrived.size;
     };
-    await until(() => {
-      near!.send(numbered(0));
-      return look() > 0;
-    }, 'frames pass');
-    await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
-    await until(() => sw.log().includes('worker 0 has ended'), 'it has ended');
-    for (let n = 1; n <= 200; n++) near!.send(numbered(n));
-    await until(() => look() === 201, 'all are there');
+    try {
+      await until(() => {
+        send(0);
+        return look() > 0;
+      }, 'frames pass');
+      await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
+      await until(() => sw.log().includes('worker 0 has ended'), 'it has ended');
+      for (let n = 1; n <= 200; n++) send(n);
+      await until(() => look() === 201, 'all are there');
+      await eventually(async () => (await sw.ledger()).balanced, 'the ledger balances');
+    } finally {
+      sender.close();
+    }
   });
 
   it('closes what configuration does not have any more, and what vanished meanwhile is waited for', async () => {
