@@ -142,6 +142,13 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
     let vni = 0;
     let flags = 0;
     let shifted = 0;
+    let sportFirst = 0;
+    let sports = 0;
+    // Of the inner packet's TOS and TTL these bits stay, and the others are of the VNI.
+    let tosMask = 0;
+    let tosOwn = 0;
+    let ttlMask = 0;
+    let ttlOwn = 0;
     let frames = 0;
     let bytes = 0;
     let asked = k;
@@ -182,8 +189,15 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
         bytes = 0;
         vid = vids[i];
         vni = rowOf[(base + vid) | 0];
-        flags = settings[(Math.imul(vni, VNI_ROW) + SETTINGS) | 0];
-        shifted = settings[(Math.imul(vni, VNI_ROW) + SHIFTED) | 0];
+        const v = Math.imul(vni, VNI_ROW);
+        flags = settings[(v + SETTINGS) | 0];
+        shifted = settings[(v + SHIFTED) | 0];
+        sportFirst = settings[(v + SPORT) | 0];
+        sports = settings[(v + SPORTS) | 0];
+        tosMask = (flags & TOS_INHERIT) !== 0 ? 0xfc : 0;
+        tosOwn = (flags & TOS_INHERIT) !== 0 ? 0 : settings[(v + TOS) | 0] & 0xfc;
+        ttlMask = (flags & TTL_INHERIT) !== 0 ? 0xff00 : 0;
+        ttlOwn = (flags & TTL_INHERIT) !== 0 ? 0 : settings[(v + TTL) | 0] << 8;
       }
       if (vni === 0 || (flags & SIMPLE_MASK) !== SIMPLE) break;
       const off = offs[i];
@@ -217,14 +231,12 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
       if (((len + OVERHEAD) | 0) > words[(r + MAX_IP) | 0]) break;
 
       // Its flow: inner-flow.ts says the same in words.
-      const innerTos = (typeWord >>> 0) & 0xff;
-      const fragment = view.getUint16(off + 20);
-      const ttlWord = view.getUint16(off + 22);
-      const protocol = ttlWord & 0xff;
+      const fragmentWord = view.getInt32(off + 20);
+      const protocol = fragmentWord & 0xff;
       const upper = (off + 14 + ((typeWord >>> 6) & 0x3c)) | 0;
       let h = Math.imul(view.getInt32(off + 26), 0x9e3779b1) ^ view.getInt32(off + 30);
       h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ protocol;
-      if ((fragment & 0x3fff) === 0) {
+      if ((fragmentWord & 0x3fff_0000) === 0) {
         if (protocol === TCP || protocol === UDP) {
           if (((upper + 4) | 0) <= ((off + len) | 0)) h ^= view.getInt32(upper);
         } else if (protocol === 132 || protocol === 136) break;
@@ -233,23 +245,21 @@ export function createEncapLane(dp: Dataplane, b: Batch): EncapLane {
       h ^= h >>> 15;
 
       // The header: encap.ts says the same in words.
-      const v = Math.imul(vni, VNI_ROW);
-      const ecn = innerTos & 3;
-      const tos =
-        ((flags & TOS_INHERIT) !== 0 ? innerTos & 0xfc : settings[(v + TOS) | 0] & 0xfc) | (ecn === 3 ? 2 : ecn);
-      const ttl = (flags & TTL_INHERIT) !== 0 ? ttlWord >>> 8 : settings[(v + TTL) | 0];
+      const ecn = typeWord & 3;
+      const tos = (typeWord & tosMask) | tosOwn | (ecn === 3 ? 2 : ecn);
+      const ttl = (fragmentWord & ttlMask) | ttlOwn;
       const total = (len + OVERHEAD) | 0;
-      let sum = (words[(r + SUM) | 0] + 0x8500 + tos + total + (ttl << 8) + UDP) | 0;
+      let sum = (words[(r + SUM) | 0] + 0x8500 + tos + total + ttl + UDP) | 0;
       sum = (sum & 0xffff) + (sum >>> 16);
       sum = (sum & 0xffff) + (sum >>> 16);
-      const sport = (settings[(v + SPORT) | 0] + (Math.imul(h >>> 16, settings[(v + SPORTS) | 0]) >>> 16)) | 0;
+      const sport = (sportFirst + (Math.imul(h >>> 16, sports) >>> 16)) | 0;
       const start = (off - OUTER_BYTES) | 0;
       view.setInt32(start, words[(r + MACS) | 0]);
       view.setInt32(start + 4, words[(r + MACS + 1) | 0]);
       view.setInt32(start + 8, words[(r + MACS + 2) | 0]);
       view.setInt32(start + 12, 0x0800_4500 | tos);
       view.setInt32(start + 16, total << 16);
-      view.setInt32(start + 20, 0x4000_0000 | (ttl << 8) | UDP);
+      view.setInt32(start + 20, 0x4000_0000 | ttl | UDP);
       view.setUint16(start + 24, ~sum & 0xffff);
       view.setInt32(start + 26, words[(r + SOURCE) | 0]);
       view.setInt32(start + 30, words[(r + ADDRESS) | 0]);
