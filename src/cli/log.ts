@@ -2,6 +2,8 @@
  * What a running switch says: lines for people, or structured lines (pino) for whoever collects them.
  */
 
+import type { LogOutput } from './log-output.ts';
+
 export type LogFormat = 'text' | 'json';
 
 export interface Log {
@@ -10,13 +12,21 @@ export interface Log {
   error(text: string, fields?: object): void;
 }
 
-export async function createLog(format: LogFormat, err: NodeJS.WritableStream): Promise<Log> {
-  // A terminal or journal that goes away is no reason for a switch to stop.
-  err.on('error', () => {});
-  if (format === 'text') {
-    const say = (text: string) => void err.write(`etherloom: ${text}\n`);
-    return { info: say, error: say };
-  }
+type Level = 'info' | 'error';
+type Say = (level: Level, text: string, fields?: object) => void;
+
+export async function createLog(format: LogFormat, output: LogOutput): Promise<Log> {
+  const say = await sayer(format, output);
+  const tell = (level: Level) => (text: string, fields?: object) => {
+    const lost = output.lost();
+    if (lost > 0) say('error', `${lost} lines of the log are missing here: nobody read it`, { event: 'log', lost });
+    say(level, text, fields);
+  };
+  return { info: tell('info'), error: tell('error') };
+}
+
+async function sayer(format: LogFormat, output: LogOutput): Promise<Say> {
+  if (format === 'text') return (_level, text) => output.write(`etherloom: ${text}\n`);
   const { pino } = await import('pino');
   const logger = pino(
     {
@@ -24,10 +34,7 @@ export async function createLog(format: LogFormat, err: NodeJS.WritableStream): 
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => void err.write(line) },
+    { write: (line: string) => output.write(line) },
   );
-  return {
-    info: (text, fields = {}) => logger.info(fields, text),
-    error: (text, fields = {}) => logger.error(fields, text),
-  };
+  return (level, text, fields = {}) => logger[level](fields, text);
 }

@@ -21,6 +21,7 @@ import { ServedSwitch } from '../runtime/served.ts';
 import { StateKeeper } from '../runtime/state-keeper.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { createLog, type Log, type LogFormat } from './log.ts';
+import { toStderr, toStream } from './log-output.ts';
 import { ReaderLost, readConfigApart } from './read-config-apart.ts';
 import type { ConfigOptions } from './run-config.ts';
 import { configLine, eventLine, summary, violationsLine } from './run-report.ts';
@@ -39,12 +40,13 @@ export interface RunOptions extends ConfigOptions {
 }
 
 export interface RunIo {
-  err: NodeJS.WritableStream;
+  /** Of the log; stderr when left out. */
+  err?: NodeJS.WritableStream;
   /** Rejects with ConfigError and UsageError. */
   readConfig(options: ConfigOptions): Promise<ConfigDocument>;
 }
 
-const PROCESS: RunIo = { err: process.stderr, readConfig: readConfigApart };
+const PROCESS: RunIo = { readConfig: readConfigApart };
 
 const OK = 0;
 const FAILED = 1;
@@ -53,7 +55,8 @@ const SAME_SIGNAL_MS = 200;
 const BAD_USAGE = 2;
 
 export async function run(options: RunOptions, { err, readConfig }: RunIo = PROCESS): Promise<number> {
-  const log = await createLog(options.log ?? 'text', err);
+  const output = err === undefined ? toStderr() : toStream(err);
+  const log = await createLog(options.log ?? 'text', output);
   let isChanged = false;
   const note = () => {
     isChanged = true;
@@ -72,6 +75,7 @@ export async function run(options: RunOptions, { err, readConfig }: RunIo = PROC
     return BAD_USAGE;
   } finally {
     process.removeListener('SIGHUP', note);
+    await output.close();
   }
 }
 
