@@ -306,8 +306,11 @@ class Run {
   }
 }
 
-/** Also that what reads files is not there any more: whoever replaces the package of a running switch must not end it. */
+/**
+ * Also that what reads files cannot be loaded: whoever replaces the package of a running switch, or takes its disk or the last
+ * descriptor away, must not end it.
+ */
 function isRefusal(error: unknown): error is Error {
   if (error instanceof ConfigError || error instanceof UsageError || error instanceof ControlError) return true;
-  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
+  return error instanceof Error && (error as NodeJS.ErrnoException).code !== undefined;
 }

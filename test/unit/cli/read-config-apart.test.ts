@@ -14,6 +14,7 @@ import { run } from '../../../src/cli/run.ts';
 import { readRunConfig } from '../../../src/cli/run-config.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
 import { ConfigError } from '../../../src/config/error.ts';
+import { canLimitFiles } from '../../file-limit.ts';
 import { useBench } from '../../live/use.ts';
 import { until } from '../api/world.ts';
 
@@ -96,6 +97,20 @@ it.skipIf(!built)('is read again at the end of the start when SIGHUP came before
     renameSync(`${pipe}.new`, pipe);
   });
   await until(() => /applied: .*30/.test(log()), 'applied');
+});
+
+it.skipIf(!built || !canLimitFiles)('is refused where nothing can be opened, and the switch goes on', async () => {
+  const { child, log } = await startFromPipe((pipe) => {
+    rmSync(pipe);
+    writeFileSync(pipe, '{}');
+  });
+  spawnSync('prlimit', ['--pid', String(child.pid), '--nofile=3:']);
+  child.kill('SIGHUP');
+  await until(
+    () => /SIGHUP: nothing has changed: .*(EMFILE|too many)/.test(log()) || child.exitCode !== null,
+    'refused',
+  );
+  expect(child.exitCode, log()).toBeNull();
 });
 
 it.skipIf(!built)(
