@@ -56,7 +56,11 @@ export function situationOf(readable: ReadableSwitch, config: SwitchConfig, byte
   const { tables, directory } = readable;
   const hops = hopsKnown(readable, config, bytes);
   const macs = [...addressesOf(bytes), ...hops.map(({ mac }) => mac)];
-  const down = directory.ports.filter((port) => (tables.ports.flags[port.index] & PORT_UP) === 0);
+  // A port that is turned off is down whatever its link.
+  const off = new Set(config.ports.filter(({ enabled }) => !enabled).map(({ name }) => name));
+  const down = directory.ports.filter(
+    ({ index, name }) => (tables.ports.flags[index] & PORT_UP) === 0 && !off.has(name),
+  );
   const names = new Map(directory.ports.map((port) => [port.index, port.name]));
   const vids = new Map(directory.vlans.map((vlan) => [vlan.fid, vlan.vid]));
   const learned: Learned[] = [];

@@ -24,10 +24,10 @@ it.each(['10.0.20.5', '172.16.0.1'])('a packet for %s goes to the next hop that 
   const config = loadConfig(SWITCH, 'test.yaml');
   const whole = wholeSwitch({ config, down: [], learned: [] });
   const { core } = whole;
-  const ask = (to: string) => {
+  const ask = (to: string, runs = config) => {
     const readable = { tables: core.dp, directory: ownDirectory(core.control, config), statuses: [] };
     const bytes = readFields(`dst=02:00:00:00:10:01,src=02:00:00:00:00:01,ip=10.0.10.5-${address}`);
-    return explainRunning({ readable, config, nowMs: 0 }, { port: 'a', bytes, learned: [], to });
+    return explainRunning({ readable, config: runs, nowMs: 0 }, { port: 'a', bytes, learned: [], to });
   };
   expect(ask('b').text).toMatch(/^it waits in the switch, which asks for the MAC of 10\.0\.20\.5 on interface v20/);
 
@@ -36,6 +36,10 @@ it.each(['10.0.20.5', '172.16.0.1'])('a packet for %s goes to the next hop that 
   expect(ask('c')).toMatchObject({ arrives: false, trace: { outputs: [{ port: 'b' }] } });
   core.control.setPort('b', { isolated: true });
   expect(ask('b')).toMatchObject({ arrives: true, text: 'it arrives: delivered on b' });
+  core.control.setPort('b', { isolated: false, enabled: false });
+  const turnedOff = { ...config, ports: config.ports.map((port) => ({ ...port, enabled: port.name !== 'b' })) };
+  expect(ask('b', turnedOff).fix!.changes.map(({ path }) => path)).toEqual(['ports.b.enabled']);
+  core.control.setPort('b', { enabled: true });
   core.control.setLink('b', false);
   expect(ask('b')).toMatchObject({ arrives: false, fix: { changes: [{ path: 'link b', value: 'up' }] } });
 });
