@@ -136,7 +136,7 @@ describe.skipIf(obstacle !== null)('a running switch', () => {
     expect(exists(devices[2])).toBe(false);
 
     expect(cli('fdb', 'add', '02:00:00:00:00:01', '--vlan', '10', '--port', 'p1').stdout).toBe(
-      'add-entry 02:00:00:00:00:01 vlan 10 static\n',
+      'add-entry 02:00:00:00:00:01 vlan 10 static on p1\n',
     );
     expect((await sw.fdb({ mac: '02:00:00:00:00:01' })).entries).toMatchObject([{ kind: 'static', port: 'p1' }]);
     expect(cli('fdb', 'del', '02:00:00:00:00:01', '--vlan', '10').status).toBe(0);

@@ -69,7 +69,7 @@ export function describe(action: Action): string {
       return `${action.do} ${action.entry.mac} vni ${action.entry.vni} ${action.entry.kind}`;
     case 'remove-entry':
     case 'add-entry':
-      return `${action.do} ${action.entry.mac} vlan ${action.entry.vid ?? '-'} ${action.entry.kind}`;
+      return `${action.do} ${entryText(action.entry)}`;
     case 'add-vlan':
       if (action.changes !== undefined)
         return `set-vlan ${action.bridge} ${action.vlan.vid} (${action.changes})${secondaryText(action.vlan)}`;
@@ -114,6 +114,10 @@ export function describe(action: Action): string {
     default:
       return `${action.do} ${action.bridge}`;
   }
+}
+
+function entryText({ mac, vid, kind, port }: FdbEntryConfig): string {
+  return `${mac} vlan ${vid ?? '-'} ${kind}${port === null ? '' : ` on ${port}`}`;
 }
 
 function secondaryText({ secondary }: VlanConfig): string {

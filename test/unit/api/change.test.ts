@@ -358,7 +358,7 @@ describe('parts', () => {
     await until(() => peers[1]!.got.length === 1, 'learned');
     const mac = '02-00-00-00-00-0A';
     expect((await ask('POST', '/v1/fdb', { mac, vlan: 10, port: 'p1' })).body.actions).toEqual([
-      'add-entry 02:00:00:00:00:0a vlan 10 static',
+      'add-entry 02:00:00:00:00:0a vlan 10 static on p1',
     ]);
     expect(await ask('POST', '/v1/fdb', { mac, vlan: 10, kind: 'blackhole' })).toMatchObject({
       status: 409,
