@@ -75,7 +75,8 @@ function badAddress(peer: string, { local, target }: DoctorOptions): string | nu
 }
 
 function text({ peer, local, port, vni, findings, answer }: Report, capture: string | null): string {
-  const lines = [`VTEP ${peer} port ${port}, VNI ${vni}, asked from ${local}\n\n`];
+  const asker = local === peer ? 'this host, whose own address that is' : local;
+  const lines = [`VTEP ${peer} port ${port}, VNI ${vni}, asked from ${asker}\n\n`];
   lines.push(
     table(
       ['CHECK', 'VERDICT', 'FINDING'],
