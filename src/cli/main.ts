@@ -5,14 +5,14 @@
  * Exit status: 0 success, 1 failure, 2 bad usage or input. Errors are one line on stderr.
  */
 
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { POLL_MODES } from '../config/poll.ts';
 import { MAX_WORKERS } from '../config/types.ts';
 import { collect, listenAddress, PAGE_ADDRESS, wholeNumber } from './arguments.ts';
 import { addCaptureCommand } from './commands/capture.ts';
 import { addChangeCommands } from './commands/change.ts';
 import { addDescribeCommands } from './commands/describe.ts';
-import type { Finish } from './commands/on-switch.ts';
+import { type Finish, onSwitch } from './commands/on-switch.ts';
 import { addTraceCommands } from './commands/trace.ts';
 import { addWatchCommands } from './commands/watch.ts';
 import { complain } from './complain.ts';
@@ -53,6 +53,13 @@ export async function main(args: string[]): Promise<number> {
   return 1;
 }
 
+const plainHelp = new Help();
+
+/** What may be repeated begins with an empty list. */
+function withoutEmpty(description: string): string {
+  return description.replace(/ \(default: \[\]\)$/, '');
+}
+
 /** `finish` is given the exit status of a command that could be called. */
 export function createProgram(finish: Finish): Command {
   const program = new Command('etherloom')
@@ -60,6 +67,10 @@ export function createProgram(finish: Finish): Command {
     .version(version)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageText(text)) })
+    .configureHelp({
+      optionDescription: (option) => withoutEmpty(plainHelp.optionDescription(option)),
+      argumentDescription: (argument) => withoutEmpty(plainHelp.argumentDescription(argument)),
+    })
     .showSuggestionAfterError()
     .addHelpText(
       'after',
@@ -166,14 +177,10 @@ export function createProgram(finish: Finish): Command {
       finish(await scenario(paths, { json: o.json === true }));
     });
 
-  program
-    .command('show [topic]')
+  onSwitch(program.command('show [topic]'))
     .description(
       'tables of a running switch: ports, fdb, vlans, vrfs, interfaces, neighbors, routes, macvlan, ipvlan, mirrors, vteps, peers, vxlan-fdb, drops, samples, ledger, latency, workers, config',
     )
-    .option('--json', 'JSON instead of text')
-    .option('--socket <path>', 'control socket')
-    .option('--name <name>', 'name of the switch')
     .option('--vlan <vid>', 'fdb: only this VLAN', wholeNumber(1, 4094))
     .option('--port <name>', 'fdb: only this port')
     .option('--mac <address>', 'fdb: only this address')

@@ -131,7 +131,9 @@ function addPort(port: Command, finish: Finish): void {
         finish(await send({ method: 'PATCH', path: path(name), body: { enabled: word === 'up' ? null : false } }, o));
       });
   }
-  onSwitch(port.command('set').argument('<port>').argument('<key=value...>', 'as in `run --port`', collect, []))
+  onSwitch(
+    port.command('set').argument('<port>', 'its name').argument('<key=value...>', 'as in `run --port`', collect, []),
+  )
     .description('change settings of a port; KEY= takes one away')
     .addHelpText(
       'after',
