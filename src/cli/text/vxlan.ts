@@ -37,10 +37,12 @@ export function vtepsText(vteps: readonly VtepView[]): string {
   return `${settings}\n${vnis}`;
 }
 
-/** That its next hop is known says nothing of a peer with which no frame was exchanged. */
+/** That its next hop is known says nothing of a peer which was never heard. */
 function stateOf(p: PeerView): string {
   if (!p.resolved) return 'unresolved';
-  return p.rxFrames + p.txFrames + p.unknownVni + p.refused === 0 ? 'unused' : 'reachable';
+  const heard = p.rxFrames + p.unknownVni + p.refused;
+  if (heard + p.txFrames === 0) return 'unused';
+  return heard === 0 && p.kind === 'peer' ? 'silent' : 'reachable';
 }
 
 export function peersText(peers: readonly PeerView[]): string {

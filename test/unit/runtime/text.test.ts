@@ -131,7 +131,7 @@ it('a host of a private VLAN is in the VLAN that its configuration says', () => 
   ]);
 });
 
-it('a peer is reachable when frames were exchanged with it, not before', () => {
+it('a peer is reachable when it was heard, and silent as long as it only was sent to', () => {
   const nothing = { pathMtu: 1500, learned: 0, rxBytes: 0, txBytes: 0, unknownVni: 0, refused: 0, reservedBits: 0 };
   const peer = { ...nothing, vtep: 'v', kind: 'peer' as const, resolved: true, rxFrames: 0, txFrames: 0, unsent: 0 };
   const text = peersText([
@@ -139,12 +139,13 @@ it('a peer is reachable when frames were exchanged with it, not before', () => {
     { ...peer, address: '192.0.2.2', txFrames: 1 },
     { ...peer, address: '192.0.2.3', unknownVni: 1 },
     { ...peer, address: '192.0.2.4', resolved: false, unsent: 1 },
+    { ...peer, address: '239.0.0.1', kind: 'group', txFrames: 1 },
   ]);
   const states = text
     .trim()
     .split('\n')
     .map((line) => line.split(/ +/)[3]);
-  expect(states).toEqual(['STATE', 'unused', 'reachable', 'reachable', 'unresolved']);
+  expect(states).toEqual(['STATE', 'unused', 'silent', 'reachable', 'unresolved', 'reachable']);
 });
 
 describe('the first line of run', () => {
