@@ -25,7 +25,13 @@ const PIECES: [percent: number, piece: Piece][] = [
   [30, classification],
   [50, tunnels],
   [50, router],
+  [40, manyPorts],
+  [40, manyEntries],
+  [60, manyRoutes],
 ];
+/** So many change otherwise than a few. */
+const PORTS = 40;
+const ROWS = 120;
 
 export function randomChangeConfig(random: Prng): SwitchConfig {
   for (;;) {
@@ -118,6 +124,38 @@ function tunnels(random: Prng, raw: Raw): void {
     }
   }
   raw.vteps = vteps;
+}
+
+/** Access ports and trunks; between two configurations most of them change their VLANs. */
+function manyPorts(random: Prng, raw: Raw): void {
+  const ports = raw.ports as Record<string, Raw>;
+  for (let n = 0; n < PORTS; n++) {
+    const vlans = chance(random, 80)
+      ? { mode: 'access', vlan: pick(random, VIDS) }
+      : { mode: 'trunk', vlans: vidSet(random), ...(chance(random, 50) ? { native: pick(random, VIDS) } : {}) };
+    ports[`q${n}`] = { adapter: 'memory', bridge: 'b0', ...vlans };
+  }
+}
+
+function manyEntries(random: Prng, raw: Raw): void {
+  const access = Object.entries(raw.ports as Record<string, Raw>).filter(([, { mode }]) => mode === 'access');
+  if (access.length === 0) return;
+  const [port, { bridge, vlan }] = pick(random, access);
+  const fdb = (raw.fdb as Raw[]) ?? [];
+  for (let n = 0; n < ROWS; n++) {
+    const mac = `02:00:00:01:00:${n.toString(16).padStart(2, '0')}`;
+    if (chance(random, 80)) fdb.push({ mac, bridge, vlan, port, kind: pick(random, ['static', 'sticky']) });
+  }
+  raw.fdb = fdb;
+}
+
+function manyRoutes(random: Prng, raw: Raw): void {
+  const routes = (raw.routes as Raw[]) ?? [];
+  for (let n = 0; n < ROWS; n++) {
+    const to = `20.${n >> 3}.${(n & 7) << 5}.0/${19 + (n % 6)}`;
+    if (chance(random, 80)) routes.push({ to, type: pick(random, ['blackhole', 'unreachable', 'prohibited']) });
+  }
+  raw.routes = routes;
 }
 
 function router(random: Prng, raw: Raw): void {

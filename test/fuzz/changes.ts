@@ -8,11 +8,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { MemoryAdapter } from '../../src/adapters/memory.ts';
 import { ConfigError, loadConfig } from '../../src/config/load.ts';
+import type { RouteConfig } from '../../src/config/types/routing.ts';
 import type { SwitchConfig } from '../../src/config/types.ts';
 import type { Control } from '../../src/control/control.ts';
 import { ControlError } from '../../src/control/model.ts';
 import type { Action } from '../../src/control/plan/action.ts';
-import { applySteps, applyWhole } from '../../src/control/plan/change.ts';
+import { applySteps } from '../../src/control/plan/change.ts';
 import { currentConfig } from '../../src/control/plan/current.ts';
 import type { PortPlace } from '../../src/control/plan/inverse.ts';
 import type { PortFollower } from '../../src/control/plan/one-go.ts';
@@ -25,10 +26,11 @@ import { tablesOf } from '../unit/control/tables.ts';
 import { Prng } from '../unit/pcap/mutate.ts';
 import { randomChangeConfig, randomPacket } from './change-worlds.ts';
 import { furtherTables } from './further-tables.ts';
+import { pick } from './worlds.ts';
 
 const NAME = 'b0';
 const SIZE = {
-  ports: 128,
+  ports: 192,
   fids: 4096,
   bridges: 8,
   fdbEntries: 20_000,
@@ -113,10 +115,13 @@ class Changing implements PortFollower {
 
   /** With frames between its steps. */
   change(actions: readonly Action[], to: SwitchConfig): void {
-    const { control, dp } = this.#core;
-    requireRoom(dp, to);
+    requireRoom(this.#core.dp, to);
+    this.#apply(actions);
+  }
+
+  #apply(actions: readonly Action[]): void {
     let steps = 0;
-    for (const step of applySteps(control, actions, this)) {
+    for (const step of applySteps(this.#core.control, actions, this)) {
       if (step === 'turn' || ++steps % STEPS_BETWEEN === 0) this.#kept();
     }
   }
@@ -124,16 +129,16 @@ class Changing implements PortFollower {
   /** The plan, with a step in it that cannot be done. */
   fail(random: Prng, before: SwitchConfig, actions: readonly Action[]): void {
     const at = random.below(actions.length + 1);
-    const broken: Action[] = [...actions];
-    broken.splice(at, 0, {
-      do: 'add-port',
-      port: before.ports.find(({ name }) => name === KEPT[0])!,
-      tagged: '',
-      untagged: '',
-    });
-    const { control } = this.#core;
+    const port = before.ports.find(({ name }) => name === KEPT[0])!;
+    const route: RouteConfig = { vrf: 'default', prefix: '99.0.0.0/8', kind: 'blackhole', via: [] };
+    const impossible = pick<Action>(random, [
+      { do: 'add-port', port, tagged: '', untagged: '' },
+      { do: 'remove-route', route },
+      { do: 'set-pvid', port: 'nowhere', pvid: 1 },
+    ]);
+    const broken = actions.toSpliced(at, 0, impossible);
     try {
-      applyWhole(control, broken, this);
+      this.#apply(broken);
     } catch (error) {
       if (error instanceof ControlError) return;
       throw error;

@@ -13,6 +13,7 @@ import { neighborUsed, setStaticNeighbor, startNeighbors, tickNeighbors } from '
 import { createNeighbors, ownOf } from '../../protocols/neighbor-state.ts';
 import { createTokenBucket } from '../../protocols/token-bucket.ts';
 import { hasBit, setBit } from '../../tables/bitmap.ts';
+import { findEntry } from '../../tables/fdb/entries.ts';
 import { RELAY_STATS } from '../../tables/router-table.ts';
 import { addressBytes, addressText } from '../../wire/address.ts';
 import { type Mac, parseMac } from '../../wire/ethernet.ts';
@@ -264,6 +265,11 @@ export class Router implements RouterControl {
       if (iface !== undefined) neighborUsed(iface.neighbors, address, nowMs);
     });
     for (const iface of this.interfaces.values()) {
+      // Whatever took it: without its entry an interface gets no frame, and no configuration says that it is missing.
+      const { high, low } = iface.mac;
+      if (findEntry(this.dp.fdb, iface.fid, high, low, nowMs)?.kind !== 'local') {
+        addEntry(this.control, localEntry(iface.config), true);
+      }
       if (iface.announce && reaches(this.dp, iface)) {
         iface.announce = false;
         this.packets.act(iface, startNeighbors(iface.neighbors, nowMs));

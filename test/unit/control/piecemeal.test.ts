@@ -275,6 +275,18 @@ it('an entry for the MAC of an interface that goes comes after it, one that had 
   }
 });
 
+it('an interface has its entry back within a second, whatever took it', () => {
+  const config = load({ ports: PORTS, interfaces: { gw: { vlan: 1 } } });
+  const core = started(config);
+  const { mac } = config.interfaces[0]!;
+  const { high, low } = parseMac(mac)!;
+  removeEntry(core.dp.fdb, core.control.bridge('loom0').vlans.get(1)!.fid, high, low);
+  expect(entryKind(core.control, 'loom0', 1, mac)).toBe(null);
+  core.tick();
+  expect(entryKind(core.control, 'loom0', 1, mac)).toBe('local');
+  expect(auditFdb(core.dp.fdb)).toEqual([]);
+});
+
 it('a change of an interface brings its entry back', () => {
   const [from, to] = [1500, 1400].map((mtu) => load({ ports: PORTS, interfaces: { gw: { vlan: 1, mtu } } })) as [
     Config,
