@@ -1,7 +1,7 @@
 /**
  * The words of a dissection: the objects that `etherloom dissect` prints, and the state of a walk.
  *
- * Field names, meaning and what is absent are those of the captures with ground truth; `error` is Etherloom's.
+ * Field names, meaning and what is absent are those of the captures with ground truth; `icmp` and `error` are Etherloom's.
  */
 
 /** Wiretap's number for Ethernet, the only encapsulation this file reads. */
@@ -40,6 +40,15 @@ export interface UdpFields {
   checksum: number | null;
 }
 
+/** ICMP or ICMPv6, as the version of IP says. */
+export interface IcmpFields {
+  type: number;
+  code: number;
+  /** Of an echo: which program's, and which of them. */
+  ident?: number;
+  seq?: number;
+}
+
 /** One Ethernet header and what lies directly on it. */
 export interface SegmentFields {
   eth_dst: string;
@@ -51,6 +60,7 @@ export interface SegmentFields {
   tags: TagFields[];
   ip?: IpFields;
   udp?: UdpFields;
+  icmp?: IcmpFields;
 }
 
 export interface VxlanFields {

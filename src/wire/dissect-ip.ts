@@ -8,6 +8,7 @@ import {
   cut,
   go,
   goUpper,
+  type IcmpFields,
   STEP_GRE,
   STEP_IP,
   STEP_IPV6,
@@ -16,6 +17,8 @@ import {
   type UdpFields,
   type Walk,
 } from './dissect-fields.ts';
+import { ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, icmpCode, icmpFits, icmpIdent, icmpSequence, icmpType } from './icmp.ts';
+import { ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST } from './icmpv6.ts';
 import {
   IPV4_BYTES,
   ipv4Addresses,
@@ -28,6 +31,7 @@ import {
   ipv4TotalBytes,
   ipv4Ttl,
   PROTO_GRE,
+  PROTO_ICMP,
   PROTO_IPV4,
   PROTO_IPV6,
   PROTO_UDP,
@@ -196,7 +200,21 @@ export function walkUpper(walk: Walk): void {
       return;
     case NEXT_ICMPV6:
       if (end - at >= 1) walk.frame.icmpv6 ??= { type: walk.view.getUint8(at) };
+      walkIcmp(walk, at, end, ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY);
+      return;
+    case PROTO_ICMP:
+      walkIcmp(walk, at, end, ICMP_ECHO_REQUEST, ICMP_ECHO_REPLY);
   }
+}
+
+/** The header begins as ICMP's in both versions of IP. */
+function walkIcmp({ view, segment }: Walk, at: number, end: number, request: number, reply: number): void {
+  if (segment.icmp !== undefined || end - at < 2) return;
+  const icmp: IcmpFields = { type: icmpType(view, at), code: icmpCode(view, at) };
+  segment.icmp = icmp;
+  if (!icmpFits(at, end) || (icmp.type !== request && icmp.type !== reply)) return;
+  icmp.ident = icmpIdent(view, at);
+  icmp.seq = icmpSequence(view, at);
 }
 
 function walkUdp(walk: Walk, at: number, end: number, overIpv6: boolean): void {

@@ -1,7 +1,10 @@
 /**
  * A dissected frame in one line for people: what `etherloom dissect` and `etherloom trace` print.
  */
-import type { FrameFields, IpFields, SegmentFields } from './dissect-fields.ts';
+import type { FrameFields, IcmpFields, IpFields, SegmentFields } from './dissect-fields.ts';
+import { icmpText } from './icmp-text.ts';
+import { PROTO_ICMP } from './ipv4.ts';
+import { NEXT_ICMPV6 } from './ipv6.ts';
 
 /** The usual protocols and next headers by the names of IANA's registry, some as tcpdump shortens them. */
 const PROTOCOLS: Readonly<Record<number, string>> = {
@@ -44,18 +47,18 @@ export function frameLine(frame: FrameFields): string {
 /** The same of a frame that has no number. */
 export function frameText(frame: FrameFields): string {
   const parts = [frame.len === frame.cap_len ? `${frame.len} bytes` : `${frame.cap_len} of ${frame.len} bytes`];
-  if (frame.outer !== null) parts.push(segmentText(frame.outer, frame.icmpv6 !== undefined));
+  if (frame.outer !== null) parts.push(segmentText(frame.outer));
   if (frame.vxlan !== null) {
     const { flags, vni, gbp } = frame.vxlan;
     parts.push(`vni ${vni}${flags === 0x0800 && gbp === 0 ? '' : ` flags ${hex(flags)} group ${gbp}`}`);
   }
-  if (frame.inner !== null) parts.push(`[ ${segmentText(frame.inner, frame.icmpv6 !== undefined)} ]`);
+  if (frame.inner !== null) parts.push(`[ ${segmentText(frame.inner)} ]`);
   if (frame.arp !== undefined) parts.push(arpLine(frame.arp));
   if (frame.error !== undefined) parts.push(`! ${frame.error}`);
   return parts.join('  ');
 }
 
-function segmentText(segment: SegmentFields, hasIcmpv6: boolean): string {
+function segmentText(segment: SegmentFields): string {
   const parts = [`${segment.eth_src} > ${segment.eth_dst}`];
   let type = segment.eth_type;
   let length = segment.eth_len;
@@ -65,9 +68,9 @@ function segmentText(segment: SegmentFields, hasIcmpv6: boolean): string {
     type = tag.etype;
     length = tag.len;
   }
-  const { ip, udp } = segment;
+  const { ip, udp, icmp } = segment;
   if (ip !== undefined) {
-    const upper = udp === undefined ? protocolText(ip, hasIcmpv6) : `udp ${udp.src} > ${udp.dst}`;
+    const upper = udp === undefined ? protocolText(ip, icmp) : `udp ${udp.src} > ${udp.dst}`;
     parts.push(`${ip.src} > ${ip.dst ?? '?'} ${upper}${ip.fragment ? ' fragment' : ''}`);
   } else if (length !== undefined) parts.push(`llc ${length}`);
   else if (type !== undefined) parts.push(type === 0x0806 ? 'arp' : `type ${hex(type)}`);
@@ -75,8 +78,9 @@ function segmentText(segment: SegmentFields, hasIcmpv6: boolean): string {
 }
 
 /** Multicast listener reports stand behind a hop-by-hop header, which says nothing. */
-function protocolText({ v, proto }: IpFields, hasIcmpv6: boolean): string {
-  if (v === 6 && hasIcmpv6 && EXTENSIONS.includes(proto)) return 'icmp6';
+function protocolText({ v, proto }: IpFields, icmp: IcmpFields | undefined): string {
+  const isIcmp = v === 4 ? proto === PROTO_ICMP : proto === NEXT_ICMPV6 || EXTENSIONS.includes(proto);
+  if (icmp !== undefined && isIcmp) return icmpText(v === 6, icmp.type, icmp.code);
   return PROTOCOLS[proto] ?? `proto ${proto}`;
 }
 

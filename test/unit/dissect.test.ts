@@ -23,8 +23,10 @@ const TUNNEL = ethernetFrame(
   udpIpv4({ src: '10.0.0.1', dst: '10.0.0.2' }, 50000, 4789, vxlanPayload(42, ARP)),
 );
 
-const ipv4 = (protocol: number) =>
-  ethernetFrame({ dst: B, src: A }, 0x0800, ipv4Packet({ src: '10.0.0.1', dst: '10.0.0.2' }, protocol));
+const ipv4 = (protocol: number, payload: number[] = []) => {
+  const packet = ipv4Packet({ src: '10.0.0.1', dst: '10.0.0.2' }, protocol, Uint8Array.from(payload));
+  return ethernetFrame({ dst: B, src: A }, 0x0800, packet);
+};
 const ipv6 = (next: number, payload: number[] = []) => {
   const packet = ipv6Packet({ src: '2001:db8::1', dst: '2001:db8::2' }, next, Uint8Array.from(payload));
   return ethernetFrame({ dst: B, src: A }, 0x86dd, packet);
@@ -181,10 +183,19 @@ describe('frameLine', () => {
       /! ethernet: 1510 is neither a length nor a type$/,
     ],
     ['ICMP', ipv4(1), /10\.0\.0\.1 > 10\.0\.0\.2 icmp$/],
+    ['ICMP, an echo', ipv4(1, [8, 0]), /10\.0\.0\.2 icmp echo request$/],
+    ['ICMP, why not', ipv4(1, [3, 4]), /10\.0\.0\.2 icmp fragmentation needed$/],
+    ['ICMP, of a code without a name', ipv4(1, [3, 9]), /10\.0\.0\.2 icmp unreachable$/],
+    ['ICMP, of a type without a name', ipv4(1, [77, 0]), /10\.0\.0\.2 icmp type 77$/],
     ['TCP', ipv4(6), /10\.0\.0\.1 > 10\.0\.0\.2 tcp$/],
     ['a protocol without a usual name', ipv4(253), /10\.0\.0\.1 > 10\.0\.0\.2 proto 253$/],
     ['ICMPv6', ipv6(58), /2001:db8::1 > 2001:db8::2 icmp6$/],
-    ['ICMPv6 behind a hop-by-hop header', ipv6(0, [58, 0, 5, 2, 0, 0, 1, 0, 143, 0, 0, 0]), /2001:db8::2 icmp6$/],
+    ['ICMPv6, of a neighbor', ipv6(58, [135, 0]), /2001:db8::2 icmp6 neighbor solicitation$/],
+    [
+      'ICMPv6 behind a hop-by-hop header',
+      ipv6(0, [58, 0, 5, 2, 0, 0, 1, 0, 143, 0, 0, 0]),
+      /2001:db8::2 icmp6 listener report$/,
+    ],
     ['VRRP', ipv6(112), /2001:db8::1 > 2001:db8::2 vrrp$/],
   ])('of %s', (_, frame, expected) => {
     expect(frameLine(dissectFrame(viewOf(frame), 0, frame.length, frame.length, 1))).toMatch(expected);

@@ -310,6 +310,14 @@ describe('extras', () => {
     expect(look(frame, frame.length - 1).arp).toEqual({ op: 2, sha: null, spa: null, tha: null, tpa: null });
   });
 
+  it('ICMP, of an echo with its numbers', () => {
+    const icmp = (bytes: string) => look(ethernetFrame(HEAD, 0x0800, ipv4Packet(IP4, 1, bytesOf(bytes)))).outer!.icmp;
+    expect(icmp('0800f7fd00070002')).toEqual({ type: 8, code: 0, ident: 7, seq: 2 });
+    expect(icmp('0301000000000000')).toEqual({ type: 3, code: 1 });
+    expect(icmp('0800f7fd0007')).toEqual({ type: 8, code: 0 });
+    expect(icmp('08')).toBeUndefined();
+  });
+
   it('ICMPv6', () => {
     expect(look(ethernetFrame(HEAD, 0x86dd, ipv6Packet(IP6, 58, bytesOf('87')))).icmpv6).toEqual({ type: 135 });
   });
