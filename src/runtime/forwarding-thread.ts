@@ -54,21 +54,29 @@ export class ForwardingThread {
   /** By number: how often it was started again. */
   readonly #starts: (number | undefined)[] = [];
   #phase: 'starting' | 'running' | 'stopping' | 'ended' = 'starting';
+  /** Why it could not start. */
+  #failure: StartError | null = null;
 
-  constructor(config: SwitchConfig, hooks: ThreadHooks, entry = new URL('./worker.js', import.meta.url)) {
+  /** `again`: in the place of one that has ended. */
+  constructor(
+    config: SwitchConfig,
+    hooks: ThreadHooks,
+    entry = new URL('./worker.js', import.meta.url),
+    again = false,
+  ) {
     this.#hooks = hooks;
     this.#mayOpen = config.privileges === 'keep';
     // Loaded here as well, the addon outlives the thread, and with it devices that wait for the next one.
     nativeAvailable();
-    const workerData: WorkerStart = { stamp: buildStamp, config };
+    const workerData: WorkerStart = { stamp: buildStamp, config, again };
     this.#worker = new Worker(entry, { workerData, resourceLimits: FORWARDING_HEAP, name: 'forwarding' });
     this.ready = new Promise((resolve, reject) => {
-      this.#worker.on('message', (message: FromWorker) => this.#take(message, resolve, reject));
+      this.#worker.on('message', (message: FromWorker) => this.#take(message, resolve));
       let why: string | null = null;
       this.#worker.on('error', (error) => {
         why = withPlace(error);
       });
-      // Only now its devices are closed.
+      // Only now its devices are closed, or wait for the next thread.
       this.#worker.on('exit', (code) => void this.#ended(why ?? `it exited with ${code}`, reject));
     });
   }
@@ -78,7 +86,7 @@ export class ForwardingThread {
     return this.#state!;
   }
 
-  #take(message: FromWorker, resolve: () => void, reject: (error: Error) => void): void {
+  #take(message: FromWorker, resolve: () => void): void {
     switch (message.type) {
       case 'ready':
         this.#state = message.state;
@@ -87,7 +95,8 @@ export class ForwardingThread {
         return;
       case 'failed':
         this.#phase = 'ended';
-        reject(new StartError(message.message, message.status));
+        this.#failure = new StartError(message.message, message.status);
+        void this.#worker.terminate();
         return;
       case 'tables':
         this.#reclaiming.known(message.tables, message.replaced);
@@ -162,7 +171,8 @@ export class ForwardingThread {
     for (const { refused } of this.#asked.values()) refused(new ControlError('the forwarding thread has ended'));
     this.#asked.clear();
     if (phase !== 'stopping') await Promise.all(sides);
-    if (phase === 'starting') reject(new StartError(`the forwarding thread failed: ${why}`, 1));
+    if (this.#failure !== null) reject(this.#failure);
+    else if (phase === 'starting') reject(new StartError(`the forwarding thread failed: ${why}`, 1));
     else if (phase === 'running') this.#hooks.crashed(why);
   }
 

@@ -22,6 +22,8 @@ export interface WorkerStart {
   /** Of the main thread: build-stamp.ts. */
   stamp: string;
   config: SwitchConfig;
+  /** In the place of a thread that has ended: what is not there is waited for. */
+  again: boolean;
 }
 
 /** What a reader on another thread needs. */

@@ -49,9 +49,9 @@ export class Supervisor implements Changer {
     this.#thread = this.#start(config);
   }
 
-  #start(config: SwitchConfig): ForwardingThread {
+  #start(config: SwitchConfig, again = false): ForwardingThread {
     const { event } = this.#hooks;
-    return new ForwardingThread(config, { event, crashed: (why) => void this.#crashed(why) }, this.#entry);
+    return new ForwardingThread(config, { event, crashed: (why) => void this.#crashed(why) }, this.#entry, again);
   }
 
   /** Settles when ports are open and forwarding runs; rejects with StartError. */
@@ -94,7 +94,7 @@ export class Supervisor implements Changer {
     this.#state = this.state;
     const restarted = stood.restarting();
     try {
-      this.#thread = this.#start(stood.config);
+      this.#thread = this.#start(stood.config, true);
       await this.#thread.ready;
     } catch (error) {
       const { message } = error as Error;
@@ -103,7 +103,7 @@ export class Supervisor implements Changer {
     }
     this.#restarts++;
     this.#state = null;
-    await releaseDevices(); // of ports that are gone
+    void releaseDevices(); // of ports that are gone
     await restarted();
     this.#hooks.event({ event: 'worker', worker: 0, up: true, reason: '' });
   }

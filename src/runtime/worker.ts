@@ -12,7 +12,7 @@ import { numbersOf } from './directory-of.ts';
 import { LiveSwitch, OpenError } from './live/live.ts';
 import type { Change, FromWorker, ToWorker, WorkerStart } from './messages.ts';
 
-const { config, stamp } = workerData as WorkerStart;
+const { config, stamp, again } = workerData as WorkerStart;
 requireSameBuild(stamp);
 const port = parentPort!;
 const post = (message: FromWorker): void => port.postMessage(message);
@@ -59,7 +59,7 @@ try {
     },
   });
   collectGarbage();
-  await live.open();
+  await live.open(again);
   const { dp, control } = live.core;
   const numbers = numbersOf(control);
   post({ type: 'ready', state: { tables: sharedPart(dp), numbers, statuses: live.statuses(), sleep: live.sleep } });

@@ -172,4 +172,32 @@ describe.skipIf(obstacle !== null)('a switch whose worker 0 ends', () => {
     expect(await sw.stop()).toBe(0);
     expect(readdirSync('/sys/class/net')).not.toContain(devices[0]);
   });
+
+  it.each(['keep', 'drop'])('waits for a device that was gone before: privileges %s', async (privileges) => {
+    const [device, far, tap, gone] = ['a', 'b', 'c', 'd'].map((n) => lab.device(`kw${privileges[0]}${n}`)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    lab.makeVeth(device, far);
+    const ports = {
+      p1: { adapter: 'af-packet', device, vlan: 10 },
+      p2: { adapter: 'tap', device: tap, vlan: 10 },
+      p3: { adapter: 'tap', device: gone, vlan: 10 },
+    };
+    const sw = await bench.start({ switch: { privileges }, ports });
+    const link = async (port: string) => (await sw.ports()).get(port)?.link;
+    for (const each of [device, gone]) lab.run('ip', 'link', 'del', each);
+    await eventually(async () => (await link('p1')) === 'down' && (await link('p3')) === 'down', 'they are gone');
+    await restart(sw);
+    await eventually(async () => (await link('p2')) === 'up', 'it has its TAP');
+    expect(await link('p1')).toBe('down');
+    // Who may make a TAP makes it anew.
+    expect(readdirSync('/sys/class/net').includes(gone)).toBe(privileges === 'keep');
+    if (privileges === 'drop') return;
+    lab.makeVeth(device, far);
+    lab.run('ip', 'link', 'set', far, 'up');
+    await eventually(async () => (await link('p1')) === 'up', 'it is back');
+  });
 });

@@ -30,8 +30,9 @@ import { relearnRows } from '../relearn.ts';
 import type { SideStart } from '../side-messages.ts';
 import { ON_REQUEST } from '../side-switch.ts';
 import { SideGone, SideWorkers } from '../side-workers.ts';
+import { LINKED_ADAPTERS } from './adapters.ts';
 import { changeLive } from './change.ts';
-import { openFailure, xdpQueuesOf } from './open-port.ts';
+import { isAbsence, openFailure, xdpQueuesOf } from './open-port.ts';
 import { LivePort } from './port.ts';
 import { LivePorts, type PortHooks } from './ports.ts';
 
@@ -52,6 +53,8 @@ export class OpenError extends Error {
 
 export class LiveSwitch {
   readonly core: SwitchCore;
+  /** It has the privileges to make devices. */
+  readonly #mayMake: boolean;
   readonly #hooks: LiveHooks;
   readonly #ports: LivePorts;
   #sides: SideWorkers | null = null;
@@ -62,6 +65,7 @@ export class LiveSwitch {
   /** Makes the tables; throws ControlError when the configuration does not fit. Opens nothing. */
   constructor(config: SwitchConfig, hooks: LiveHooks) {
     if (nativeAvailable().ok) useClock(native().clockRead);
+    this.#mayMake = config.privileges === 'keep';
     this.#hooks = hooks;
     // Whoever can guess the hash can fill one bucket: another seed at every start, unless a run is to be repeated.
     const seed = config.hashSeed ?? randomBytes(4).readUInt32LE();
@@ -93,14 +97,20 @@ export class LiveSwitch {
     return [...this.#ports].map((port) => port.status());
   }
 
-  /** Opens every port and forwards from then on. Rejects with OpenError, and then nothing is open. */
-  async open(): Promise<void> {
+  /**
+   * Opens every port and forwards from then on. Rejects with OpenError, and then nothing is open.
+   *
+   * `again`: in the place of a thread that has ended. What is not there is waited for, as that one would; and what is open when it
+   * rejects waits for the next thread.
+   */
+  async open(again = false): Promise<void> {
     this.#makeSides();
     for (const port of this.#ports) {
       try {
-        await this.#ports.open(port, false);
+        await this.#ports.open(port, again && !this.#mayMake);
       } catch (error) {
-        await this.#ports.discardAll();
+        if (again && isAbsence(error) && LINKED_ADAPTERS.includes(port.config.adapter.kind)) continue;
+        if (!again) await this.#ports.discardAll();
         throw new OpenError(openFailure(port.config, error));
       }
       if (this.#ports.closed) {
@@ -108,7 +118,7 @@ export class LiveSwitch {
         throw new OpenError('stopped while ports were being opened');
       }
     }
-    await this.#beginSides();
+    await this.#beginSides(again);
     this.#ports.begin(this.#ports);
     this.#ports.settleGroups();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -130,11 +140,11 @@ export class LiveSwitch {
     this.#ports.sides = this.#sides;
   }
 
-  async #beginSides(): Promise<void> {
+  async #beginSides(again: boolean): Promise<void> {
     try {
       await this.#sides?.begin();
     } catch (error) {
-      this.close();
+      if (!again) this.close();
       throw error instanceof SideGone ? new OpenError(error.message) : error;
     }
   }
