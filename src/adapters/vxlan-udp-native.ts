@@ -57,7 +57,7 @@ const { EMSGSIZE } = constants.errno;
 /** What links carry in any case (RFC 8200); IPv4 alone has less. */
 const LEAST_MTU = 1280;
 const POOL_SOCKETS = 32;
-/** Slots offered to a quiet socket, as in tap.ts. */
+/** Slots offered to a quiet socket, as in bursts.ts. */
 const QUIET_SMALL = 8;
 const QUIET_LARGE = 2;
 const OFFER_WORDS = 2;
