@@ -32,6 +32,8 @@ export const RX_TOLD = 1 << 5;
 /** In an egress list: the frame leaves in its other shape. */
 export const SHAPE_ALT = 1 << 16;
 export const INDEX_MASK = 0xffff;
+/** In `sourceHash`: the record of the source said what the frame teaches, when it came out of the tunnel. */
+export const SOURCE_KNOWN = 1;
 
 export interface Batch {
   readonly capacity: number;
@@ -87,7 +89,7 @@ export interface Batch {
   readonly remote: Int32Array;
   /** Row of its VNI. */
   readonly vni: Int32Array;
-  /** Hash of its inner source in its VNI (fdb/hash.ts), where the fast way out of the tunnel has worked it out; else 0. */
+  /** Hash of its inner source in its VNI (fdb/hash.ts), where the fast way out of the tunnel has worked it out; SOURCE_KNOWN; else 0. */
   readonly sourceHash: Int32Array;
 }
 

@@ -1,14 +1,15 @@
 /**
  * Learning from a tunnel, as a loop: who is known where he was is refreshed, and everything else is learned by
- * fdb/learn.ts. A closure for the reason that fast-lane.ts gives. Where decap-lane.ts has been, the hash is there and the
- * record asked for.
+ * fdb/learn.ts. A closure for the reason that fast-lane.ts gives. Where decap-lane.ts has been, the hash is there, and many a
+ * frame that has nothing to teach is known by then. That holds until the table changes: from the first row of a batch (what stands
+ * before a later one may have been for control) to the first that teaches something.
  */
 
 import { GENERATION_SHIFT, startSlot } from '../../tables/fdb/fdb.ts';
 import { BLOCK_BITS } from '../../tables/fdb/hash.ts';
 import { learnSource, REFRESH_MS, refreshSource } from '../../tables/fdb/learn.ts';
 import { VNI_FLAGS, VNI_LEARNS, VNI_WORDS } from '../../tables/vni-table.ts';
-import type { Batch } from '../batch.ts';
+import { type Batch, SOURCE_KNOWN } from '../batch.ts';
 import type { Dataplane } from '../dataplane.ts';
 import { DROP_NONE, LOOKUP_REFLECTION } from '../reasons.ts';
 
@@ -25,6 +26,7 @@ const TAKEN = LOOKUP_REFLECTION;
 const LEARNS = VNI_LEARNS;
 const VNI_ROW = VNI_WORDS;
 const FLAGS = VNI_FLAGS;
+const KNOWN = SOURCE_KNOWN;
 
 export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
   const { arena, vxlan } = dp;
@@ -46,7 +48,10 @@ export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
       sourceHash: hashes,
     } = b;
     const blocks = slots >>> shift;
+    let believed = first === 0;
     for (let i = first | 0; i < end; i = (i + 1) | 0) {
+      const h = hashes[i];
+      if (believed && h === KNOWN) continue;
       if (rxFlags[i] !== 0 || tunnelOf[portOf[i]] < 0) continue;
       const remote = remoteOf[i];
       const vni = vniOf[i];
@@ -58,9 +63,8 @@ export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
       const low = view.getInt32(off + 8);
       if ((macHigh | low) === 0) continue;
       const high = (macHigh << 16) | vni;
-      const h = hashes[i];
       let slot =
-        h === 0
+        h === 0 || h === KNOWN
           ? startSlot(fdb, low, high)
           : ((Math.imul(h >>> 12, blocks) >>> 20) << shift) | ((h & 0xfff) >>> (BLOCK - shift));
       let at = slot << 2;
@@ -77,6 +81,7 @@ export function createLearnLane(dp: Dataplane, b: Batch): LearnLane {
       if (key !== 0 && rec[(at + 3) | 0] === here) {
         if ((now - rec[(at + 2) | 0]) >>> 0 >= FRESH_MS) refreshSource(fdb, slot, remote, now);
       } else {
+        believed = false;
         learnSource(fdb, key === 0 ? ~slot : slot, low, high, remote, now);
       }
     }

@@ -19,6 +19,7 @@ import {
   portLedger,
   TX_FRAMES,
 } from '../../../src/dataplane/counters.ts';
+import { lanesOf, type TunnelLanes } from '../../../src/dataplane/vxlan/lanes.ts';
 import { SwitchCore } from '../../../src/runtime/core.ts';
 import { ethernetFrame, udpIpv4, udpIpv6, vxlanPayload } from '../../../src/wire/build.ts';
 
@@ -174,10 +175,14 @@ export function innerFrame(dst: string, src: string, vid: number, kind: number, 
 }
 
 /** An outer frame of a peer of `v4`, as the peer's own switch would send it. */
-export function outerV4(vni: number, frame: Uint8Array, more: { src?: string; tos?: number; port?: number } = {}) {
+export function outerV4(
+  vni: number,
+  frame: Uint8Array,
+  more: { src?: string; tos?: number; port?: number; checksum?: boolean } = {},
+) {
   const head = { dst: '02:00:00:00:17:17', src: '02:00:00:00:34:34' };
   const ip = { src: more.src ?? '192.0.2.34', dst: '192.0.2.17', tos: more.tos ?? 0 };
-  return ethernetFrame(head, 0x0800, udpIpv4(ip, 50_000, more.port ?? 4789, vxlanPayload(vni, frame)));
+  return ethernetFrame(head, 0x0800, udpIpv4(ip, 50_000, more.port ?? 4789, vxlanPayload(vni, frame), more.checksum));
 }
 
 export function outerV6(vni: number, frame: Uint8Array, src = 'fd00::34') {
@@ -218,7 +223,8 @@ export function story(seed: number, frames: number): Arrival[] {
       const vni = [1000, 2000, 5000, 1000, 4000][roll(5)]!;
       const src = ['192.0.2.34', '192.0.2.50', '192.0.2.34', '192.0.2.99', '192.0.2.17'][roll(5)]!;
       port = 'u4';
-      frame = outerV4(vni, inner([0, 0, 0, 7]), { src, tos: roll(4), port: roll(12) === 0 ? 4790 : 4789 });
+      const port4 = roll(12) === 0 ? 4790 : 4789;
+      frame = outerV4(vni, inner([0, 0, 0, 7]), { src, tos: roll(4), port: port4, checksum: roll(3) === 0 });
     } else {
       port = 'u6';
       frame = outerV6([3000, 6000, 3000, 1000][roll(4)]!, inner([0, 0, 0, 7]), ['fd00::34', 'fd00::50'][roll(2)]!);
@@ -230,6 +236,29 @@ export function story(seed: number, frames: number): Arrival[] {
     });
   }
   return arrivals;
+}
+
+/** What tunnels carry mostly, which is for the fast ways in and out: hosts behind `a` and two remotes that know each other. */
+export function traffic(seed: number, frames: number): Arrival[] {
+  const roll = dice(seed);
+  const here = [0, 1, 2].map((n) => `02:00:00:00:0a:0${n}`);
+  const there = [0, 1, 2, 3, 4].map((n) => `02:00:00:00:0b:0${n}`);
+  const odd = story(seed, frames);
+  return odd.map((arrival) => {
+    const [local, remote] = [here[roll(here.length)]!, there[roll(there.length)]!];
+    const vid = [10, 20, 10][roll(3)]!;
+    const kind = 1 + roll(3);
+    const length = 30 + roll(60);
+    const peer = VTEP.neighbors[roll(8) === 0 ? roll(2) : Number(remote.at(-1)) & 1]!.address;
+    const more = { src: peer, tos: roll(64) << 2, checksum: roll(8) === 0 };
+    const sound =
+      roll(2) === 0
+        ? { port: 'a', frame: innerFrame(remote, local, vid, kind, length) }
+        : { port: 'u4', frame: outerV4(vid * 100, innerFrame(local, remote, 0, kind, length), more) };
+    if (roll(12) === 0) return arrival;
+    const frame = roll(8) === 0 ? broken(sound.frame, roll) : sound.frame;
+    return { ...sound, frame, wait: roll(20) === 0 ? 60 + roll(60) : roll(3) };
+  });
 }
 
 /** A bit flipped in the headers, or an end cut off. */
@@ -244,9 +273,10 @@ export function broken(frame: Uint8Array, roll: (sides: number) => number): Uint
 }
 
 /** Everything that a story leads to. */
-export function tellTunnels(arrivals: readonly Arrival[], size: number, poison: number): unknown {
+export function tellTunnels(arrivals: readonly Arrival[], size: number, poison: number, slowly = false): unknown {
   const world = tunnelWorld(size);
   const { core, left } = world;
+  if (slowly) leaveAllToSlowWay(core);
   const { arena } = core.dp;
   for (const { port, frame, wait } of arrivals) {
     if (core.batch.count === 0) arena.bytes.fill(poison);
@@ -266,6 +296,13 @@ export function tellTunnels(arrivals: readonly Arrival[], size: number, poison: 
     peers: [...dp.vxlan.remotes.counters],
     vnis: [...dp.vxlan.vnis.counters],
   };
+}
+
+/** No frame is for the fast ways into tunnels and out of them. */
+function leaveAllToSlowWay({ dp, batch }: SwitchCore): void {
+  const lanes = lanesOf(dp, batch) as { -readonly [name in keyof TunnelLanes]: TunnelLanes[name] };
+  lanes.decap = (first) => first;
+  lanes.encap = (_port, from) => from;
 }
 
 /** Throws when a row does not balance, a copy is unaccounted for or a slot is lost. */

@@ -5,13 +5,30 @@ import { addEntry } from '../../../src/control/fdb-control.ts';
 import { vxlanEntries } from '../../../src/control/vxlan/fdb.ts';
 import { setTunnel } from '../../../src/control/vxlan/tunnel-control.ts';
 import { setPathMtu, setVtep } from '../../../src/control/vxlan/vtep-control.ts';
+import { SOURCE_KNOWN } from '../../../src/dataplane/batch.ts';
 import { portLedger } from '../../../src/dataplane/counters.ts';
 import { csumWord, GSO_TCPV4, gsoWord } from '../../../src/dataplane/offload/needs.ts';
+import { forwardBatch } from '../../../src/dataplane/pipeline.ts';
+import { decapBatch } from '../../../src/dataplane/vxlan/decap.ts';
+import { lanesOf } from '../../../src/dataplane/vxlan/lanes.ts';
+import { STAT_MOVED } from '../../../src/tables/fdb/fdb.ts';
+import { flushAll } from '../../../src/tables/fdb/flush.ts';
 import { findRemote, removeRemote } from '../../../src/tables/remote-table.ts';
 import { arpFrame, ethernetFrame, ipv4Packet } from '../../../src/wire/build.ts';
 import { writeIpv4Checksum, writeIpv4Fragment } from '../../../src/wire/ipv4.ts';
 import { fuzzDatagrams } from '../../fuzz/datagrams.ts';
-import { checkLedger, innerFrame, MACS, outerV4, outerV6, story, tellTunnels, tunnelWorld } from './vxlan-world.ts';
+import {
+  checkLedger,
+  dice,
+  innerFrame,
+  MACS,
+  outerV4,
+  outerV6,
+  story,
+  tellTunnels,
+  traffic,
+  tunnelWorld,
+} from './vxlan-world.ts';
 
 const ZERO = '00:00:00:00:00:00';
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
@@ -19,11 +36,15 @@ const STRANGER = '02:00:00:00:00:99';
 const TCP_HEAD = [0, 80, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 1, 0, 0, 0, 0];
 
 describe('tunnels', () => {
-  it('give the same for every batch size and whatever lies around the frames', () => {
+  it.each([
+    ['strange frames', story],
+    ['ordinary traffic', traffic],
+  ])('give the same for every batch size, without lanes and whatever lies around the frames: %s', (_, invent) => {
     for (let seed = 1; seed <= 8; seed++) {
-      const arrivals = story(seed, 250);
+      const arrivals = invent(seed, 250);
       const one = tellTunnels(arrivals, 1, 0xaa);
       expect(tellTunnels(arrivals, 1, 0x00), `seed ${seed}, poison`).toEqual(one);
+      expect(tellTunnels(arrivals, 7, 0x00, true), `seed ${seed}, without lanes`).toEqual(one);
       for (const size of [2, 7, 64]) expect(tellTunnels(arrivals, size, 0x55), `seed ${seed}, by ${size}`).toEqual(one);
     }
   });
@@ -267,6 +288,67 @@ function fragmented(frame: Uint8Array): Uint8Array {
   writeIpv4Checksum(view, 14);
   return bytes;
 }
+
+describe('a source that is known when its frame comes out of the tunnel', () => {
+  const HOST = '02:00:00:00:00:77';
+  const REMOTES = ['192.0.2.34', '192.0.2.50'];
+  const from = (mac: string, src: string) => outerV4(5000, innerFrame(HOST, mac, 0, 1), { src, checksum: false });
+
+  /** Where hosts of the bridge with one local host are, after frames by these remotes. */
+  function tell(arrivals: readonly { frame: Uint8Array; wait: number }[], size: number) {
+    const world = tunnelWorld(size);
+    const { core } = world;
+    world.append('c', innerFrame(BROADCAST, HOST, 0, 1));
+    core.forward();
+    let batches = 0;
+    for (const { frame, wait } of arrivals) {
+      world.now += wait;
+      world.append('u4', frame);
+      if (core.batch.count < size) continue;
+      core.forward();
+      batches++;
+    }
+    core.forward();
+    checkLedger(core);
+    const { stats } = core.dp.vxlan.fdb;
+    const entries = vxlanEntries(core.control).sort((x, y) => x.mac.localeCompare(y.mac));
+    return { batches, told: { entries, stats: [...stats], left: [...world.left] } };
+  }
+
+  it('teaches when frames before it have moved it', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const roll = dice(seed);
+      const arrivals = Array.from({ length: 200 }, () => ({
+        frame: from(MACS[roll(4)]!, REMOTES[roll(6) === 0 ? 1 : 0]!),
+        wait: roll(30) === 0 ? 150 : roll(3),
+      }));
+      const { told } = tell(arrivals, 1);
+      expect(told.stats[STAT_MOVED]).toBeGreaterThan(10);
+      for (const size of [2, 5, 64]) {
+        const other = tell(arrivals, size);
+        expect(other.batches).toBe(Math.floor(arrivals.length / size));
+        expect(other.told, `seed ${seed}, by ${size}`).toEqual(told);
+      }
+    }
+  });
+
+  it('teaches behind a frame at which control may have changed the table', () => {
+    const { core, append } = tunnelWorld(8);
+    const { dp, batch } = core;
+    append('u4', from(MACS[2]!, REMOTES[0]!));
+    core.forward();
+    for (let n = 0; n < 3; n++) append('u4', from(MACS[2]!, REMOTES[0]!));
+    decapBatch(dp, batch);
+    expect([...batch.sourceHash.subarray(0, 3)]).toEqual([SOURCE_KNOWN, SOURCE_KNOWN, SOURCE_KNOWN]);
+    forwardBatch(dp, batch);
+    const learned = () => vxlanEntries(core.control).filter(({ mac }) => mac === MACS[2]);
+    expect(learned()).toHaveLength(1);
+    flushAll(dp.vxlan.fdb, 1000);
+    expect(learned()).toHaveLength(0);
+    lanesOf(dp, batch).learn(1, 3);
+    expect(learned()).toMatchObject([{ remotes: [REMOTES[0]] }]);
+  });
+});
 
 describe('forged datagrams', () => {
   it('are never delivered, never learned, and counted; real ones go on between them', () => {
