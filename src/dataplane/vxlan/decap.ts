@@ -88,8 +88,14 @@ export function decapBatch(dp: Dataplane, b: Batch): void {
   const { firstOf } = dp.vxlan.vteps;
   const { port: portOf } = b;
   const n = b.count;
+  let outside = -1;
   for (let i = 0; i < n; i++) {
-    if (firstOf[portOf[i]] < 0) continue;
+    const port = portOf[i];
+    if (port === outside) continue;
+    if (firstOf[port] < 0) {
+      outside = port;
+      continue;
+    }
     const stop = lane(i);
     b.decapped += stop - i;
     i = stop;
