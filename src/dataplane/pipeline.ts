@@ -17,7 +17,7 @@
  * lists of other ports are sent. Who calls these in turn is runtime/forwarding.ts.
  */
 
-import { META_USED } from '../tables/fdb/fdb.ts';
+import { type Fdb, META_USED, STAT_LEARNED } from '../tables/fdb/fdb.ts';
 import { PORT_IPVLAN, PORT_MACVLAN } from '../tables/port-table.ts';
 import type { Batch } from './batch.ts';
 import { type Dataplane, LIMIT_CHILDREN, LIMIT_INTERFACES, LIMIT_TOUCH } from './dataplane.ts';
@@ -40,8 +40,15 @@ interface Lane {
   readonly ipvlan: FastLane;
   readonly leave: FastLane;
   readonly deliver: FastLane;
-  readonly touch: () => void;
+  readonly touch: (manyNew: boolean) => void;
+  /** Addresses that had been learned before its last batch. */
+  learned: number;
 }
+
+/** So many new addresses in a batch, and the next one will bring more. */
+const STORM = 16;
+/** Records are touched for new addresses from an eighth of LIMIT_TOUCH on: each writes to its record and to its links. */
+const STORM_SHIFT = 3;
 
 const lanes = new WeakMap<Batch, Lane>();
 let current: Lane | undefined;
@@ -52,7 +59,7 @@ let current: Lane | undefined;
  */
 export function forwardBatch(dp: Dataplane, b: Batch, first: number = 0): number {
   const lane = current !== undefined && current.dp === dp && current.batch === b ? current : laneOf(dp, b);
-  if (dp.fdb.meta[META_USED] > dp.limits[LIMIT_TOUCH]) lane.touch();
+  if (dp.fdb.slots > dp.limits[LIMIT_TOUCH] >> STORM_SHIFT) touchRecords(lane, dp.fdb, dp.limits[LIMIT_TOUCH]);
   b.learned = -1;
   b.punted = -1;
   let i = first;
@@ -83,6 +90,14 @@ export function forwardBatch(dp: Dataplane, b: Batch, first: number = 0): number
   return i;
 }
 
+/** In a table that is full enough, or that a storm of new addresses fills: empty slots are as far away as others. */
+function touchRecords(lane: Lane, { meta, stats }: Fdb, limit: number): void {
+  const learned = stats[STAT_LEARNED];
+  const storms = learned - lane.learned >= STORM;
+  lane.learned = learned;
+  if (storms || meta[META_USED] > limit) lane.touch(storms);
+}
+
 /** The same by the slow lane alone: what tests hold the fast lane against, and the way of frames that are injected. */
 export function forwardBatchSlowly(dp: Dataplane, b: Batch, first: number = 0): number {
   b.learned = -1;
@@ -105,6 +120,7 @@ function laneOf(dp: Dataplane, b: Batch): Lane {
       leave: createIpvlanLeaveLane(dp, b),
       deliver: createIpvlanDeliverLane(dp, b),
       touch: createTouch(dp, b),
+      learned: 0,
     };
     lanes.set(b, lane);
   }

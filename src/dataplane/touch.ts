@@ -3,7 +3,7 @@
  *
  * The lanes take one frame after the other and would wait for memory twice a frame. This loop waits for nothing:
  * the misses of many frames overlap (bench S2). It only reads, and is only a guess: a frame that it judges
- * otherwise than the lanes do costs a miss, nothing else.
+ * otherwise than the lanes do costs a miss, nothing else. New addresses will want their links too (bench S12).
  */
 
 import { BLOCK_BITS } from '../tables/fdb/hash.ts';
@@ -16,16 +16,16 @@ const VID_MASK = 0xfff;
 const BLOCK = BLOCK_BITS;
 
 /** A closure for the reason that fast-lane.ts gives. */
-export function createTouch(dp: Dataplane, b: Batch): () => void {
+export function createTouch(dp: Dataplane, b: Batch): (manyNew: boolean) => void {
   const { arena, ports, vlans, fdb } = dp;
   const [s0, s1, s2, s3] = fdb.seed;
   const places = new Int32Array(Math.max(32, 2 * b.capacity));
 
-  return () => {
+  return (manyNew) => {
     const view = arena.view;
     const { tpid, pvid, vlanBase } = ports;
     const { fidOf } = vlans;
-    const { rec, slots, shift } = fdb;
+    const { rec, slots, shift, links } = fdb;
     const { off: offs, len: lens, port: portOf } = b;
     const blocks = slots >>> shift;
     const n = b.count | 0;
@@ -57,6 +57,7 @@ export function createTouch(dp: Dataplane, b: Batch): () => void {
     // A loop of its own and very short, so that many of its reads fit the processor's window, and wait together.
     let sum = 0;
     for (let k = 0; k < found; k = (k + 1) | 0) sum ^= rec[(places[k] << 2) + 1];
+    if (manyNew) for (let k = 0; k < found; k = (k + 2) | 0) sum ^= links[places[k] << 1];
     // Somebody has to want what was read, or V8 leaves the reading out.
     places[0] = sum;
   };
