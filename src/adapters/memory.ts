@@ -81,7 +81,8 @@ export class MemoryAdapter implements Adapter {
     if (this.#closed || this.#waiting === ring) return false;
     const slot = takeFor(this.#arena, frame.length);
     if (slot < 0) return false;
-    this.#arena.bytes.set(frame, frameStart(this.#arena, slot));
+    // Of memory that was transferred away not even nothing can be copied.
+    if (frame.length > 0) this.#arena.bytes.set(frame, frameStart(this.#arena, slot));
     const at = (this.#head + this.#waiting) % ring;
     this.#slots[at] = slot;
     this.#lengths[at] = frame.length;

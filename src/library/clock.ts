@@ -30,7 +30,7 @@ export interface ManualClock extends Clock {
 export function manualClock(startMs: number = 0): ManualClock {
   let now = startMs;
   const set = (ms: number) => {
-    if (typeof ms !== 'number' || !(ms >= now))
+    if (!Number.isFinite(ms) || ms < now)
       throw new RangeError(`a clock goes forward: ${ms} ms is before ${now} ms, or no time`);
     now = ms;
   };

@@ -164,6 +164,7 @@ export class Forwarder {
     if (this.#closed) throw new ControlError('the switch is closed');
     if (port.isRemoved) throw new ControlError(`port ${port.name} has been removed`);
     if (!(frame instanceof Uint8Array)) throw new TypeError('a frame is a Buffer or a Uint8Array');
+    if (frame.length === 0 && isGone(frame)) throw new TypeError('the memory of the frame has been transferred away');
     if (frame.length > LARGE_FRAME_BYTES) {
       throw new RangeError(`a frame of ${frame.length} bytes; the longest is ${LARGE_FRAME_BYTES}`);
     }
@@ -236,3 +237,13 @@ export class Forwarder {
 }
 
 const GONE = {} as Waiting;
+
+/** Its memory belongs to another thread by now, or was shrunk. */
+function isGone(frame: Uint8Array): boolean {
+  try {
+    frame.slice();
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -23,6 +23,16 @@ function adapter(options: { queueFrames?: number } = {}, slots = { smallSlots: 4
 const bytes = (length: number, first: number) => Uint8Array.from({ length }, (_, n) => (first + n) & 0xff);
 
 describe('receiving', () => {
+  it('takes memory that was transferred away for a frame of no bytes', () => {
+    const { arena, memory } = adapter();
+    const gone = bytes(60, 0);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    expect(memory.push(gone)).toBe(true);
+    expect(slotsInUse(arena)).toBe(1);
+    memory.close();
+    expect(slotsInUse(arena)).toBe(0);
+  });
+
   it('appends what was pushed, in order, at most so many and never beyond the batch', () => {
     const { arena, memory, batch } = adapter({ queueFrames: 8 }, { smallSlots: 8, largeSlots: 1 });
     for (let n = 0; n < 6; n++) expect(memory.push(bytes(60 + n, n), n === 1)).toBe(true);

@@ -190,10 +190,23 @@ describe('createSwitch', () => {
   });
 });
 
+describe('frames whose memory was transferred away', () => {
+  it('are refused, however often, and keep no room', () => {
+    const sw = createSwitch(threePorts());
+    const gone = new Uint8Array(60);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    for (let n = 0; n < 5000; n++) expect(() => sw.port('p1').send(gone)).toThrow(/transferred away/);
+    expect(() => sw.port('p1').sendBatch([frame(ALL, A), gone])).toThrow(/transferred away/);
+    expect(sw.port('p1').send(frame(ALL, A)).verdict).toBe('flood');
+    sw.close();
+  });
+});
+
 describe('events', () => {
   it('tells of learning, moving and ageing, exactly and only from the first listener on', () => {
     const clock = manualClock();
     expect(() => clock.advance('5' as never)).toThrow(RangeError);
+    expect(() => clock.advance(Number.POSITIVE_INFINITY)).toThrow(RangeError);
     const sw = createSwitch(threePorts(), { clock });
     sw.port('p1').send(frame(ALL, B));
     const seen: [string, FdbChange][] = [];
