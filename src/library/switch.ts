@@ -42,6 +42,7 @@ import { type PortHost, SwitchPort } from './port.ts';
 import { type FrameInput, vidOf } from './result.ts';
 import { Teller } from './teller.ts';
 import { Vxlan } from './vxlan.ts';
+import { whole } from './whole.ts';
 
 export interface SwitchOptions {
   /** Drives ageing and stamps frames; the machine's when left out. */
@@ -123,10 +124,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
     this.#forwarder = new Forwarder(this.#core, clock, maxAnswers, this.#teller, this.#hooks);
     this.#host = this.#makeHost();
     configure(this.#core, loaded);
-    for (const port of loaded.ports) {
-      if (port.tunnel === null) this.#open(port);
-      else this.#core.control.setLink(port.name, true);
-    }
+    for (const port of loaded.ports) this.#place(port);
     this.vxlan = new Vxlan(this.#core.control);
     const autoTick = options.autoTick ?? options.clock === undefined;
     this.#timer = autoTick ? setInterval(() => this.tick(), TICK_MS).unref() : null;
@@ -263,8 +261,11 @@ export class Switch extends EventEmitter<SwitchEvents> {
     const { control } = this.#core;
     const actions = plan(currentConfig(control, this.name), readMemoryConfig(config));
     applyWhole(control, actions, {
-      removing: (port) => this.#remove(this.port(port)),
-      added: (port) => this.#open(port),
+      removing: (name) => {
+        const port = this.#ports.get(name);
+        if (port !== undefined) this.#remove(port);
+      },
+      added: (port) => this.#place(port),
     });
     return actions.map(describe);
   }
@@ -352,6 +353,12 @@ export class Switch extends EventEmitter<SwitchEvents> {
     };
   }
 
+  /** A tunnel has no device. */
+  #place(config: PortPlace): void {
+    if (config.tunnel === null) this.#open(config);
+    else this.#core.control.setLink(config.name, true);
+  }
+
   #open(config: PortPlace): SwitchPort {
     const options = { device: config.name, mtu: config.mtu, queueFrames: this.#queueFrames };
     const adapter = new MemoryAdapter(options, { arena: this.#core.dp.arena, events: NO_EVENTS });
@@ -384,11 +391,6 @@ function* named(sw: Switch, arrivals: Iterable<{ port: string; frame: FrameInput
 
 function* onPort(port: SwitchPort, frames: Iterable<FrameInput>) {
   for (const frame of frames) yield { port, frame };
-}
-
-function whole(name: string, value: number, min: number, max: number): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new RangeError(`${name}: ${value} is not a whole number in ${min}..${max}`);
 }
 
 function randomSeed(): number {

@@ -26,6 +26,11 @@ import {
   vxlanNames,
 } from '../control/vxlan/views.ts';
 import { allowPeer, denyPeer, setPathMtu } from '../control/vxlan/vtep-control.ts';
+import { whole } from './whole.ts';
+
+/** Of IPv4 (RFC 791), and of a length in 16 bits. */
+const MIN_MTU = 68;
+const MAX_MTU = 65_535;
 
 export interface VxlanEntryInput {
   port: string;
@@ -123,6 +128,7 @@ export class Vxlan {
 
   /** What the path to a remote carries, in bytes of the outer IP packet; null: the link's MTU again. */
   setPathMtu(vtep: string, address: string, mtu: number | null): void {
-    setPathMtu(this.#control, vtep, address, mtu);
+    const bytes = mtu === null ? null : whole('mtu', mtu, MIN_MTU, MAX_MTU);
+    setPathMtu(this.#control, vtep, address, bytes);
   }
 }

@@ -18,7 +18,10 @@ import { vxlanEntries } from '../vxlan/fdb.ts';
 export function currentConfig(
   control: Control,
   name: string,
-  adapterOf: (port: string) => AdapterConfig = () => ({ kind: 'memory', options: {} }),
+  adapterOf: (port: string) => AdapterConfig = (port) => ({
+    kind: control.vxlan.tunnels.has(port) ? 'vxlan' : 'memory',
+    options: {},
+  }),
 ): SwitchConfig {
   const bridges: BridgeConfig[] = [...control.bridges.values()].map((bridge) => ({
     name: bridge.name,

@@ -2,7 +2,7 @@
  * Changing a switch while it runs: ports, VLANs, settings and whole configurations, and what is refused.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { ConfigError, ControlError, createSwitch, type PortPatch } from '../../../src/index.ts';
+import { ConfigError, ControlError, createSwitch, type PortPatch, type Switch } from '../../../src/index.ts';
 import { A, access, B, checkAll, entries, frame, hybrid, made, tagged, told, trunk } from './semantics/frames.ts';
 
 afterEach(checkAll);
@@ -191,6 +191,49 @@ describe('apply', () => {
     expect(sw.counters().p1).toEqual(p1);
     expect(sw.port('p4').send(frame({ src: B, dst: A })).ports).toEqual(['p1']);
     expect(sw.ports.map((p) => p.name)).toEqual(['p1', 'p2', 'p4']);
+    expect(sw.ledger().balanced).toBe(true);
+    sw.close();
+  });
+
+  it('changes, adds and removes tunnels', () => {
+    const tunnel = (vni: number) => ({
+      adapter: 'vxlan',
+      vxlan: { vtep: 'v', vnis: { 10: vni }, remotes: ['192.0.2.9'] },
+    });
+    const vteps = {
+      v: { underlay: 'port', uplink: 'up', local: '192.0.2.1/24', neighbors: { '192.0.2.9': '02:00:00:00:00:99' } },
+    };
+    const up = { adapter: 'memory' };
+    const without = config({ p1: port(10), up });
+    const one = config({ p1: port(10), up, x: tunnel(1010) }, { vteps });
+    const other = config({ p1: port(10), up, x: tunnel(2020) }, { vteps });
+    const vniSent = (sw: Switch) => {
+      sw.port('up').receive();
+      sw.port('p1').send(frame());
+      const outer = sw
+        .port('up')
+        .receive()
+        .filter((sent) => sent.readUInt16BE(12) === 0x0800);
+      return outer.map((sent) => sent.readUIntBE(14 + 20 + 8 + 4, 3));
+    };
+    const sw = createSwitch(one);
+    expect(sw.plan(one)).toEqual([]);
+    expect(vniSent(sw)).toEqual([1010]);
+    sw.vxlan.setPathMtu('v', '192.0.2.9', 1400);
+    for (const mtu of [-1, 67, 1400.5, Number.NaN, 65_536]) {
+      expect(() => sw.vxlan.setPathMtu('v', '192.0.2.9', mtu)).toThrow(RangeError);
+    }
+    for (const [to, vnis] of [
+      [other, [2020]],
+      [without, []],
+      [one, [1010]],
+      [without, []],
+      [other, [2020]],
+    ] as const) {
+      sw.apply(to);
+      expect(sw.plan(to)).toEqual([]);
+      expect(vniSent(sw)).toEqual(vnis);
+    }
     expect(sw.ledger().balanced).toBe(true);
     sw.close();
   });
