@@ -12,7 +12,7 @@ export function fdbEntriesHold({ fdbEntries, ...before }: SwitchConfig, after: A
   if (fdbEntries.length === 0) return true;
   if (before.interfaces !== after.interfaces) return false;
   const moved = differing(before.ports, after.ports, (a, b) => a.members === b.members && a.bridge === b.bridge);
-  if (moved.size > 0 && fdbEntries.some(({ port }) => port !== null && moved.has(port))) return false;
+  if (moved.size > 0 && !areMembers(fdbEntries, moved, before.ports, after.ports)) return false;
   const bridges = differing(before.bridges, after.bridges, (a, b) => a === b);
   if (bridges.size === 0) return true;
   const there = new Map(after.bridges.map((bridge) => [bridge.name, bridge]));
@@ -22,6 +22,22 @@ export function fdbEntriesHold({ fdbEntries, ...before }: SwitchConfig, after: A
     if (bridge === undefined || bridge.type !== types.get(name) || !haveVlans(fdbEntries, bridge)) return false;
   }
   return true;
+}
+
+/** Ports of entries among `moved` are in the bridge that they were in, and in the VLANs of their entries. */
+function areMembers(
+  entries: readonly FdbEntryConfig[],
+  moved: ReadonlySet<string>,
+  before: readonly PortConfig[],
+  after: readonly PortConfig[],
+): boolean {
+  const was = byName(before);
+  const vids = new Map<string, ReadonlySet<number | null>>();
+  for (const { name, bridge, members } of after) {
+    if (!moved.has(name) || was.get(name)?.bridge !== bridge) continue;
+    vids.set(name, new Set([null, ...members.map(({ vid }) => vid)]));
+  }
+  return entries.every(({ port, vid }) => port === null || !moved.has(port) || vids.get(port)?.has(vid) === true);
 }
 
 /** Entries of the bridge are in VLANs that it has and that are not private. */
