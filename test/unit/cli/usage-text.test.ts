@@ -9,8 +9,15 @@ async function refusal(...args: string[]): Promise<{ status: number; said: strin
     said += text;
     return true;
   });
+  const streams = [process.stdout, process.stderr].map((stream) => [stream, stream.listeners('error')] as const);
+  for (const [stream] of streams) stream.removeAllListeners('error');
   const status = await main(args);
   write.mockRestore();
+  // `main` listens until its process ends.
+  for (const [stream, listeners] of streams) {
+    stream.removeAllListeners('error');
+    for (const listener of listeners) stream.on('error', listener as (error: Error) => void);
+  }
   return { status, said };
 }
 
