@@ -3,6 +3,7 @@
  * and not every one of them.
  */
 import { changedPart } from './changed-part.ts';
+import { byName } from './remembered.ts';
 import type { FdbEntryConfig } from './types/fdb.ts';
 import type { BridgeConfig, PortConfig, SwitchConfig } from './types.ts';
 

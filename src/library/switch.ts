@@ -37,12 +37,12 @@ import {
 import { type Ledger, readLedger } from './counters.ts';
 import type { DropHook, EgressHook, HookPlace, IngressHook, SwitchEvents } from './events.ts';
 import { Forwarder } from './forwarder.ts';
+import { onlyKeys, whole } from './given.ts';
 import { type HookOptions, Hooks } from './hooks.ts';
 import { type PortHost, SwitchPort } from './port.ts';
 import { type FrameInput, vidOf } from './result.ts';
 import { Teller } from './teller.ts';
 import { Vxlan } from './vxlan.ts';
-import { whole } from './whole.ts';
 
 export interface SwitchOptions {
   /** Drives ageing and stamps frames; the machine's when left out. */
@@ -235,6 +235,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
 
   /** Forgets what was learned: on a port, in a VLAN, in a bridge, or everywhere. */
   flushFdb(what: VlanAddress & { port?: string } = {}): void {
+    onlyKeys(what, ['port', 'vid', 'bridge']);
     const { port, vid } = what;
     const bridge = what.bridge ?? (vid === undefined || vid === null ? undefined : this.#defaultBridge());
     flush(this.#core.control, {

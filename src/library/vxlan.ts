@@ -26,7 +26,7 @@ import {
   vxlanNames,
 } from '../control/vxlan/views.ts';
 import { allowPeer, denyPeer, setPathMtu } from '../control/vxlan/vtep-control.ts';
-import { whole } from './whole.ts';
+import { onlyKeys, whole } from './given.ts';
 
 /** Of IPv4 (RFC 791), and of a length in 16 bits. */
 const MIN_MTU = 68;
@@ -123,6 +123,7 @@ export class Vxlan {
 
   /** Forgets what was learned: behind a peer, in a VNI, of a port, of a VTEP, or all. */
   flush(what: VxlanFlushScope = {}): void {
+    onlyKeys(what, ['vtep', 'port', 'vni', 'peer']);
     flushVxlan(this.#control, what);
   }
 

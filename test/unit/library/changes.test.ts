@@ -150,6 +150,18 @@ it('an interface is no port: its VLAN is not changed by the calls of ports', () 
   expect(() => sw.setPvid('p9', 20)).toThrow('no port p9');
 });
 
+describe('what is to be forgotten', () => {
+  it('has keys that are known: `vlan` for `vid` would mean everything', () => {
+    const sw = made({ p1: access(10), p2: access(10) });
+    told(sw, 'p1', frame());
+    expect(() => sw.flushFdb({ vlan: 20 } as never)).toThrow('vlan is not known here; valid are port, vid, bridge');
+    expect(() => sw.vxlan.flush({ address: '192.0.2.9' } as never)).toThrow('valid are vtep, port, vni, peer');
+    expect(sw.fdb()).toHaveLength(1);
+    sw.flushFdb({ vid: 10 });
+    expect(sw.fdb()).toEqual([]);
+  });
+});
+
 describe('VLANs', () => {
   it('have names and limits of their own', () => {
     const sw = made({ t1: trunk('all'), t2: trunk('all') });
