@@ -1,7 +1,8 @@
 /** Bridges: made, changed and removed, and the room of the FDB for what all of them may learn. */
 
 import type { DataplaneShared } from '../dataplane/dataplane.ts';
-import { resizeFdb, setFidAge } from '../tables/fdb/fdb.ts';
+import { setFidAge } from '../tables/fdb/fdb.ts';
+import { resizeFdb } from '../tables/fdb/resize.ts';
 import { compilePort } from './compile.ts';
 import { type Domains, UNAWARE_VID } from './domains.ts';
 import { type Bridge, type BridgeSettings, ControlError, DEFAULT_BRIDGE, OVERFLOWS, type Port } from './model.ts';

@@ -8,7 +8,7 @@
 import type { VtepConfig } from '../../config/types/vxlan.ts';
 import { LIMIT_VTEPS } from '../../dataplane/dataplane.ts';
 import { setFdbPort } from '../../tables/fdb/entries.ts';
-import { resizeFdb } from '../../tables/fdb/fdb.ts';
+import { resizeFdb } from '../../tables/fdb/resize.ts';
 import {
   ADDRESS_WORDS,
   NO_ROW,

@@ -21,10 +21,10 @@ import {
   PORT_MASK,
   place,
   probe,
-  resizeFdb,
   startSlot,
 } from './fdb.ts';
 import { closeGraves } from './graves.ts';
+import { resizeFdb } from './resize.ts';
 import { nextTouched } from './strips.ts';
 import { needsSweep, sweepAll } from './sweep.ts';
 

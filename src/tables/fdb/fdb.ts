@@ -32,7 +32,7 @@ import type { Gate } from '../gate.ts';
 import { sharedFloat64, sharedInt32 } from '../shared.ts';
 import { createFdbEvents, type FdbEvents } from './events.ts';
 import { blockShift, MAX_SLOTS, makeSeed, slotOf, wholeBlocks } from './hash.ts';
-import { linkTail, moveLinks, newerOf, unlink } from './links.ts';
+import { linkTail, moveLinks, unlink } from './links.ts';
 import { createStrips, touchStrip } from './strips.ts';
 
 // Kinds, in word 3. Only dynamic entries age, move, are counted against limits and are flushed.
@@ -374,40 +374,4 @@ export function uncount(fdb: Fdb, slot: number, port: number, fid: number): void
 export function countConfigured(fdb: Fdb, port: number, fid: number, by: 1 | -1): void {
   if (port !== NO_PORT) fdb.portConfigured[port] += by;
   fdb.fidConfigured[fid] += by;
-}
-
-/**
- * Moves the table to `entries` entries of room. Control path: it allocates, and other threads must be given the
- * new arrays.
- */
-export function resizeFdb(fdb: Fdb, entries: number): void {
-  const old = fdb.rec;
-  const oldSlots = fdb.slots;
-  const order: number[] = [];
-  // Lists are rebuilt in their own order, configured entries have none.
-  for (let port = 0; port < fdb.head.length; port++) {
-    for (let s = fdb.head[port]; s >= 0; s = newerOf(fdb, s)) order.push(s);
-  }
-  for (let s = 0; s < oldSlots; s++) {
-    if (isRecord(old[(s << 2) + 1]) && (old[(s << 2) + 3] & KIND_MASK) !== 0) order.push(s);
-  }
-  const slots = slotsFor(Math.max(entries, order.length));
-  if (slots === oldSlots) return;
-  fdb.slots = slots;
-  fdb.shift = blockShift(slots);
-  fdb.rec = sharedInt32(slots * 4);
-  fdb.strips = createStrips(slots);
-  fdb.links = sharedInt32(slots * 2);
-  fdb.head.fill(-1);
-  fdb.tail.fill(-1);
-  fdb.meta[META_USED] = 0;
-  fdb.meta[META_BURIED] = 0;
-  fdb.meta[META_GRAVES_LOST] = 0;
-  fdb.meta[META_SWEEP_AT] = 0;
-  for (const s of order) {
-    const at = s << 2;
-    const start = startSlot(fdb, old[at], old[at + 1]);
-    const slot = place(fdb, old[at], old[at + 1], start, old[at + 2], old[at + 3]);
-    if ((old[at + 3] & KIND_MASK) === 0) linkTail(fdb, slot, old[at + 3] & PORT_MASK);
-  }
 }

@@ -2,16 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  createFdb,
-  erase,
-  isRecord,
-  KIND_SHIFT,
-  keyHigh,
-  place,
-  resizeFdb,
-  startSlot,
-} from '../../../src/tables/fdb/fdb.ts';
+import { createFdb, erase, isRecord, KIND_SHIFT, keyHigh, place, startSlot } from '../../../src/tables/fdb/fdb.ts';
+import { resizeFdb } from '../../../src/tables/fdb/resize.ts';
 import { nextTouched } from '../../../src/tables/fdb/strips.ts';
 
 const make = (entries: number) => createFdb({ entries, ports: 4, fids: 4, bridges: 1, seed: 7 });
