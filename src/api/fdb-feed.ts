@@ -90,18 +90,18 @@ export class FdbFeed {
 /** Numbers to names; null for what names a port or a VLAN that is gone. */
 function namesOf({ directory }: ReadableSwitch): (raw: RawEvent) => FdbEvent | null {
   const ports = new Map(directory.ports.map(({ index, name }) => [index, name]));
+  // An interface's own address is on no port.
+  const owners = new Map(
+    directory.interfaces.map(({ config: { name, bridge, vid, mac } }) => [`${bridge} ${vid} ${mac}`, name]),
+  );
   const vlans = new Map(directory.vlans.map((vlan) => [vlan.fid, vlan]));
   return ({ kind, fid, macHigh, macLow, port, oldPort }) => {
     const vlan = vlans.get(fid);
     const name = ports.get(port);
     if (vlan === undefined || name === undefined) return null;
-    return {
-      event: fdbEventName(kind),
-      bridge: vlan.bridge,
-      vid: vlan.vid,
-      mac: formatMac(macHigh, macLow),
-      port: name,
-      oldPort: ports.get(oldPort) ?? null,
-    };
+    const { bridge, vid } = vlan;
+    const mac = formatMac(macHigh, macLow);
+    const before = ports.get(oldPort) ?? owners.get(`${bridge} ${vid} ${mac}`) ?? null;
+    return { event: fdbEventName(kind), bridge, vid, mac, port: name, oldPort: before };
   };
 }

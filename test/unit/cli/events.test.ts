@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, expect, it } from 'vitest';
-import { events } from '../../../src/cli/events.ts';
+import { events, lineOf } from '../../../src/cli/events.ts';
+import { freePort } from '../../free-port.ts';
+import { closeAll, frame, peer, start, udp, until } from '../api/world.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -68,4 +70,21 @@ it('says that the switch has ended it', async () => {
   const { io, said } = output(1000);
   expect(await events({ json: true, socket: await telling(5, true) }, io)).toBe(1);
   expect(said.err).toBe('etherloom: the switch has ended the stream\n');
+});
+
+it('names the interface whose MAC a host claims', async () => {
+  const { port, socket } = await peer();
+  const local = await freePort();
+  const { served, told } = await start({
+    ports: { p1: udp(local, port, { mode: 'access', vlan: 10 }) },
+    interfaces: { gw: { vlan: 10, mac: '02:00:00:00:00:05', addresses: ['10.0.0.1/24'] } },
+  });
+  closing.push(closeAll);
+  served.events.listen((all) => told.push(...all));
+  const lines = () => told.filter(({ event }) => event === 'static-violation').map(lineOf);
+  await until(() => {
+    socket.send(frame(1, 5), local, '127.0.0.1');
+    return lines().length > 0;
+  }, 'told');
+  expect(lines()[0]).toBe('02:00:00:00:00:05 vlan 10 on p1, configured on gw: static violation');
 });
