@@ -2,50 +2,60 @@
  * Makes `const` again what esbuild has made `var`: in a bundle it turns every declaration of a module's top level into one, and V8
  * builds a constant into the code of those who use it, where it loads and checks a `var` at every use (a quarter of a frame's
  * time in the lanes). There is no option to leave them alone.
- *
- * A source map keeps its lines; its columns are shifted by what is inserted.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import remapping from '@jridgewell/remapping';
 import { parse } from '@swc/core';
+import MagicString from 'magic-string';
 
 /** Rewrites a bundled file, and its source map beside it. */
 export async function makeConst(file) {
-  const source = readFileSync(file);
-  const edits = await findEdits(source);
-  if (edits.length === 0) return;
-  const map = JSON.parse(readFileSync(`${file}.map`, 'utf8'));
-  map.mappings = shiftMappings(map.mappings, placesOf(source, edits));
-  writeFileSync(file, apply(source, edits));
-  writeFileSync(`${file}.map`, JSON.stringify(map));
+  const text = readFileSync(file, 'utf8');
+  const edited = new MagicString(text);
+  for (const { at, found, word } of await findEdits(text)) {
+    const there = text.slice(at, at + found.length);
+    if (there !== found) throw new Error(`a declaration begins with ${JSON.stringify(there)}, not with ${found}`);
+    edited.update(at, at + found.length, word);
+  }
+  const edits = edited.generateMap({ hires: 'boundary', source: file });
+  const bundled = JSON.parse(readFileSync(`${file}.map`, 'utf8'));
+  const map = remapping(edits, (source) => (source === file ? bundled : null));
+  writeFileSync(file, edited.toString());
+  writeFileSync(`${file}.map`, map.toString());
 }
 
-/** What to put in place of what, in bytes from `start` to `end`, in their order. */
-async function findEdits(source) {
-  const { body, span } = await parse(source.toString(), { syntax: 'ecmascript', target: 'es2022' });
+/** What to put in place of what, in their order. */
+async function findEdits(text) {
+  const { body, span } = await parse(text, { syntax: 'ecmascript', target: 'es2022' });
   const assigned = assignedIn(body);
+  const indexOf = indexOfBytes(text);
   const edits = [];
   for (const { type, kind, declarations, span: whole } of body) {
     if (type !== 'VariableDeclaration' || kind !== 'var') continue;
     let before = null;
     for (const { id, init, span: own } of declarations) {
       const word = id.type === 'Identifier' && init !== null && !assigned.has(id.value) ? 'const' : 'var';
-      const start = (before === null ? whole.start : own.start) - span.start;
-      if (before === null) edits.push({ start, end: start + 3, found: 'var', word });
-      else if (word !== before) edits.push({ ...commaBefore(source, start), found: ',', word: `;${word} ` });
+      if (before === null) edits.push({ at: indexOf(whole.start - span.start), found: 'var', word });
+      else if (word !== before) {
+        const at = indexOf(own.start - span.start);
+        // In minified code there is nothing between a comma and what it parts, but for the end of a line.
+        edits.push({ at: text[at - 1] === '\n' ? at - 2 : at - 1, found: ',', word: `;${word} ` });
+      }
       before = word;
     }
-  }
-  for (const { start, end, found } of edits) {
-    const text = source.subarray(start, end).toString();
-    if (text !== found) throw new Error(`a declaration begins with ${JSON.stringify(text)}, not with ${found}`);
   }
   return edits.filter(({ found, word }) => found !== word);
 }
 
-/** In minified code there is nothing between a comma and what it parts, but for the end of a line. */
-function commaBefore(source, at) {
-  const start = source[at - 1] === 10 ? at - 2 : at - 1;
-  return { start, end: start + 1 };
+/** The parser counts bytes of UTF-8. Asked in ascending order. */
+function indexOfBytes(text) {
+  const bytes = Buffer.from(text);
+  let [byte, index] = [0, 0];
+  return (at) => {
+    index += bytes.toString('utf8', byte, at).length;
+    byte = at;
+    return index;
+  };
 }
 
 /** Names that are assigned to anywhere, whatever they mean there: they stay as they are. */
@@ -65,78 +75,4 @@ function assignedIn(body) {
   };
   walk(body);
   return names;
-}
-
-function apply(source, edits) {
-  const parts = [];
-  let at = 0;
-  for (const { start, end, word } of edits) {
-    parts.push(source.subarray(at, start), Buffer.from(word));
-    at = end;
-  }
-  parts.push(source.subarray(at));
-  return Buffer.concat(parts);
-}
-
-/** By line, where columns shift and by how much. A column is a UTF-16 unit. */
-function placesOf(source, edits) {
-  const places = new Map();
-  let line = 0;
-  let lineStart = 0;
-  for (const { start, end, word } of edits) {
-    for (let at = source.indexOf(10, lineStart); at >= 0 && at < start; at = source.indexOf(10, lineStart)) {
-      line++;
-      lineStart = at + 1;
-    }
-    const column = source.subarray(lineStart, end).toString().length;
-    if (!places.has(line)) places.set(line, []);
-    places.get(line).push({ column, by: word.length - (end - start) });
-  }
-  return places;
-}
-
-/** `mappings` of a source map: lines are parted by semicolons, segments by commas; a segment begins with its column's distance. */
-function shiftMappings(mappings, places) {
-  const lines = mappings.split(';');
-  for (const [line, shifts] of places) {
-    let column = 0;
-    let shifted = 0;
-    const segments = (lines[line] ?? '').split(',').filter((segment) => segment !== '');
-    lines[line] = segments
-      .map((segment) => {
-        const { value, length } = readVlq(segment);
-        column += value;
-        let now = column;
-        for (const shift of shifts) if (shift.column <= column) now += shift.by;
-        const distance = now - shifted;
-        shifted = now;
-        return writeVlq(distance) + segment.slice(length);
-      })
-      .join(',');
-  }
-  return lines.join(';');
-}
-
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/** The first number of a segment: five bits a digit, lowest first, 32 = more follow; the lowest bit of all is the sign. */
-function readVlq(text) {
-  let value = 0;
-  let length = 0;
-  for (let digit = 32; (digit & 32) !== 0; length++) {
-    digit = DIGITS.indexOf(text[length]);
-    value |= (digit & 31) << (5 * length);
-  }
-  return { value: (value & 1) !== 0 ? -(value >> 1) : value >> 1, length };
-}
-
-function writeVlq(value) {
-  let rest = value < 0 ? (-value << 1) | 1 : value << 1;
-  let text = '';
-  do {
-    const digit = rest & 31;
-    rest >>= 5;
-    text += DIGITS[rest > 0 ? digit | 32 : digit];
-  } while (rest > 0);
-  return text;
 }
