@@ -24,8 +24,10 @@ export function ofVrf<V extends { vrf: string }>({ directory }: ReadableSwitch, 
 }
 
 export interface InterfaceView extends InterfaceConfig {
-  /** Own addresses that somebody else has. */
+  /** Own addresses that somebody else has: they are not used. */
   duplicates: string[];
+  /** Own addresses that are used and that somebody else said he has. */
+  claimed: string[];
   /** DHCP messages that were sent on; null without a relay. */
   relayed: { requests: number; replies: number; refused: number } | null;
   /** Packets that left by it: routed ones and the switch's own. */
@@ -42,7 +44,8 @@ export function interfaceViews({ tables, directory }: ReadableSwitch): Interface
     const stat = (which: number) => router.relayed[iface * RELAY_STATS + which]!;
     return {
       ...config,
-      duplicates: config.addresses.filter((_, i) => i < 32 && ((router.duplicates[iface] >>> i) & 1) !== 0),
+      duplicates: marked(config.addresses, router.duplicates[iface]),
+      claimed: marked(config.addresses, router.claimed[iface]),
       relayed:
         config.dhcpRelay === null
           ? null
@@ -51,6 +54,11 @@ export function interfaceViews({ tables, directory }: ReadableSwitch): Interface
       dropped: row.dropped,
     };
   });
+}
+
+/** A bit for each of the first 32. */
+function marked(addresses: readonly string[], bits: number): string[] {
+  return addresses.filter((_, i) => i < 32 && ((bits >>> i) & 1) !== 0);
 }
 
 export interface NeighborView {

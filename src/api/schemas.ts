@@ -107,6 +107,9 @@ const interfaceView: z.ZodType<InterfaceView> = z.object({
   dhcpRelay: z.object({ servers: z.array(z.string()), option82: z.boolean() }).nullable(),
   detectDuplicates: z.boolean(),
   duplicates: z.array(z.string()).describe('Own addresses that somebody else has: they are not used.'),
+  claimed: z
+    .array(z.string())
+    .describe('Own addresses that are used, and that somebody else said he has within the last five minutes.'),
   relayed: z
     .object({ requests: count, replies: count, refused: count })
     .nullable()

@@ -130,8 +130,10 @@ export interface RouterTable {
   readonly lpm6: Tree;
   /** A bit for every address of the switch, by `ownBit4` and `ownBit6`; others may have it too. */
   readonly own: Int32Array;
-  /** A bit for each of the first 32 addresses of an interface that somebody else has. */
+  /** A bit for each of the first 32 addresses of an interface that somebody else has, so that it is not used. */
   readonly duplicates: Int32Array;
+  /** The same for addresses that are used and that somebody else says he has. */
+  readonly claimed: Int32Array;
   /** What an interface relays: RELAY_V4, RELAY_V6. */
   readonly relay: Int32Array;
   /** 1: packets that leave by the interface they came to have their senders redirected. [0]: how many interfaces have it. */
@@ -172,6 +174,7 @@ export function createRouterTable(fids: number, ports: number, interfaces: numbe
     lpm6: createTree(),
     own: sharedInt32(OWN_BITS >>> 5),
     duplicates: sharedInt32(rows),
+    claimed: sharedInt32(rows),
     relay: sharedInt32(rows),
     redirects: sharedInt32(rows),
     relayed: sharedFloat64(rows * RELAY_STATS),

@@ -177,7 +177,7 @@ function interfacesText(interfaces: readonly InterfaceView[]): string {
     interfaces.map((each) => [
       each.name,
       each.vid === null ? null : String(each.vid),
-      clip(each.addresses.map((own) => (each.duplicates.includes(own) ? `${own} (duplicate)` : own)).join(' ')),
+      clip(each.addresses.map((own) => `${own}${takenText(each, own)}`).join(' ')),
       each.mac,
       each.mtu,
       each.vrf,
@@ -185,6 +185,10 @@ function interfacesText(interfaces: readonly InterfaceView[]): string {
       each.dropped,
     ]),
   );
+}
+
+function takenText({ duplicates, claimed }: InterfaceView, address: string): string {
+  return duplicates.includes(address) ? ' (duplicate)' : claimed.includes(address) ? ' (claimed)' : '';
 }
 
 /** A line a port, the host's first. */

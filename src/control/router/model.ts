@@ -34,10 +34,20 @@ export interface Interface {
   readonly ownBits: readonly number[];
   /** Neighbors that have a host route. */
   readonly hosts: Set<string>;
+  /** By own address: who else says that he has it. */
+  readonly claims: Map<string, Claim>;
   /** Own addresses are to be announced at the next tick. */
   announce: boolean;
   /** For what it says of better next hops. */
   readonly redirects: TokenBucket;
+}
+
+/** Somebody else says that he has an own address. */
+export interface Claim {
+  /** Who was told of last, and when. */
+  readonly mac: Mac;
+  readonly toldMs: number;
+  heardMs: number;
 }
 
 /** A packet on its way, as an untagged frame whose MACs are still those it came with; its hop is counted. */
@@ -67,7 +77,8 @@ export interface Around {
   readonly byRow: readonly (Interface | undefined)[];
   neighborKnown(iface: Interface, address: string, mac: Mac): void;
   neighborLost(iface: Interface, address: string): void;
-  addressTaken(iface: Interface): void;
+  /** Somebody else says that he has an own address. */
+  addressClaimed(iface: Interface, address: string, mac: Mac): void;
   portName(port: number): string;
   nowMs(): number;
 }

@@ -159,7 +159,7 @@ export class RouterPackets {
           this.#around.neighborLost(iface, action.address);
           break;
         case 'conflict':
-          this.#around.addressTaken(iface);
+          this.#around.addressClaimed(iface, action.address, action.mac);
           break;
         default:
       }

@@ -23,6 +23,7 @@ import { addEntry, deleteEntry, entryKind } from '../fdb-control.ts';
 import { ControlError, type RouterControl } from '../model.ts';
 import { AdjacencyRows } from './adjacency.ts';
 import { createAdvertiser, dueAdvertisement } from './advertise.ts';
+import { Claims } from './claims.ts';
 import type { Interface, Waiting } from './model.ts';
 import { RouterPackets, type Send } from './packets.ts';
 import { ownBit, relayKinds } from './prefixes.ts';
@@ -37,6 +38,9 @@ export class Router implements RouterControl {
   readonly packets: RouterPackets;
   readonly interfaces = new Map<string, Interface>();
   readonly byRow: (Interface | undefined)[] = [];
+  /** Told of others who have an own address; one line for people. */
+  tell: (text: string) => void = () => {};
+  readonly #claims: Claims;
 
   constructor(control: Control, send: Send) {
     this.control = control;
@@ -44,6 +48,7 @@ export class Router implements RouterControl {
     this.rows = new AdjacencyRows(control.dp.router, () => this.tablesMoved());
     this.routes = new RouteTable(this);
     this.packets = new RouterPackets(this, send);
+    this.#claims = new Claims(control.dp.router, (text) => this.tell(text));
     control.router = this;
   }
 
@@ -92,6 +97,7 @@ export class Router implements RouterControl {
       rows: this.routes.connect(config, vrf, row),
       ownBits: config.addresses.map((text) => ownBit(text, vrf)),
       hosts: new Set(),
+      claims: new Map(),
       announce: true,
       redirects: createTokenBucket(REDIRECTS_PER_SECOND, REDIRECTS_AT_ONCE, control.nowMs()),
     };
@@ -107,6 +113,7 @@ export class Router implements RouterControl {
     router.macLow[row] = mac.low;
     router.mtu[row] = config.mtu;
     router.duplicates[row] = 0;
+    router.claimed[row] = 0;
     router.relay[row] = relayKinds(config);
     router.redirects[row] = config.redirects ? 1 : 0;
     router.redirects[0] += router.redirects[row]!;
@@ -228,13 +235,8 @@ export class Router implements RouterControl {
     this.routes.neighborLost(iface, address);
   }
 
-  /** Somebody else has an own address. */
-  addressTaken(iface: Interface): void {
-    let bits = 0;
-    iface.neighbors.own.forEach(({ state }, i) => {
-      if (i < 32 && state === 'duplicate') bits |= 1 << i;
-    });
-    this.dp.router.duplicates[iface.row] = bits;
+  addressClaimed(iface: Interface, address: string, mac: Mac): void {
+    this.#claims.heard(iface, address, mac, this.nowMs());
   }
 
   tablesMoved(): void {
@@ -275,6 +277,7 @@ export class Router implements RouterControl {
         this.packets.act(iface, startNeighbors(iface.neighbors, nowMs));
       }
       this.packets.act(iface, tickNeighbors(iface.neighbors, nowMs));
+      this.#claims.settle(iface, nowMs);
       const advertisement = iface.advertiser === null ? null : dueAdvertisement(iface.advertiser, nowMs);
       if (advertisement !== null) this.packets.emit(iface, advertisement);
     }

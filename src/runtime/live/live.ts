@@ -84,6 +84,7 @@ export class LiveSwitch {
       onPortsChanged();
       this.#sides?.portsChanged();
     };
+    this.core.router.tell = (text) => hooks.event({ event: 'fault', text });
     this.#ports = new LivePorts(this.core, hooks);
     for (const port of config.ports) this.#ports.place(new LivePort(port));
   }
