@@ -10,6 +10,7 @@ import { type Question, questionOf } from './question.ts';
 import { type Start, situationOf } from './situation.ts';
 import { trace } from './trace.ts';
 import type { Trace } from './types.ts';
+import { withUnheard } from './unheard.ts';
 import { copyWorld, type Learned, learnBefore, portNamed, type World, worldOf } from './world.ts';
 
 export interface RunningSwitch {
@@ -37,8 +38,8 @@ export function explainRunning({ readable, config, nowMs }: RunningSwitch, quest
   const macs = asked.map((each) => each.mac);
   const learned = [...known.learned.filter((each) => !macs.includes(each.mac)), ...asked];
   const explanation = explainIn({ ...known, learned }, question);
-  const real = traceIn(world, question);
-  if (sameOutcome(real, explanation.trace)) return explanation;
+  const real = withUnheard(readable, traceIn(world, question));
+  if (sameOutcome(real, explanation.trace)) return { ...explanation, trace: real };
   const found = { ...explanation, trace: real, fix: null, alternatives: [] };
   if (arrives(real, explanation.to)) return { ...found, arrives: true, text: arrivesText(real, explanation.to) };
   const text =
@@ -52,7 +53,8 @@ function explainIn(situation: Start, { port, bytes, wireLength, to }: Question):
 
 /** `query` is that of /trace and /explain. Throws TraceError. */
 export function traceRunning(running: RunningSwitch, query: URLSearchParams): Trace {
-  return traceIn(copyWorld(running.readable, running.nowMs), asked(running, query));
+  const { readable, nowMs } = running;
+  return withUnheard(readable, traceIn(copyWorld(readable, nowMs), asked(running, query)));
 }
 
 /** The same for /explain. */

@@ -72,7 +72,7 @@ const MAX_TRACES = 400;
 const MAX_MS = 3000;
 const MAX_COST = 6;
 const MAX_ALTERNATIVES = 4;
-/** Ports named in a sentence. */
+/** Named in a sentence. */
 const FEW = 8;
 
 /** Throws TraceError for ports that are not there, ControlError for a configuration that fits no tables. */
@@ -227,9 +227,10 @@ function waitingText({ config }: Situation, { frame }: Trace, fix: Fix | undefin
   return `it waits in the switch, which asks for the MAC of ${address} on interface ${by} (${how}): ${answer} from there sends it on, or the address among the neighbors of ${by}${fix === undefined ? '' : `; ${fix.text}`}`;
 }
 
-function few(ports: readonly string[]): string {
-  if (ports.length <= FEW) return ports.join(', ');
-  return `${ports.slice(0, FEW).join(', ')} and ${ports.length - FEW} more`;
+/** The first of many names. */
+export function few(names: readonly string[]): string {
+  if (names.length <= FEW) return names.join(', ');
+  return `${names.slice(0, FEW).join(', ')} and ${names.length - FEW} more`;
 }
 
 /** What is wrong with the frame itself, which no setting mends. */

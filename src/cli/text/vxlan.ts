@@ -1,6 +1,6 @@
 /** VTEPs, peers and the VXLAN FDB as tables. */
 
-import type { PeerView, VtepView, VxlanEntryView } from '../../control/vxlan/views.ts';
+import { heardFrom, isSilent, type PeerView, type VtepView, type VxlanEntryView } from '../../control/vxlan/views.ts';
 import { table } from './table.ts';
 
 export function vtepsText(vteps: readonly VtepView[]): string {
@@ -40,9 +40,8 @@ export function vtepsText(vteps: readonly VtepView[]): string {
 /** That its next hop is known says nothing of a peer which was never heard. */
 function stateOf(p: PeerView): string {
   if (!p.resolved) return 'unresolved';
-  const heard = p.rxFrames + p.unknownVni + p.refused;
-  if (heard + p.txFrames === 0) return 'unused';
-  return heard === 0 && p.kind === 'peer' ? 'silent' : 'reachable';
+  if (isSilent(p)) return 'silent';
+  return heardFrom(p) + p.txFrames === 0 ? 'unused' : 'reachable';
 }
 
 export function peersText(peers: readonly PeerView[]): string {

@@ -209,6 +209,16 @@ export function peerViews({ remotes, fdb }: VxlanTables, names: VxlanNames): Pee
   return views.sort((a, b) => compare(a.vtep, b.vtep) || compare(a.address, b.address));
 }
 
+/** Frames that came from it, whatever became of them. */
+export function heardFrom({ rxFrames, unknownVni, refused }: PeerView): number {
+  return rxFrames + unknownVni + refused;
+}
+
+/** Frames could be sent to it, and were; nothing ever came from it. */
+export function isSilent(peer: PeerView): boolean {
+  return peer.resolved && peer.kind === 'peer' && peer.txFrames > 0 && heardFrom(peer) === 0;
+}
+
 /** Every entry that counts now, by port, VNI and address; flood lists are of `vtepViews`. */
 export function vxlanFdbViews(tables: VxlanTables, names: VxlanNames, nowMs: number): VxlanEntryView[] {
   const nameOf = new Map(names.vteps.map(({ row, config }) => [row, config.name]));

@@ -3,8 +3,9 @@
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import { ownDirectory } from '../../../src/runtime/directory-of.ts';
-import { explainRunning } from '../../../src/trace/answer.ts';
+import { explainRunning, traceRunning } from '../../../src/trace/answer.ts';
 import { readFields } from '../../../src/trace/read-frame.ts';
+import { ethernetFrame, udpIpv4, vxlanPayload } from '../../../src/wire/build.ts';
 import { sentThrough, wholeSwitch } from './whole-switch.ts';
 
 const SWITCH = `
@@ -42,4 +43,41 @@ it.each(['10.0.20.5', '172.16.0.1'])('a packet for %s goes to the next hop that 
   core.control.setPort('b', { enabled: true });
   core.control.setLink('b', false);
   expect(ask('b')).toMatchObject({ arrives: false, fix: { changes: [{ path: 'link b', value: 'up' }] } });
+});
+
+it('says of a peer that it was sent to and never heard, until it is', () => {
+  const config = loadConfig(
+    `
+vteps:
+  v0: { underlay: port, uplink: up, local: 192.0.2.1/24, neighbors: { 192.0.2.2: '02:00:00:00:02:02', 192.0.2.3: '02:00:00:00:02:03' } }
+ports:
+  a: { adapter: memory, vlan: 10 }
+  up: { adapter: memory, mtu: 1600 }
+  x: { adapter: vxlan, vlan: 10, vxlan: { vtep: v0, vni: 100, remotes: [192.0.2.2, 192.0.2.3] } }
+`,
+    'test.yaml',
+  );
+  const whole = wholeSwitch({ config, down: [], learned: [] });
+  const { core } = whole;
+  const bytes = readFields(`src=${HOST}`);
+  const encap = () => {
+    const readable = { tables: core.dp, directory: ownDirectory(core.control, config), statuses: [] };
+    const running = { readable, config, nowMs: 0 };
+    const query = new URLSearchParams({ port: 'a', frame: Buffer.from(bytes).toString('hex') });
+    const explained = explainRunning(running, { port: 'a', bytes, learned: [], to: 'x' });
+    expect(explained).toMatchObject({ arrives: true, text: 'it arrives: delivered on x' });
+    const [first, second] = [explained.trace, traceRunning(running, query)].map(({ stages }) => stages.at(-1)!.text);
+    expect(first).toBe(second);
+    return first;
+  };
+  const sent = 'x: VNI 100, to every remote of its list; 2 outer frames';
+  expect(encap()).toBe(sent);
+  sentThrough(whole, 'a', bytes);
+  expect(encap()).toBe(`${sent}; it was sent to before and never heard: 192.0.2.2, 192.0.2.3`);
+  const inner = ethernetFrame({ dst: HOST, src: '02:00:00:00:00:06' }, 0x88b5, new Uint8Array(46));
+  const packet = udpIpv4({ src: '192.0.2.2', dst: '192.0.2.1' }, 50_000, 4789, vxlanPayload(100, inner));
+  const { macHigh, macLow } = core.dp.vxlan.vteps;
+  const dst = { high: macHigh[0], low: macLow[0] };
+  sentThrough(whole, 'up', ethernetFrame({ dst, src: '02:00:00:00:02:02' }, 0x0800, packet));
+  expect(encap()).toBe(`${sent}; it was sent to before and never heard: 192.0.2.3`);
 });
