@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,12 @@ static int set_action(int signal, const struct kernel_action *action, struct ker
   return (int)syscall(SYS_rt_sigaction, signal, action, before, sizeof action->mask);
 }
 
+/* Why a thread could not: a filter of system calls says so at once, and will the next time. 0: none was refused. */
+static _Atomic int refused;
+/* Signals that threads were sent, and those that they have taken. One that is asked twice has two in its queue. */
+static int sent;
+static _Atomic int taken;
+
 static void drop_of_thread(int signal) {
   (void)signal;
   int saved = errno;
@@ -49,8 +56,9 @@ static void drop_of_thread(int signal) {
   struct __user_cap_data_struct none[2];
   memset(none, 0, sizeof none);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  syscall(SYS_capset, &header, none);
+  if (syscall(SYS_capset, &header, none) != 0) refused = errno;
   errno = saved;
+  taken++;
 }
 
 /* Whether the thread still has some; one that has ended has not, nor have the kernel's own for io_uring a program to run. */
@@ -77,7 +85,7 @@ static int ask_threads(void) {
   for (struct dirent *each = readdir(threads); each != NULL; each = readdir(threads)) {
     if (each->d_name[0] == '.' || !has_some(each->d_name)) continue;
     some++;
-    syscall(SYS_tgkill, getpid(), atoi(each->d_name), THREADS_SIGNAL);
+    if (syscall(SYS_tgkill, getpid(), atoi(each->d_name), THREADS_SIGNAL) == 0) sent++;
   }
   closedir(threads);
   return some;
@@ -100,13 +108,16 @@ napi_value privileges_drop(napi_env env, napi_callback_info info) {
   if (make_action(&action) != 0 || set_action(THREADS_SIGNAL, &action, &before) != 0)
     return throw_errno(env, errno, "rt_sigaction", NULL, NULL);
   int left = -1;
+  refused = sent = taken = 0;
+  const struct timespec wait = {0, PASS_NS};
   for (int pass = 0; pass < PASSES; pass++) {
     left = ask_threads();
-    if (left <= 0) break;
-    struct timespec wait = {0, PASS_NS};
+    if (left <= 0 || refused != 0) break;
     nanosleep(&wait, NULL);
   }
-  int error = left < 0 ? errno : left > 0 ? ETIMEDOUT : 0;
+  int error = left < 0 ? errno : left == 0 ? 0 : refused != 0 ? refused : ETIMEDOUT;
+  /* A signal that is still on its way would meet libc's handler, and end the process. A thread that has ended takes none: the wait is bounded. */
+  for (int pass = 0; pass < PASSES && taken < sent; pass++) nanosleep(&wait, NULL);
   set_action(THREADS_SIGNAL, &before, NULL);
   if (error != 0) return throw_errno(env, error, "capset", NULL, NULL);
   napi_value undefined;
