@@ -65,6 +65,12 @@ export function buildApi(
     frameworkErrors: (error, _request, reply) =>
       refuse(reply as unknown as FastifyReply, error.statusCode ?? 400, error.message),
   });
+  // Clients say application/json of every request, also of one without a body.
+  const json = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text: string, done) => {
+    if (text === '') done(null);
+    else void json(request, text, done);
+  });
   app.setErrorHandler((error: FastifyError, _request, reply) => refuse(reply, statusOf(error), error.message));
   app.setNotFoundHandler((request, reply) => answerUnknown(routes, request.method, request.url, reply));
   for (const route of routes) {

@@ -150,7 +150,37 @@ describe('metrics and health', () => {
   });
 });
 
+describe('a request that says it is JSON and has no body', () => {
+  it('is one without a body', async () => {
+    const { app } = await threePorts();
+    const headers = { 'content-type': 'application/json' };
+    const asked = async (method: 'DELETE' | 'POST', url: string, payload?: string) => {
+      const { statusCode, body } = await app.inject({
+        method,
+        url,
+        headers,
+        ...(payload === undefined ? {} : { payload }),
+      });
+      return [statusCode, (JSON.parse(body) as { error?: string }).error];
+    };
+    expect(await asked('POST', '/v1/counters/reset')).toEqual([200, undefined]);
+    expect(await asked('DELETE', '/v1/fdb')).toEqual([400, expect.stringContaining('query.mac: is missing')]);
+    expect(await asked('POST', '/v1/fdb')).toEqual([400, 'the request has no body; valid is JSON']);
+    expect(await asked('POST', '/v1/fdb', '{"mac"')).toEqual([400, expect.stringContaining('JSON')]);
+    expect(await asked('POST', '/v1/fdb', '{"__proto__": {}}')).toEqual([
+      400,
+      expect.stringContaining('not valid JSON'),
+    ]);
+  });
+});
+
 describe('the OpenAPI document', () => {
+  it('has no path that docs/api.md does not name', () => {
+    const page = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+    const { paths } = apiDocument('1.2.3', [traceRoutes]) as { paths: object };
+    for (const path of Object.keys(paths)) expect(page).toContain(path.replace(/\{.*/, ''));
+  });
+
   it('describes every path, with what may be sent and what comes back', () => {
     const document = apiDocument('1.2.3', [traceRoutes]) as {
       openapi: string;
