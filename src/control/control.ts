@@ -35,6 +35,7 @@ import {
   type PortTunnel,
   type RouterControl,
   rewritesTags,
+  stopsLearning,
   type Vlan,
 } from './model.ts';
 import { enterBridge, leaveBridge, settleSuppression } from './port-place.ts';
@@ -194,9 +195,7 @@ export class Control {
       port.settings = before;
       throw error;
     }
-    // 802.1D-2004 §7.9.2: a port that stops learning forgets what it learned. So does one that is turned off.
-    const stops = port.settings.state === 'discarding' && before.state !== 'discarding';
-    if (stops || (before.enabled && !port.settings.enabled)) flushPort(this.dp.fdb, port.index, this.nowMs());
+    if (stopsLearning(before, port.settings)) flushPort(this.dp.fdb, port.index, this.nowMs());
     compilePort(this.dp, port);
     if (rewritesTags(before) || rewritesTags(port.settings)) this.writeTranslation();
     this.layoutChanged();

@@ -112,6 +112,11 @@ export function isUp(port: Port): boolean {
   return port.up && port.settings.enabled;
 }
 
+/** 802.1D-2004 §7.9.2: a port that stops learning forgets what it learned. So does one that is turned off. */
+export function stopsLearning(before: PortSettings, after: PortSettings): boolean {
+  return (after.state === 'discarding' && before.state !== 'discarding') || (before.enabled && !after.enabled);
+}
+
 /** What the rest of control asks of the router. */
 export interface RouterControl {
   readonly routes: RoutesControl;

@@ -142,7 +142,7 @@ function* partsOf(control: Control, actions: readonly Action[], sets: VidSets): 
     if (action.do === 'set-member' || action.do === 'remove-member') {
       sets.of(action.vids);
       members.push(action);
-    } else if (action.do === 'set-pvid') members.push(action);
+    } else if (action.do === 'set-pvid' || action.do === 'set-port') members.push(action);
     else if (action.do === 'remove-port') leaving.add(action.port);
     else if (action.do === 'add-port') {
       sets.of(action.tagged);

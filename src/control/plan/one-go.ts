@@ -59,7 +59,7 @@ export class OneGo {
     const actions = this.#inverses.splice(0).reverse().flat();
     for (const action of actions) if (!isGroup(action)) this.#carryOut(action);
     for (const action of actions) if (isGroup(action)) this.#carryOut(action);
-    this.#staged?.takeBackPvids(this.#control);
+    this.#staged?.takeBackSettings(this.#control);
   }
 
   #carryOut(action: Action | ReturnPort): void {

@@ -1,19 +1,23 @@
 /**
- * Memberships and PVIDs of a plan made ready aside, for all ports together: what the model will say of each port, and rows of the VLAN table.
+ * Memberships, PVIDs and settings of a plan made ready aside, for all ports together: what the model will say of each port, rows of the VLAN
+ * table, and words of the port table.
  *
  * Frames see all of it in one go. Port by port would not do: where two ports change places between two VLANs, the one that is first would be with
- * the other in a VLAN, which neither the old configuration nor the new one says. So the go is made short: the model's objects are exchanged, PVIDs
- * written, and rows put in place as a few copies of memory, which take microseconds also when they are made for the first time.
+ * the other in a VLAN, which neither the old configuration nor the new one says; so would two of which one is isolated no more and the other is
+ * now. So the go is made short: the model's objects are exchanged, words that differ written, and rows put in place as a few copies of memory,
+ * which take microseconds also when they are made for the first time.
  *
- * Left to who carries out actions one by one: ports that go in the same plan, and bridges where a membership is more than bits of the table, as
- * those of private VLANs, or with VLANs that come and go with their members.
+ * Left to who carries out actions one by one: ports that go in the same plan, bridges where a membership is more than bits of the table, as
+ * those of private VLANs, or with VLANs that come and go with their members, and settings that are more than a port's own words.
  */
 
 import type { DataplaneShared } from '../../dataplane/dataplane.ts';
+import { flushPort } from '../../tables/fdb/flush.ts';
 import { compilePvid, pvidWord } from '../compile.ts';
 import type { Forgetting } from '../forget.ts';
-import { asksCustomerVid, type Bridge, type Port, type PortSettings } from '../model.ts';
+import { asksCustomerVid, type Bridge, type Port, type PortSettings, stopsLearning } from '../model.ts';
 import {
+  emptyVids,
   hasVid,
   haveCommon,
   isEmpty,
@@ -24,12 +28,15 @@ import {
   without,
 } from '../vid-set.ts';
 import type { Action } from './action.ts';
+import { isByItself, StagedPortRows } from './staged-port-rows.ts';
 import { type Column, StagedRows } from './staged-rows.ts';
 
 /** Actions that are looked at in one step. */
 const LOOKS = 256;
 
-export type MemberAction = Extract<Action, { do: 'set-member' | 'remove-member' | 'set-pvid' }>;
+type SetPort = Extract<Action, { do: 'set-port' }>;
+export type MemberAction = Extract<Action, { do: 'set-member' | 'remove-member' | 'set-pvid' }> | SetPort;
+type OwnAction = Exclude<MemberAction, SetPort>;
 
 /** The part of control that they are of. */
 export interface Staging {
@@ -38,6 +45,8 @@ export interface Staging {
   readonly bridges: ReadonlyMap<string, Bridge>;
   readonly ports: ReadonlyMap<string, Port>;
   readonly router: { hasInterface(name: string): boolean } | null;
+  readonly nowMs: () => number;
+  layoutChanged(): void;
 }
 
 export interface MemberChanges {
@@ -52,14 +61,18 @@ interface StagedPort {
   readonly port: Port;
   readonly bridge: Bridge;
   readonly before: { readonly members: MemberSet; readonly settings: PortSettings };
-  /** What it will have. */
-  readonly members: MemberSet;
+  /** What it will have; the very object from before where nothing is other. */
+  members: MemberSet;
   settings: PortSettings;
+  /** More than its PVID is another. */
+  isSet: boolean;
   /** Null: none. */
   joins: VidSet | null;
   /** In which it is something else than before. */
   differing: VidSet;
 }
+
+const NONE = emptyVids();
 
 /** Whether memberships of the bridge are nothing but bits of the table. */
 export function isPlain({ settings, secondaries, unlisted }: Bridge): boolean {
@@ -81,7 +94,9 @@ export class StagedMembers {
   readonly #actions = new Set<Action>();
   /** By number of the port: VLANs that it leaves. */
   readonly #left = new Map<number, VidSet>();
+  readonly #stopping: Port[] = [];
   #rows: StagedRows | null = null;
+  #portRows: StagedPortRows | null = null;
 
   /** Those of the actions that are not done by putting this in place. In steps. */
   *othersOf(actions: readonly Action[]): Generator<'small', readonly Action[]> {
@@ -114,22 +129,44 @@ export class StagedMembers {
     for (const [name, own] of yield* byPort(actions)) {
       const port = ports.get(name);
       if (port === undefined || port.bridge === null || leaving.has(name)) continue;
-      if (!isPlain(port.bridge) || !isPossible(port, port.bridge, own, sets)) continue;
-      take(this.#staged(port, port.bridge), own, sets);
-      for (const action of own) this.#actions.add(action);
+      this.#takeSettings(control, port, port.bridge, own);
+      this.#takeMembers(port, port.bridge, own.filter(isOwn), sets);
       yield 'small';
     }
     if (this.isEmpty) return;
     const columns: Column[] = [];
     for (const staged of this.#all) {
-      columns.push(compare(staged));
-      const left = without(staged.before.members.vids, staged.members.vids);
-      if (!isEmpty(left)) this.#left.set(staged.port.index, left);
+      const { port, before, members } = staged;
+      if (members !== before.members) {
+        columns.push(compare(staged));
+        const left = without(before.members.vids, members.vids);
+        if (!isEmpty(left)) this.#left.set(port.index, left);
+      }
       this.#makeReady(staged);
       yield 'small';
     }
+    this.#portRows?.finish();
+    if (columns.length === 0) return;
     this.#rows = new StagedRows(control.dp.vlans);
     yield* this.#rows.stage(columns);
+  }
+
+  #takeMembers(port: Port, bridge: Bridge, actions: readonly OwnAction[], sets: VidSets): void {
+    if (actions.length === 0 || !isPlain(bridge) || !isPossible(port, bridge, actions, sets)) return;
+    take(this.#staged(port, bridge), actions, sets);
+    for (const action of actions) this.#actions.add(action);
+  }
+
+  #takeSettings({ dp }: Staging, port: Port, bridge: Bridge, actions: readonly MemberAction[]): void {
+    for (const action of actions) {
+      if (action.do !== 'set-port' || !isByItself(port, action.settings)) continue;
+      const staged = this.#staged(port, bridge);
+      // The PVID is an action of its own.
+      staged.settings = { ...action.settings, pvid: staged.settings.pvid };
+      staged.isSet = true;
+      this.#actions.add(action);
+      this.#portRows ??= new StagedPortRows(dp);
+    }
   }
 
   #staged(port: Port, bridge: Bridge): StagedPort {
@@ -137,8 +174,8 @@ export class StagedMembers {
     if (staged === undefined) {
       const { members, settings } = port;
       staged = {
-        ...{ port, bridge, before: { members, settings }, members: members.copy(), settings },
-        ...{ joins: null, differing: members.vids },
+        ...{ port, bridge, before: { members, settings }, members, settings },
+        ...{ isSet: false, joins: null, differing: NONE },
       };
       this.#ports.set(port, staged);
       this.#all.push(staged);
@@ -146,17 +183,22 @@ export class StagedMembers {
     return staged;
   }
 
-  #makeReady({ port, before, members, settings }: StagedPort): void {
+  #makeReady({ port, before, members, settings, isSet }: StagedPort): void {
     this.#ready.ports.push(port);
     this.#ready.members.push(members);
     this.#ready.settings.push(settings);
-    if (settings === before.settings) return;
+    if (isSet) {
+      this.#portRows!.add(port, settings);
+      if (stopsLearning(before.settings, settings)) this.#stopping.push(port);
+    }
+    if (settings.pvid === before.settings.pvid) return;
     this.#ready.pvids.push(port.index, pvidWord(settings));
     if (asksCustomerVid(settings)) this.#customers.push(port);
   }
 
   /** Puts all of it in place, where nothing of it has changed since. */
-  commit({ dp, forgetting }: Staging): void {
+  commit(control: Staging): void {
+    const { dp, forgetting } = control;
     if (forgetting.isBehind) {
       for (const { port, joins } of this.#all) if (joins !== null) forgetting.rejoining(port.index, joins);
     }
@@ -170,24 +212,33 @@ export class StagedMembers {
     for (let n = 0; n < pvids.length; n += 2) dp.ports.pvid[pvids[n]!] = pvids[n + 1]!;
     for (const port of this.#customers) compilePvid(dp, port);
     this.#rows?.put();
+    for (const { index } of this.#stopping) flushPort(dp.fdb, index, control.nowMs());
+    if (this.#portRows === null) return;
+    this.#portRows.put();
+    control.layoutChanged();
   }
 
   /** Memberships as they were before `commit`, whatever else has changed since; nothing is forgotten for them. */
   takeBackMembers({ forgetting }: Staging): void {
-    for (const { port, before, differing } of this.#all) {
+    for (const { port, before, members, differing } of this.#all) {
+      if (members === before.members) continue;
       forgetting.keep(port.index);
       port.members.putBack(before.members, differing);
     }
     this.#rows?.takeBack();
   }
 
-  /** The same of PVIDs. */
-  takeBackPvids({ dp }: Staging): void {
-    for (const { port, before, settings } of this.#all) {
-      if (settings === before.settings) continue;
-      port.settings = { ...port.settings, pvid: before.settings.pvid };
-      compilePvid(dp, port);
+  /** The same of PVIDs and settings. */
+  takeBackSettings(control: Staging): void {
+    for (const { port, before, settings, isSet } of this.#all) {
+      const { pvid } = before.settings;
+      if (isSet) port.settings = before.settings;
+      else if (settings.pvid !== pvid) port.settings = { ...port.settings, pvid };
+      if (settings.pvid !== pvid) compilePvid(control.dp, port);
     }
+    if (this.#portRows === null) return;
+    this.#portRows.takeBack();
+    control.layoutChanged();
   }
 }
 
@@ -202,25 +253,35 @@ function* byPort(actions: readonly MemberAction[]): Generator<'small', Map<strin
   return all;
 }
 
+function isOwn(action: MemberAction): action is OwnAction {
+  return action.do !== 'set-port';
+}
+
 /** What is not is for who carries it out to refuse, or to make possible. */
-function isPossible(port: Port, bridge: Bridge, actions: readonly MemberAction[], sets: VidSets): boolean {
+function isPossible(port: Port, bridge: Bridge, actions: readonly OwnAction[], sets: VidSets): boolean {
   return actions.every((action) => {
     if (action.do === 'set-pvid') return action.pvid === null || hasVid(bridge.vids, action.pvid);
     return isWithin(sets.of(action.vids), action.do === 'set-member' ? bridge.vids : port.members.vids);
   });
 }
 
-function take(staged: StagedPort, actions: readonly MemberAction[], sets: VidSets): void {
+function take(staged: StagedPort, actions: readonly OwnAction[], sets: VidSets): void {
   for (const action of actions) {
     if (action.do === 'remove-member') leave(staged, sets.of(action.vids));
-    else if (action.do === 'set-member') staged.members.add(sets.of(action.vids), action.untagged);
+    else if (action.do === 'set-member') membersOf(staged).add(sets.of(action.vids), action.untagged);
     else staged.settings = { ...staged.settings, pvid: action.pvid };
   }
 }
 
+/** To be written to. */
+function membersOf(staged: StagedPort): MemberSet {
+  if (staged.members === staged.before.members) staged.members = staged.members.copy();
+  return staged.members;
+}
+
 /** A PVID among them becomes none. */
 function leave(staged: StagedPort, vids: VidSet): void {
-  staged.members.remove(vids);
+  membersOf(staged).remove(vids);
   if (hasPvidIn(staged.settings, vids)) staged.settings = { ...staged.settings, pvid: null };
 }
 
