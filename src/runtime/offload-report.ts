@@ -51,6 +51,25 @@ export function softwareOffloads(port: OffloadPort, ports: readonly OffloadPort[
   return leaving === 'none' ? 'gro' : `${leaving} gro`;
 }
 
+/** Both of each port. Of those that are alike two matter, one to the other: there may be a thousand. */
+export function offloadsOf(ports: readonly OffloadPort[]): { coalesces: boolean; software: string }[] {
+  const keys = ports.map((port) => Object.values(port).join(' '));
+  const alike = new Map<string, OffloadPort[]>();
+  for (const [n, port] of ports.entries()) {
+    const known = alike.get(keys[n]!);
+    if (known === undefined) alike.set(keys[n]!, [port]);
+    else if (known.length === 1) known.push(port);
+  }
+  const all = [...alike.values()].flat();
+  const found = new Map(
+    [...alike].map(([key, [port]]) => [
+      key,
+      { coalesces: coalesces(port!, all), software: softwareOffloads(port!, all) },
+    ]),
+  );
+  return keys.map((key) => found.get(key)!);
+}
+
 function othersOf(port: OffloadPort, ports: readonly OffloadPort[]): OffloadPort[] {
   return ports.filter(
     (other) => other !== port && (other.bridge === port.bridge || other.bridge === null || port.bridge === null),

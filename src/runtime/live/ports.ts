@@ -15,7 +15,7 @@ import { createFinish } from '../../dataplane/offload/finish.ts';
 import { PORT_UP } from '../../tables/port-table.ts';
 import { CLOCK, readClock } from '../clock.ts';
 import type { SwitchCore } from '../core.ts';
-import { coalesces, softwareOffloads, whyFewOffloads } from '../offload-report.ts';
+import { offloadsOf, whyFewOffloads } from '../offload-report.ts';
 import { OffloadingAdapter, type SoftwareOffloads } from '../offloading-adapter.ts';
 import { PollLoop } from '../poll-loop.ts';
 import type { SideWorkers } from '../side-workers.ts';
@@ -332,14 +332,15 @@ export class LivePorts {
   #settleOffloads(): void {
     const open = [...this].filter((port) => port.adapter !== null);
     const all = open.map((port) => port.offloadPort());
+    const settled = offloadsOf(all);
     const underlays: number[] = [];
     open.forEach((port, i) => {
-      const together = coalesces(all[i], all);
+      const { coalesces: together, software } = settled[i];
       const isUnderlay = all[i].bridge === null;
       port.offloadsWhy = whyFewOffloads(all[i]);
       port.offloading!.coalesces = together && !isUnderlay;
       if (together && isUnderlay) underlays.push(port.index);
-      port.software = softwareOffloads(all[i], all);
+      port.software = software;
       if (port.index >= 0) this.sides?.settle(port);
     });
     this.#core.coalesceInside(this.#software.coalesce, underlays);

@@ -3,7 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO } from '../../../src/adapters/adapter.ts';
 import { offloadText } from '../../../src/cli/text/offload.ts';
-import { coalesces, type OffloadPort, softwareOffloads, whyFewOffloads } from '../../../src/runtime/offload-report.ts';
+import {
+  coalesces,
+  type OffloadPort,
+  offloadsOf,
+  softwareOffloads,
+  whyFewOffloads,
+} from '../../../src/runtime/offload-report.ts';
+import { Prng } from '../pcap/mutate.ts';
 
 const ALL = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_USO;
 const tap = (offloads = ALL, more: Partial<OffloadPort> = {}): OffloadPort => ({
@@ -48,6 +55,22 @@ describe('offloads', () => {
     expect(all(port('tap', ALL), underlay('auto'))).toEqual([false, false]);
     expect(all(port('tap', ALL), underlay('on'))).toEqual([false, true]);
     expect(softwareOffloads(port('udp', 0), [tap()])).toBe('csum tso4 tso6 uso gro');
+  });
+
+  it('are those of each port beside all others, also where many are alike', () => {
+    const random = new Prng(3);
+    const pick = <T>(all: readonly T[]) => all[random.below(all.length)]!;
+    for (let round = 0; round < 200; round++) {
+      const ports = Array.from({ length: 1 + random.below(12) }, () =>
+        tap(pick([0, ALL, ALL & ~OFFLOAD_USO]), {
+          ...{ kind: pick(['tap', 'udp', 'cap', 'af-packet', 'af-xdp']), bridge: pick(['loom0', 'br1', null]) },
+          gro: pick(['auto', 'off', 'on']),
+        }),
+      );
+      expect(offloadsOf(ports)).toEqual(
+        ports.map((port) => ({ coalesces: coalesces(port, ports), software: softwareOffloads(port, ports) })),
+      );
+    }
   });
 
   it('have one line of text', () => {
