@@ -31,7 +31,7 @@ const { sharedPart } = (await program('dataplane/dataplane.js')) as typeof impor
 const port = parentPort!;
 const live = new LiveSwitch((workerData as ChangeStart).config, {
   event: () => {},
-  statusChanged: () => {},
+  told: () => {},
   tablesMoved: () => {},
 });
 const { core } = live;

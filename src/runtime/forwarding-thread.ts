@@ -6,11 +6,13 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { releaseDevices } from '../adapters/kept.ts';
 import { nativeAvailable } from '../adapters/native.ts';
 import { waitedNs } from '../adapters/poller.ts';
+import type { PortStatus } from '../api/directory.ts';
 import type { PortEvent } from '../api/events.ts';
 import type { WorkerLoad } from '../api/worker-view.ts';
 import type { SwitchConfig } from '../config/types.ts';
 import { ControlError } from '../control/model.ts';
 import { buildStamp } from './build-stamp.ts';
+import type { Numbers } from './directory-of.ts';
 import type { Change, FromWorker, SharedState, ToWorker, WorkerStart } from './messages.ts';
 import { Reclaiming } from './reclaiming.ts';
 import type { SideStart, SideWorkerStart } from './side-messages.ts';
@@ -103,13 +105,13 @@ export class ForwardingThread {
         if (this.#state !== undefined) this.#state = { ...this.#state, tables: message.tables };
         return;
       case 'statuses':
-        this.#state = { ...this.#state!, statuses: message.statuses };
+        this.#state = { ...this.#state!, statuses: withNews(this.#state!.statuses, message.statuses) };
         return;
       case 'event':
         this.#hooks.event(message.event);
         return;
       case 'changed': {
-        if (message.stands !== null) this.#state = { ...this.#state!, ...message.stands };
+        if (message.numbers !== null) this.#state = renumbered(this.#state!, message.numbers);
         this.#asked.get(message.id)?.made();
         this.#asked.delete(message.id);
         return;
@@ -218,6 +220,18 @@ export class ForwardingThread {
     await releaseDevices();
     return false;
   }
+}
+
+/** Of the ports that have news, these; of the others what was there. */
+function withNews(before: readonly PortStatus[], news: readonly PortStatus[]): readonly PortStatus[] {
+  const all = new Map(before.map((status) => [status.name, status]));
+  for (const status of news) all.set(status.name, status);
+  return [...all.values()];
+}
+
+/** Without what is said of ports that are gone. */
+function renumbered(state: SharedState, numbers: Numbers): SharedState {
+  return { ...state, numbers, statuses: state.statuses.filter(({ name }) => numbers.ports.has(name)) };
 }
 
 /** The message and the line that it came from: what a report needs, in one line. */

@@ -66,10 +66,11 @@ export type FromWorker =
   | { type: 'failed'; message: string; status: number }
   /** Arrays were replaced, for the `replaced`th time. */
   | { type: 'tables'; tables: DataplaneShared; replaced: number }
+  /** Of ports that have another one now. */
   | { type: 'statuses'; statuses: readonly PortStatus[] }
   | { type: 'event'; event: PortEvent }
-  /** The change `id` is made, and this is what stands now; null where ports and their numbers are as before. */
-  | { type: 'changed'; id: number; stands: Pick<SharedState, 'numbers' | 'statuses'> | null }
+  /** The change `id` is made, and these are the numbers now; null where they are as before. Statuses have gone ahead. */
+  | { type: 'changed'; id: number; numbers: Numbers | null }
   | { type: 'refused'; id: number; message: string }
   /** A thread is wanted; what it has to say to worker 0 goes through a channel of their own. */
   | { type: 'start-side'; start: SideStart }

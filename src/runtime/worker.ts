@@ -34,10 +34,8 @@ async function change(id: number, change: Change): Promise<void> {
     post({ type: 'refused', id, message: error.message });
     return;
   }
-  // A message about a thousand ports takes a millisecond.
   const isOther = change.do === 'apply' && change.plan.numbers;
-  const stands = isOther ? { numbers: numbersOf(live!.core.control), statuses: live!.statuses() } : null;
-  post({ type: 'changed', id, stands });
+  post({ type: 'changed', id, numbers: isOther ? numbersOf(live!.core.control) : null });
 }
 
 port.on('message', (message: ToWorker) => {
@@ -50,8 +48,8 @@ port.on('message', (message: ToWorker) => {
 try {
   live = new LiveSwitch(config, {
     event: (event) => post({ type: 'event', event }),
-    statusChanged: () => {
-      if (ready) post({ type: 'statuses', statuses: live!.statuses() });
+    told: (statuses) => {
+      if (ready) post({ type: 'statuses', statuses });
     },
     startSide: (start) => post({ type: 'start-side', start }),
     tablesMoved: (replaced) => {

@@ -89,7 +89,7 @@ class Target {
 
   static async start(): Promise<Target> {
     const document = documentOf(BASE, 'base.json');
-    const live = new LiveSwitch(document.config, { event: () => {}, statusChanged: () => {}, tablesMoved: () => {} });
+    const live = new LiveSwitch(document.config, { event: () => {}, told: () => {}, tablesMoved: () => {} });
     await live.open();
     return new Target(live, document);
   }

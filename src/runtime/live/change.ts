@@ -23,6 +23,9 @@ import { deviceText, openFailure } from './open-port.ts';
 import { LivePort } from './port.ts';
 import type { LivePorts } from './ports.ts';
 
+/** Ports with other settings that are told of them at once. */
+const SETS = 32;
+
 /** Throws ControlError when the change cannot be made; then everything is as before. */
 export async function changeLive(core: SwitchCore, ports: LivePorts, plan: Piecemeal): Promise<void> {
   // Of what goes one by one nothing is a port.
@@ -114,8 +117,11 @@ class PortChange implements PortFollower {
 
   async commit(actions: readonly Action[]): Promise<void> {
     const heldOn = new Set(this.#heirs.values());
+    let set = 0;
     for (const action of actions) {
       if (action.do !== 'set-port') continue;
+      if (++set % SETS === 0) await turn();
+      if (this.#ports.closed) break;
       const port = this.#ports.get(action.port);
       const was = port.config.enabled;
       port.config = { ...port.config, ...action.settings };

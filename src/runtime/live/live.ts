@@ -133,7 +133,7 @@ export class LiveSwitch {
         start: (start) => this.#hooks.startSide?.(start),
         told: (event) => this.#hooks.event(event),
         askLink: (index) => this.#ports.askLink(index),
-        counted: () => this.#hooks.statusChanged(),
+        counted: () => void this.#ports.tellNews(),
       });
     } catch (error) {
       throw new OpenError(`switch.workers: ${(error as Error).message}`);
@@ -175,7 +175,8 @@ export class LiveSwitch {
     switch (change.do) {
       case 'apply': {
         const plan = await inTurns(this.core, planOf(change.plan), () => this.#ports.requireOpen());
-        return changeLive(this.core, this.#ports, plan);
+        await changeLive(this.core, this.#ports, plan);
+        return change.plan.numbers ? this.#ports.tellNews() : undefined;
       }
       case 'set-entries':
         return this.#setEntries(change.actions);
@@ -233,14 +234,7 @@ export class LiveSwitch {
     this.#ports.tick();
     this.#ports.settleGroups();
     this.#age();
-    this.#tellStatuses();
-  }
-
-  /** Adapters count without saying so. */
-  #tellStatuses(): void {
-    let changed = false;
-    for (const port of this.#ports) if (port.statusChanged()) changed = true;
-    if (changed) this.#hooks.statusChanged();
+    void this.#ports.tellNews();
   }
 
   /** A slice at a time: frames go on between the slices of a large table. */

@@ -31,7 +31,7 @@ export class LivePort {
   /** What side workers' queues count as well. */
   counters: () => Record<string, number> = () => ({ ...this.adapter?.counters });
 
-  /** Parts of its status, when they were last looked at. */
+  /** Parts of its status, when it was last told. */
   #told: readonly unknown[] = [];
 
   /** Its device is being opened or let go: nobody else may try. */
@@ -67,7 +67,9 @@ export class LivePort {
     return this.adapter !== null && isLinked(this.adapter) ? this.adapter : null;
   }
 
+  /** It is told to others. */
   status(): PortStatus {
+    this.#told = this.#parts();
     const { options } = this.config.adapter;
     return {
       name: this.name,
@@ -82,15 +84,21 @@ export class LivePort {
     };
   }
 
-  /** Whether `status` may say something else than when this was last asked: a look at each part costs a tenth of what to write them all does. */
-  statusChanged(): boolean {
+  /** Whether `status` would say something else than when it was last told: a look at each part costs a tenth of what to write them all does. */
+  get hasNews(): boolean {
+    const parts = this.#parts();
+    const told = this.#told;
+    return parts.length !== told.length || parts.some((part, i) => part !== told[i]);
+  }
+
+  #parts(): readonly unknown[] {
     const { adapter, config, linkReason, offloadsWhy, offloading, software } = this;
     const { device, detail, offloads } = adapter ?? {};
     const losses = Object.values(this.counters());
-    const parts = [adapter, device, detail, offloads, config, linkReason, offloadsWhy, offloading, software, ...losses];
-    const told = this.#told;
-    this.#told = parts;
-    return parts.length !== told.length || parts.some((part, i) => part !== told[i]);
+    return [
+      ...[adapter, device, detail, offloads, config.adapter, config.enabled],
+      ...[linkReason, offloadsWhy, offloading, software, ...losses],
+    ];
   }
 
   /** What the report on offloads wants to know. */

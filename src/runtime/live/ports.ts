@@ -4,8 +4,10 @@
  * A port has its place as long as configuration lists it, and an adapter as long as its device is there.
  */
 
+import { setImmediate as turn } from 'node:timers/promises';
 import { type AdapterContext, closeApart, isLinked } from '../../adapters/adapter.ts';
 import { isVxlanSocket, type VxlanGroup, type VxlanUdpAdapter } from '../../adapters/vxlan-udp-contract.ts';
+import type { PortStatus } from '../../api/directory.ts';
 import type { PortEvent } from '../../api/events.ts';
 import { ControlError } from '../../control/model.ts';
 import { setPathMtu } from '../../control/vxlan/vtep-control.ts';
@@ -23,10 +25,13 @@ import { LINKED_ADAPTERS, LIVE_ADAPTERS } from './adapters.ts';
 import { isAbsence, openFailure, openPort } from './open-port.ts';
 import { EarlyEvents, type LivePort, type PortListener } from './port.ts';
 
+/** Ports whose statuses are looked at, and may be told, at once: some tens of microseconds. */
+const NEWS = 32;
+
 export interface PortHooks {
   event(event: PortEvent): void;
-  /** What a port's `status` says has changed. */
-  statusChanged(): void;
+  /** What these ports say of themselves now. */
+  told(statuses: readonly PortStatus[]): void;
 }
 
 export class LivePorts {
@@ -209,6 +214,19 @@ export class LivePorts {
     }
   }
 
+  /**
+   * Tells what ports say of themselves where it has changed: adapters count without saying so, and what one port can do is a matter of the others.
+   * Some at a time, between which frames go on.
+   */
+  async tellNews(): Promise<void> {
+    const ports = [...this];
+    for (let n = 0; n < ports.length && !this.closed; n += NEWS) {
+      if (n > 0) await turn();
+      const news = ports.slice(n, n + NEWS).filter((port) => port.index >= 0 && port.hasNews);
+      if (news.length > 0) this.#hooks.told(news.map((port) => port.status()));
+    }
+  }
+
   #poll(index: number, max: number): number {
     const port = this.#byIndex[index];
     if (port === undefined) return 0;
@@ -290,7 +308,7 @@ export class LivePorts {
     const { name, config, up, linkReason } = port;
     if (config.enabled) this.#hooks.event({ event: 'link', port: name, up, reason: linkReason });
     else this.#hooks.event({ event: 'link', port: name, up: false, reason: 'turned off' });
-    this.#hooks.statusChanged();
+    this.#hooks.told([port.status()]);
   }
 
   #link(port: LivePort, up: boolean, reason: string): void {
@@ -301,7 +319,7 @@ export class LivePorts {
     port.linkReason = reason;
     this.#hooks.event({ event: 'link', port: port.name, up, reason });
     if (port.linked?.gone) this.#lose(port);
-    this.#hooks.statusChanged();
+    this.#hooks.told([port.status()]);
   }
 
   #setLink(port: LivePort, up: boolean): void {
@@ -353,7 +371,7 @@ export class LivePorts {
       if (port.adapter === null) return;
       this.begin([port]);
       this.#faults.delete(port);
-      this.#hooks.statusChanged();
+      this.#hooks.told([port.status()]);
     } catch (error) {
       if (isAbsence(error)) {
         this.#faults.delete(port);

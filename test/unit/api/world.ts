@@ -75,7 +75,7 @@ export async function start(raw: Record<string, unknown>) {
       told.push(event);
       served?.tell(event);
     },
-    statusChanged: () => {},
+    told: () => {},
     tablesMoved: () => {},
   });
   open.push(live);

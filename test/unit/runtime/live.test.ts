@@ -5,9 +5,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { StableReads } from '../../../src/api/reader.ts';
 import type { WorkerLoad } from '../../../src/api/worker-view.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { plan } from '../../../src/control/plan/plan.ts';
 import { ForwardingThread, StartError } from '../../../src/runtime/forwarding-thread.ts';
 import { unsuited } from '../../../src/runtime/live/adapters.ts';
 import { LiveSwitch, OpenError } from '../../../src/runtime/live/live.ts';
+import { planPieces } from '../../../src/runtime/plan-pieces.ts';
 import { Supervisor } from '../../../src/runtime/supervisor.ts';
 import { createGate, enterBatch, leaveBatch, workerGate } from '../../../src/tables/gate.ts';
 import { freePort } from '../../free-port.ts';
@@ -71,7 +73,7 @@ describe('a live switch', () => {
     const [free, remote] = [await freePort(), await freePort()];
     const ports = { good: port(free, remote, 1), bad: port(taken.port, remote, 1) };
     const config = loadConfig(JSON.stringify({ ports }), 'test.json');
-    const hooks = { event: () => {}, statusChanged: () => {}, tablesMoved: () => {} };
+    const hooks = { event: () => {}, told: () => {}, tablesMoved: () => {} };
     const live = new LiveSwitch(config, hooks);
     await expect(live.open()).rejects.toThrow(OpenError);
     const again = new LiveSwitch(config, hooks);
@@ -85,6 +87,33 @@ describe('a live switch', () => {
     socket.close();
   });
 
+  it('tells what ports say of themselves where that has changed', async () => {
+    const switchOf = (enabled: boolean) => {
+      const ports = Array.from({ length: 100 }, (_, n) => [
+        `m${n}`,
+        { adapter: 'memory', mtu: enabled ? 1500 : 1400, enabled: enabled || n !== 70 },
+      ]);
+      return loadConfig(JSON.stringify({ ports: Object.fromEntries(ports) }), 'test.json');
+    };
+    const told: string[][] = [];
+    const live = new LiveSwitch(switchOf(true), {
+      event: () => {},
+      told: (statuses) => told.push(statuses.map(({ name, linkReason }) => `${name} ${linkReason}`)),
+      tablesMoved: () => {},
+    });
+    await live.open();
+    live.statuses();
+    const change = async (from: boolean, to: boolean) => {
+      const stands = switchOf(from);
+      await live.change({ do: 'apply', plan: planPieces(stands, plan(stands, switchOf(to))) });
+    };
+    await change(true, false);
+    expect(told).toEqual([['m70 turned off']]);
+    await change(false, true);
+    expect(told.slice(1)).toEqual([['m70 no device']]);
+    live.close();
+  });
+
   it('takes tap, udp and memory only', () => {
     const config = loadConfig('ports: { m: { adapter: memory }, c: { adapter: pcap, file: a.pcap } }', 'test.yaml');
     expect(unsuited(config.ports)).toMatch(/^ports\.c\.adapter: "pcap" is not for a running switch/);
@@ -92,7 +121,7 @@ describe('a live switch', () => {
   });
 
   it('hashes with another seed at every start, unless one is configured', () => {
-    const hooks = { event: () => {}, statusChanged: () => {}, tablesMoved: () => {} };
+    const hooks = { event: () => {}, told: () => {}, tablesMoved: () => {} };
     const seed = (text: string) => [...new LiveSwitch(loadConfig(text, 'x'), hooks).core.dp.fdb.seed].join();
     expect(seed('{ switch: { hashSeed: 7 } }')).toBe(seed('{ switch: { hashSeed: 7 } }'));
     expect(seed('{}')).not.toBe(seed('{}'));
@@ -111,6 +140,22 @@ describe('a forwarding thread', () => {
       void start(`${READY} setTimeout(() => { throw new Error('broken'); }, 10)`, resolve);
     });
     expect(await crash).toMatch(/^broken \(at /);
+  });
+
+  it('tells of some ports what they say of themselves, and of others that they are gone', async () => {
+    const thread = start(`
+      import { parentPort } from 'node:worker_threads';
+      const post = (message) => parentPort.postMessage(message);
+      post({ type: 'ready', state: { statuses: [{ name: 'a', detail: 'old' }, { name: 'b', detail: 'old' }] } });
+      parentPort.on('message', ({ type, id }) => {
+        if (type === 'stop') return parentPort.close();
+        post({ type: 'statuses', statuses: [{ name: 'b', detail: 'new' }, { name: 'c', detail: 'new' }] });
+        post({ type: 'changed', id, numbers: { ports: new Map([['b', 0], ['c', 1]]) } });
+      });`);
+    await thread.ready;
+    await thread.change({ do: 'reset-counters' });
+    expect(thread.state.statuses.map(({ name, detail }) => `${name} ${detail}`)).toEqual(['b new', 'c new']);
+    await thread.stop();
   });
 
   it('that ends by itself is reported', async () => {
