@@ -25,6 +25,7 @@ export interface FromChangeWorker {
 const program = (module: string) => import(new URL(`../../../dist/${module}`, import.meta.url).href);
 const { LiveSwitch } = (await program('runtime/live/live.js')) as typeof import('../src/runtime/live/live.ts');
 const { numbersOf } = (await program('runtime/directory-of.js')) as typeof import('../src/runtime/directory-of.ts');
+const { collectGarbage } = (await program('runtime/collect.js')) as typeof import('../src/runtime/collect.ts');
 const { inTurns } = (await program('runtime/in-turns.js')) as typeof import('../src/runtime/in-turns.ts');
 const { sharedPart } = (await program('dataplane/dataplane.js')) as typeof import('../src/dataplane/dataplane.ts');
 
@@ -98,5 +99,6 @@ port.on('message', async (message: ToChangeWorker) => {
   }
   tell(longest(), refused);
 });
+collectGarbage();
 await live.open();
 tell();
