@@ -135,19 +135,36 @@ function writeCustomerVids(words: Uint16Array, row: number, settings: PortSettin
   for (const { cvid, vid, keepTag } of serviceVlans) words[at + cvid] = keepTag ? vid : vid | CUSTOMER_STRIP;
 }
 
-/** Writes whom every port may send to, the smallest MTU, and how many tunnels answer for hosts. */
-export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
-  const { ports, limits } = dp;
-  const list = [...all];
+/** Writes the smallest MTU, and how many tunnels answer for hosts. */
+export function compileLimits({ limits }: DataplaneShared, all: Iterable<Port>): void {
   let minMtu = 65_535;
   let tunnelMtu = 65_535;
-  for (const { settings, tunnel } of list) {
+  let told = 0;
+  for (const { settings, tunnel } of all) {
     if (tunnel === null) minMtu = Math.min(minMtu, settings.mtu);
     else tunnelMtu = Math.min(tunnelMtu, settings.mtu, tunnel.mtu);
+    if (tunnel?.suppresses === true) told++;
   }
   limits[LIMIT_MIN_MTU] = minMtu;
   limits[LIMIT_TUNNEL_MTU] = tunnelMtu;
-  limits[LIMIT_TOLD] = list.filter(({ tunnel }) => tunnel?.suppresses === true).length;
+  limits[LIMIT_TOLD] = told;
+}
+
+/** Whether `compileReach` has to be asked again for a port with other settings. */
+export function reachesOthers(before: PortSettings, after: PortSettings): boolean {
+  return (
+    before.enabled !== after.enabled ||
+    before.state !== after.state ||
+    before.isolated !== after.isolated ||
+    before.splitHorizonGroup !== after.splitHorizonGroup ||
+    before.hairpin !== after.hairpin
+  );
+}
+
+/** Writes whom every port may send to. */
+export function compileReach(dp: DataplaneShared, all: Iterable<Port>): void {
+  const { ports } = dp;
+  const list = [...all];
   // Ports that can receive at all, as one row per bridge; then each port's row is that row, minus a few.
   const width = ports.width;
   const receivers = new Map<number, Int32Array>();

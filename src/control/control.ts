@@ -17,7 +17,7 @@ import { flushPort } from '../tables/fdb/flush.ts';
 import { TUNNEL_ROW } from '../tables/port-table.ts';
 import { addBridge, removeBridge, setBridge } from './bridge-control.ts';
 import { adoptClassification, compileClassification, configOf, type ReadyClassification } from './classify-control.ts';
-import { clearPort, compilePort, compilePvid, compileReach } from './compile.ts';
+import { clearPort, compileLimits, compilePort, compilePvid, compileReach } from './compile.ts';
 import { compileMirrors } from './compile-mirrors.ts';
 import { CustomerRows } from './customer-rows.ts';
 import { checkVid, Domains, UNAWARE_VID } from './domains.ts';
@@ -272,6 +272,7 @@ export class Control {
     }
     if (this.mirrors.size !== 0 || this.dp.mirrors.inForce[0] !== 0) compileMirrors(this);
     this.settleGroups();
+    compileLimits(this.dp, this.ports.values());
     compileReach(this.dp, this.ports.values());
     this.onPortsChanged();
   }
@@ -316,6 +317,7 @@ export class Control {
   /** Writes the port anew after something that its rows are made of has changed. */
   recompile(port: Port): void {
     compilePort(this.dp, port);
+    compileLimits(this.dp, this.ports.values());
     compileReach(this.dp, this.ports.values());
   }
 

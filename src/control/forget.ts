@@ -18,7 +18,7 @@ import { addAll, hasVid, haveCommon, type VidSet } from './vid-set.ts';
 export const ANY = -1;
 
 /** Entries that one slice looks at, and takes out: each is some cold cache lines. */
-const LOOKS_PER_SLICE = 256;
+const LOOKS_PER_SLICE = 32;
 /** Lists that are begun again because their place was lost, before one is gone through at once. */
 const MOST_RESTARTS = 16;
 

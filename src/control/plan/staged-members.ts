@@ -13,7 +13,7 @@
 
 import type { DataplaneShared } from '../../dataplane/dataplane.ts';
 import { flushPort } from '../../tables/fdb/flush.ts';
-import { compilePvid, pvidWord } from '../compile.ts';
+import { compileLimits, compilePvid, pvidWord, reachesOthers } from '../compile.ts';
 import type { Forgetting } from '../forget.ts';
 import { asksCustomerVid, type Bridge, type Port, type PortSettings, stopsLearning } from '../model.ts';
 import {
@@ -95,6 +95,8 @@ export class StagedMembers {
   /** By number of the port: VLANs that it leaves. */
   readonly #left = new Map<number, VidSet>();
   readonly #stopping: Port[] = [];
+  /** Somebody reaches others than before. */
+  #reach = false;
   #rows: StagedRows | null = null;
   #portRows: StagedPortRows | null = null;
 
@@ -189,6 +191,7 @@ export class StagedMembers {
     this.#ready.settings.push(settings);
     if (isSet) {
       this.#portRows!.add(port, settings);
+      if (reachesOthers(before.settings, settings)) this.#reach = true;
       if (stopsLearning(before.settings, settings)) this.#stopping.push(port);
     }
     if (settings.pvid === before.settings.pvid) return;
@@ -215,7 +218,7 @@ export class StagedMembers {
     for (const { index } of this.#stopping) flushPort(dp.fdb, index, control.nowMs());
     if (this.#portRows === null) return;
     this.#portRows.put();
-    control.layoutChanged();
+    this.#settle(control);
   }
 
   /** Memberships as they were before `commit`, whatever else has changed since; nothing is forgotten for them. */
@@ -238,7 +241,13 @@ export class StagedMembers {
     }
     if (this.#portRows === null) return;
     this.#portRows.takeBack();
-    control.layoutChanged();
+    this.#settle(control);
+  }
+
+  /** What is made of the settings of all ports. */
+  #settle(control: Staging): void {
+    if (this.#reach) control.layoutChanged();
+    else compileLimits(control.dp, control.ports.values());
   }
 }
 

@@ -12,9 +12,9 @@ import { addAll, emptyVids, hasVid, type MemberSet, type VidSet, vidsIn } from '
 const MOST_WORDS = 4096;
 /** Rows between two that change are copied along when they are no more than this. */
 const GAP_WORDS = 64;
-/** Rows, and columns, that are looked at in one step. */
-const LOOKS = 512;
-const COLUMNS = 64;
+/** Rows, and columns, that are looked at in one step: some tens of microseconds also the first time. */
+const LOOKS = 128;
+const COLUMNS = 8;
 
 /** VLANs of a port in which it is something else than before. */
 export interface Column {
@@ -87,8 +87,10 @@ export class StagedRows {
     }
     const rows = new Int32Array((capacity + 31) >> 5);
     for (const [{ index }, vids] of changing) {
-      for (const vid of vidsIn(vids)) setBit(rows, 0, 0, fidAt(this.#vlans, index * VIDS_PER_BRIDGE + vid), true);
-      yield 'small';
+      for (const vid of vidsIn(vids)) {
+        setBit(rows, 0, 0, fidAt(this.#vlans, index * VIDS_PER_BRIDGE + vid), true);
+        if (vid % LOOKS === 0) yield 'small';
+      }
     }
     const ranges: { at: number; length: number }[] = [];
     let last = { at: 0, length: 0 };
