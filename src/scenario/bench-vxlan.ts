@@ -13,7 +13,7 @@ import { addVxlanEntry, appendVxlanEntry, deleteVxlanEntry, isFloodMac, vxlanEnt
 import { segmentOf, tunnelNamed } from '../control/vxlan/names.ts';
 import { addFlood, floodTargets, removeFlood, removeTunnel, setTunnel } from '../control/vxlan/tunnel-control.ts';
 import type { VxlanEntryView } from '../control/vxlan/views.ts';
-import { addVtep, setVtep } from '../control/vxlan/vtep-control.ts';
+import { addVtep, allowPeer, removeVtep, setVtep } from '../control/vxlan/vtep-control.ts';
 import type { UnderlaySpec, VxlanSpec } from './format.ts';
 
 const ROOM = { maxEntries: 4096, peerMaxEntries: 0, overflow: 'fair' as const };
@@ -37,8 +37,9 @@ export class VxlanBench {
   addTunnel(port: string, spec: VxlanSpec): void {
     const vtep = `${spec.local} ${spec.dstport}`;
     if (!this.#control.vxlan.vteps.has(vtep)) addVtep(this.#control, this.#vtep(vtep, spec), this.#owns(spec.local));
-    this.#specs.set(port, spec);
+    for (const peer of spec.peers) allowPeer(this.#control, vtep, peer);
     setTunnel(this.#control, port, tunnelOf(vtep, spec));
+    this.#specs.set(port, spec);
   }
 
   removeTunnel(port: string): void {
@@ -77,8 +78,11 @@ export class VxlanBench {
 
   /** `vxlan_set`. */
   set(port: string, patch: Partial<VxlanSpec>): void {
-    const spec = this.#specs.get(port);
-    if (spec === undefined) throw new ControlError(`port ${port} is no VXLAN port`);
+    const before = this.#specs.get(port);
+    if (before === undefined) throw new ControlError(`port ${port} is no VXLAN port`);
+    const { vni, local, dstport } = { ...before, ...patch };
+    const spec = { ...before, vni, local, dstport };
+    if (vni !== before.vni || local !== before.local || dstport !== before.dstport) this.#remake(port, spec);
     const after = { ...spec, ...patch };
     const tunnel = tunnelNamed(this.#control, port);
     if (patch.udp6ZeroRx !== undefined) {
@@ -93,6 +97,29 @@ export class VxlanBench {
     this.#specs.set(port, after);
     const { neighbors } = tunnel.settings;
     setTunnel(this.#control, port, { ...tunnelOf(tunnel.vtep.name, after), remotes: [...floods], neighbors });
+  }
+
+  /** Another VNI, local address or UDP port is another tunnel; what is configured moves to it, what was learned does not. */
+  #remake(port: string, after: VxlanSpec): void {
+    const before = this.#specs.get(port)!;
+    const { vtep } = tunnelNamed(this.#control, port);
+    const kept = this.entries(port).filter(({ kind }) => kind !== 'dynamic');
+    const make = (spec: VxlanSpec) => {
+      this.addTunnel(port, { ...spec, floodRemotes: [], defaultRemote: null, group: null });
+      this.#specs.set(port, spec);
+      for (const { mac, remote } of kept) if (remote !== null) this.append(port, mac, remote);
+      this.settleNeighbors();
+    };
+    removeTunnel(this.#control, port);
+    try {
+      make(after);
+    } catch (error) {
+      make(before);
+      throw error;
+    }
+    if (![...this.#control.vxlan.tunnels.values()].some((tunnel) => tunnel.vtep === vtep)) {
+      removeVtep(this.#control, vtep.name);
+    }
   }
 
   /** `neigh_add`, and with `mac` null `neigh_del`: a neighbor of the bridge is one of each of its tunnels. */
@@ -126,7 +153,13 @@ export class VxlanBench {
     }
   }
 
+  /** A host is at one place: what is there of it stays. */
   append(port: string, mac: string, remote: string): void {
+    const isHost = !isFloodMac(mac) && (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0;
+    if (isHost) {
+      if (!this.entries(port).some((entry) => entry.mac === mac)) this.add(port, mac, remote, 'static');
+      return;
+    }
     appendVxlanEntry(this.#control, port, segmentOf(tunnelNamed(this.#control, port)).vni, mac, remote);
   }
 

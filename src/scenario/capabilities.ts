@@ -39,6 +39,7 @@ export const CAPABILITIES: Readonly<Record<string, string>> = {
   ecn: 'ECN across a tunnel as RFC 6040 says',
   underlay_vlan: 'the underlay may be a VLAN of its port',
   ipv6_underlay: 'outer packets over IPv6, with UDP checksums',
+  underlay_multicast: 'floods of a tunnel can go to an IP multicast group, and what is sent to the group is for it',
   'vxlan.strict_reserved': 'a set reserved bit of the VXLAN header can drop the frame',
   neigh_suppress: 'ARP and ND are answered for hosts that are known to be behind a tunnel',
   'vxlan.ttl_inherit': 'the outer TTL can be that of the inner packet',
@@ -53,6 +54,7 @@ export const POLICIES: Readonly<Record<string, string>> = {
   static_entries_do_not_move: 'a configured entry stays on its port whoever else sends with its address',
   underlay_vlan_only: 'outer frames are for a VTEP only in the VLAN of its underlay',
   known_remotes_only: 'outer frames are taken from known remotes only (by configuration: the allow-list)',
+  group_replaces_unicast_flood: 'floods of a tunnel with a group go to the group alone; its other remotes may send',
   fdb_overflow_evict_lru: 'a full table evicts the least recently used entry (by configuration: overflow lru)',
 };
 

@@ -7,11 +7,14 @@ import { ConfigError, didYouMean, type Path, type Source, show } from '../config
 
 export class Value {
   readonly #source: Source;
+  readonly #text: string;
   readonly path: Path;
   readonly raw: unknown;
 
-  constructor(source: Source, raw: unknown, path: Path = []) {
+  /** `text` is the whole file. */
+  constructor(source: Source, text: string, raw: unknown, path: Path = []) {
     this.#source = source;
+    this.#text = text;
     this.raw = raw;
     this.path = path;
   }
@@ -27,7 +30,7 @@ export class Value {
 
   at(key: string | number): Value {
     const holder = typeof key === 'string' ? this.map() : (this.raw as unknown[]);
-    return new Value(this.#source, (holder as Record<string | number, unknown>)[key], [...this.path, key]);
+    return new Value(this.#source, this.#text, (holder as Record<string | number, unknown>)[key], [...this.path, key]);
   }
 
   get missing(): boolean {
@@ -65,6 +68,16 @@ export class Value {
       throw this.error(`is ${show(n)}; valid is a whole number ${least}-${most}`);
     }
     return n;
+  }
+
+  /** A number of up to 64 bits, decimal or hex, bare or in quotes: as it is written, for `raw` has only 53 of them. */
+  word64(): bigint {
+    const { line, column } = this.place;
+    const rest = this.#text.split('\n')[line - 1]?.slice(column - 1) ?? '';
+    const digits = /^["']?(0x[0-9a-f]{1,16}|\d{1,20})["']?\s*(?:[,}\]#]|$)/i.exec(rest)?.[1];
+    const value = digits === undefined ? -1n : BigInt(digits);
+    if (value < 0n || value >= 1n << 64n) throw this.error(`is ${show(this.raw)}; valid is a number of 64 bits`);
+    return value;
   }
 
   flag(otherwise?: boolean): boolean {

@@ -89,7 +89,7 @@ export interface PortSpec extends PortFlags {
   vxlan: VxlanSpec | null;
 }
 
-/** What `vxlan_set` can change, and vni, local, dstport. */
+/** What `vxlan_set` can change. */
 export interface VxlanSpec {
   vni: number;
   local: string;
@@ -102,6 +102,8 @@ export interface VxlanSpec {
   udp6ZeroRx: boolean;
   udp6ZeroTx: boolean;
   floodRemotes: string[];
+  /** May send although floods do not go to them. */
+  peers: string[];
   defaultRemote: string | null;
   group: string | null;
   ageSeconds: number;

@@ -164,6 +164,8 @@ function addFdb(bench: Bench, args: Record<string, unknown>, replace: boolean): 
   // The bridge's own name as port: an address of the switch itself.
   const own = args.port === undefined || control.bridges.has(args.port as string);
   const port = own ? null : control.port(args.port as string);
+  // Such an entry is of no VLAN: no frame of a VLAN-aware bridge ever finds it, and there is nothing to write.
+  if (args.only_vlan_0 === true && bench.bridges.get(bridge)!.type !== 'unaware') return;
   const vids = vidsOf(bench, bridge, port, args.vlan as number | undefined);
   const mac = args.mac as string;
   const held = fdbEntries(control, bridge).find((e) => e.mac === mac && e.kind !== 'dynamic' && vids.includes(e.vid));

@@ -17,14 +17,24 @@ export interface Names {
 
 type Kind = 'remote' | 'bridge' | 'port' | 'port-or-bridge' | 'number' | 'flag' | 'mac' | 'kind';
 
+const FDB_ENTRY = {
+  bridge: 'bridge!',
+  mac: 'mac!',
+  port: 'port-or-bridge',
+  vlan: 'number',
+  kind: 'kind',
+  sticky: 'flag',
+  only_vlan_0: 'flag',
+} as const;
+
 /** Arguments of each change; `!` means that it has to be there. A capability instead: not of this switch. */
 const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Kind | `${Kind}!`>> | string>> = {
   set_bridge: { bridge: 'bridge!', default_pvid: 'number', ageing_s: 'number', fdb_max_learned: 'number' },
   set_port: { port: 'port!' },
   vlan_add: { port: 'port-or-bridge!', vid: 'number!', pvid: 'flag', untagged: 'flag' },
   vlan_del: { port: 'port-or-bridge!', vid: 'number!' },
-  fdb_add: { bridge: 'bridge!', mac: 'mac!', port: 'port-or-bridge', vlan: 'number', kind: 'kind', sticky: 'flag' },
-  fdb_replace: { bridge: 'bridge!', mac: 'mac!', port: 'port-or-bridge', vlan: 'number', kind: 'kind', sticky: 'flag' },
+  fdb_add: FDB_ENTRY,
+  fdb_replace: FDB_ENTRY,
   fdb_del: { bridge: 'bridge!', mac: 'mac!', port: 'port-or-bridge', vlan: 'number' },
   fdb_flush: { bridge: 'bridge', port: 'port', vlan: 'number' },
   topology_change: { bridge: 'bridge!' },

@@ -102,6 +102,11 @@ export function readTopology(at: Value, policy: readonly string[], strict: boole
   if (underlay !== null && ports.some(({ name }) => name === underlay.port)) {
     throw at.at('underlay').at('port').error(`there is a port with the name "${underlay.port}"`);
   }
+  if (policy.includes('group_replaces_unicast_flood')) {
+    for (const { vxlan } of ports) {
+      if (vxlan !== null && vxlan.group !== null) Object.assign(vxlan, { peers: vxlan.floodRemotes, floodRemotes: [] });
+    }
+  }
   const orphan = ports.find(({ vxlan }) => vxlan !== null && underlay === null);
   if (orphan !== undefined) throw at.error(`port ${orphan.name} is of kind vxlan, and there is no underlay`);
   return { bridges, ports, underlay, snoops };

@@ -34,9 +34,9 @@ const DFS = ['set', 'unset', 'inherit'] as const;
 /** `strict`: what a file means that says nothing of reserved bits. */
 export function readVxlan(at: Value, strict: boolean, lacks: Set<string>): VxlanSpec {
   const spec: VxlanSpec = {
-    vni: at.at('vni').whole(0, MAX_VNI),
+    vni: readVni(at.at('vni')),
     local: readAddress(at.at('local')),
-    dstport: at.at('dstport').whole(1, 65_535, VXLAN_PORT),
+    dstport: VXLAN_PORT,
     learning: true,
     ttl: DEFAULT_TTL,
     tos: 'inherit',
@@ -45,13 +45,14 @@ export function readVxlan(at: Value, strict: boolean, lacks: Set<string>): Vxlan
     udp6ZeroRx: false,
     udp6ZeroTx: false,
     floodRemotes: [],
+    peers: [],
     defaultRemote: null,
     group: null,
     ageSeconds: 300,
     reservedBits: strict ? 'strict' : 'ignore',
     suppress: false,
   };
-  return { ...spec, ...readVxlanSettings(at, new Set(['vni', 'local', 'dstport']), lacks) };
+  return { ...spec, ...readVxlanSettings(at, new Set(), lacks) };
 }
 
 /** What is written down, of the settings that can change; `others` are keys that somebody else reads. */
@@ -61,7 +62,10 @@ export function readVxlanSettings(at: Value, others: ReadonlySet<string>, lacks:
     const value = at.at(key);
     if (others.has(key)) continue;
     if (!VXLAN_KEYS.has(key)) lacks.add(`vxlan.${key}`);
-    if (key === 'learning') found.learning = value.flag();
+    if (key === 'vni') found.vni = readVni(value);
+    else if (key === 'local') found.local = readAddress(value);
+    else if (key === 'dstport') found.dstport = value.whole(1, 65_535);
+    else if (key === 'learning') found.learning = value.flag();
     else if (key === 'ttl') found.ttl = value.raw === 'inherit' ? 'inherit' : value.whole(0, 255) || DEFAULT_TTL;
     else if (key === 'tos') found.tos = value.raw === 'inherit' ? 'inherit' : value.whole(0, 255);
     else if (key === 'df') found.df = value.oneOf(DFS, 'a setting of DF');
@@ -77,13 +81,15 @@ export function readVxlanSettings(at: Value, others: ReadonlySet<string>, lacks:
   return found;
 }
 
+function readVni(at: Value): number {
+  return at.whole(0, MAX_VNI);
+}
+
 /** `strict`, `ignore`, or the 64 bits of the header that drop a frame, as hex digits. */
 function readReserved(at: Value): string {
   if (at.raw === 'strict' || at.raw === 'drop') return 'strict';
   if (at.raw === 'ignore') return 'ignore';
-  if (typeof at.raw === 'string' && /^0x[0-9a-f]{1,16}$/i.test(at.raw)) return at.raw.toLowerCase();
-  // A number of 64 bits loses its last ones in YAML: only what is exact is taken.
-  return `0x${at.whole(0, Number.MAX_SAFE_INTEGER).toString(16)}`;
+  return `0x${at.word64().toString(16)}`;
 }
 
 export function readUnderlay(at: Value, linkMtu: number, lacks: Set<string>): UnderlaySpec {

@@ -20,7 +20,7 @@ const CHECKS = [
 /** Throws ConfigError. `file` is the name that errors carry. */
 export function readScenario(text: string, file: string): Scenario {
   const { value, source } = parseText(text, file);
-  const root = new Value(source, value);
+  const root = new Value(source, text, value);
   root.map();
   root.at('schema').whole(SCHEMA, SCHEMA);
   const words = (key: string) =>
