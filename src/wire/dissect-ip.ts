@@ -43,11 +43,14 @@ import {
   IPV6_BYTES,
   ipv6Class,
   ipv6DstAt,
+  ipv6FragmentOffset,
   ipv6HopLimit,
   ipv6Next,
   ipv6PayloadBytes,
   ipv6SrcAt,
-  NEXT_AUTHENTICATION,
+  isExtension,
+  MIN_EXTENSION_BYTES,
+  NEXT_FRAGMENT,
   NEXT_HOP_BY_HOP,
   NEXT_ICMPV6,
 } from './ipv6.ts';
@@ -56,6 +59,7 @@ import { UDP_BYTES, udpBytes, udpChecksum, udpDst, udpSrc } from './udp.ts';
 
 const PROTO_MPLS = 137;
 const JUMBO_OPTION = 0xc2;
+const FIRST_REGISTERED_PORT = 1024; // RFC 6335 6
 
 /** Whatever version the first nibble says. */
 export function walkIp(walk: Walk): void {
@@ -190,20 +194,25 @@ export function walkUpper(walk: Walk): void {
     case PROTO_MPLS:
       go(walk, STEP_MPLS, at, end);
       return;
-    case NEXT_AUTHENTICATION:
-      if (end - at < 12) cut(walk, 'authentication header', end - at, 12);
-      else {
-        const bytes = extensionBytes(walk.view, at, NEXT_AUTHENTICATION);
-        if (end - at < bytes) cut(walk, 'authentication header', end - at, bytes);
-        else goUpper(walk, walk.view.getUint8(at), at + bytes, end, overIpv6);
-      }
-      return;
     case NEXT_ICMPV6:
       if (end - at >= 1) walk.frame.icmpv6 ??= { type: walk.view.getUint8(at) };
       walkIcmp(walk, at, end, ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY);
       return;
     case PROTO_ICMP:
       walkIcmp(walk, at, end, ICMP_ECHO_REQUEST, ICMP_ECHO_REPLY);
+      return;
+    default:
+      if (isExtension(type)) walkExtension(walk, type, at, end, overIpv6);
+  }
+}
+
+/** IPv6's extension headers stand behind IPv4 too, some by error. */
+function walkExtension(walk: Walk, type: number, at: number, end: number, overIpv6: boolean): void {
+  const { view } = walk;
+  const bytes = end - at < MIN_EXTENSION_BYTES ? MIN_EXTENSION_BYTES : extensionBytes(view, at, type);
+  if (end - at < bytes) cut(walk, `extension header ${type}`, end - at, bytes);
+  else if (type !== NEXT_FRAGMENT || ipv6FragmentOffset(view, at) === 0) {
+    goUpper(walk, view.getUint8(at), at + bytes, end, overIpv6);
   }
 }
 
@@ -239,8 +248,8 @@ function walkUdp(walk: Walk, at: number, end: number, overIpv6: boolean): void {
     return;
   }
   udp.checksum = udpChecksum(view, at);
-  // Only behind the outer UDP header, and only once. Like tshark, either port: some senders use one for both.
-  const isTunnel = udp.dst === walk.vxlanPort || udp.src === walk.vxlanPort;
+  // Only behind the outer UDP header, and only once. From that port to a well-known one is a client's question.
+  const isTunnel = udp.dst === walk.vxlanPort || (udp.src === walk.vxlanPort && udp.dst >= FIRST_REGISTERED_PORT);
   if (isTunnel && walk.frame.vxlan === null) {
     walk.vxlanAt = at + UDP_BYTES;
     walk.vxlanEnd = toEnd ? end : Math.min(end, at + udp.len!);

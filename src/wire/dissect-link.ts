@@ -7,28 +7,62 @@
 import { cut, endOnWire, go, goType, STEP_IP, STEP_IPV6, STEP_MPLS, stop, type Walk } from './dissect-fields.ts';
 import {
   ETHERTYPE_ARP,
+  ETHERTYPE_CMD,
   ETHERTYPE_ETAG,
   ETHERTYPE_HSR,
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
+  ETHERTYPE_LLC,
   ETHERTYPE_MACSEC,
   ETHERTYPE_MPLS,
   ETHERTYPE_MPLS_MULTICAST,
+  ETHERTYPE_NSH,
   ETHERTYPE_PBB,
   ETHERTYPE_PPPOE_SESSION,
+  ETHERTYPE_RARP,
+  ETHERTYPE_RTAG,
+  ETHERTYPE_VNTAG,
   isLength,
   MIN_ETHERTYPE,
   macText,
 } from './ethernet.ts';
 import { ipv4Text } from './ipv4.ts';
-import { isSnap, LLC_BYTES, OUI_ETHERNET, SNAP_BYTES, snapOui, snapProtocol } from './llc.ts';
+import {
+  CONTROL_UI,
+  LLC_BYTES,
+  llcControl,
+  llcDsap,
+  llcSsap,
+  OUI_ETHERNET,
+  SAP_IP,
+  SAP_OSI,
+  SAP_SNAP,
+  SNAP_BYTES,
+  snapOui,
+  snapProtocol,
+} from './llc.ts';
 import { isTagType } from './vlan.ts';
 
 const OUI_BRIDGED_OLD = 0x0000f8; // 802.1H tunnel encapsulation of an EtherType
-const LLC_IP = 0x06;
+/** Network layer protocol identifiers behind OSI's LLC (RFC 1490). */
+const NLPID_IPV4 = 0xcc;
+const NLPID_IPV6 = 0x8e;
 const PPP_IPV4 = 0x0021;
 const PPP_IPV6 = 0x0057;
+const PPP_MPLS = 0x0281;
+const PPP_MPLS_MULTICAST = 0x0283;
 const GRE_PPP = 0x880b;
+/** What else stands in GRE and carries no frame of its own. */
+const GRE_TYPES: readonly number[] = [
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  ETHERTYPE_ARP,
+  ETHERTYPE_MPLS,
+  ETHERTYPE_MPLS_MULTICAST,
+  ETHERTYPE_NSH,
+];
+const NSH_IPV4 = 1;
+const NSH_IPV6 = 2;
 /** Below these labels stands no packet but an associated channel (RFC 5586) or OAM (RFC 3429). */
 const LABEL_GAL = 13;
 const LABEL_OAM = 14;
@@ -52,6 +86,7 @@ export function walkType(walk: Walk): void {
       go(walk, STEP_IPV6, at, end);
       return;
     case ETHERTYPE_ARP:
+    case ETHERTYPE_RARP:
       walkArp(walk, at, end);
       return;
     case ETHERTYPE_PPPOE_SESSION:
@@ -72,6 +107,21 @@ export function walkType(walk: Walk): void {
       return;
     case ETHERTYPE_HSR:
       skipTo(walk, 'hsr tag', at + 4, end);
+      return;
+    case ETHERTYPE_VNTAG:
+      skipTo(walk, 'vn-tag', at + 4, end);
+      return;
+    case ETHERTYPE_RTAG:
+      skipTo(walk, 'r-tag', at + 4, end);
+      return;
+    case ETHERTYPE_CMD:
+      skipTo(walk, 'cisco metadata', at + 6, end);
+      return;
+    case ETHERTYPE_LLC:
+      walkLlc(walk, at, end);
+      return;
+    case ETHERTYPE_NSH:
+      walkNsh(walk, at, end);
       return;
     default:
       // A tag behind another header is none of the frame's own tags: passed over, not listed.
@@ -94,18 +144,31 @@ function walkLlc(walk: Walk, at: number, end: number): void {
     return;
   }
   if (view.getUint16(at) === 0xffff) return; // Novell's raw 802.3: no LLC at all
-  if (isSnap(view, at)) {
-    if (end - at < SNAP_BYTES) {
-      cut(walk, 'snap', end - at, SNAP_BYTES);
-      return;
-    }
-    const oui = snapOui(view, at);
-    const protocol = snapProtocol(view, at);
-    if ((oui === OUI_ETHERNET || oui === OUI_BRIDGED_OLD) && protocol >= MIN_ETHERTYPE) {
-      goType(walk, protocol, at + SNAP_BYTES, end);
-    }
-  } else if (view.getUint16(at) === ((LLC_IP << 8) | LLC_IP)) {
-    go(walk, STEP_IP, at + LLC_BYTES, end);
+  const control = llcControl(view, at);
+  const unnumbered = (control & 3) === 3;
+  if (unnumbered ? control !== CONTROL_UI : (control & 1) !== 0) return; // carries no data
+  const next = at + (unnumbered ? LLC_BYTES : LLC_BYTES + 1);
+  const sap = llcDsap(view, at);
+  if (sap === SAP_SNAP && llcSsap(view, at) === SAP_SNAP) walkSnap(walk, next, end);
+  else if (sap === SAP_IP) go(walk, STEP_IP, next, end);
+  else if (sap === SAP_OSI && next < end) {
+    const protocol = view.getUint8(next);
+    if (protocol === NLPID_IPV4) go(walk, STEP_IP, next + 1, end);
+    else if (protocol === NLPID_IPV6) go(walk, STEP_IPV6, next + 1, end);
+  }
+}
+
+/** `at` is behind the control field. */
+function walkSnap(walk: Walk, at: number, end: number): void {
+  const need = SNAP_BYTES - LLC_BYTES;
+  if (end - at < need) {
+    cut(walk, 'snap', end - at, need);
+    return;
+  }
+  const oui = snapOui(walk.view, at - LLC_BYTES);
+  const protocol = snapProtocol(walk.view, at - LLC_BYTES);
+  if ((oui === OUI_ETHERNET || oui === OUI_BRIDGED_OLD) && protocol >= MIN_ETHERTYPE) {
+    goType(walk, protocol, at + need, end);
   }
 }
 
@@ -166,6 +229,7 @@ function walkPpp(walk: Walk, at: number, end: number, framed: boolean): void {
   from += short ? 1 : 2;
   if (protocol === PPP_IPV4) go(walk, STEP_IP, from, end);
   else if (protocol === PPP_IPV6) go(walk, STEP_IPV6, from, end);
+  else if (protocol === PPP_MPLS || protocol === PPP_MPLS_MULTICAST) go(walk, STEP_MPLS, from, end);
 }
 
 /*
@@ -182,9 +246,34 @@ export function walkMpls(walk: Walk): void {
     if (at >= end || label === LABEL_GAL || label === LABEL_OAM) return;
     const nibble = view.getUint8(at) >>> 4;
     if (nibble === 4 || nibble === 6) go(walk, STEP_IP, at, end);
+    else if (nibble === 1) walkChannel(walk, at, end);
     return;
   }
   cut(walk, 'mpls', end - at, 4);
+}
+
+/*
+ * RFC 4385 5: version, reserved, channel type, by the numbers of PPP
+ */
+function walkChannel(walk: Walk, at: number, end: number): void {
+  if (end - at < 4) return;
+  const channel = walk.view.getUint16(at + 2);
+  if (channel === PPP_IPV4) go(walk, STEP_IP, at + 4, end);
+  else if (channel === PPP_IPV6) go(walk, STEP_IPV6, at + 4, end);
+}
+
+/*
+ * RFC 8300 2.2: the length of all in words stands in the low six bits of the second byte, the next protocol in the fourth
+ */
+function walkNsh(walk: Walk, at: number, end: number): void {
+  const bytes = end - at < 4 ? 8 : (walk.view.getUint8(at + 1) & 0x3f) << 2;
+  if (end - at < bytes) {
+    cut(walk, 'nsh', end - at, bytes);
+    return;
+  }
+  const protocol = walk.view.getUint8(at + 3);
+  if (protocol === NSH_IPV4) go(walk, STEP_IP, at + bytes, end);
+  else if (protocol === NSH_IPV6) go(walk, STEP_IPV6, at + bytes, end);
 }
 
 /*
@@ -231,8 +320,6 @@ export function walkGre(walk: Walk): void {
     cut(walk, 'gre', end - at, bytes);
     return;
   }
-  if (protocol === ETHERTYPE_IPV4) go(walk, STEP_IP, at + bytes, end);
-  else if (protocol === ETHERTYPE_IPV6) go(walk, STEP_IPV6, at + bytes, end);
-  else if (protocol === GRE_PPP) walkPpp(walk, at + bytes, end, true);
-  else if (protocol === ETHERTYPE_MPLS) go(walk, STEP_MPLS, at + bytes, end);
+  if (protocol === GRE_PPP) walkPpp(walk, at + bytes, end, true);
+  else if (GRE_TYPES.includes(protocol)) goType(walk, protocol, at + bytes, end);
 }

@@ -34,6 +34,8 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
   137: 'mpls-in-ip',
 };
 
+const TYPES: Readonly<Record<number, string>> = { 2054: 'arp', 32821: 'rarp' };
+
 /** IPv6 headers that others may follow. */
 const EXTENSIONS: readonly number[] = [0, 43, 44, 51, 60];
 
@@ -73,7 +75,7 @@ function segmentText(segment: SegmentFields): string {
     const upper = udp === undefined ? protocolText(ip, icmp) : `udp ${udp.src} > ${udp.dst}`;
     parts.push(`${ip.src} > ${ip.dst ?? '?'} ${upper}${ip.fragment ? ' fragment' : ''}`);
   } else if (length !== undefined) parts.push(`llc ${length}`);
-  else if (type !== undefined) parts.push(type === 0x0806 ? 'arp' : `type ${hex(type)}`);
+  else if (type !== undefined) parts.push(TYPES[type] ?? `type ${hex(type)}`);
   return parts.join('  ');
 }
 
@@ -87,5 +89,7 @@ function protocolText({ v, proto }: IpFields, icmp: IcmpFields | undefined): str
 function arpLine(arp: NonNullable<FrameFields['arp']>): string {
   if (arp.op === 1) return `who has ${arp.tpa ?? '?'}, tell ${arp.spa ?? '?'}`;
   if (arp.op === 2) return `${arp.spa ?? '?'} is at ${arp.sha ?? '?'}`;
+  if (arp.op === 3) return `what is the address of ${arp.tha ?? '?'}, tell ${arp.sha ?? '?'}`;
+  if (arp.op === 4) return `${arp.tha ?? '?'} is ${arp.tpa ?? '?'}`;
   return `arp operation ${arp.op ?? '?'}`;
 }

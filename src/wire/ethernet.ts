@@ -21,6 +21,7 @@ export const MIN_ETHERTYPE = 0x0600;
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_TEB = 0x6558; // transparent Ethernet bridging, in GRE (RFC 1701)
+export const ETHERTYPE_RARP = 0x8035;
 export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_IPV6 = 0x86dd;
 export const ETHERTYPE_SLOW = 0x8809;
@@ -28,11 +29,16 @@ export const ETHERTYPE_MPLS = 0x8847;
 export const ETHERTYPE_MPLS_MULTICAST = 0x8848;
 export const ETHERTYPE_PPPOE_SESSION = 0x8864;
 export const ETHERTYPE_QINQ = 0x88a8;
+export const ETHERTYPE_LLC = 0x8870; // LLC frames longer than a length field can say (802.1AC)
 export const ETHERTYPE_LLDP = 0x88cc;
 export const ETHERTYPE_MACSEC = 0x88e5;
 export const ETHERTYPE_PBB = 0x88e7;
+export const ETHERTYPE_CMD = 0x8909; // Cisco MetaData: security group tags
+export const ETHERTYPE_VNTAG = 0x8926;
 export const ETHERTYPE_HSR = 0x892f;
 export const ETHERTYPE_ETAG = 0x893f; // 802.1BR
+export const ETHERTYPE_NSH = 0x894f;
+export const ETHERTYPE_RTAG = 0xf1c1; // 802.1CB
 
 /** 01-80-C2-00-00-0X: the sixteen group addresses that a bridge does not simply forward (802.1Q-2022 8.6.3). */
 export const RESERVED_GROUP_HIGH = 0x0180;

@@ -12,6 +12,7 @@
 export const IPV6_BYTES = 40;
 export const IPV6_ADDRESS_BYTES = 16;
 export const IPV6_FRAGMENT_BYTES = 8;
+export const MIN_EXTENSION_BYTES = 8;
 
 export const NEXT_HOP_BY_HOP = 0;
 export const NEXT_ROUTING = 43;
@@ -205,6 +206,11 @@ export function extensionBytes(view: DataView, at: number, next: number): number
   return next === NEXT_AUTHENTICATION ? (units + 2) << 2 : (units + 1) << 3;
 }
 
+/** Place in its packet, in bytes, of what stands behind the fragment header at `at`. */
+export function ipv6FragmentOffset(view: DataView, at: number): number {
+  return view.getUint16(at + FRAG_OFFSET) & FRAG_OFFSET_MASK;
+}
+
 /**
  * Walks the extension headers of the packet at `off` into `out`; the fixed header must be there. A reader of
  * captures may allow more of them than the data plane does: `end` bounds the walk too.
@@ -230,7 +236,7 @@ export function findUpper(
       out.whole = true;
       return;
     }
-    if (end - at < 8) return;
+    if (end - at < MIN_EXTENSION_BYTES) return;
     const bytes = extensionBytes(view, at, next);
     if (end - at < bytes) return;
     if (next === NEXT_FRAGMENT) {

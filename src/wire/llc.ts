@@ -10,14 +10,16 @@ export const LLC_BYTES = 3;
 /** LLC with unnumbered information, then OUI and protocol. */
 export const SNAP_BYTES = 8;
 
+export const SAP_IP = 0x06;
 export const SAP_STP = 0x42;
 export const SAP_SNAP = 0xaa;
+export const SAP_OSI = 0xfe;
 
 /** Encapsulated Ethernet: the protocol is an EtherType (RFC 1042). */
 export const OUI_ETHERNET = 0x000000;
 export const OUI_CISCO = 0x00000c;
 
-const CONTROL_UI = 0x03;
+export const CONTROL_UI = 0x03;
 
 /*
  * IEEE 802.2 3.2 and IEEE 802-2014 9.5
@@ -49,13 +51,8 @@ export function llcSsap(view: DataView, off: number): number {
   return view.getUint8(off + SSAP);
 }
 
-/** The LLC header announces SNAP; reading that needs `snapFits`. */
-export function isSnap(view: DataView, off: number): boolean {
-  return (
-    view.getUint8(off + DSAP) === SAP_SNAP &&
-    view.getUint8(off + SSAP) === SAP_SNAP &&
-    view.getUint8(off + CONTROL) === CONTROL_UI
-  );
+export function llcControl(view: DataView, off: number): number {
+  return view.getUint8(off + CONTROL);
 }
 
 /** 24 bits. */

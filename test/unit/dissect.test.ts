@@ -171,6 +171,11 @@ describe('dissect', () => {
 describe('frameLine', () => {
   it.each<[string, Uint8Array, RegExp]>([
     ['an 802.3 frame', ethernetFrame({ dst: B, src: A }, 3, Uint8Array.from([0x42, 0x42, 3])), /llc 3$/],
+    [
+      'a RARP request',
+      ethernetFrame({ dst: B, src: A }, 0x8035, Uint8Array.from([0, 1, 8, 0, 6, 4, 0, 3, ...new Array(20).fill(0)])),
+      /rarp {2}what is the address of 00:00:00:00:00:00, tell 00:00:00:00:00:00$/,
+    ],
     ['an unknown type', ethernetFrame({ dst: B, src: A }, 0x1234), /type 0x1234$/],
     [
       'an S-tag',

@@ -265,6 +265,17 @@ describe('VXLAN', () => {
     expect(dissectFrame(viewOf(frame), 0, frame.length, frame.length, 1, 8472).vxlan?.vni).toBe(42);
   });
 
+  it.each([
+    [4789, true],
+    [5555, true],
+    [1024, true],
+    [1023, false],
+    [53, false],
+  ])('from port 4789 to port %d: %s', (dst, expected) => {
+    const frame = ethernetFrame(HEAD, 0x0800, udpIpv4(IP4, 4789, dst, vxlanPayload(42, INNER)));
+    expect(look(frame).vxlan !== null).toBe(expected);
+  });
+
   it('in VXLAN ends with the inner UDP header', () => {
     const once = ethernetFrame(HEAD, 0x0800, TUNNEL);
     const frame = look(ethernetFrame(HEAD, 0x0800, udpIpv4(IP4, 1, 4789, vxlanPayload(1, once))));
@@ -281,6 +292,17 @@ describe('VXLAN', () => {
     ['an authentication header', 0x0800, ipv4Packet(IP4, 51, concat(bytesOf('04 04'), new Uint8Array(22), TUNNEL))],
     ['an I-tag', 0x88e7, concat(new Uint8Array(16), bytesOf('0800'), TUNNEL)],
     ['an E-tag', 0x893f, concat(new Uint8Array(6), bytesOf('0800'), TUNNEL)],
+    ['a VN-tag', 0x8926, concat(new Uint8Array(4), bytesOf('0800'), TUNNEL)],
+    ['Cisco MetaData', 0x8909, concat(bytesOf('0101 0001 0007 0800'), TUNNEL)],
+    ['an R-tag (802.1CB)', 0xf1c1, concat(bytesOf('0000 0007 0800'), TUNNEL)],
+    ['NSH', 0x894f, concat(bytesOf('0002 0201 00000107'), TUNNEL)],
+    ['the EtherType of long LLC frames', 0x8870, concat(bytesOf('aaaa03 000000 0800'), TUNNEL)],
+    ['LLC with numbers', TUNNEL.length + 4, concat(bytesOf('0606 0000'), TUNNEL)],
+    ['LLC of OSI', TUNNEL.length + 4, concat(bytesOf('fefe03 cc'), TUNNEL)],
+    ['MPLS in PPPoE', 0x8864, concat(bytesOf('1100 0007 ffff 0281 00065140'), TUNNEL)],
+    ['an IPv4 channel of MPLS', 0x8847, concat(bytesOf('00065140 10000021'), TUNNEL)],
+    ['IPv6 options behind IPv4', 0x0800, ipv4Packet(IP4, 60, concat(bytesOf('04 00 0104 00000000'), TUNNEL))],
+    ['a first IPv6 fragment behind IPv4', 0x0800, ipv4Packet(IP4, 44, concat(bytesOf('0400 0001 00000007'), TUNNEL))],
     ['MACsec without encryption', 0x88e5, concat(bytesOf('0000 00000001 0800'), TUNNEL, new Uint8Array(16))],
   ])('is found behind %s', (_, type, payload) => {
     expect(look(ethernetFrame(HEAD, type, payload)).vxlan?.vni).toBe(42);
@@ -290,6 +312,8 @@ describe('VXLAN', () => {
     ['Ethernet in GRE', 0x0800, ipv4Packet(IP4, 47, concat(bytesOf('0000 6558'), ethernetFrame(HEAD, 0x0800, TUNNEL)))],
     ['encrypted MACsec', 0x88e5, concat(bytesOf('0c00 00000001 0800'), TUNNEL, new Uint8Array(16))],
     ['an MPLS channel', 0x8847, concat(bytesOf('0000d140'), TUNNEL)],
+    ['a later IPv6 fragment behind IPv4', 0x0800, ipv4Packet(IP4, 44, concat(bytesOf('0400 0008 00000007'), TUNNEL))],
+    ['LLC that carries no data', TUNNEL.length + 3, concat(bytesOf('0606 7f'), TUNNEL)],
     ['an ICMP error', 0x0800, ipv4Packet(IP4, 1, concat(bytesOf('0303 0000 00000000'), TUNNEL))],
   ])('is not looked for in %s', (_, type, payload) => {
     expect(look(ethernetFrame(HEAD, type, payload)).vxlan).toBeNull();
@@ -308,6 +332,15 @@ describe('extras', () => {
     const frame = arpFrame({ ...HEAD, tags: [{ vid: 10 }] }, fields);
     expect(look(frame).arp).toEqual({ op: 2, sha: A, spa: '10.0.0.1', tha: B, tpa: '10.0.0.2' });
     expect(look(frame, frame.length - 1).arp).toEqual({ op: 2, sha: null, spa: null, tha: null, tpa: null });
+  });
+
+  it('RARP', () => {
+    const frame = ethernetFrame(
+      HEAD,
+      0x8035,
+      bytesOf('0001 0800 06 04 0003', '020000000001 00000000', '020000000001 00000000'),
+    );
+    expect(look(frame).arp).toEqual({ op: 3, sha: A, spa: '0.0.0.0', tha: A, tpa: '0.0.0.0' });
   });
 
   it('ICMP, of an echo with its numbers', () => {

@@ -20,7 +20,16 @@ import {
   writeEtherSrc,
   writeEtherType,
 } from '../../../src/wire/ethernet.ts';
-import { isSnap, llcDsap, llcFits, snapFits, snapOui, snapProtocol, writeSnap } from '../../../src/wire/llc.ts';
+import {
+  llcControl,
+  llcDsap,
+  llcFits,
+  llcSsap,
+  snapFits,
+  snapOui,
+  snapProtocol,
+  writeSnap,
+} from '../../../src/wire/llc.ts';
 import { bytesOf, hexOf, viewOf } from './bytes.ts';
 
 describe('ethernet', () => {
@@ -108,12 +117,8 @@ describe('llc', () => {
     const view = viewOf(bytes);
     writeSnap(view, 0, 0x00000c, 0x2000);
     expect(hexOf(bytes)).toBe('aaaa0300000c2000');
-    expect([isSnap(view, 0), snapOui(view, 0), snapProtocol(view, 0)]).toEqual([true, 0x0c, 0x2000]);
+    expect([llcDsap(view, 0), llcSsap(view, 0), llcControl(view, 0)]).toEqual([0xaa, 0xaa, 3]);
+    expect([snapOui(view, 0), snapProtocol(view, 0)]).toEqual([0x0c, 0x2000]);
     expect([llcFits(0, 3), llcFits(0, 2), snapFits(0, 8), snapFits(0, 7)]).toEqual([true, false, true, false]);
-  });
-
-  it('knows a BPDU from SNAP', () => {
-    const view = viewOf(bytesOf('424203'));
-    expect([isSnap(view, 0), llcDsap(view, 0)]).toEqual([false, 0x42]);
   });
 });
