@@ -59,6 +59,14 @@ export interface SwitchOptions {
   maxAnswers?: number;
 }
 
+const OPTIONS = [
+  'clock',
+  'autoTick',
+  'seed',
+  'batch',
+  'queueFrames',
+  'maxAnswers',
+] as const satisfies (keyof SwitchOptions)[];
 const BATCH = 256;
 const MAX_BATCH = 4096;
 const QUEUE_FRAMES = 1024;
@@ -95,6 +103,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
   /** Use `createSwitch`. */
   constructor(config: ConfigInput | string, options: SwitchOptions) {
     super();
+    onlyKeys(options, OPTIONS);
     const loaded = readMemoryConfig(config);
     const batch = whole('batch', options.batch ?? BATCH, 1, MAX_BATCH);
     const maxAnswers = whole('maxAnswers', options.maxAnswers ?? MAX_ANSWERS, 0, 2 ** 31);
@@ -182,12 +191,15 @@ export class Switch extends EventEmitter<SwitchEvents> {
 
   // ---- VLANs
 
-  /** Adds a VLAN to a bridge, or renames and limits one. A VLAN that a port joins needs no adding. */
+  /** Adds a VLAN to a bridge, or renames and limits one, which keeps what is not said of it. A VLAN that a port joins needs no adding. */
   addVlan(vid: number, options: { name?: string; fdbMaxEntries?: number; bridge?: string } = {}): void {
-    const { name = `vlan${vid}`, fdbMaxEntries = 0, bridge = this.#defaultBridge() } = options;
+    onlyKeys(options, ['name', 'fdbMaxEntries', 'bridge']);
+    const { bridge = this.#defaultBridge() } = options;
+    const before = this.#core.control.bridge(bridge).vlans.get(vid);
+    const { name = before?.name ?? `vlan${vid}`, fdbMaxEntries = before?.fdbMaxEntries ?? 0 } = options;
     if (!VLAN_NAME.test(name)) throw new ControlError(`${JSON.stringify(name)} is not a VLAN name; ${VALID_NAME}`);
     const limit = whole('fdbMaxEntries', fdbMaxEntries, 0, 2 ** 20);
-    const secondary = this.#core.control.bridge(bridge).vlans.get(vid)?.secondary;
+    const secondary = before?.secondary;
     this.#core.control.addVlan(bridge, vid, { name, fdbMaxEntries: limit, ...(secondary && { secondary }) });
   }
 
@@ -301,6 +313,7 @@ export class Switch extends EventEmitter<SwitchEvents> {
   hook(place: 'egress', hook: EgressHook, options?: HookOptions): () => void;
   hook(place: 'drop', hook: DropHook, options?: HookOptions): () => void;
   hook(place: HookPlace, hook: IngressHook | EgressHook | DropHook, options: HookOptions = {}): () => void {
+    onlyKeys(options, ['budgetUs']);
     return this.#hooks.add(place, hook, options);
   }
 

@@ -162,7 +162,30 @@ describe('what is to be forgotten', () => {
   });
 });
 
+describe('options', () => {
+  it('are known ones: a slip of the pen is no silence', () => {
+    const known = 'valid are clock, autoTick, seed, batch, queueFrames, maxAnswers';
+    expect(() => createSwitch({ ports: {} }, { autotick: false } as never)).toThrow(
+      `autotick is not known here; ${known}`,
+    );
+    const sw = made({ p1: access(10) });
+    expect(() => sw.hook('ingress', () => {}, { budget: 5 } as never)).toThrow('valid are budgetUs');
+    expect(() => sw.addVlan(10, { maxEntries: 5 } as never)).toThrow('valid are name, fdbMaxEntries, bridge');
+  });
+});
+
 describe('VLANs', () => {
+  it('keep what is not said of them', () => {
+    const ports = { p1: { adapter: 'memory', ...access(10) } as const };
+    const sw = createSwitch({ ports });
+    sw.addVlan(10, { name: 'red' });
+    sw.addVlan(10, { fdbMaxEntries: 1 });
+    expect(sw.plan({ vlans: { 10: { name: 'red', fdbMaxEntries: 1 } }, ports })).toEqual([]);
+    sw.addVlan(10, { name: 'blue' });
+    expect(sw.plan({ vlans: { 10: { name: 'blue', fdbMaxEntries: 1 } }, ports })).toEqual([]);
+    sw.close();
+  });
+
   it('have names and limits of their own', () => {
     const sw = made({ t1: trunk('all'), t2: trunk('all') });
     sw.addVlan(10, { name: 'red', fdbMaxEntries: 1 });
