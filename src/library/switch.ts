@@ -195,9 +195,12 @@ export class Switch extends EventEmitter<SwitchEvents> {
   addVlan(vid: number, options: { name?: string; fdbMaxEntries?: number; bridge?: string } = {}): void {
     onlyKeys(options, ['name', 'fdbMaxEntries', 'bridge']);
     const { bridge = this.#defaultBridge() } = options;
-    const before = this.#core.control.bridge(bridge).vlans.get(vid);
+    const { vlans } = this.#core.control.bridge(bridge);
+    const before = vlans.get(vid);
     const { name = before?.name ?? `vlan${vid}`, fdbMaxEntries = before?.fdbMaxEntries ?? 0 } = options;
     if (!VLAN_NAME.test(name)) throw new ControlError(`${JSON.stringify(name)} is not a VLAN name; ${VALID_NAME}`);
+    const other = [...vlans.values()].find((vlan) => vlan.name === name && vlan.vid !== vid);
+    if (other !== undefined) throw new ControlError(`${JSON.stringify(name)} is the name of VLAN ${other.vid}`);
     const limit = whole('fdbMaxEntries', fdbMaxEntries, 0, 2 ** 20);
     const secondary = before?.secondary;
     this.#core.control.addVlan(bridge, vid, { name, fdbMaxEntries: limit, ...(secondary && { secondary }) });

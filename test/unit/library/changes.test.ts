@@ -181,6 +181,7 @@ describe('VLANs', () => {
     sw.addVlan(10, { name: 'red' });
     sw.addVlan(10, { fdbMaxEntries: 1 });
     expect(sw.plan({ vlans: { 10: { name: 'red', fdbMaxEntries: 1 } }, ports })).toEqual([]);
+    expect(() => sw.addVlan(20, { name: 'red' })).toThrow('"red" is the name of VLAN 10');
     sw.addVlan(10, { name: 'blue' });
     expect(sw.plan({ vlans: { 10: { name: 'blue', fdbMaxEntries: 1 } }, ports })).toEqual([]);
     sw.close();
