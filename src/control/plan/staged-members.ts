@@ -87,8 +87,12 @@ export class StagedMembers {
     ports: [] as Port[],
     members: [] as MemberSet[],
     settings: [] as PortSettings[],
+    settingsBefore: [] as PortSettings[],
     pvids: [] as number[],
+    pvidsBefore: [] as number[],
   };
+  /** Those of them with other memberships. */
+  readonly #moving: StagedPort[] = [];
   /** Those of them where more hangs on the PVID. */
   readonly #customers: Port[] = [];
   readonly #actions = new Set<Action>();
@@ -141,6 +145,7 @@ export class StagedMembers {
       const { port, before, members } = staged;
       if (members !== before.members) {
         columns.push(compare(staged));
+        this.#moving.push(staged);
         const left = without(before.members.vids, members.vids);
         if (!isEmpty(left)) this.#left.set(port.index, left);
       }
@@ -189,6 +194,7 @@ export class StagedMembers {
     this.#ready.ports.push(port);
     this.#ready.members.push(members);
     this.#ready.settings.push(settings);
+    this.#ready.settingsBefore.push(before.settings);
     if (isSet) {
       this.#portRows!.add(port, settings);
       if (reachesOthers(before.settings, settings)) this.#reach = true;
@@ -196,6 +202,7 @@ export class StagedMembers {
     }
     if (settings.pvid === before.settings.pvid) return;
     this.#ready.pvids.push(port.index, pvidWord(settings));
+    this.#ready.pvidsBefore.push(port.index, pvidWord(before.settings));
     if (asksCustomerVid(settings)) this.#customers.push(port);
   }
 
@@ -203,7 +210,7 @@ export class StagedMembers {
   commit(control: Staging): void {
     const { dp, forgetting } = control;
     if (forgetting.isBehind) {
-      for (const { port, joins } of this.#all) if (joins !== null) forgetting.rejoining(port.index, joins);
+      for (const { port, joins } of this.#moving) if (joins !== null) forgetting.rejoining(port.index, joins);
     }
     forgetting.forgetLater(this.#left);
     // Each port is a line of memory that nobody has read for a while: nothing else is touched.
@@ -212,8 +219,7 @@ export class StagedMembers {
       ports[n]!.members = members[n]!;
       ports[n]!.settings = settings[n]!;
     }
-    for (let n = 0; n < pvids.length; n += 2) dp.ports.pvid[pvids[n]!] = pvids[n + 1]!;
-    for (const port of this.#customers) compilePvid(dp, port);
+    this.#putPvids(dp, pvids);
     this.#rows?.put();
     for (const { index } of this.#stopping) flushPort(dp.fdb, index, control.nowMs());
     if (this.#portRows === null) return;
@@ -223,25 +229,27 @@ export class StagedMembers {
 
   /** Memberships as they were before `commit`, whatever else has changed since; nothing is forgotten for them. */
   takeBackMembers({ forgetting }: Staging): void {
-    for (const { port, before, members, differing } of this.#all) {
-      if (members === before.members) continue;
+    for (const { port, before, differing } of this.#moving) {
       forgetting.keep(port.index);
       port.members.putBack(before.members, differing);
     }
     this.#rows?.takeBack();
   }
 
-  /** The same of PVIDs and settings. */
+  /** PVIDs and settings as they were before, when what else has changed them is taken back. */
   takeBackSettings(control: Staging): void {
-    for (const { port, before, settings, isSet } of this.#all) {
-      const { pvid } = before.settings;
-      if (isSet) port.settings = before.settings;
-      else if (settings.pvid !== pvid) port.settings = { ...port.settings, pvid };
-      if (settings.pvid !== pvid) compilePvid(control.dp, port);
-    }
+    const { ports, settingsBefore, pvidsBefore } = this.#ready;
+    for (let n = 0; n < ports.length; n++) ports[n]!.settings = settingsBefore[n]!;
+    this.#putPvids(control.dp, pvidsBefore);
     if (this.#portRows === null) return;
     this.#portRows.takeBack();
     this.#settle(control);
+  }
+
+  /** Numbers of ports, and behind each the word. */
+  #putPvids(dp: DataplaneShared, words: readonly number[]): void {
+    for (let n = 0; n < words.length; n += 2) dp.ports.pvid[words[n]!] = words[n + 1]!;
+    for (const port of this.#customers) compilePvid(dp, port);
   }
 
   /** What is made of the settings of all ports. */

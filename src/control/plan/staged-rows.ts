@@ -136,13 +136,28 @@ export class StagedRows {
   /** As they were before `put`; other bits may have changed since. */
   takeBack(): void {
     const { member, untagged } = this.#vlans;
-    for (const { at, from, member: words } of this.#runs) {
+    for (const { at, from, member: words, untagged: shapes } of this.#runs) {
+      const to = at + words.length;
+      if (areSame(member.subarray(at, to), words) && areSame(untagged.subarray(at, to), shapes)) {
+        member.set(this.#before.member.subarray(from, from + words.length), at);
+        untagged.set(this.#before.untagged.subarray(from, from + words.length), at);
+        continue;
+      }
       for (let w = 0; w < words.length; w++) {
         member[at + w] ^= this.#before.member[from + w] ^ this.#after.member[from + w];
         untagged[at + w] ^= this.#before.untagged[from + w] ^ this.#after.untagged[from + w];
       }
     }
   }
+}
+
+/** Without a loop that is slow the first time. */
+function areSame(a: Int32Array, b: Int32Array): boolean {
+  return bytesOf(a).equals(bytesOf(b));
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function wordsOf(count: number) {
