@@ -16,6 +16,7 @@ import { ConfigError } from '../config/error.ts';
 import type { ConfigDocument } from '../config/load.ts';
 import { ControlError } from '../control/model.ts';
 import { StartError } from '../runtime/forwarding-thread.ts';
+import { loadLater } from '../runtime/load-later.ts';
 import { dropPrivileges } from '../runtime/privileges.ts';
 import { ServedSwitch } from '../runtime/served.ts';
 import { StateKeeper } from '../runtime/state-keeper.ts';
@@ -197,7 +198,7 @@ class Run {
     }
     let made: Promise<Serving> | undefined;
     const serving = () => {
-      made ??= import('./serving.ts').then(({ Serving }) => new Serving(served));
+      made ??= loadLater(() => import('./serving.ts')).then(({ Serving }) => new Serving(served));
       return made.catch((error: unknown) => {
         made = undefined; // the next client tries again
         throw error;
@@ -263,7 +264,7 @@ class Run {
     if (this.#options.config === undefined) return this.#log.error('SIGHUP: there is no file to read again');
     try {
       // Errors of what may not change while the switch runs have their line.
-      const { rereadRunConfig } = await import('./run-config.ts');
+      const { rereadRunConfig } = await loadLater(() => import('./run-config.ts'));
       const file = rereadRunConfig(this.#options);
       await this.#served.apply(file);
       this.#keeper?.rebase(file);

@@ -16,6 +16,7 @@ import type { ConfigInput } from '../config/schema/schema.ts';
 import type { Action } from '../control/plan/action.ts';
 import { vniOf } from '../tables/vni-table.ts';
 import { monotonicMs } from './clock.ts';
+import { loadLater } from './load-later.ts';
 import { type Known, learnedBy } from './relearn.ts';
 import { type Changer, Standing } from './standing.ts';
 
@@ -116,10 +117,9 @@ export class ServedSwitch implements ApiSwitch {
   }
 
   async capture(spec: TapSpec, most: number): Promise<RunningCapture> {
-    const [{ compileFilter }, { Feed }] = await Promise.all([
-      import('../filter/compile.ts'),
-      import('../capture/feed.ts'),
-    ]);
+    const [{ compileFilter }, { Feed }] = await loadLater(() =>
+      Promise.all([import('../filter/compile.ts'), import('../capture/feed.ts')]),
+    );
     compileFilter(spec.filter);
     const rings = Array.from({ length: this.readable.tables.gate.workers }, () => createRing(RING_BYTES));
     const id = ++this.#captures;

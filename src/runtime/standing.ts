@@ -24,6 +24,7 @@ import { requireRoom } from '../control/room.ts';
 import { tellReplaced } from './build-stamp.ts';
 import { directoryOf } from './directory-of.ts';
 import { unsuited } from './live/adapters.ts';
+import { loadLater } from './load-later.ts';
 import type { CaptureChange, Change, SharedState } from './messages.ts';
 import { planPieces } from './plan-pieces.ts';
 import { requireUnprivileged } from './privileges.ts';
@@ -119,7 +120,7 @@ export class Standing {
     return this.#next(async () => {
       this.#refuseUnconfirmed();
       // Loaded when it is needed, as all that checks configurations: a switch that nobody changes goes without.
-      this.#edited ??= (await import('../config/edited.ts').catch(tellReplaced)).editedDocument;
+      this.#edited ??= (await loadLater(() => import('../config/edited.ts')).catch(tellReplaced)).editedDocument;
       const actions = await this.#carryOut(this.#edited(this.#document, change(this.#document.raw), REQUEST));
       this.#tell({ event: 'applied', actions: actions.map(describe), confirmSeconds: null });
       return actions;
