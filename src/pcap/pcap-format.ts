@@ -27,12 +27,18 @@
  *   The "modified" format (magic a1b2cd34: Alexey Kuznetzov's patches to libpcap, Red Hat and SuSE around
  *   1999) puts 8 or 12 bytes more into the record header: ifindex(4), protocol(2), packet type(1), then
  *   pad(1), or cpu(2) pad(3). Nothing in the file says which of the two it is: see pcap-variant.ts.
+ *
+ *   Ixia's testers (magics 1c0001ac and 1c0001ab, times in microseconds) put four bytes behind the file header:
+ *   the length of all records together.
  */
 export const MAGIC_MICRO = 0xa1b2c3d4;
 export const MAGIC_NANO = 0xa1b23c4d;
 export const MAGIC_MODIFIED = 0xa1b2cd34;
+export const MAGIC_IXIA_HARDWARE = 0x1c0001ac;
+export const MAGIC_IXIA_SOFTWARE = 0x1c0001ab;
 
 export const FILE_HEADER_BYTES = 24;
+export const IXIA_FILE_HEADER_BYTES = 28;
 export const VERSION_MAJOR_AT = 4;
 export const VERSION_MINOR_AT = 6;
 export const SNAPLEN_AT = 16;

@@ -1,5 +1,5 @@
 /**
- * Reads classic capture files: both byte orders, microseconds and nanoseconds, the modified format.
+ * Reads classic capture files: both byte orders, microseconds and nanoseconds, the modified format, Ixia's.
  *
  * Stops where wiretap stops: at a record longer than its link type allows, and at a record that the file
  * does not hold completely; every record before is delivered. What is only odd is delivered as it stands:
@@ -13,8 +13,11 @@ import {
   FCS_LENGTH_SHIFT,
   FCS_PRESENT_BIT,
   FILE_HEADER_BYTES,
+  IXIA_FILE_HEADER_BYTES,
   LINKTYPE_AT,
   LINKTYPE_MASK,
+  MAGIC_IXIA_HARDWARE,
+  MAGIC_IXIA_SOFTWARE,
   MAGIC_MICRO,
   MAGIC_MODIFIED,
   MAGIC_NANO,
@@ -36,7 +39,11 @@ import type { Window } from './window.ts';
 type LengthOrder = 'captured-first' | 'original-first' | 'smaller-is-captured';
 
 export function isPcapMagic(magic: number): boolean {
-  return magic === MAGIC_MICRO || magic === MAGIC_NANO || magic === MAGIC_MODIFIED;
+  return magic === MAGIC_MICRO || magic === MAGIC_NANO || magic === MAGIC_MODIFIED || isIxiaMagic(magic);
+}
+
+function isIxiaMagic(magic: number): boolean {
+  return magic === MAGIC_IXIA_HARDWARE || magic === MAGIC_IXIA_SOFTWARE;
 }
 
 export class PcapParser {
@@ -58,11 +65,12 @@ export class PcapParser {
     this.#window = window;
     this.#file = file;
     this.#little = little;
-    if (!window.has(FILE_HEADER_BYTES)) {
-      this.#fail(0, `the pcap file header is cut short: ${window.available} of ${FILE_HEADER_BYTES} bytes`);
+    const magic = window.view.getUint32(window.start, little);
+    const fileHeaderBytes = isIxiaMagic(magic) ? IXIA_FILE_HEADER_BYTES : FILE_HEADER_BYTES;
+    if (!window.has(fileHeaderBytes)) {
+      this.#fail(0, `the pcap file header is cut short: ${window.available} of ${fileHeaderBytes} bytes`);
     }
     const { view, start } = window;
-    const magic = view.getUint32(start, little);
     const major = view.getUint16(start + VERSION_MAJOR_AT, little);
     const minor = view.getUint16(start + VERSION_MINOR_AT, little);
     if (major < 2) this.#fail(VERSION_MAJOR_AT, `pcap version ${major}.${minor} is not supported`);
@@ -77,7 +85,7 @@ export class PcapParser {
     this.#nanosPerUnit = magic === MAGIC_NANO ? 1 : 1000;
     this.#order = lengthOrder(major, minor);
     const snapLen = view.getUint32(start + SNAPLEN_AT, little);
-    window.start += FILE_HEADER_BYTES;
+    window.start += fileHeaderBytes;
     const order = this.#order;
     const swapsLengths = (capLen: number, origLen: number) =>
       order === 'original-first' || (order === 'smaller-is-captured' && capLen > origLen);

@@ -71,6 +71,12 @@ export const PB_INTERFACE_AT = 8;
 /** "Interface Statistics Block": interface(4) time(8), options. */
 export const MIN_ISB_BYTES = 24;
 
+/** "Name Resolution Block": records, at least the one that ends them. */
+export const MIN_NRB_BYTES = 16;
+
+/** "Decryption Secrets Block": type of secrets(4) length of secrets(4) secrets, options. */
+export const MIN_DSB_BYTES = 20;
+
 /** "Custom Block": private enterprise number(4), data. */
 export const CB_DATA_AT = 12;
 export const MIN_CB_BYTES = 16;
@@ -93,10 +99,14 @@ export const OPT_SHB_USERAPPL = 4;
 export const OPT_IF_NAME = 2;
 export const OPT_IF_DESCRIPTION = 3;
 export const OPT_IF_TSRESOL = 9;
+export const OPT_IF_FILTER = 11;
 export const OPT_IF_FCSLEN = 13;
 export const OPT_IF_TSOFFSET = 14;
 export const OPT_EPB_FLAGS = 2;
 export const OPT_EPB_DROPCOUNT = 4;
+export const OPT_EPB_PACKETID = 5;
+export const OPT_EPB_QUEUE = 6;
+export const OPT_EPB_VERDICT = 7;
 export const OPT_CUSTOM_UTF8 = 2988;
 export const OPT_CUSTOM_BINARY = 2989;
 export const OPT_CUSTOM_UTF8_NO_COPY = 19372;

@@ -82,6 +82,12 @@ export class PcapngParser {
         case F.BLOCK_STATISTICS:
           this.#passOver('an Interface Statistics Block', F.MIN_ISB_BYTES);
           break;
+        case F.BLOCK_NAME_RESOLUTION:
+          this.#passOver('a Name Resolution Block', F.MIN_NRB_BYTES);
+          break;
+        case F.BLOCK_DECRYPTION_SECRETS:
+          this.#passOver('a Decryption Secrets Block', F.MIN_DSB_BYTES);
+          break;
         default:
           this.#passOver(`a block of type 0x${type.toString(16).padStart(8, '0')}`, F.MIN_BLOCK_BYTES);
       }
@@ -157,7 +163,7 @@ export class PcapngParser {
     it.snapLen = view.getUint32(start + F.IDB_SNAPLEN_AT, this.#little);
     it.maxBytes = maxPacketBytes(it.linkType);
     let tsresol: number | undefined;
-    let offsetSeconds = 0;
+    let offsetSeconds: number | undefined;
     const options = this.#walk(F.IDB_OPTIONS_AT, total);
     while (options.next()) {
       const { code, valueOffset: at, valueLength: length } = options;
@@ -165,7 +171,8 @@ export class PcapngParser {
       else if (code === F.OPT_IF_DESCRIPTION) it.description ||= text(window.bytes, at, length);
       else if (code === F.OPT_IF_FCSLEN && length === 1) it.fcsBytes = view.getUint8(at);
       else if (code === F.OPT_IF_TSRESOL && length === 1) tsresol ??= view.getUint8(at);
-      else if (code === F.OPT_IF_TSOFFSET && length === 8) offsetSeconds = Number(view.getBigInt64(at, this.#little));
+      else if (code === F.OPT_IF_TSOFFSET && length === 8) offsetSeconds ??= Number(view.getBigInt64(at, this.#little));
+      else if (code === F.OPT_IF_FILTER && length === 0) this.#fail('an empty filter of an interface');
     }
     this.#checkOptions('an Interface Description Block');
     it.time = new Timescale(tsresol, offsetSeconds);
@@ -212,9 +219,13 @@ export class PcapngParser {
   #packetOptions(optionsAt: number, total: number): void {
     const options = this.#walk(optionsAt, total);
     while (options.next()) {
-      if (options.code === F.OPT_EPB_FLAGS && options.valueLength !== 4) {
-        this.#fail(`packet flags of length ${options.valueLength}, not 4`);
-      }
+      const { code, valueLength } = options;
+      const name = PACKET_OPTION_NAMES[code];
+      if (name === undefined) continue;
+      const bytes = code === F.OPT_EPB_FLAGS || code === F.OPT_EPB_QUEUE ? 4 : 8;
+      if (code === F.OPT_EPB_VERDICT) {
+        if (valueLength === 0) this.#fail(`${name} of a packet is empty`);
+      } else if (valueLength !== bytes) this.#fail(`${name} of a packet is of length ${valueLength}, not ${bytes}`);
     }
     this.#checkOptions('a packet block');
   }
@@ -288,6 +299,15 @@ export class PcapngParser {
     throw this.#failure;
   }
 }
+
+/** Options of packets whose length is judged. */
+const PACKET_OPTION_NAMES: Readonly<Record<number, string>> = {
+  [F.OPT_EPB_FLAGS]: 'the flags option',
+  [F.OPT_EPB_DROPCOUNT]: 'the drop count option',
+  [F.OPT_EPB_PACKETID]: 'the identifier option',
+  [F.OPT_EPB_QUEUE]: 'the queue option',
+  [F.OPT_EPB_VERDICT]: 'the verdict option',
+};
 
 const utf8 = new TextDecoder();
 /** Names are for people; a longer one is cut, so that a hostile file cannot fill memory with them. */

@@ -23,7 +23,16 @@ export { CaptureError } from './error.ts';
 export type { CaptureInterface } from './interface.ts';
 
 const MAGIC_BYTES = 4;
-const GZIP_MAGIC = 0x1f8b;
+/** What compressed files begin with. */
+const COMPRESSIONS: readonly (readonly [string, string])[] = [
+  ['gzip', '\x1f\x8b'],
+  ['zstd', '\x28\xb5\x2f\xfd'],
+  ['lz4', '\x04\x22\x4d\x18'],
+  ['xz', '\xfd7zXZ'],
+  ['bzip2', 'BZh'],
+  ['zip', 'PK\x03\x04'],
+];
+const LONGEST_MAGIC = 5;
 const NO_INTERFACES: readonly CaptureInterface[] = [];
 
 export class CaptureReader implements RecordFields {
@@ -110,8 +119,11 @@ function looksLikeSection(window: Window): boolean {
 
 function notACapture(window: Window): string {
   if (window.available === 0) return 'the file is empty, not a capture';
-  if (window.available >= 2 && window.view.getUint16(0) === GZIP_MAGIC) {
-    return 'the file is compressed with gzip: decompress it first';
+  window.has(LONGEST_MAGIC);
+  const { bytes, start, end } = window;
+  const begin = String.fromCharCode(...bytes.subarray(start, Math.min(end, start + LONGEST_MAGIC)));
+  for (const [name, magic] of COMPRESSIONS) {
+    if (begin.startsWith(magic)) return `the file is compressed with ${name}: decompress it first`;
   }
   return 'not a capture file: neither a pcap nor a pcapng magic number';
 }

@@ -1,7 +1,13 @@
 /** The rules of both formats, one damaged or odd field at a time; the right column is what tshark 4.0 does. */
 import { describe, expect, it } from 'vitest';
 import { PcapWriter } from '../../../src/pcap/pcap-writer.ts';
-import { BLOCK_INTERFACE, BLOCK_SIMPLE_PACKET } from '../../../src/pcap/pcapng-format.ts';
+import {
+  BLOCK_DECRYPTION_SECRETS,
+  BLOCK_ENHANCED_PACKET,
+  BLOCK_INTERFACE,
+  BLOCK_NAME_RESOLUTION,
+  BLOCK_SIMPLE_PACKET,
+} from '../../../src/pcap/pcapng-format.ts';
 import { PcapngWriter } from '../../../src/pcap/pcapng-writer.ts';
 import { CaptureError, CaptureReader } from '../../../src/pcap/reader.ts';
 import { MemorySink, MemorySource } from '../../../src/pcap/source.ts';
@@ -59,6 +65,21 @@ describe('pcap', () => {
     expect(open(0x20000001).fcsBytes).toBe(-1);
   });
 
+  it.each([0x1c0001ac, 0x1c0001ab])("reads Ixia's, with four bytes more in the file header: magic %i", (magic) => {
+    const bytes = pcap({ 0: magic });
+    const ixia = Uint8Array.from([...bytes.subarray(0, 24), 0, 0, 0, 152, ...bytes.subarray(24)]);
+    expect(read(ixia)).toMatchObject({
+      records: [
+        { capLen: 60, origLen: 90, linkType: 1, seconds: 1000, nanos: 5000 },
+        { capLen: 60, origLen: 90 },
+      ],
+      error: null,
+    });
+    expect(read(ixia.subarray(0, 27)).error?.message).toBe(
+      'x: byte 0: the pcap file header is cut short: 27 of 28 bytes',
+    );
+  });
+
   it('takes the lengths in the old order before version 2.3 and from DG/UX, and by size in 2.3', () => {
     const swapped = (major: number, minor: number) => pcap({ ...version(major, minor), 32: 90, 36: 60 }, 1);
     for (const bytes of [swapped(2, 2), swapped(543, 0), swapped(2, 3)]) {
@@ -110,7 +131,12 @@ describe('what is no capture', () => {
     ['three bytes', 'abc', 'not a capture file'],
     ['text', 'hello, world', 'not a capture file'],
     ['line breaks', '\n\r\r\n................................', 'not a capture file'],
-    ['gzip', '\x1f\x8b\x08\x00', 'compressed with gzip'],
+    ['gzip', '\x1f\x8b\x08\x00', 'compressed with gzip: decompress it first'],
+    ['zstd', '\x28\xb5\x2f\xfd\x04', 'compressed with zstd'],
+    ['lz4', '\x04\x22\x4d\x18\x64', 'compressed with lz4'],
+    ['xz', '\xfd7zXZ\x00', 'compressed with xz'],
+    ['bzip2', 'BZh9', 'compressed with bzip2'],
+    ['zip', 'PK\x03\x04', 'compressed with zip'],
   ])('%s', (_, text, message) => {
     const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
     expect(() => new CaptureReader(new MemorySource(bytes), { file: 'some.pcap' })).toThrow(CaptureError);
@@ -138,6 +164,8 @@ function pcapng(steps: Step[], poke: (view: DataView, bytes: Uint8Array) => void
   poke(new DataView(bytes.buffer, last), bytes.subarray(last));
   return bytes;
 }
+
+const flagged: Step = (writer) => writer.write(0, frame(4, 1), 0, 4, 4, 0, 0, 'inbound');
 
 const word =
   (at: number, value: number) =>
@@ -169,6 +197,18 @@ describe('pcapng: what ends a capture, after the packet before it', () => {
     ['a long option', (w) => w.write(0, frame(4, 1), 0, 4, 4, 0, 0, 'unknown', 'hello'), word(32, 0x0190_0001), /400/],
     ['a long end of options', (w) => w.write(0, frame(4, 1), 0, 4, 4, 0, 0, 'inbound'), word(32, 0x190_0000), /400/],
     ['short flags', (w) => w.write(0, frame(4, 1), 0, 4, 4, 0, 0, 'inbound'), word(32, 0x0002_0002), /length 2, not 4/],
+    ['a short drop count', flagged, word(32, 0x0004_0004), /drop count option of a packet is of length 4, not 8/],
+    [
+      'a short packet identifier',
+      flagged,
+      word(32, 0x0004_0005),
+      /identifier option of a packet is of length 4, not 8/,
+    ],
+    ['a short queue', flagged, word(32, 0x0002_0006), /queue option of a packet is of length 2, not 4/],
+    ['an empty verdict', flagged, word(32, 0x0000_0007), /verdict option of a packet is empty/],
+    ['an empty filter', block(BLOCK_INTERFACE, 1, 0, 11), () => {}, /an empty filter of an interface/],
+    ['names without an end', block(BLOCK_NAME_RESOLUTION), () => {}, /total length 12 of a Name Resolution Block/],
+    ['short secrets', block(BLOCK_DECRYPTION_SECRETS, 0), () => {}, /total length 16 of a Decryption Secrets Block/],
     ['a small custom option', (w) => w.write(0, frame(4, 1), 0, 4, 4, 0, 0, 'inbound'), word(32, 0x2_0bac), /custom/],
   ])('%s', (_, step, poke, message) => {
     const damaged = read(pcapng([packet, step], poke));
@@ -212,6 +252,14 @@ describe('pcapng: what is odd and read all the same', () => {
     const { records, error } = read(pcapng([packet, step], poke));
     expect(error).toBeNull();
     expect(records).toHaveLength(packets);
+  });
+
+  it('an interface that tells its time offset twice: the first counts', () => {
+    const offset = 0x0008_000e;
+    const twice = block(BLOCK_INTERFACE, 1, 0, offset, 5, 0, offset, 7, 0);
+    const { records, error } = read(pcapng([twice, block(BLOCK_ENHANCED_PACKET, 1, 0, 1_000_000, 0, 0)]));
+    expect(error).toBeNull();
+    expect(records).toMatchObject([{ seconds: 6, nanos: 0 }]);
   });
 
   it('total lengths that forgot the padding', () => {
