@@ -12,8 +12,8 @@ export class Remembered<T> {
   readonly #made = new WeakMap<object, Made<T>>();
 
   /**
-   * What `make` gives, or throws: it reads `of` and what stands in `on`, the very values, and nothing else that may differ. Made anew, it is still
-   * the very object where it is equal, for who depends on it.
+   * What `make` gives, or throws. `make` may read `of` and the values in `on`, and nothing else that could differ the next time. A result that is
+   * equal to the last one is the same object, so that what others have made of it is remembered too.
    */
   of(of: object, on: readonly unknown[], make: () => T): T {
     const made = this.#made.get(of);
@@ -30,7 +30,7 @@ function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
   return true;
 }
 
-/** `is`, made of the very objects of `was` where the two are equal. It is nobody's yet, and is written to. */
+/** `is` with the objects of `was` in the place of those that are equal. `is` is written to: nobody else may have it yet. */
 export function keeping<T>(was: unknown, is: T): T {
   if (was === is || !isPlain(was) || !isPlain(is) || Array.isArray(was) !== Array.isArray(is)) return is;
   const keys = Object.keys(is);
