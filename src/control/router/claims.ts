@@ -41,9 +41,13 @@ export class Claims {
     for (const [address, { heardMs }] of claims) if (((nowMs - heardMs) | 0) >= SHOWN_MS) claims.delete(address);
     let duplicates = 0;
     let claimed = 0;
-    for (const [i, { address, state }] of neighbors.own.slice(0, MARKED).entries()) {
-      if (state === 'duplicate') duplicates |= 1 << i;
-      else if (state === 'used' && claims.has(address)) claimed |= 1 << i;
+    for (const [i, { address, state }] of neighbors.own.entries()) {
+      const bit = i < MARKED ? 1 << i : 0;
+      if (state === 'duplicate') {
+        duplicates |= bit;
+        // Should it be tried again and found free, nobody claims it.
+        claims.delete(address);
+      } else if (state === 'used' && claims.has(address)) claimed |= bit;
     }
     this.#router.duplicates[row] = duplicates;
     this.#router.claimed[row] = claimed;

@@ -95,8 +95,15 @@ it('tells of an address that somebody has already, and shows it until nobody has
   pass(10);
   expect(shown().duplicates).toEqual(['10.0.10.1/24']);
   comesUp();
+  pass(1);
+  claims(FIRST, '10.0.10.1');
+  expect(told()).toEqual([line(FIRST, '10.0.10.1', UNUSED)]);
+  comesUp();
   pass(10);
-  expect(shown().duplicates).toEqual([]);
+  expect(shown()).toEqual({ claimed: [], duplicates: [] });
+  claims(FIRST, '10.0.10.1');
+  expect(told()).toEqual([line(FIRST, '10.0.10.1', USED)]);
+  expect(shown()).toEqual({ claimed: ['10.0.10.1/24'], duplicates: [] });
 });
 
 it('tells nothing of frames with the MAC of the interface: another switch may have the same gateway', () => {
