@@ -1,9 +1,12 @@
 /** `switch.privileges: drop`: no thread of the switch has a capability when it is there, frames go on, and what would need one is refused. */
 
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { askSwitch } from '../../src/api/control-client.ts';
-import { liveObstacle, until } from './netns.ts';
+import { liveObstacle, python, until } from './netns.ts';
+import { BIN } from './switch-process.ts';
 import { useBench, useLab } from './use.ts';
 
 const obstacle = liveObstacle();
@@ -81,6 +84,18 @@ describe.skipIf(obstacle !== null)('a switch that drops its privileges', () => {
     await askSwitch(sw.socket, { method: 'POST', path: '/v1/workers/0/restart' });
     expect(await exited).toBe(1);
     expect(sw.log()).toMatch(/port p2.*(?:permitted|denied)/i);
+  });
+
+  it('does not start where it may not give them up, and says why', () => {
+    const options = JSON.stringify({ switch: { name: lab.device('nc'), privileges: 'drop' } });
+    const refusing = fileURLToPath(new URL('no-capset.py', import.meta.url));
+    const [command, ...flags] = python();
+    const run = [refusing, process.execPath, BIN, 'run', '-c', '-'];
+    const { status, stderr } = spawnSync(command, [...flags, ...run], { input: options, encoding: 'utf8' });
+    expect([status, stderr]).toEqual([
+      1,
+      'etherloom: switch.privileges: capabilities cannot be dropped: EPERM: operation not permitted, capset\n',
+    ]);
   });
 
   it('keeps them otherwise', async () => {
