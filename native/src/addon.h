@@ -141,7 +141,7 @@ napi_value xdp_write_burst(napi_env env, napi_callback_info info);
 /* -- interface.c */
 /* 0 or an errno where nobody can be asked. */
 int interface_exists(const char name[16], bool *exists);
-/* Of an interface that carries Ethernet frames; or a negative errno, EMEDIUMTYPE where it carries others. */
+/* Of an interface that carries Ethernet frames; or a negative errno, EPROTONOSUPPORT where it carries others. */
 int ethernet_index(const char name[16]);
 /*
  * By index, since a name may be given to another interface: STATE_DELETED also when it is in another namespace. Asked by a socket that

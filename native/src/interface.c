@@ -35,7 +35,7 @@ int interface_exists(const char name[16], bool *exists) {
 int ethernet_index(const char name[16]) {
   struct ifreq request = {0};
   int error = ask(name, SIOCGIFHWADDR, &request);
-  if (!error && request.ifr_hwaddr.sa_family != ARPHRD_ETHER) error = EMEDIUMTYPE;
+  if (!error && request.ifr_hwaddr.sa_family != ARPHRD_ETHER) error = EPROTONOSUPPORT;
   if (!error) error = ask(name, SIOCGIFINDEX, &request);
   return error ? -error : request.ifr_ifindex;
 }

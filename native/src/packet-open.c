@@ -185,7 +185,7 @@ static napi_value take_over(napi_env env, Apart *apart, bool done) {
   }
   napi_value result =
       error ? throw_errno(env, error, opening->step, opening->name,
-                          error == EMEDIUMTYPE ? "this interface does not carry Ethernet frames" : hint_of(error))
+                          error == EPROTONOSUPPORT ? "this interface does not carry Ethernet frames" : hint_of(error))
             : make_int(env, opening->fd);
   free(opening);
   return result;

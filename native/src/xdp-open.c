@@ -56,7 +56,7 @@ static const char *hint_of(int error) {
       return "another program has this interface's XDP, or this queue";
     case EAFNOSUPPORT:
       return "this kernel has no XDP sockets";
-    case EMEDIUMTYPE:
+    case EPROTONOSUPPORT:
       return "this interface does not carry Ethernet frames";
     case ENODEV:
       return "there is no such interface";

@@ -60,6 +60,14 @@ describe.skipIf(obstacle !== null)('af-packet ports', () => {
     );
   });
 
+  it('are none of interfaces without Ethernet, with an error that has a name', async () => {
+    const arena = createArena({ smallSlots: 64, largeSlots: 0 });
+    const context = { arena, events: { link: () => {}, readable: () => {} } };
+    await expect(openPacket({ device: 'lo', mtu: 1500, offloads: 'auto', fanout: null }, context)).rejects.toThrow(
+      /^EPROTONOSUPPORT: .*: this interface does not carry Ethernet frames$/,
+    );
+  });
+
   it('take longer frames when their MTU is changed while they are open', async () => {
     const { hosts, devices, fars } = cabled(lab, 'l', 1, '28', { mtu: 9000, ipv6: false });
     const arena = createArena({ smallSlots: 4096, largeSlots: 8 });
