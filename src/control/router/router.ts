@@ -55,6 +55,10 @@ export class Router implements RouterControl {
   // ---- interfaces
 
   addInterface(config: InterfaceConfig): void {
+    this.control.together(() => this.#add(config));
+  }
+
+  #add(config: InterfaceConfig): void {
     const { control } = this;
     const { router, vlans } = control.dp;
     if (this.interfaces.has(config.name)) throw new ControlError(`interface ${config.name} exists`);
