@@ -66,8 +66,6 @@ interface StagedPort {
   settings: PortSettings;
   /** More than its PVID is another. */
   isSet: boolean;
-  /** Null: none. */
-  joins: VidSet | null;
   /** In which it is something else than before. */
   differing: VidSet;
 }
@@ -182,7 +180,7 @@ export class StagedMembers {
       const { members, settings } = port;
       staged = {
         ...{ port, bridge, before: { members, settings }, members, settings },
-        ...{ isSet: false, joins: null, differing: NONE },
+        ...{ isSet: false, differing: NONE },
       };
       this.#ports.set(port, staged);
       this.#all.push(staged);
@@ -210,7 +208,9 @@ export class StagedMembers {
   commit(control: Staging): void {
     const { dp, forgetting } = control;
     if (forgetting.isBehind) {
-      for (const { port, joins } of this.#moving) if (joins !== null) forgetting.rejoining(port.index, joins);
+      for (const { port, before, members } of this.#moving) {
+        forgetting.rejoining(port.index, without(members.vids, before.members.vids));
+      }
     }
     forgetting.forgetLater(this.#left);
     // Each port is a line of memory that nobody has read for a while: nothing else is touched.
@@ -308,8 +308,6 @@ function hasPvidIn({ pvid }: PortSettings, vids: VidSet): boolean {
 
 function compare(staged: StagedPort): Column {
   const { port, bridge, members } = staged;
-  const joins = without(members.vids, port.members.vids);
-  staged.joins = isEmpty(joins) ? null : joins;
   staged.differing = members.differing(port.members);
   return { bridge, port: port.index, members, vids: staged.differing };
 }
