@@ -21,7 +21,7 @@ export const CAPABILITIES: Readonly<Record<string, string>> = {
   'fdb.extern_learn': 'entries told by a control plane: they do not age, and move with traffic',
   'fdb.flush': 'learned entries are forgotten by bridge, VLAN or port',
   'fdb.max_learned': 'a limit of learned entries per bridge that refuses new ones',
-  'fdb.evict': 'a limit that evicts the least recently used entry',
+  'fdb.evict': 'a limit that evicts the least recently used entry of the port that holds most',
   'bridge.learning': 'learning can be off for a whole bridge',
   'bridge.uu_flood': 'unknown unicast can be dropped by a whole bridge',
   'bridge.broadcast_flood': 'broadcast can be dropped by a whole bridge',
@@ -55,7 +55,8 @@ export const POLICIES: Readonly<Record<string, string>> = {
   underlay_vlan_only: 'outer frames are for a VTEP only in the VLAN of its underlay',
   known_remotes_only: 'outer frames are taken from known remotes only (by configuration: the allow-list)',
   group_replaces_unicast_flood: 'floods of a tunnel with a group go to the group alone; its other remotes may send',
-  fdb_overflow_evict_lru: 'a full table evicts the least recently used entry (by configuration: overflow lru)',
+  fdb_overflow_evict_lru:
+    'a full table evicts the least recently used entry of the port that holds most (by configuration: overflow fair)',
 };
 
 /** Capabilities and policies of the lists that are not ours, in order. */

@@ -97,7 +97,7 @@ function setBridge(bench: Bench, args: Record<string, unknown>): void {
   if (args.broadcast_flood !== undefined) control.setBridge(name, { broadcastFlood: args.broadcast_flood as boolean });
   if (age !== undefined) spec.ageSeconds = age as number;
   if (limit !== undefined) spec.fdbMaxLearned = limit as number;
-  if (overflow !== undefined) spec.overflow = overflow as 'lru' | 'refuse';
+  if (overflow !== undefined) spec.overflow = overflow as 'fair' | 'refuse';
   if (age !== undefined || limit !== undefined || overflow !== undefined) bench.writeFdbSettings(name);
   if (pvid !== undefined) setDefaultPvid(bench, name, pvid as number);
 }

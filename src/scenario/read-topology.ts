@@ -179,8 +179,9 @@ function readMirror(at: Value): MirrorSpec {
   };
 }
 
-export function readOverflow(at: Value, otherwise?: (typeof OVERFLOWS)[number]): 'lru' | 'refuse' {
-  return at.oneOf(OVERFLOWS, 'an overflow', otherwise) === 'evict_lru' ? 'lru' : 'refuse';
+/** Open vSwitch evicts the oldest entry of the port that holds most, which is the oldest of all where one port holds them. */
+export function readOverflow(at: Value, otherwise?: (typeof OVERFLOWS)[number]): 'fair' | 'refuse' {
+  return at.oneOf(OVERFLOWS, 'an overflow', otherwise) === 'evict_lru' ? 'fair' : 'refuse';
 }
 
 function readPort(at: Value, bridges: readonly BridgeSpec[], strict: boolean, lacks: Set<string>): PortSpec {
