@@ -67,7 +67,7 @@ export function readVxlanSettings(at: Value, others: ReadonlySet<string>, lacks:
     else if (key === 'dstport') found.dstport = value.whole(1, 65_535);
     else if (key === 'learning') found.learning = value.flag();
     else if (key === 'ttl') found.ttl = value.raw === 'inherit' ? 'inherit' : value.whole(0, 255) || DEFAULT_TTL;
-    else if (key === 'tos') found.tos = value.raw === 'inherit' ? 'inherit' : value.whole(0, 255);
+    else if (key === 'tos') found.tos = readTos(value);
     else if (key === 'df') found.df = value.oneOf(DFS, 'a setting of DF');
     else if (key === 'udp_checksum') found.udpChecksum = value.flag();
     else if (key === 'udp6_zero_checksum_rx') found.udp6ZeroRx = value.flag();
@@ -79,6 +79,12 @@ export function readVxlanSettings(at: Value, others: ReadonlySet<string>, lacks:
     else if (key === 'reserved_bits') found.reservedBits = readReserved(value);
   }
   return found;
+}
+
+/** `inherit`, a number, or hex digits in quotes, as frames have them in their `fields`. */
+function readTos(at: Value): number | 'inherit' {
+  if (at.raw === 'inherit') return 'inherit';
+  return typeof at.raw === 'string' && /^0x[0-9a-f]{1,2}$/i.test(at.raw) ? Number(at.raw) : at.whole(0, 255);
 }
 
 function readVni(at: Value): number {
