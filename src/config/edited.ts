@@ -54,7 +54,7 @@ function differing(before: ConfigInput, raw: ConfigInput): (keyof ConfigInput)[]
 /** Null where more than a few entries differ, or anything else. */
 function withEntries(before: ConfigDocument, raw: ConfigInput, source: Source): ConfigDocument | null {
   const differ = differing(before.raw, raw);
-  if (differ.some((key) => key !== 'fdb' && key !== 'vxlanFdb')) return null;
+  if (!differ.every((key) => LISTS.includes(key))) return null;
   let edited: ConfigDocument | null = { ...before, raw, source };
   if (differ.includes('fdb')) edited = withFdb(edited, before.raw.fdb ?? []);
   if (differ.includes('vxlanFdb') && edited !== null) edited = withVxlanFdb(edited, before.raw.vxlanFdb ?? []);

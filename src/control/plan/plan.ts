@@ -9,6 +9,7 @@
 import { changedPart } from '../../config/changed-part.ts';
 import { NO_CLASSIFICATION } from '../../config/classify.ts';
 import { POLL_PRESETS } from '../../config/poll.ts';
+import { byName } from '../../config/remembered.ts';
 import type { InterfaceConfig, RouteConfig } from '../../config/types/routing.ts';
 import type { VxlanEntryConfig } from '../../config/types/vxlan.ts';
 import type { BridgeConfig, MirrorConfig, PortConfig, SwitchConfig } from '../../config/types.ts';
@@ -258,8 +259,4 @@ function changeMembers(
     if (comes.length > 0) actions.push({ do: 'set-member', port, vids: setText(comes.map(([vid]) => vid)), untagged });
   }
   return goes;
-}
-
-function byName<T extends { name: string }>(items: readonly T[]): Map<string, T> {
-  return new Map(items.map((item) => [item.name, item]));
 }
