@@ -45,7 +45,8 @@ class PortChange implements PortFollower {
   readonly #ports: LivePorts;
   /** By the configuration in the plan: what comes back when a plan is taken back has another. */
   readonly #coming = new Map<PortPlace, LivePort>();
-  readonly #leaving: LivePort[];
+  /** Ports that go, by their devices. */
+  readonly #leaving = new Map<string, LivePort>();
   /** Who has the device that a port takes over. */
   readonly #heirs = new Map<LivePort, LivePort>();
   readonly #exchanges: [LivePort, LivePort][] = [];
@@ -54,7 +55,11 @@ class PortChange implements PortFollower {
 
   constructor(ports: LivePorts, actions: readonly Action[]) {
     this.#ports = ports;
-    this.#leaving = actions.flatMap((action) => (action.do === 'remove-port' ? [ports.get(action.port)] : []));
+    for (const action of actions) {
+      if (action.do !== 'remove-port') continue;
+      const port = ports.get(action.port);
+      this.#leaving.set(deviceText(port.config.adapter), port);
+    }
     for (const action of actions) if (action.do === 'add-port') this.#expect(action.port);
   }
 
@@ -62,8 +67,7 @@ class PortChange implements PortFollower {
     const port = new LivePort(config);
     this.#coming.set(config, port);
     if (!LIVE_ADAPTERS.includes(config.adapter.kind)) return;
-    const device = deviceText(config.adapter);
-    const holder = this.#leaving.find((leaving) => deviceText(leaving.config.adapter) === device);
+    const holder = this.#leaving.get(deviceText(config.adapter));
     if (holder === undefined) return;
     if (same(holder.config.adapter, config.adapter)) this.#heirs.set(port, holder);
     else this.#exchanges.push([holder, port]);
